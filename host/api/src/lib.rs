@@ -1,0 +1,36 @@
+//! Volley's data model and the traits that everything else implements or drives.
+//!
+//! This crate knows no other crate of Volley, and every other crate may know it. Its dependencies are few on purpose:
+//! `arrow` for batches, `async-trait` and `bytes` for connectors, `thiserror` for the error enum.
+//!
+//! Data flows one way: [`Source`] → [`Operator`]s → [`Sink`]. What flows are [`StreamElement`]s: records (Arrow
+//! batches), and control elements (barriers, watermarks, the end) in band with them. Rows that somebody refuses leave
+//! through the `errors` port of the node that refused them, in the shape of [`dead_letter::schema`].
+#![forbid(unsafe_code)]
+
+pub mod dead_letter;
+mod element;
+mod error;
+mod ids;
+mod operator;
+mod origin;
+mod record;
+mod sink;
+mod source;
+mod time;
+
+pub use element::{CheckpointBarrier, StreamElement, Watermark};
+pub use error::{Error, ErrorKind, Fault, Result};
+pub use ids::{Epoch, InvalidName, NodeName, PortName, SubtaskId};
+pub use operator::{
+    Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Output, OutputPort, PortIndex,
+    RowReject,
+};
+pub use origin::{Origin, OriginColumn, OriginDirectory};
+pub use record::{RecordTraceContext, StreamRecord};
+pub use sink::{CommitStatus, Committable, DeliveryGuarantee, Sink, SinkContext, SinkWriter};
+pub use source::{
+    Boundedness, Positions, ReadEvent, ReadOptions, Replay, Source, SourceBatch, SourceReject, Split, SplitId,
+    SplitOffset, SplitReader,
+};
+pub use time::{Clock, ManualClock, SeedSource, SystemClock};

@@ -1,0 +1,178 @@
+//! Operators: records in, records out on named ports, refused rows aside.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+use crate::{
+    CheckpointBarrier, Clock, NodeName, OriginDirectory, PortName, Result, SeedSource, StreamRecord, SubtaskId,
+    Watermark,
+};
+
+/// Index of an output port among [`OperatorBinding::outputs`]; 0 is the main output.
+pub type PortIndex = usize;
+
+/// One output of an operator, with the schema of what leaves through it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputPort {
+    /// Its name; the first port of an operator is [`PortName::main`].
+    pub name: PortName,
+    /// All columns of the rows that leave through it.
+    pub schema: SchemaRef,
+}
+
+/// What an operator agrees to for one input schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorBinding {
+    /// The outputs, main first: at least one. The `errors` port is not among them; every fallible operator has it.
+    pub outputs: Vec<OutputPort>,
+    /// Names of the input columns that the operator looks at; the others only pass through.
+    pub reads: Vec<String>,
+}
+
+impl OperatorBinding {
+    /// A binding with the main output alone.
+    #[must_use]
+    pub fn single(schema: SchemaRef, reads: Vec<String>) -> Self {
+        Self { outputs: vec![OutputPort { name: PortName::main(), schema }], reads }
+    }
+}
+
+/// What refused rows say of the operator that refused them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OperatorIdentity {
+    /// SHA-256 of the plugin's component in lower-case hex; `None` for built-in operators.
+    pub digest: Option<Arc<str>>,
+}
+
+/// What an operator's instance is told at its creation.
+#[derive(Debug, Clone)]
+pub struct OperatorContext {
+    /// The node's name.
+    pub node: NodeName,
+    /// Which of the node's instances this is.
+    pub subtask: SubtaskId,
+    /// The schema that [`OperatorFactory::bind`] accepted.
+    pub input: SchemaRef,
+    /// Whether somebody reads the node's `errors` port. When nobody does, an operator whose policy is to fail on a
+    /// refused row does so; [`Output::reject`] itself never fails for want of a reader.
+    pub errors_attached: bool,
+    /// The host's time.
+    pub clock: Arc<dyn Clock>,
+    /// Where the instance derives its seeds from.
+    pub seeds: SeedSource,
+    /// The names behind [`StreamRecord::origins`], for errors that say where a row came from.
+    pub origins: OriginDirectory,
+}
+
+/// An operator as the plan knows it: checked once, then instantiated per subtask.
+pub trait OperatorFactory: Send + Sync + Debug {
+    /// What it is, in a few words, for drawings of the plan: ``filter dep_delay IS NOT NULL``.
+    fn label(&self) -> String;
+
+    /// Checks the operator against the schema of its input and says what leaves it.
+    ///
+    /// Pure: called by `validate`, `plan` and `run`, any number of times, before the first row moves.
+    ///
+    /// # Errors
+    /// When the input lacks what the operator needs ([`crate::ErrorKind::Config`]), or a plugin refuses or breaks the
+    /// contract ([`crate::ErrorKind::Plugin`]).
+    fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding>;
+
+    /// Makes the instance for one subtask. `context.input` is a schema that `bind` accepted.
+    ///
+    /// # Errors
+    /// When the instance cannot be made, for example for want of memory.
+    fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>>;
+
+    /// Whether small batches should be joined before they reach this operator (design §5): true where a call has a
+    /// fixed cost worth sharing. Default: false.
+    fn wants_coalesced_input(&self) -> bool {
+        false
+    }
+
+    /// Whether the operator can refuse rows, and so has an `errors` port. Default: false.
+    fn can_reject(&self) -> bool {
+        false
+    }
+
+    /// What its refused rows say of it. Default: nothing.
+    fn identity(&self) -> OperatorIdentity {
+        OperatorIdentity::default()
+    }
+}
+
+/// A running instance of an operator, driven by one thread.
+///
+/// Order of calls: [`Operator::process`], [`Operator::on_watermark`] and [`Operator::on_barrier`] in stream order;
+/// [`Operator::finish`] once, at the end of the input; then the instance is dropped. After an error nothing else is
+/// called: what it had put out for the failed call may already have gone downstream, and only a restore from a
+/// checkpoint takes it back.
+pub trait Operator: Send {
+    /// Processes one record with at least one live row and hands what comes of it to `output`.
+    ///
+    /// # Errors
+    /// When the job cannot go on; a refused row is not an error but goes to [`Output::reject`].
+    fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()>;
+
+    /// Learns that event time has advanced; the driver forwards the watermark after this returns. Default: nothing.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
+        let _ = (watermark, output);
+        Ok(())
+    }
+
+    /// Learns that an epoch ends here; the driver forwards the barrier after this returns. Default: nothing.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn on_barrier(&mut self, barrier: CheckpointBarrier, output: &mut dyn Output) -> Result<()> {
+        let _ = (barrier, output);
+        Ok(())
+    }
+
+    /// Puts out what it still holds, after the last element. Default: nothing.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn finish(&mut self, output: &mut dyn Output) -> Result<()> {
+        let _ = output;
+        Ok(())
+    }
+}
+
+/// One row that an operator refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowReject {
+    /// Index of the row within the record handed to [`Output::reject`].
+    pub row: usize,
+    /// A short, stable name of the reason, for programs.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
+}
+
+/// Where an operator puts what it makes. Implemented by the runtime.
+pub trait Output {
+    /// Sends rows out of a port. Records without a live row are dropped.
+    ///
+    /// # Errors
+    /// When something downstream fails; the operator passes the error on unchanged.
+    ///
+    /// # Panics
+    /// When the port is not one of the binding's.
+    fn emit(&mut self, port: PortIndex, record: StreamRecord) -> Result<()>;
+
+    /// Sends refused rows to the `errors` port, with the whole input row beside each. `input` is compacted.
+    /// Counted even when nobody reads the port.
+    ///
+    /// # Errors
+    /// As [`Output::emit`].
+    ///
+    /// # Panics
+    /// When a reject's row is not one of `input`.
+    fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()>;
+}

@@ -1,0 +1,139 @@
+//! Sinks: two-phase, so that what an epoch wrote becomes visible only when the epoch is complete (design §6).
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{Clock, Epoch, NodeName, Result, SubtaskId};
+
+/// What a sink promises when the host fails and starts again from its last checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryGuarantee {
+    /// Each row appears once: output is staged, and committed with the epoch.
+    ExactlyOnce,
+    /// Rows may appear again.
+    AtLeastOnce,
+    /// Rows appear as they are written; a failed job leaves what it had written (standard output).
+    Immediate,
+}
+
+impl DeliveryGuarantee {
+    /// The guarantee in the words of the documentation.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ExactlyOnce => "exactly once",
+            Self::AtLeastOnce => "at least once",
+            Self::Immediate => "immediate",
+        }
+    }
+}
+
+/// What a writer prepared for one epoch: staged, durable and invisible until it is committed.
+///
+/// It holds all that `commit`, `lookup` and `abort` need, so that another process can finish the work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committable {
+    /// The sink's node.
+    pub sink: NodeName,
+    /// Index of the subtask that wrote it.
+    pub subtask: u32,
+    /// The epoch that it belongs to.
+    pub epoch: Epoch,
+    /// The connector's own token, versioned by the connector.
+    pub token: Bytes,
+}
+
+/// What the outside system says of a committable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitStatus {
+    /// It is visible.
+    Committed,
+    /// It is not, and may still be committed or aborted.
+    NotCommitted,
+    /// The system cannot tell at present: ask again, and do nothing else meanwhile.
+    Unknown,
+}
+
+/// What a writer is told at its creation.
+#[derive(Debug, Clone)]
+pub struct SinkContext {
+    /// The sink's node.
+    pub node: NodeName,
+    /// Which of the sink's writers this is.
+    pub subtask: SubtaskId,
+    /// The schema of every batch that will be written.
+    pub input: SchemaRef,
+    /// The host's time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// An outside system that rows go to.
+#[async_trait]
+pub trait Sink: Send + Sync + fmt::Debug {
+    /// What it is, in a few words, for drawings of the plan: `file out/ (parquet)`.
+    fn label(&self) -> String;
+
+    /// What it promises.
+    fn guarantee(&self) -> DeliveryGuarantee;
+
+    /// The most writers that it can have: 1 for a single file or a pipe. Default: no limit.
+    fn parallelism_max(&self) -> Option<u32> {
+        None
+    }
+
+    /// Checks that rows of this schema can be written, before anything starts. Pure.
+    ///
+    /// # Errors
+    /// When the format has no place for a column's type.
+    fn check(&self, input: &SchemaRef) -> Result<()>;
+
+    /// Makes the writer of one subtask. Nothing becomes visible by it.
+    ///
+    /// # Errors
+    /// When the place cannot be written to.
+    async fn open(&self, context: SinkContext) -> Result<Box<dyn SinkWriter>>;
+
+    /// Makes what was prepared visible. Idempotent: committing again what is committed succeeds.
+    ///
+    /// # Errors
+    /// When the outcome is unknown ([`crate::Error::is_retryable`]) or refused for good. After a retryable error only
+    /// [`Sink::lookup`] may be called for this committable.
+    async fn commit(&self, committable: &Committable) -> Result<()>;
+
+    /// Whether what was prepared is visible.
+    ///
+    /// # Errors
+    /// When the outside system cannot be asked; [`CommitStatus::Unknown`] is an answer, not an error.
+    async fn lookup(&self, committable: &Committable) -> Result<CommitStatus>;
+
+    /// Throws away what was prepared. Idempotent; must not be called after a commit.
+    ///
+    /// # Errors
+    /// When the outside system cannot be reached; what was staged stays invisible all the same.
+    async fn abort(&self, committable: &Committable) -> Result<()>;
+}
+
+/// Writes the rows of one subtask.
+///
+/// Dropping a writer throws away what it wrote since the last [`SinkWriter::prepare`], as far as that can be done
+/// without waiting.
+#[async_trait]
+pub trait SinkWriter: Send {
+    /// Takes rows. They may be buffered, within a bound that the connector documents.
+    ///
+    /// # Errors
+    /// When the rows cannot be written; the writer is not used again.
+    async fn write(&mut self, batch: RecordBatch) -> Result<()>;
+
+    /// Ends an epoch: stages durably whatever was written since the last call. `None` when there is nothing to commit.
+    /// The writer goes on with the next epoch afterwards.
+    ///
+    /// # Errors
+    /// When staging fails; nothing of the epoch is visible then.
+    async fn prepare(&mut self, epoch: Epoch) -> Result<Option<Committable>>;
+}
