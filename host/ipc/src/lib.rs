@@ -1,0 +1,25 @@
+//! The gate: the only door through which Arrow bytes from a guest or a peer enter the host, and how batches leave it.
+//!
+//! What crosses is the *wire form* of design §4.1: one encapsulated Arrow IPC message at a time, metadata version V5,
+//! little-endian, uncompressed, bodies aligned to 64 bytes, no dictionaries and no views. [`wire_schema`] and
+//! [`to_wire`] give the wire form of the host's data; [`encode_schema`] and [`encode_batch`] write it; [`decode_schema`]
+//! and [`decode_batch`] read what somebody else wrote, and trust none of it: size cap → header with checked arithmetic
+//! → flatbuffer verification → walk over nodes and buffers → decode with validation on → row and size caps.
+//!
+//! This crate must not know plugins, wasmtime, tasks or connectors. It never panics on any bytes, forbids unsafe code,
+//! and never skips Arrow's validation.
+#![forbid(unsafe_code)]
+
+mod encode;
+mod envelope;
+mod error;
+mod gate;
+mod scan;
+mod schema;
+mod wire;
+
+pub use encode::{encode_batch, encode_schema};
+pub use error::{Error, Result};
+pub use gate::{GateLimits, decode_batch};
+pub use schema::{COLUMNS_MAX, SCHEMA_BYTES_MAX, TYPE_DEPTH_MAX, decode_schema};
+pub use wire::{to_wire, wire_schema};

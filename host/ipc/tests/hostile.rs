@@ -1,0 +1,201 @@
+//! What the gate refuses, and that no bytes at all make it panic.
+
+mod support;
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int64Array, NullArray, RecordBatch, StringArray};
+use arrow::buffer::Buffer;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::ipc::writer::{
+    CompressionContext, DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamWriter, write_message,
+};
+use proptest::prelude::*;
+use support::Chance;
+use volley_ipc::{Error, GateLimits, decode_batch, decode_schema, encode_batch, encode_schema, to_wire, wire_schema};
+
+const LIMITS: GateLimits = GateLimits { bytes_max: 1 << 24, rows_max: 1 << 16, logical_bytes_max: 1 << 20 };
+
+fn message(rows: usize, seed: u64) -> (Vec<u8>, SchemaRef) {
+    let batch = support::batch(rows, seed);
+    let wire = Arc::new(wire_schema(&batch.schema()).expect("all types cross"));
+    (encode_batch(&to_wire(&batch, &wire).expect("converts")).expect("encodes"), wire)
+}
+
+fn two_columns() -> RecordBatch {
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3)]));
+    let words: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), Some("b"), None]));
+    RecordBatch::try_from_iter([("n", numbers), ("w", words)]).expect("one length")
+}
+
+fn decode(bytes: &[u8], schema: &SchemaRef) -> Result<RecordBatch, Error> {
+    decode_batch(&Buffer::from(bytes.to_vec()), schema, &LIMITS)
+}
+
+/// An error, or a batch of the schema that is valid through and through.
+fn survive(bytes: &[u8], schema: &SchemaRef) {
+    if let Ok(batch) = decode(bytes, schema) {
+        assert_eq!(batch.schema(), *schema);
+        for column in batch.columns() {
+            column.to_data().validate_full().expect("the gate lets only valid data through");
+        }
+    }
+}
+
+fn mutate(bytes: &mut Vec<u8>, chance: &mut Chance) {
+    let metadata = 8 + usize::try_from(u32::from_le_bytes(bytes[4..8].try_into().expect("4 bytes"))).expect("small");
+    for _ in 0..=chance.below(4) {
+        // Most changes go where the structure is.
+        let limit = if chance.below(4) == 0 { bytes.len() } else { metadata.min(bytes.len()) };
+        let at = chance.below(limit);
+        match chance.below(5) {
+            0 => bytes[at] ^= 1 << chance.below(8),
+            1 => bytes[at] = chance.next() as u8,
+            2 => bytes[at] = 0xff,
+            3 => {
+                let word = [0u64, 1, 7, u64::MAX, 1 << 31, 1 << 62, i64::MIN as u64][chance.below(7)].to_le_bytes();
+                let at = at & !7;
+                let end = (at + 8).min(bytes.len());
+                bytes[at..end].copy_from_slice(&word[..end - at]);
+            }
+            _ => bytes[at] = 0,
+        }
+    }
+    if chance.below(16) == 0 {
+        let end = chance.below(bytes.len());
+        bytes.truncate(end);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn mutated_batches_never_pass_as_something_invalid(rows in 0usize..40, seed: u64) {
+        let (good, schema) = message(rows, seed);
+        let mut chance = Chance(seed);
+        for _ in 0..20 {
+            let mut bytes = good.clone();
+            mutate(&mut bytes, &mut chance);
+            survive(&bytes, &schema);
+        }
+    }
+
+    #[test]
+    fn mutated_schemas_never_panic(seed: u64) {
+        let (_, schema) = message(1, 1);
+        let good = encode_schema(&schema).expect("encodes");
+        let mut chance = Chance(seed);
+        for _ in 0..50 {
+            let mut bytes = good.clone();
+            mutate(&mut bytes, &mut chance);
+            if let Ok(schema) = decode_schema(&bytes) {
+                // Whatever passes can be used: an empty array of each type can be made.
+                RecordBatch::new_empty(Arc::new(schema));
+            }
+        }
+    }
+
+    #[test]
+    fn noise_never_passes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let schema = two_columns().schema();
+        prop_assert!(decode(&bytes, &schema).is_err());
+        prop_assert!(decode_schema(&bytes).is_err());
+        let mut framed = vec![0xff, 0xff, 0xff, 0xff];
+        framed.extend(u32::try_from(bytes.len()).expect("short").to_le_bytes());
+        framed.extend(&bytes);
+        survive(&framed, &schema);
+        let _ = decode_schema(&framed);
+    }
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    let (bytes, schema) = message(9, 4);
+    for end in 0..bytes.len() {
+        assert!(decode(&bytes[..end], &schema).is_err(), "{end} bytes");
+    }
+}
+
+#[test]
+fn caps_are_kept() {
+    let batch = two_columns();
+    let bytes = encode_batch(&batch).expect("encodes");
+    let with = |limits| decode_batch(&Buffer::from(bytes.clone()), &batch.schema(), &limits);
+    assert!(with(LIMITS).is_ok());
+    assert!(matches!(with(GateLimits { bytes_max: 100, ..LIMITS }), Err(Error::TooManyBytes { limit: 100, .. })));
+    assert!(matches!(with(GateLimits { rows_max: 2, ..LIMITS }), Err(Error::TooManyRows { rows: 3, limit: 2 })));
+    let logical = GateLimits { logical_bytes_max: 10, ..LIMITS };
+    assert!(matches!(with(logical), Err(Error::TooManyLogicalBytes { limit: 10, .. })));
+}
+
+#[test]
+fn rows_that_take_no_bytes_still_count() {
+    let nothing: ArrayRef = Arc::new(NullArray::new(60_000));
+    let batch = RecordBatch::try_from_iter([("n", nothing)]).expect("one column");
+    let bytes = Buffer::from(encode_batch(&batch).expect("encodes"));
+    let limits = GateLimits { logical_bytes_max: 10_000, ..LIMITS };
+    assert!(matches!(decode_batch(&bytes, &batch.schema(), &limits), Err(Error::TooManyLogicalBytes { .. })));
+}
+
+#[test]
+fn another_schema_is_refused() {
+    let bytes = encode_batch(&two_columns()).expect("encodes");
+    let field = |name: &str, data_type| Field::new(name, data_type, true);
+    let others = [
+        vec![field("n", DataType::Int64)],
+        vec![field("n", DataType::Int64), field("w", DataType::Utf8), field("x", DataType::Int8)],
+        vec![field("n", DataType::Utf8), field("w", DataType::Int64)],
+        vec![field("n", DataType::Decimal256(40, 0)), field("w", DataType::Utf8)],
+        vec![Field::new("n", DataType::Int64, false), field("w", DataType::Utf8)],
+        vec![],
+    ];
+    for fields in others {
+        let schema = Arc::new(Schema::new(fields));
+        assert!(decode(&bytes, &schema).is_err(), "{schema:?}");
+    }
+}
+
+#[test]
+fn other_messages_are_refused_by_name() {
+    let batch = two_columns();
+    let schema = encode_schema(&batch.schema()).expect("encodes");
+    let error = decode(&schema, &batch.schema()).expect_err("a schema is no batch").to_string();
+    assert!(error.contains("Schema"), "{error}");
+    assert!(decode_schema(&encode_batch(&batch).expect("encodes")).is_err());
+    let mut stream = StreamWriter::try_new(Vec::new(), &batch.schema()).expect("to memory");
+    stream.write(&batch).expect("to memory");
+    let stream = stream.into_inner().expect("to memory");
+    assert!(decode(&stream, &batch.schema()).is_err(), "a whole stream is no message");
+}
+
+#[test]
+fn dictionary_columns_are_refused_in_schemas() {
+    let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let schema = Schema::new(vec![Field::new("d", dictionary, true)]);
+    let error = decode_schema(&encode_schema(&schema).expect("encodes")).expect_err("never crosses").to_string();
+    assert!(error.contains("`d`") && error.contains("dictionaries"), "{error}");
+}
+
+#[test]
+fn views_and_two_columns_of_one_name_are_refused_in_schemas() {
+    let field = |name: &str, data_type| Field::new(name, data_type, true);
+    let views = Schema::new(vec![field("v", DataType::Utf8View)]);
+    assert!(decode_schema(&encode_schema(&views).expect("encodes")).is_err());
+    let twice = Schema::new(vec![field("a", DataType::Int8), field("a", DataType::Int8)]);
+    assert!(decode_schema(&encode_schema(&twice).expect("encodes")).is_err());
+}
+
+#[test]
+fn view_batches_are_refused() {
+    let words: ArrayRef = Arc::new(arrow::array::StringViewArray::from(vec!["a", "b"]));
+    let batch = RecordBatch::try_from_iter([("w", words)]).expect("one column");
+    let options = IpcWriteOptions::default();
+    let mut tracker = DictionaryTracker::new(true);
+    let mut context = CompressionContext::default();
+    let (_, encoded) =
+        IpcDataGenerator::default().encode(&batch, &mut tracker, &options, &mut context).expect("encodes");
+    let mut bytes = Vec::new();
+    write_message(&mut bytes, encoded, &options).expect("to memory");
+    assert!(decode(&bytes, &batch.schema()).is_err());
+}
