@@ -1,0 +1,153 @@
+//! What can be checked of a pipeline without knowing a schema: names, edges, ports.
+
+use std::collections::{HashMap, HashSet};
+
+use volley_api::{NodeName, PortName};
+
+use crate::error::{Findings, Problem};
+use crate::graph::cycles;
+use crate::place::{Located, Place};
+use crate::read_spec::Draft;
+use crate::spec::{Action, InputRef, OnError, PipelineSpec};
+use crate::suggest::Unknown;
+
+/// How many errors there may be before unknown nodes are no longer compared with every known one.
+const SUGGESTIONS_MAX: usize = 50;
+
+/// Notes everything that is wrong with how the nodes are joined. Where nodes could not be read, what would only follow
+/// from that is left unsaid.
+pub(crate) fn check(draft: &Draft, root: &Place, findings: &mut Findings) {
+    let before = findings.len();
+    let spec = &draft.spec;
+    let nodes = Nodes::new(draft, findings);
+    for (_, input) in spec.inputs() {
+        nodes.check_input(input, findings);
+    }
+    let everything_read = before == 0 && findings.len() == before;
+    if everything_read {
+        check_ends(spec, root, findings);
+        check_cycles(spec, findings);
+        check_outputs(spec, findings);
+    }
+}
+
+/// What kind of node a name belongs to.
+#[derive(Clone, Copy, PartialEq)]
+enum Role<'a> {
+    Source,
+    Operator(&'a Action),
+    Sink,
+    /// It has errors of its own.
+    Broken,
+}
+
+struct Nodes<'a>(HashMap<&'a str, Role<'a>>);
+
+impl<'a> Nodes<'a> {
+    /// Everything that has a name; a name given twice is noted at the second.
+    fn new(draft: &'a Draft, findings: &mut Findings) -> Self {
+        let spec = &draft.spec;
+        let sources = spec.sources.iter().map(|node| (&node.name, Role::Source));
+        let operators = spec.operators.iter().map(|node| (&node.name, Role::Operator(&node.action)));
+        let sinks = spec.sinks.iter().map(|node| (&node.name, Role::Sink));
+        let mut roles: HashMap<&str, Role<'_>> = HashMap::new();
+        let mut first: HashMap<&NodeName, &Place> = HashMap::new();
+        for (name, role) in sources.chain(operators).chain(sinks) {
+            match first.get(&name.value) {
+                Some(first) => {
+                    let message = format!("the name `{}` is taken by {}", name.value, described(first));
+                    findings.push(&name.place, Problem::Graph(message));
+                }
+                None => {
+                    first.insert(&name.value, &name.place);
+                    roles.insert(name.as_str(), role);
+                }
+            }
+        }
+        let broken = draft.broken.iter().map(|name| (name.as_str(), Role::Broken));
+        roles.extend(broken.chain(draft.broken_sinks.iter().map(|name| (name.as_str(), Role::Sink))));
+        Self(roles)
+    }
+
+    fn check_input(&self, input: &InputRef, findings: &mut Findings) {
+        let name = &input.node;
+        let message = match self.0.get(name.as_str()) {
+            None if findings.len() > SUGGESTIONS_MAX => format!("there is no node `{name}`"),
+            None => {
+                let unknown = Unknown::new("node", name.as_str(), &self.readable());
+                return findings.push(&input.place, Problem::Unknown(unknown));
+            }
+            Some(Role::Broken | Role::Operator(Action::Plugin(_))) => return,
+            Some(Role::Sink) => format!("`{name}` is a sink, and nothing can be read from a sink"),
+            Some(_) if input.port == PortName::main() => return,
+            Some(Role::Source) if input.port == PortName::errors() => return,
+            Some(Role::Source) => {
+                format!("`{name}` is a source: it has no port `{}`, only its rows and `{name}.errors`", input.port)
+            }
+            Some(Role::Operator(action)) => {
+                let action = action.key();
+                format!("`{name}` is a `{action}`: it has no port `{}`; ports are on sources and plugins", input.port)
+            }
+        };
+        findings.push(&input.place, Problem::Graph(message));
+    }
+
+    /// The names that a `from` may use, sorted.
+    fn readable(&self) -> Vec<&'a str> {
+        let mut names: Vec<&str> =
+            self.0.iter().filter(|(_, role)| **role != Role::Sink).map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+fn described(place: &Place) -> String {
+    let path = place.path();
+    place.position().map_or_else(|| format!("`{path}`"), |at| format!("`{path}` on line {}", at.line))
+}
+
+fn check_ends(spec: &PipelineSpec, root: &Place, findings: &mut Findings) {
+    for (empty, what) in [(spec.sources.is_empty(), "source"), (spec.sinks.is_empty(), "sink")] {
+        if empty {
+            findings.push(root, Problem::Graph(format!("a pipeline needs a {what}: add one to `{what}s`")));
+        }
+    }
+}
+
+fn check_cycles(spec: &PipelineSpec, findings: &mut Findings) {
+    for (input, names) in cycles(spec) {
+        let message = match names.as_slice() {
+            [_, _] => format!("`{}` reads itself", input.node),
+            names => {
+                let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+                format!("the nodes form a cycle: {}", names.join(" → "))
+            }
+        };
+        findings.push(&input.place, Problem::Graph(message));
+    }
+}
+
+/// Rows that nobody reads would be dropped in silence.
+fn check_outputs(spec: &PipelineSpec, findings: &mut Findings) {
+    let read: HashSet<(&NodeName, &PortName)> = spec.inputs().map(|(_, input)| (&input.node, &input.port)).collect();
+    let (main, errors) = (PortName::main(), PortName::errors());
+    let sources = spec.sources.iter().map(|node| &node.name);
+    let operators = spec.operators.iter().map(|node| &node.name);
+    for Located { value: name, place, .. } in sources.chain(operators) {
+        if !read.contains(&(name, &main)) {
+            let message = format!("nobody reads `{name}`: name it in the `from` of a sink or operator, or remove it");
+            findings.push(place, Problem::Graph(message));
+        }
+    }
+    for operator in &spec.operators {
+        let Action::Plugin(plugin) = &operator.action else { continue };
+        let Located { value: name, place, .. } = &operator.name;
+        if plugin.on_error == OnError::DeadLetter && !read.contains(&(name, &errors)) {
+            let message = format!(
+                "`on_error: dead_letter` sends rows to `{name}.errors`, which nobody reads: \
+                 add a sink with `from: {name}.errors`"
+            );
+            findings.push(place, Problem::Graph(message));
+        }
+    }
+}
