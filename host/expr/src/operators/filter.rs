@@ -1,0 +1,63 @@
+//! `filter`: keeps the rows for which a condition is true.
+
+use arrow::datatypes::{DataType, SchemaRef};
+use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, Result, StreamRecord};
+
+use super::{Place, label};
+use crate::{Error, Expression};
+
+/// Makes operators that keep the rows for which an expression is true; false and null are dropped.
+///
+/// Data is not moved: the record's selection is narrowed. A row that is not live is never the reason of a failure.
+#[derive(Debug, Clone)]
+pub struct FilterFactory {
+    sql: String,
+}
+
+impl FilterFactory {
+    /// A filter by a SQL condition, which is checked when the input is known.
+    #[must_use]
+    pub fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into() }
+    }
+
+    fn parse(&self, input: &SchemaRef) -> crate::Result<Expression> {
+        let expression = Expression::parse(&self.sql, input)?;
+        match expression.data_type() {
+            DataType::Boolean => Ok(expression),
+            other => Err(Error::NotBoolean { sql: self.sql.clone(), found: other.to_string() }),
+        }
+    }
+}
+
+impl OperatorFactory for FilterFactory {
+    fn label(&self) -> String {
+        label("filter", &self.sql)
+    }
+
+    fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding> {
+        Ok(OperatorBinding::single(input.clone(), self.parse(input)?.reads()))
+    }
+
+    fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
+        let place = Place::of(&context);
+        let condition = self.parse(&context.input).map_err(|error| place.error(error, None))?;
+        Ok(Box::new(Filter { place, condition }))
+    }
+}
+
+struct Filter {
+    place: Place,
+    condition: Expression,
+}
+
+impl Operator for Filter {
+    fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
+        let keep = match &record.selection {
+            None => self.condition.condition(&record.batch),
+            Some(live) => self.condition.condition_of_live(&record.batch, live),
+        };
+        let keep = keep.map_err(|error| self.place.error(error, record.origins.as_ref()))?;
+        output.emit(0, record.narrow(&keep))
+    }
+}
