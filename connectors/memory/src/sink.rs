@@ -1,0 +1,228 @@
+//! A sink that keeps what is committed, two-phase like one that writes to an outside system.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use bytes::Bytes;
+use volley_api::{CommitStatus, Committable, DeliveryGuarantee, Epoch, Sink, SinkContext, SinkWriter};
+
+use crate::error::{Error, Result};
+
+/// The version of the encoding of tokens: this byte, then a number given out once, as eight bytes, little-endian.
+const TOKEN_VERSION: u8 = 1;
+const TOKEN_BYTES: usize = 9;
+
+/// What the sink, its writers and its handles share: the outside system, so to say.
+#[derive(Default)]
+struct Shared {
+    tokens_given: u64,
+    staged: HashMap<u64, Vec<RecordBatch>>,
+    committed: HashSet<u64>,
+    visible: Vec<RecordBatch>,
+}
+
+#[derive(Clone, Default)]
+struct Store(Arc<Mutex<Shared>>);
+
+impl Store {
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // A panic elsewhere leaves no half-done change behind: each one is a single call.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps rows in memory. They are staged until they are committed, and then seen through [`MemoryHandle::batches`], in
+/// the order of the commits.
+///
+/// Exactly once within the process; nothing outlives it. What is written is held without a bound: it is for results
+/// that fit in memory.
+#[derive(Clone, Default)]
+pub struct MemorySink {
+    store: Store,
+}
+
+/// Sees what has been committed to a [`MemorySink`]. Cheap to clone.
+#[derive(Clone)]
+pub struct MemoryHandle {
+    store: Store,
+}
+
+impl MemorySink {
+    /// An empty sink.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A handle that sees what is committed, now and later, also when the sink is gone.
+    #[must_use]
+    pub fn handle(&self) -> MemoryHandle {
+        MemoryHandle { store: self.store.clone() }
+    }
+}
+
+impl MemoryHandle {
+    /// All batches that have been committed. They are shared, not copied.
+    #[must_use]
+    pub fn batches(&self) -> Vec<RecordBatch> {
+        self.store.lock().visible.clone()
+    }
+
+    /// How many rows have been committed.
+    #[must_use]
+    pub fn num_rows(&self) -> usize {
+        self.store.lock().visible.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// Takes out all batches that have been committed; what is committed later follows anew.
+    #[must_use]
+    pub fn take(&self) -> Vec<RecordBatch> {
+        std::mem::take(&mut self.store.lock().visible)
+    }
+}
+
+impl fmt::Debug for MemorySink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.store.lock();
+        f.debug_struct("MemorySink")
+            .field("staged", &shared.staged.len())
+            .field("visible", &shared.visible.len())
+            .finish()
+    }
+}
+
+impl fmt::Debug for MemoryHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryHandle").field("visible", &self.store.lock().visible.len()).finish()
+    }
+}
+
+#[async_trait]
+impl Sink for MemorySink {
+    fn label(&self) -> String {
+        "memory".into()
+    }
+
+    fn guarantee(&self) -> DeliveryGuarantee {
+        DeliveryGuarantee::ExactlyOnce
+    }
+
+    fn check(&self, _input: &SchemaRef) -> volley_api::Result<()> {
+        Ok(())
+    }
+
+    async fn open(&self, context: SinkContext) -> volley_api::Result<Box<dyn SinkWriter>> {
+        Ok(Box::new(Writer { store: self.store.clone(), context, batches: Vec::new() }))
+    }
+
+    async fn commit(&self, committable: &Committable) -> volley_api::Result<()> {
+        let token = decode(committable)?;
+        let mut shared = self.store.lock();
+        if shared.committed.contains(&token) {
+            return Ok(());
+        }
+        let batches = shared.staged.remove(&token).ok_or(Error::Aborted(committable.epoch))?;
+        shared.visible.extend(batches);
+        shared.committed.insert(token);
+        Ok(())
+    }
+
+    async fn lookup(&self, committable: &Committable) -> volley_api::Result<CommitStatus> {
+        let token = decode(committable)?;
+        let committed = self.store.lock().committed.contains(&token);
+        Ok(if committed { CommitStatus::Committed } else { CommitStatus::NotCommitted })
+    }
+
+    async fn abort(&self, committable: &Committable) -> volley_api::Result<()> {
+        let token = decode(committable)?;
+        self.store.lock().staged.remove(&token);
+        Ok(())
+    }
+}
+
+fn decode(committable: &Committable) -> Result<u64> {
+    match <[u8; TOKEN_BYTES]>::try_from(&committable.token[..]) {
+        Ok([TOKEN_VERSION, token @ ..]) => Ok(u64::from_le_bytes(token)),
+        _ => Err(Error::Token(committable.token.to_vec())),
+    }
+}
+
+struct Writer {
+    store: Store,
+    context: SinkContext,
+    batches: Vec<RecordBatch>,
+}
+
+#[async_trait]
+impl SinkWriter for Writer {
+    async fn write(&mut self, batch: RecordBatch) -> volley_api::Result<()> {
+        self.batches.push(batch);
+        Ok(())
+    }
+
+    async fn prepare(&mut self, epoch: Epoch) -> volley_api::Result<Option<Committable>> {
+        if self.batches.is_empty() {
+            return Ok(None);
+        }
+        let mut shared = self.store.lock();
+        let number = shared.tokens_given;
+        shared.tokens_given += 1;
+        shared.staged.insert(number, std::mem::take(&mut self.batches));
+        let mut token = [0; TOKEN_BYTES];
+        token[0] = TOKEN_VERSION;
+        token[1..].copy_from_slice(&number.to_le_bytes());
+        Ok(Some(Committable {
+            sink: self.context.node.clone(),
+            subtask: self.context.subtask.index,
+            epoch,
+            token: Bytes::copy_from_slice(&token),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array};
+    use volley_api::{NodeName, SubtaskId, SystemClock};
+    use volley_test_contract::{single_epoch_sink_contract, sink_contract};
+
+    fn sample() -> RecordBatch {
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3), Some(4), Some(5), Some(6)]));
+        RecordBatch::try_from_iter([("x", column)]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_keeps_the_contract() {
+        let sink = MemorySink::new();
+        let handle = sink.handle();
+        sink_contract(&sink, &sample(), || handle.batches()).await;
+        assert_eq!(handle.num_rows(), 5);
+        assert_eq!(handle.take().len(), 5);
+        assert!(handle.batches().is_empty());
+        single_epoch_sink_contract(&sink, &sample(), || handle.batches()).await;
+    }
+
+    #[tokio::test]
+    async fn what_was_aborted_cannot_be_committed() {
+        let sink = MemorySink::new();
+        let context = SinkContext {
+            node: NodeName::new("out").unwrap(),
+            subtask: SubtaskId::SINGLE,
+            input: sample().schema(),
+            clock: Arc::new(SystemClock),
+        };
+        let mut writer = sink.open(context).await.unwrap();
+        writer.write(sample()).await.unwrap();
+        let committable = writer.prepare(Epoch(7)).await.unwrap().unwrap();
+        sink.abort(&committable).await.unwrap();
+        let error = sink.commit(&committable).await.unwrap_err().to_string();
+        assert_eq!(error, "what was prepared for epoch 7 has been aborted and cannot be committed");
+        let foreign = Committable { token: Bytes::from_static(b"\x02x"), ..committable };
+        assert_eq!(sink.commit(&foreign).await.unwrap_err().to_string(), "[02, 78] is not a token of this memory sink");
+    }
+}
