@@ -1,0 +1,370 @@
+//! Turns a physical plan into running tasks: everything is opened before the first row moves.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use volley_api::{
+    Epoch, NodeName, OperatorContext, OriginDirectory, Result, SeedSource, Sink, SinkContext, Split, SubtaskId,
+};
+
+use super::commit::{Ended, supervise};
+use super::deal::Deal;
+use super::spawn::spawn_chain;
+use super::{JobHandle, JobOptions, Watched};
+use crate::channel::{Receiver, Sender, bounded};
+use crate::coalesce::Coalescer;
+use crate::metrics::NodeMetrics;
+use crate::plan::{Edge, EdgePort, ExchangeKind, NodeKind, PhysicalPlan};
+use crate::task::Message;
+use crate::task::chain::{ChainTask, Inlet};
+use crate::task::outlet::{Outlet, Receivers, WriterMessage};
+use crate::task::reader::ReaderTask;
+use crate::task::slot::{Logic, Place, Slot, Target, Wiring};
+use crate::task::writer::WriterTask;
+
+/// The epoch that the end of the input completes in a job that takes no checkpoints.
+const ONLY_EPOCH: Epoch = Epoch(1);
+
+/// Starts a job on the current tokio runtime. When it returns, every source has been listed, every operator
+/// instantiated and every sink opened.
+///
+/// # Errors
+/// The first of these that failed; nothing runs then, and nothing is visible.
+///
+/// # Panics
+/// Outside a tokio runtime with time and I/O enabled.
+pub async fn start(plan: PhysicalPlan, options: JobOptions) -> Result<JobHandle> {
+    let builder = Builder::new(plan, options).await?;
+    let writers = builder.writers().await?;
+    let chains = builder.chains()?;
+    builder.launch(writers, chains)
+}
+
+struct Builder {
+    plan: PhysicalPlan,
+    options: JobOptions,
+    runtime: Handle,
+    origins: OriginDirectory,
+    metrics: Vec<Arc<NodeMetrics>>,
+    /// The splits of each source, by node.
+    splits: Vec<Vec<Split>>,
+    chain_channels: Vec<Vec<Channel<Message>>>,
+    writer_channels: Vec<Vec<Channel<WriterMessage>>>,
+    draining: watch::Sender<bool>,
+}
+
+/// Both ends of a channel, until the tasks that own them are made.
+struct Channel<T> {
+    sender: Sender<T>,
+    receiver: std::sync::Mutex<Option<Receiver<T>>>,
+}
+
+impl<T> Channel<T> {
+    fn take_receiver(&self) -> Receiver<T> {
+        let mut receiver = self.receiver.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        receiver.take().expect("each task is made once")
+    }
+}
+
+impl Builder {
+    async fn new(plan: PhysicalPlan, options: JobOptions) -> Result<Self> {
+        let mut splits = Vec::with_capacity(plan.checked.nodes.len());
+        for node in &plan.checked.nodes {
+            splits.push(match &node.kind {
+                NodeKind::Source(source) => source.discover().await.map_err(|error| error.within(&node.name))?,
+                _ => Vec::new(),
+            });
+        }
+        let channel = |_| {
+            let (sender, receiver) = bounded(options.bounds());
+            Channel { sender, receiver: std::sync::Mutex::new(Some(receiver)) }
+        };
+        let chain_channels = plan.chains.iter().map(|chain| (0..chain.parallelism).map(channel).collect()).collect();
+        let channel = |_| {
+            let (sender, receiver) = bounded(options.bounds());
+            Channel { sender, receiver: std::sync::Mutex::new(Some(receiver)) }
+        };
+        let writer_channels = plan
+            .checked
+            .nodes
+            .iter()
+            .map(|node| match node.kind {
+                NodeKind::Sink(_) => (0..node.parallelism).map(channel).collect(),
+                _ => Vec::new(),
+            })
+            .collect();
+        let metrics = plan.checked.nodes.iter().map(|_| Arc::default()).collect();
+        Ok(Self {
+            plan,
+            options,
+            runtime: Handle::current(),
+            origins: OriginDirectory::new(),
+            metrics,
+            splits,
+            chain_channels,
+            writer_channels,
+            draining: watch::channel(false).0,
+        })
+    }
+
+    /// Opens every writer of every sink.
+    async fn writers(&self) -> Result<Vec<WriterTask>> {
+        let mut tasks = Vec::new();
+        for (index, node) in self.plan.checked.nodes.iter().enumerate() {
+            let NodeKind::Sink(sink) = &node.kind else { continue };
+            for (subtask, channel) in (0..).zip(&self.writer_channels[index]) {
+                let context = SinkContext {
+                    node: node.name.clone(),
+                    subtask: SubtaskId { index: subtask, parallelism: node.parallelism },
+                    input: Arc::clone(node.input.as_ref().expect("a sink has an input")),
+                    clock: Arc::clone(&self.options.clock),
+                };
+                tasks.push(WriterTask {
+                    writer: sink.open(context).await.map_err(|error| error.within(&node.name))?,
+                    receiver: channel.take_receiver(),
+                    producers: self.producers_of_writer(index, subtask),
+                    metrics: Arc::clone(&self.metrics[index]),
+                    epoch: ONLY_EPOCH,
+                });
+            }
+        }
+        Ok(tasks)
+    }
+
+    fn producers_of_writer(&self, sink: usize, writer: u32) -> usize {
+        let writers = self.plan.checked.nodes[sink].parallelism;
+        let edges = self.plan.checked.edges.iter().filter(|edge| edge.to == sink);
+        edges
+            .map(|edge| {
+                let subtasks = self.plan.checked.nodes[edge.from].parallelism;
+                match self.plan.exchange(edge) {
+                    ExchangeKind::Forward => (0..subtasks).filter(|subtask| subtask % writers == writer).count(),
+                    ExchangeKind::Rebalance => subtasks as usize,
+                }
+            })
+            .sum()
+    }
+
+    /// Instantiates every operator.
+    fn chains(&self) -> Result<Vec<ChainTask>> {
+        let mut tasks = Vec::new();
+        for (chain, channels) in self.chain_channels.iter().enumerate() {
+            for (subtask, channel) in (0..).zip(channels) {
+                tasks.push(self.chain_task(chain, subtask, channel.take_receiver())?);
+            }
+        }
+        Ok(tasks)
+    }
+
+    fn chain_task(&self, chain: usize, subtask: u32, receiver: Receiver<Message>) -> Result<ChainTask> {
+        let nodes = &self.plan.chains[chain].nodes;
+        let mut outlets = Vec::new();
+        let mut slots = Vec::with_capacity(nodes.len());
+        for &node in nodes {
+            slots.push(self.slot(chain, node, subtask, &mut outlets)?);
+        }
+        let inlets = self.inlets(chain).into_iter().map(|inlet| Inlet {
+            slot: nodes.iter().position(|&node| node == inlet.node()).expect("an inlet leads into its chain"),
+            producers: self.producers_of_inlet(&inlet, subtask),
+        });
+        Ok(ChainTask {
+            inlets: inlets.collect(),
+            slots,
+            outlets,
+            receiver,
+            runtime: self.runtime.clone(),
+            linger: self.options.linger,
+        })
+    }
+
+    fn slot(&self, chain: usize, node: usize, subtask: u32, outlets: &mut Vec<Outlet>) -> Result<Slot> {
+        let checked = &self.plan.checked.nodes[node];
+        let (logic, coalescer, identity) = match &checked.kind {
+            NodeKind::Source(_) => {
+                (Logic::Source { needs_origins: self.plan.needs_origins(node) }, None, Default::default())
+            }
+            NodeKind::Operator(factory) => {
+                let context = OperatorContext {
+                    node: checked.name.clone(),
+                    subtask: SubtaskId { index: subtask, parallelism: checked.parallelism },
+                    input: Arc::clone(checked.input.as_ref().expect("an operator has an input")),
+                    errors_attached: self.plan.errors_attached(node),
+                    clock: Arc::clone(&self.options.clock),
+                    seeds: SeedSource::new(self.options.seed),
+                    origins: self.origins.clone(),
+                };
+                let operator = factory.create(context).map_err(|error| error.within(&checked.name))?;
+                let coalescer = factory.wants_coalesced_input().then(Coalescer::default);
+                (Logic::Operator(operator), coalescer, factory.identity())
+            }
+            NodeKind::Sink(_) => unreachable!("sinks are not part of chains"),
+        };
+        let mut wiring = Wiring {
+            node: checked.name.clone(),
+            identity,
+            origins: self.origins.clone(),
+            metrics: Arc::clone(&self.metrics[node]),
+            ports: checked.ports.iter().map(|_| Vec::new()).collect(),
+            errors: Vec::new(),
+        };
+        for (index, edge) in self.plan.checked.edges.iter().enumerate().filter(|(_, edge)| edge.from == node) {
+            let to = if self.plan.is_local(edge) {
+                let slot = self.plan.chains[chain].nodes.iter().position(|&other| other == edge.to);
+                Place::Slot(slot.expect("a local edge stays in its chain"))
+            } else {
+                outlets.push(Outlet::new(self.runtime.clone(), self.receivers(index, edge, subtask)));
+                Place::Outlet(outlets.len() - 1)
+            };
+            let target = Target { to, align: edge.align.clone() };
+            match edge.port {
+                EdgePort::Declared(port) => wiring.ports[port].push(target),
+                EdgePort::Errors => wiring.errors.push(target),
+            }
+        }
+        Ok(Slot { logic, coalescer, wiring })
+    }
+
+    /// The channels that an edge feeds from one subtask.
+    fn receivers(&self, index: usize, edge: &Edge, subtask: u32) -> Receivers {
+        let kind = self.plan.exchange(edge);
+        match self.plan.chain_of[edge.to] {
+            None => Receivers::Sink(pick(&self.writer_channels[edge.to], kind, subtask)),
+            Some(chain) => {
+                let inlet = self.inlets(chain).iter().position(|inlet| *inlet == InletFrom::Edge(index, edge.to));
+                Receivers::Chain {
+                    inlet: inlet.expect("the edge is an inlet of its chain"),
+                    subtasks: pick(&self.chain_channels[chain], kind, subtask),
+                }
+            }
+        }
+    }
+
+    /// The ways into a chain, in the order by which messages number them.
+    fn inlets(&self, chain: usize) -> Vec<InletFrom> {
+        let nodes = &self.plan.chains[chain].nodes;
+        let sources = nodes.iter().filter(|&&node| matches!(self.plan.checked.nodes[node].kind, NodeKind::Source(_)));
+        let edges = self.plan.checked.edges.iter().enumerate();
+        let edges = edges.filter(|(_, edge)| self.plan.chain_of[edge.to] == Some(chain) && !self.plan.is_local(edge));
+        sources
+            .map(|&node| InletFrom::Source(node))
+            .chain(edges.map(|(index, edge)| InletFrom::Edge(index, edge.to)))
+            .collect()
+    }
+
+    fn producers_of_inlet(&self, inlet: &InletFrom, subtask: u32) -> usize {
+        match *inlet {
+            InletFrom::Source(node) => {
+                let deal = self.deal(node);
+                (0..deal.readers().len()).filter(|reader| deal.feeds(*reader, subtask)).count()
+            }
+            InletFrom::Edge(edge, _) => {
+                let edge = &self.plan.checked.edges[edge];
+                match self.plan.exchange(edge) {
+                    ExchangeKind::Forward => 1,
+                    ExchangeKind::Rebalance => self.plan.checked.nodes[edge.from].parallelism as usize,
+                }
+            }
+        }
+    }
+
+    fn deal(&self, source: usize) -> Deal {
+        Deal::new(&self.splits[source], self.plan.checked.nodes[source].parallelism)
+    }
+
+    fn launch(self, writers: Vec<WriterTask>, chains: Vec<ChainTask>) -> Result<JobHandle> {
+        let mut tasks: JoinSet<Ended> = JoinSet::new();
+        let sizes =
+            self.splits.iter().map(|splits| splits.iter().map(|split| split.size_units).sum()).collect::<Vec<_>>();
+        let watched = Watched::new(&self.plan, &self.metrics, &sizes);
+        let started = Instant::now();
+        for writer in writers {
+            tasks.spawn_on(writer.run(), &self.runtime);
+        }
+        for (number, chain) in chains.into_iter().enumerate() {
+            spawn_chain(&mut tasks, &self.runtime, format!("volley-chain-{number}"), chain)?;
+        }
+        for (node, checked) in self.plan.checked.nodes.iter().enumerate() {
+            if let NodeKind::Source(source) = &checked.kind {
+                for reader in self.readers(node, source) {
+                    tasks.spawn_on(async { reader.run().await.map(|()| None) }, &self.runtime);
+                }
+            }
+        }
+        let sinks: HashMap<NodeName, Arc<dyn Sink>> = self
+            .plan
+            .checked
+            .nodes
+            .iter()
+            .filter_map(|node| match &node.kind {
+                NodeKind::Sink(sink) => Some((node.name.clone(), Arc::clone(sink))),
+                _ => None,
+            })
+            .collect();
+        let draining = self.draining.clone();
+        // Readers that wait for more input would not notice that the chain below them has gone.
+        let break_off = {
+            let draining = draining.clone();
+            move || {
+                draining.send_replace(true);
+            }
+        };
+        let (end, ended) = watch::channel(false);
+        let supervisor = self.runtime.spawn(async move {
+            let outcome = supervise(tasks, sinks, break_off).await;
+            end.send_replace(true);
+            outcome
+        });
+        Ok(JobHandle { draining, supervisor, ended, watched, started })
+    }
+
+    fn readers(&self, node: usize, source: &Arc<dyn volley_api::Source>) -> Vec<ReaderTask> {
+        let chain = self.plan.chain_of[node].expect("a source belongs to a chain");
+        let inlet = self.inlets(chain).iter().position(|inlet| *inlet == InletFrom::Source(node));
+        let inlet = inlet.expect("a source is an inlet of its chain");
+        let deal = self.deal(node);
+        let subtasks_of = |reader: usize| {
+            let fed = (0..).zip(&self.chain_channels[chain]).filter(|(subtask, _)| deal.feeds(reader, *subtask));
+            fed.map(|(_, channel)| channel.sender.clone()).collect()
+        };
+        let readers = deal.readers().iter().enumerate().map(|(reader, splits)| ReaderTask {
+            node: self.plan.checked.nodes[node].name.clone(),
+            source: Arc::clone(source),
+            splits: splits.clone(),
+            options: self.options.read,
+            origins: self.origins.clone(),
+            metrics: Arc::clone(&self.metrics[node]),
+            inlet,
+            subtasks: subtasks_of(reader),
+            draining: self.draining.subscribe(),
+        });
+        readers.collect()
+    }
+}
+
+/// A way into a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InletFrom {
+    /// This node, which is a source.
+    Source(usize),
+    /// This edge, to this node.
+    Edge(usize, usize),
+}
+
+impl InletFrom {
+    fn node(self) -> usize {
+        match self {
+            Self::Source(node) | Self::Edge(_, node) => node,
+        }
+    }
+}
+
+fn pick<T>(channels: &[Channel<T>], kind: ExchangeKind, subtask: u32) -> Vec<Sender<T>> {
+    match kind {
+        ExchangeKind::Forward => vec![channels[subtask as usize % channels.len()].sender.clone()],
+        ExchangeKind::Rebalance => channels.iter().map(|channel| channel.sender.clone()).collect(),
+    }
+}

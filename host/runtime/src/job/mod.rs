@@ -1,0 +1,169 @@
+//! A running job: how it is started, watched, stopped and ended.
+
+mod build;
+mod commit;
+mod deal;
+mod spawn;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use volley_api::{Clock, ReadOptions, Result, SystemClock};
+
+use crate::channel::Bounds;
+use crate::metrics::{JobProgress, NodeMetrics, NodeProgress, NodeRole};
+use crate::plan::{EdgePort, NodeKind, PhysicalPlan};
+
+pub use build::start;
+
+/// What a job is started with, apart from its plan.
+#[derive(Debug, Clone)]
+pub struct JobOptions {
+    /// The host's time. Default: the machine's clock.
+    pub clock: Arc<dyn Clock>,
+    /// What all reproducible chance in the job starts from. Default: 0.
+    pub seed: u64,
+    /// How sources cut what they read. Default: [`ReadOptions::default`].
+    pub read: ReadOptions,
+    /// The most messages that wait in one channel. Default: 8.
+    pub channel_items_max: usize,
+    /// The most bytes that wait in one channel. Default: 32 MiB.
+    pub channel_bytes_max: usize,
+    /// How long rows may wait for others before an operator that wants large batches, while nothing comes in.
+    /// Default: 5 ms.
+    pub linger: Duration,
+}
+
+impl Default for JobOptions {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            seed: 0,
+            read: ReadOptions::default(),
+            channel_items_max: 8,
+            channel_bytes_max: 32 << 20,
+            linger: Duration::from_millis(5),
+        }
+    }
+}
+
+impl JobOptions {
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds { items_max: self.channel_items_max, bytes_max: self.channel_bytes_max }
+    }
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Serialize)]
+pub struct JobReport {
+    /// What every node did.
+    pub progress: JobProgress,
+    /// From the first poll to the last commit.
+    pub elapsed: Duration,
+    /// Whether it was stopped before its sources ended.
+    pub stopped_early: bool,
+}
+
+/// A running job. Dropping it lets the job run on unwatched; [`JobHandle::wait`] ends it properly.
+pub struct JobHandle {
+    pub(crate) draining: watch::Sender<bool>,
+    pub(crate) supervisor: JoinHandle<Result<()>>,
+    pub(crate) ended: watch::Receiver<bool>,
+    pub(crate) watched: Watched,
+    pub(crate) started: Instant,
+}
+
+/// What is counted, and how it is called.
+#[derive(Clone)]
+pub(crate) struct Watched(Arc<Vec<(NodeProgress, Arc<NodeMetrics>)>>);
+
+impl JobHandle {
+    /// What the job has done so far. Cheap: reads a few counters.
+    #[must_use]
+    pub fn progress(&self) -> JobProgress {
+        self.watched.progress()
+    }
+
+    /// Asks the job to end cleanly: sources are read no further, what was read is processed, sinks commit.
+    pub fn stop(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Something that can stop the job while another task waits for it.
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
+        let draining = self.draining.clone();
+        move || {
+            draining.send_replace(true);
+        }
+    }
+
+    /// Resolves when the job has ended, well or badly; [`JobHandle::wait`] then says which.
+    pub fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut ended = self.ended.clone();
+        // An error means that the supervisor has gone without a word, which is an end too.
+        async move { drop(ended.wait_for(|ended| *ended).await) }
+    }
+
+    /// Waits for the end of the job.
+    ///
+    /// # Errors
+    /// What the first task that failed says. Nothing that the job staged is visible then, unless the failure came
+    /// from a commit: the error names what had been committed before.
+    pub async fn wait(self) -> Result<JobReport> {
+        match self.supervisor.await {
+            Ok(outcome) => outcome?,
+            Err(error) => return Err(volley_api::Error::internal(format!("the job's supervisor: {error}"))),
+        }
+        Ok(JobReport {
+            progress: self.watched.progress(),
+            elapsed: self.started.elapsed(),
+            stopped_early: *self.draining.borrow(),
+        })
+    }
+}
+
+impl fmt::Debug for JobHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobHandle").field("progress", &self.progress()).finish_non_exhaustive()
+    }
+}
+
+impl Watched {
+    pub(crate) fn new(plan: &PhysicalPlan, metrics: &[Arc<NodeMetrics>], sizes: &[Option<u64>]) -> Self {
+        let nodes = plan.checked.nodes.iter().enumerate().map(|(index, node)| {
+            let mut feeding = plan.checked.edges.iter().filter(|edge| edge.to == index).peekable();
+            let progress = NodeProgress {
+                name: node.name.to_string(),
+                role: match node.kind {
+                    NodeKind::Source(_) => NodeRole::Source,
+                    NodeKind::Operator(_) => NodeRole::Operator,
+                    NodeKind::Sink(_) => NodeRole::Sink,
+                },
+                rows_in: 0,
+                rows_out: 0,
+                rows_rejected: 0,
+                progress_units: 0,
+                size_units: sizes[index],
+                dead_letters: feeding.peek().is_some() && feeding.all(|edge| edge.port == EdgePort::Errors),
+            };
+            (progress, Arc::clone(&metrics[index]))
+        });
+        Self(Arc::new(nodes.collect()))
+    }
+
+    fn progress(&self) -> JobProgress {
+        use std::sync::atomic::Ordering::Relaxed;
+        let now = |(node, metrics): &(NodeProgress, Arc<NodeMetrics>)| NodeProgress {
+            rows_in: metrics.rows_in.load(Relaxed),
+            rows_out: metrics.rows_out.load(Relaxed),
+            rows_rejected: metrics.rows_rejected.load(Relaxed),
+            progress_units: metrics.progress_units.load(Relaxed),
+            ..node.clone()
+        };
+        JobProgress { nodes: self.0.iter().map(now).collect() }
+    }
+}

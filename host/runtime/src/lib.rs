@@ -1,0 +1,27 @@
+//! Plans and jobs: what a pipeline is, whether it can run, how it is cut into chains, and the threads that run it.
+//!
+//! ```text
+//! LogicalPlan ──check──▶ CheckedPlan ──chain──▶ PhysicalPlan ──start──▶ JobHandle
+//!  nodes, ports           schemas               chains, exchanges        progress, stop, wait
+//! ```
+//!
+//! The crate drives the traits of `volley-api` and knows no implementation of any. Operators without an exchange
+//! between them form a chain, run on one OS thread per subtask and call each other directly; readers of sources and
+//! writers of sinks run on the shared tokio runtime; the two meet at bounded channels, which is all the back-pressure
+//! there is. Guests therefore never run on a tokio worker.
+#![forbid(unsafe_code)]
+
+mod channel;
+mod coalesce;
+mod error;
+mod job;
+mod metrics;
+mod plan;
+mod task;
+
+pub use error::Error;
+pub use job::{JobHandle, JobOptions, JobReport, start};
+pub use metrics::{JobProgress, NodeProgress, NodeRole};
+pub use plan::{
+    Chain, CheckedPlan, EdgeView, ExchangeKind, LogicalPlan, NodeView, PARALLELISM_MAX, PhysicalPlan, PlanView, PortRef,
+};

@@ -1,0 +1,95 @@
+//! Counters of a running job, and a snapshot of them for progress and reports.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+/// Counters of one node, shared by its subtasks.
+#[derive(Debug, Default)]
+pub(crate) struct NodeMetrics {
+    pub(crate) rows_in: AtomicU64,
+    pub(crate) rows_out: AtomicU64,
+    pub(crate) rows_rejected: AtomicU64,
+    pub(crate) progress_units: AtomicU64,
+}
+
+impl NodeMetrics {
+    pub(crate) fn add(counter: &AtomicU64, amount: usize) {
+        counter.fetch_add(amount as u64, Ordering::Relaxed);
+    }
+}
+
+/// What a node is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeRole {
+    /// Rows come from it.
+    Source,
+    /// Rows pass through it.
+    Operator,
+    /// Rows go to it.
+    Sink,
+}
+
+/// What a node has done so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeProgress {
+    /// The node's name.
+    pub name: String,
+    /// What it is for.
+    pub role: NodeRole,
+    /// Rows that came in (0 for a source).
+    pub rows_in: u64,
+    /// Rows that went out, over all declared ports (0 for a sink).
+    pub rows_out: u64,
+    /// Rows that it refused; for a source, records that it could not read.
+    pub rows_rejected: u64,
+    /// How far a source has read, in the unit of its splits; 0 for other nodes.
+    pub progress_units: u64,
+    /// How much a source has to read in all, where that is known.
+    pub size_units: Option<u64>,
+    /// Whether a sink is read from an `errors` port only.
+    pub dead_letters: bool,
+}
+
+/// What a job has done so far, node by node in stream order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct JobProgress {
+    /// The nodes.
+    pub nodes: Vec<NodeProgress>,
+}
+
+impl JobProgress {
+    /// Rows read from all sources, without records that could not be read.
+    #[must_use]
+    pub fn rows_read(&self) -> u64 {
+        self.sum(NodeRole::Source, |node| node.rows_out)
+    }
+
+    /// Rows written to all sinks but those that hold refused rows.
+    #[must_use]
+    pub fn rows_written(&self) -> u64 {
+        self.sum(NodeRole::Sink, |node| if node.dead_letters { 0 } else { node.rows_in })
+    }
+
+    /// Rows refused anywhere, and records that could not be read.
+    #[must_use]
+    pub fn rows_rejected(&self) -> u64 {
+        self.nodes.iter().map(|node| node.rows_rejected).sum()
+    }
+
+    /// How much of all sources has been read, from 0 to 1; `None` when a source does not know its size.
+    #[must_use]
+    pub fn fraction_read(&self) -> Option<f64> {
+        let sources = || self.nodes.iter().filter(|node| node.role == NodeRole::Source);
+        let size: u64 = sources().map(|node| node.size_units).sum::<Option<u64>>()?;
+        let done: u64 = sources().map(|node| node.progress_units).sum();
+        #[expect(clippy::cast_precision_loss, reason = "a share for a progress bar")]
+        let fraction = if size == 0 { 1.0 } else { (done as f64 / size as f64).min(1.0) };
+        Some(fraction)
+    }
+
+    fn sum(&self, role: NodeRole, count: fn(&NodeProgress) -> u64) -> u64 {
+        self.nodes.iter().filter(|node| node.role == role).map(count).sum()
+    }
+}

@@ -1,0 +1,13 @@
+//! From the nodes a user names to the chains that run.
+
+mod check;
+mod draw;
+mod logical;
+mod physical;
+
+pub use check::CheckedPlan;
+pub(crate) use check::{Align, Edge, EdgePort};
+pub use draw::{EdgeView, NodeView, PlanView};
+pub(crate) use logical::NodeKind;
+pub use logical::{LogicalPlan, PARALLELISM_MAX, PortRef};
+pub use physical::{Chain, ExchangeKind, PhysicalPlan};

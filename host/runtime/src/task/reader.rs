@@ -1,0 +1,113 @@
+//! A reader's task: polls the splits dealt to it and feeds the subtasks of its chain.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use volley_api::{
+    Boundedness, NodeName, OriginDirectory, ReadEvent, ReadOptions, Source, SourceBatch, Split, SplitId, SplitReader,
+};
+
+use super::{Message, Payload, Polled, Stopped};
+use crate::channel::Sender;
+use crate::metrics::NodeMetrics;
+
+/// One of the tasks that read a source.
+pub(crate) struct ReaderTask {
+    pub(crate) node: NodeName,
+    pub(crate) source: Arc<dyn Source>,
+    /// The splits dealt to it, at least one.
+    pub(crate) splits: VecDeque<Split>,
+    pub(crate) options: ReadOptions,
+    pub(crate) origins: OriginDirectory,
+    pub(crate) metrics: Arc<NodeMetrics>,
+    /// Which inlet of the chain it feeds.
+    pub(crate) inlet: usize,
+    /// The subtasks that it feeds, in turn.
+    pub(crate) subtasks: Vec<Sender<Message>>,
+    /// Turns true when the job should end cleanly.
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+struct OpenSplit {
+    id: SplitId,
+    reader: Box<dyn SplitReader>,
+    numbers: (u16, u32),
+}
+
+impl ReaderTask {
+    /// Reads to the end of all splits, or until the job drains.
+    pub(crate) async fn run(mut self) -> Result<(), Stopped> {
+        let mut draining = self.draining.clone();
+        tokio::select! {
+            biased;
+            // The sender lives as long as the job; should it go first, the job is over too.
+            _ = draining.wait_for(|draining| *draining) => {}
+            read = self.read() => read?,
+        }
+        for subtask in &self.subtasks {
+            subtask.send(Message { inlet: self.inlet, payload: Payload::End }, 0).await?;
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<(), Stopped> {
+        // Splits that end are read one after another; splits that never end must take turns.
+        let open_max = match self.source.boundedness() {
+            Boundedness::Bounded => 1,
+            Boundedness::Unbounded => self.splits.len(),
+        };
+        let mut open: VecDeque<OpenSplit> = VecDeque::new();
+        let mut turn = 0;
+        let mut idle_in_a_row = 0;
+        let mut shortest_idle = Duration::MAX;
+        loop {
+            while open.len() < open_max
+                && let Some(split) = self.splits.pop_front()
+            {
+                open.push_back(self.open(&split).await?);
+            }
+            let Some(mut split) = open.pop_front() else { return Ok(()) };
+            match split.reader.next().await? {
+                ReadEvent::Batch(batch) => {
+                    (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
+                    self.forward(split.id.clone(), split.numbers, batch, turn).await?;
+                    turn = turn.wrapping_add(1);
+                    open.push_back(split);
+                }
+                ReadEvent::Idle(wake_after) => {
+                    idle_in_a_row += 1;
+                    shortest_idle = shortest_idle.min(wake_after);
+                    open.push_back(split);
+                    if idle_in_a_row >= open.len() {
+                        tokio::time::sleep(shortest_idle).await;
+                        (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
+                    }
+                }
+                ReadEvent::End => {}
+            }
+        }
+    }
+
+    async fn open(&self, split: &Split) -> Result<OpenSplit, Stopped> {
+        let reader = self.source.open(split, None, self.options).await?;
+        Ok(OpenSplit { id: split.id.clone(), reader, numbers: self.origins.register(&self.node, &split.id) })
+    }
+
+    async fn forward(
+        &self,
+        split: SplitId,
+        (source_number, split_number): (u16, u32),
+        batch: SourceBatch,
+        turn: usize,
+    ) -> Result<(), Stopped> {
+        let units = usize::try_from(batch.progress_units).unwrap_or(usize::MAX);
+        NodeMetrics::add(&self.metrics.progress_units, units);
+        let bytes = batch.batch.get_array_memory_size() + batch.rejects.iter().map(|r| r.raw.len()).sum::<usize>();
+        let polled = Polled { batch, split, source_number, split_number };
+        let message = Message { inlet: self.inlet, payload: Payload::Polled(polled) };
+        self.subtasks[turn % self.subtasks.len()].send(message, bytes).await?;
+        Ok(())
+    }
+}

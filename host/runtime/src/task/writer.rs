@@ -1,0 +1,40 @@
+//! A writer's task: takes rows from its channel, writes them, and prepares what it wrote at the end.
+
+use std::sync::Arc;
+
+use volley_api::{Committable, Epoch, SinkWriter};
+
+use super::Stopped;
+use super::outlet::WriterMessage;
+use crate::channel::Receiver;
+use crate::metrics::NodeMetrics;
+
+/// One of the writers of a sink.
+pub(crate) struct WriterTask {
+    pub(crate) writer: Box<dyn SinkWriter>,
+    pub(crate) receiver: Receiver<WriterMessage>,
+    /// How many subtasks feed it.
+    pub(crate) producers: usize,
+    pub(crate) metrics: Arc<NodeMetrics>,
+    /// The epoch that the end of the input completes.
+    pub(crate) epoch: Epoch,
+}
+
+impl WriterTask {
+    /// Writes until every producer has ended, then prepares. When a producer goes away without ending, the job is
+    /// breaking off: the writer is dropped, and what it staged with it.
+    pub(crate) async fn run(mut self) -> Result<Option<Committable>, Stopped> {
+        while self.producers > 0 {
+            match self.receiver.recv().await {
+                Some(WriterMessage::Rows(batch)) => {
+                    let rows = batch.num_rows();
+                    self.writer.write(batch).await?;
+                    NodeMetrics::add(&self.metrics.rows_in, rows);
+                }
+                Some(WriterMessage::End) => self.producers -= 1,
+                None => return Err(Stopped::Cancelled),
+            }
+        }
+        Ok(self.writer.prepare(self.epoch).await?)
+    }
+}
