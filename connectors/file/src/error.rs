@@ -1,0 +1,173 @@
+//! What can go wrong with files, in messages that name the path, the place in it, and the fix.
+
+use std::io;
+
+use volley_api::ErrorKind;
+
+use crate::SchemaTextError;
+
+/// Everything that can go wrong in this crate. At the border it becomes a [`volley_api::Error`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Options that do not fit together or have no meaning.
+    #[error("{0}")]
+    Options(String),
+    /// A type that is not written as [`crate::parse_type`] reads it.
+    #[error("column `{column}` of `schema`: {source}")]
+    SchemaText {
+        /// The column that was declared.
+        column: String,
+        /// What is wrong with its type.
+        source: SchemaTextError,
+    },
+    /// Nothing stands at a path.
+    #[error("{path}: no such file or folder")]
+    Missing {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// A folder or glob without a file to read.
+    #[error("{path}: no file matches ({detail})")]
+    NoMatch {
+        /// The folder or pattern.
+        path: String,
+        /// What was looked for in it.
+        detail: String,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried: `read`, `write` …
+        action: &'static str,
+        /// On which path.
+        path: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file that is not what its format says, or ends too early.
+    #[error("{path}: {detail}")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong, and at which line or row.
+        detail: String,
+    },
+    /// A file without the column that the source has.
+    #[error("{path}: no column `{column}`; the file has {found}")]
+    MissingColumn {
+        /// The file.
+        path: String,
+        /// The column that it lacks.
+        column: String,
+        /// The columns that it has.
+        found: String,
+    },
+    /// A file whose column has another type than the source's.
+    #[error("{path}: column `{column}` is {found}, expected {expected}")]
+    ColumnType {
+        /// The file.
+        path: String,
+        /// The column.
+        column: String,
+        /// The type in the file.
+        found: String,
+        /// The type in the source's schema.
+        expected: String,
+    },
+    /// A file with a column that the source's inferred schema does not have.
+    #[error(
+        "{path}: column `{column}` is not in the other files; declare `schema` to choose the columns that are read"
+    )]
+    ExtraColumn {
+        /// The file.
+        path: String,
+        /// The column.
+        column: String,
+    },
+    /// A type that a format has no place for.
+    #[error("column `{column}` has type {found}, which {format} has no place for; {fix}")]
+    Unsupported {
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+        /// The format.
+        format: &'static str,
+        /// What to do about it.
+        fix: String,
+    },
+    /// An offset or a committable that this connector did not make.
+    #[error("not {what} of the file connector: {detail}")]
+    Foreign {
+        /// What was expected.
+        what: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A staged file that is neither there nor in its final place.
+    #[error("cannot commit {path}: its staged file {staged} is gone or not as it was prepared")]
+    Lost {
+        /// The final path.
+        path: String,
+        /// The staged name.
+        staged: String,
+    },
+    /// An invariant of this crate does not hold.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl Error {
+    /// An error of the operating system on one path.
+    pub(crate) fn io(action: &'static str, path: impl Into<String>, source: io::Error) -> Self {
+        let path = path.into();
+        match source.kind() {
+            io::ErrorKind::NotFound if action == "read" => Self::Missing { path },
+            _ => Self::Io { action, path, source },
+        }
+    }
+
+    /// A file that is not as it should be.
+    pub(crate) fn damaged(path: &str, detail: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), detail: detail.into() }
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Options(_)
+            | Self::SchemaText { .. }
+            | Self::Missing { .. }
+            | Self::NoMatch { .. }
+            | Self::Unsupported { .. } => ErrorKind::Config,
+            Self::Damaged { .. } | Self::MissingColumn { .. } | Self::ColumnType { .. } | Self::ExtraColumn { .. } => {
+                ErrorKind::Data
+            }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
+            Self::Io { .. } | Self::Lost { .. } => ErrorKind::External,
+            Self::Foreign { .. } | Self::Broken(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+impl From<Error> for volley_api::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind(), error.to_string()).caused_by(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_follow_the_fault() {
+        let kind = |error: Error| volley_api::Error::from(error).kind();
+        let io = |kind| Error::io("write", "out.csv", io::Error::from(kind));
+        assert_eq!(kind(io(io::ErrorKind::BrokenPipe)), ErrorKind::BrokenPipe);
+        assert_eq!(kind(io(io::ErrorKind::StorageFull)), ErrorKind::External);
+        assert_eq!(kind(Error::io("read", "a", io::ErrorKind::NotFound.into())), ErrorKind::Config);
+        assert_eq!(kind(Error::damaged("a", "truncated")), ErrorKind::Data);
+        assert!(volley_api::Error::from(io(io::ErrorKind::StorageFull)).report().contains("out.csv"));
+    }
+}

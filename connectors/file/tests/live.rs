@@ -1,0 +1,231 @@
+//! Input that is not a finished file: files that grow, streams, and a pace.
+
+mod common;
+
+use std::fs::OpenOptions;
+use std::io::{Cursor, Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use common::{batch_rows, options, read_all, source, write};
+use serde_json::json;
+use volley_api::{Boundedness, ReadEvent, Replay, Source, SourceBatch, SplitReader};
+use volley_connector_file::FileSource;
+
+fn append(path: &Path, text: &str) {
+    let mut file = OpenOptions::new().append(true).create(true).open(path).expect("a file");
+    file.write_all(text.as_bytes()).expect("appended");
+}
+
+async fn batch(reader: &mut Box<dyn SplitReader>) -> SourceBatch {
+    match reader.next().await.expect("no error") {
+        ReadEvent::Batch(batch) => batch,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn is_idle(reader: &mut Box<dyn SplitReader>) -> bool {
+    matches!(reader.next().await.expect("no error"), ReadEvent::Idle(_))
+}
+
+#[tokio::test]
+async fn followed_files_give_complete_lines_only() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (name, header, one, half, rest) in [
+        ("t.csv", "a,b\n", "1,x\n", "2,\"y\n", "z\"\n3,w\n"),
+        ("t.jsonl", "\n", "{\"a\":1,\"b\":\"x\"}\n", "{\"a\":2,", "\"b\":\"y\"}\n{\"a\":3,\"b\":\"w\"}\n"),
+    ] {
+        let path = folder.path().join(name);
+        append(&path, "");
+        let schema = json!({ "a": "int64", "b": "utf8" });
+        let value = json!({ "path": name, "schema": schema, "follow": true, "follow_interval_ms": 5 });
+        let source = source(folder.path(), value).expect("a source");
+        assert_eq!(source.boundedness(), Boundedness::Unbounded);
+        let split = &source.discover().await.expect("a split")[0];
+        let mut reader = source.open(split, None, batch_rows(100)).await.expect("open");
+        assert!(is_idle(&mut reader).await, "{name}: no header yet");
+        append(&path, header);
+        assert!(is_idle(&mut reader).await, "{name}: no rows yet");
+        append(&path, one);
+        assert_eq!(batch(&mut reader).await.batch.num_rows(), 1);
+        append(&path, half);
+        assert!(is_idle(&mut reader).await, "{name}: half a record");
+        let offset = reader.offset();
+        append(&path, rest);
+        let rows = batch(&mut reader).await;
+        assert_eq!((rows.batch.num_rows(), rows.rejects.len()), (2, 0), "{name}");
+        assert!(is_idle(&mut reader).await);
+        let mut again = source.open(split, Some(&offset), batch_rows(100)).await.expect("resumed");
+        assert_eq!(batch(&mut again).await.batch, rows.batch, "{name}");
+        std::fs::write(&path, "").expect("truncated");
+        let error = reader.next().await.expect_err("a followed file only grows");
+        assert!(error.report().contains(name) && error.report().contains("only grow"), "{}", error.report());
+    }
+}
+
+#[tokio::test]
+async fn a_followed_file_refuses_bad_records_as_they_come() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("t.csv");
+    append(&path, "a\n1\nx\n2\n3,");
+    let value = json!({ "path": "t.csv", "schema": { "a": "int64" }, "follow": true });
+    let source = source(folder.path(), value).expect("a source");
+    let split = &source.discover().await.expect("a split")[0];
+    let mut reader = source.open(split, None, batch_rows(100)).await.expect("open");
+    let rows = batch(&mut reader).await;
+    assert_eq!((rows.batch.num_rows(), rows.rejects.len()), (2, 1));
+    assert!(is_idle(&mut reader).await, "the record is bad already, but not complete");
+    append(&path, "4\n");
+    assert_eq!(batch(&mut reader).await.rejects[0].raw, "3,4");
+}
+
+#[tokio::test]
+async fn half_a_record_of_a_growing_file_shows_no_type() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("t.csv");
+    append(&path, "a,b\n1.5,x\n2,3");
+    let source = source(folder.path(), json!({ "path": "t.csv", "follow": true })).expect("a source");
+    assert_eq!(source.schema().field(1).data_type(), &arrow::datatypes::DataType::Utf8);
+    append(&path, "y\n");
+    let split = &source.discover().await.expect("a split")[0];
+    let mut reader = source.open(split, None, batch_rows(100)).await.expect("open");
+    let rows = batch(&mut reader).await;
+    assert_eq!((rows.batch.num_rows(), rows.rejects.len()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_spreads_rows_over_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text: String = (0..100).map(|id| format!("{{\"a\":{id}}}\n")).collect();
+    append(&folder.path().join("t.jsonl"), &text);
+    let source = source(folder.path(), json!({ "path": "t.jsonl", "rate": 50 })).expect("a source");
+    let split = &source.discover().await.expect("a split")[0];
+    let mut reader = source.open(split, None, batch_rows(8192)).await.expect("open");
+    let (mut rows, mut waited) = (0, Duration::ZERO);
+    loop {
+        match reader.next().await.expect("no error") {
+            ReadEvent::Idle(wait) => {
+                tokio::time::advance(wait).await;
+                waited += wait;
+            }
+            ReadEvent::Batch(batch) => {
+                rows += batch.batch.num_rows();
+                assert!(batch.batch.num_rows() <= 5);
+            }
+            ReadEvent::End => break,
+        }
+    }
+    assert_eq!(rows, 100);
+    assert!(waited >= Duration::from_millis(1_900) && waited <= Duration::from_millis(2_001), "{waited:?}");
+}
+
+fn stream(value: serde_json::Value, bytes: Vec<u8>) -> FileSource {
+    FileSource::from_reader(options(value), Box::new(Cursor::new(bytes))).expect("a source")
+}
+
+#[tokio::test]
+async fn streams_of_every_format() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ints: ArrayRef = Arc::new(Int64Array::from_iter_values(0..30_000));
+    let batch = RecordBatch::try_from_iter([("a", ints)]).expect("a batch");
+    for format in ["csv", "jsonl", "parquet", "avro", "arrow"] {
+        let name = format!("t.{format}");
+        write(folder.path(), json!({ "path": name }), &batch.schema(), std::slice::from_ref(&batch)).await.expect("ok");
+        let bytes = std::fs::read(folder.path().join(&name)).expect("bytes");
+        let source = stream(json!({ "path": "-", "format": format }), bytes);
+        assert_eq!(source.replay(), Replay::None);
+        let all = read_all(&source, 1_000).await.expect(format);
+        assert_eq!(all.batch.column(0), batch.column(0), "{format}");
+        let error = read_all(&source, 1_000).await.err().expect("read once");
+        assert!(error.report().contains("only once"), "{}", error.report());
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_a_format_is_json_lines_and_keeps_what_inference_read() {
+    let source = stream(json!({ "path": "-", "infer_rows": 1 }), b"{\"a\":1}\n{\"a\":2}\n{\"a\":3}".to_vec());
+    let all = read_all(&source, 2).await.expect("rows");
+    assert_eq!((all.batch.num_rows(), all.positions), (3, vec![1, 2, 3]));
+    assert_eq!(source.label(), "file - (jsonl)");
+    let compressed = zstd::encode_all(&b"a\n1\n2\n"[..], 1).expect("memory");
+    let source = stream(json!({ "path": "-", "format": "csv", "compression": "zstd" }), compressed);
+    assert_eq!(read_all(&source, 2).await.expect("rows").batch.num_rows(), 2);
+}
+
+/// A pipe whose other end the test holds.
+struct Pipe(Receiver<Vec<u8>>, Cursor<Vec<u8>>);
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let bytes = self.1.read(buffer)?;
+        if bytes > 0 {
+            return Ok(bytes);
+        }
+        match self.0.recv() {
+            Ok(piece) => {
+                self.1 = Cursor::new(piece);
+                self.read(buffer)
+            }
+            Err(_) => Ok(0),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_slow_stream_gives_its_rows_as_they_come() {
+    for (format, first, second) in
+        [("csv", "a\n1\n2\n3", "4\n5\n"), ("jsonl", "{\"a\":1}\n{\"a\":2}\n{\"a\"", ":34}\n{\"a\":5}\n")]
+    {
+        let (sender, receiver) = channel();
+        let value = json!({ "path": "-", "format": format, "schema": { "a": "int64" } });
+        let pipe = Box::new(Pipe(receiver, Cursor::default()));
+        let source = FileSource::from_reader(options(value), pipe).expect("a source");
+        let split = &source.discover().await.expect("a split")[0];
+        let mut reader = source.open(split, None, batch_rows(1_000)).await.expect("open");
+        sender.send(first.as_bytes().to_vec()).expect("somebody reads");
+        // The sender holds the pipe open: the rows come without waiting for a full batch or the end.
+        assert_eq!(batch(&mut reader).await.batch.column(0).to_data(), Int64Array::from(vec![1, 2]).into());
+        sender.send(second.as_bytes().to_vec()).expect("somebody reads");
+        assert_eq!(batch(&mut reader).await.batch.column(0).to_data(), Int64Array::from(vec![34, 5]).into());
+        drop(sender);
+        assert!(matches!(reader.next().await.expect("no error"), ReadEvent::End));
+    }
+}
+
+#[test]
+fn a_runtime_ends_while_a_stream_is_waited_for() {
+    let (sender, receiver) = channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let value = json!({ "path": "-", "schema": { "a": "int64" } });
+        let source = FileSource::from_reader(options(value), Box::new(Pipe(receiver, Cursor::default()))).expect("ok");
+        let split = &source.discover().await.expect("a split")[0];
+        let mut reader = source.open(split, None, batch_rows(10)).await.expect("open");
+        tokio::select! {
+            biased;
+            _ = reader.next() => panic!("nothing was sent"),
+            () = tokio::task::yield_now() => {}
+        }
+    });
+    drop(runtime);
+    drop(sender);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn named_pipes_are_streams() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+    let other = path.clone();
+    let writer = std::thread::spawn(move || std::fs::write(other, "a\n1\n2\n").expect("written"));
+    let base = folder.path().to_owned();
+    let open = move || source(&base, json!({ "path": "pipe", "format": "csv" })).expect("a source");
+    let source = tokio::task::spawn_blocking(open).await.expect("opened");
+    assert_eq!(source.replay(), Replay::None);
+    assert_eq!(read_all(&source, 10).await.expect("rows").batch.num_rows(), 2);
+    writer.join().expect("the writer ended");
+}
