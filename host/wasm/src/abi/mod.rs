@@ -1,0 +1,3 @@
+//! All unsafe code of the boundary, each piece with its proof.
+
+pub(crate) mod deserialize;

@@ -1,0 +1,176 @@
+//! What can go wrong with a plugin.
+
+use volley_api::ErrorKind;
+
+use crate::trap::Trap;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong with a plugin. `plugin` is always its name with the short digest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The component's file cannot be read.
+    #[error("cannot read the component {path}: {source}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The bytes are not a component.
+    #[error("{path} is not a WebAssembly component: {problem}")]
+    NotAComponent {
+        /// Where the bytes came from.
+        path: String,
+        /// What they are instead, and what to do.
+        problem: String,
+    },
+    /// The component is not an operator of a world that this host knows, or wants something that is not granted.
+    #[error("{plugin} cannot be loaded: {problem}")]
+    Load {
+        /// The plugin.
+        plugin: String,
+        /// What it exports, imports or lacks.
+        problem: String,
+    },
+    /// Wasmtime itself failed.
+    #[error("the WebAssembly engine: {0}")]
+    Engine(String),
+    /// `open` refused the configuration.
+    #[error("{plugin} refuses its configuration: {message}")]
+    InvalidConfig {
+        /// The plugin.
+        plugin: String,
+        /// In the plugin's words.
+        message: String,
+    },
+    /// The input is not what the plugin needs.
+    #[error("{plugin} cannot work on this input: {message}")]
+    InvalidInput {
+        /// The plugin.
+        plugin: String,
+        /// In the plugin's words, or the host's.
+        message: String,
+    },
+    /// `open` failed otherwise.
+    #[error("{plugin} could not open: {message}")]
+    Open {
+        /// The plugin.
+        plugin: String,
+        /// In the plugin's words.
+        message: String,
+    },
+    /// The plugin did what the contract forbids.
+    #[error("{plugin} broke the contract in `{function}`: {problem}")]
+    Contract {
+        /// The plugin.
+        plugin: String,
+        /// The exported function.
+        function: String,
+        /// What it did.
+        problem: String,
+    },
+    /// The plugin trapped, or was stopped by a limit.
+    #[error("{0}")]
+    Trap(Box<Trap>),
+    /// The plugin gave up.
+    #[error("operator `{operator}`: {plugin} stops the job: {message}")]
+    Fatal {
+        /// The node.
+        operator: String,
+        /// The plugin.
+        plugin: String,
+        /// In the plugin's words.
+        message: String,
+    },
+    /// The plugin refused a batch as a whole, and the policy is to fail.
+    #[error(
+        "operator `{operator}`: {plugin} refused a batch of {rows} rows: {message} (`on_error: dead_letter` with a \
+         reader of `{operator}.errors`, or `on_error: skip`, lets the job go on)"
+    )]
+    RejectedBatch {
+        /// The node.
+        operator: String,
+        /// The plugin.
+        plugin: String,
+        /// Rows of the batch.
+        rows: usize,
+        /// In the plugin's words.
+        message: String,
+    },
+    /// The plugin refused a row, and nobody reads refused rows.
+    #[error(
+        "operator `{operator}` refused a row: {code}: {message} ({place}; row: {row}). Attach a sink to \
+         `{operator}.errors`, or set `on_error: skip`, to let the job go on"
+    )]
+    RejectedRow {
+        /// The node.
+        operator: String,
+        /// The reason, for programs.
+        code: String,
+        /// The reason, for people.
+        message: String,
+        /// The position of the row in its split, or its index in the batch.
+        place: String,
+        /// The row as JSON text, cut.
+        row: String,
+    },
+    /// The plugin asked for the same call again too often.
+    #[error("operator `{operator}`: {plugin} asked {retries} times to be called again, and would once more")]
+    RetriesExhausted {
+        /// The node.
+        operator: String,
+        /// The plugin.
+        plugin: String,
+        /// How often the call was made again.
+        retries: u32,
+    },
+    /// The input cannot be brought into the form in which it crosses.
+    #[error("the input of {plugin}: {source}")]
+    Wire {
+        /// The plugin.
+        plugin: String,
+        /// Why.
+        source: volley_ipc::Error,
+    },
+    /// Rows could not be gathered or put together.
+    #[error("{0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+}
+
+impl Error {
+    /// Who has to act.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Read { .. } | Self::InvalidConfig { .. } | Self::InvalidInput { .. } | Self::Wire { .. } => {
+                ErrorKind::Config
+            }
+            Self::NotAComponent { .. }
+            | Self::Load { .. }
+            | Self::Open { .. }
+            | Self::Contract { .. }
+            | Self::Trap(_)
+            | Self::Fatal { .. }
+            | Self::RejectedBatch { .. } => ErrorKind::Plugin,
+            Self::RejectedRow { .. } => ErrorKind::Data,
+            Self::RetriesExhausted { .. } => ErrorKind::External,
+            Self::Engine(_) | Self::Arrow(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// Wasmtime's errors are no `std::error::Error`; their chain becomes text.
+    pub(crate) fn engine(error: &wasmtime::Error) -> Self {
+        Self::Engine(format!("{error:#}"))
+    }
+}
+
+impl From<Error> for volley_api::Error {
+    fn from(error: Error) -> Self {
+        let api = Self::new(error.kind(), error.to_string());
+        let api = if matches!(error, Error::RetriesExhausted { .. }) { api.retryable() } else { api };
+        api.caused_by(error)
+    }
+}

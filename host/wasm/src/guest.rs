@@ -1,0 +1,222 @@
+//! One instance in its store, and the calls of its life: describe, open, batches, close.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+use volley_ipc::{encode_schema, wire_schema};
+use wasmtime::Store;
+use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower, TypedFunc};
+
+use crate::bind::{self, Bound};
+use crate::contract;
+use crate::inspect::PluginKind;
+use crate::options::PluginLimits;
+use crate::path::{self, BatchPath, Reply};
+use crate::plugin::{Description, Plugin, Who};
+use crate::store::{HostState, JobParts, Phase, new_store};
+use crate::text::visible;
+use crate::ticks::Ticks;
+use crate::trap::Trap;
+use crate::{Error, Result};
+
+/// What is shown of a message from a plugin, in bytes.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 4 << 10;
+
+/// What is shown of a plugin's own name or version, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+
+type Open = TypedFunc<(String, Vec<u8>), (Result<contract::Binding, contract::OpenError>,)>;
+
+/// An instance. After a trap it answers no further call: its store is to be dropped.
+pub(crate) struct Guest {
+    store: Store<HostState>,
+    describe: TypedFunc<(), (contract::Description,)>,
+    open: Open,
+    close: TypedFunc<(), ()>,
+    path: Box<dyn BatchPath>,
+    kind: PluginKind,
+    who: Who,
+    ticks: Arc<Ticks>,
+    limits: PluginLimits,
+    trapped: bool,
+}
+
+impl Guest {
+    /// A fresh instance: start functions run, nothing else.
+    pub(crate) fn instantiate(plugin: &Plugin, limits: &PluginLimits, job: JobParts) -> Result<Self> {
+        let (engine, who, kind) = (plugin.engine(), plugin.who(), plugin.info().kind);
+        let ticks = Arc::clone(engine.ticks());
+        let mut store = new_store(engine, limits, who, job);
+        let call = Call { function: "instantiate", phase: Phase::Binding, deadline: limits.open_deadline };
+        let instance = guarded(&mut store, &ticks, who, &call, |store| plugin.instance_pre().instantiate(&mut *store))?;
+        let exports = plugin.exports();
+        Ok(Self {
+            describe: typed(&mut store, &instance, &exports.describe, "describe", who)?,
+            open: typed(&mut store, &instance, &exports.open, "open", who)?,
+            close: typed(&mut store, &instance, &exports.close, "close", who)?,
+            path: path::stock(&mut store, &instance, &exports.process, kind)
+                .map_err(|error| wrong_type(who, kind.as_str(), &error))?,
+            store,
+            kind,
+            who: who.clone(),
+            ticks,
+            limits: limits.clone(),
+            trapped: false,
+        })
+    }
+
+    pub(crate) fn describe(&mut self) -> Result<Description> {
+        let describe = self.describe;
+        let (description,) = self
+            .call("describe", Phase::Binding, self.limits.open_deadline, |store, _| describe.call(&mut *store, ()))?;
+        let contract::Description { name, version, states } = description;
+        if let Some(contract::StateDeclaration { name, schema }) = states.first() {
+            let (name, bytes) = (visible(name, NAME_BYTES_MAX), schema.len());
+            return Err(self.broke(
+                "describe",
+                format!(
+                    "it declares the state `{name}` (a schema of {bytes} bytes), which a {} cannot have",
+                    self.kind
+                ),
+            ));
+        }
+        Ok(Description { name: visible(&name, NAME_BYTES_MAX), version: visible(&version, NAME_BYTES_MAX) })
+    }
+
+    /// Binds the instance; batches may follow.
+    pub(crate) fn open(&mut self, config: &str, input: &SchemaRef) -> Result<Bound> {
+        let wire = |source| Error::Wire { plugin: self.who.to_string(), source };
+        let schema = encode_schema(&wire_schema(input).map_err(wire)?).map_err(wire)?;
+        let (open, config) = (self.open, config.to_owned());
+        let (answer,) = self.call("open", Phase::Binding, self.limits.open_deadline, |store, _| {
+            open.call(&mut *store, (config, schema))
+        })?;
+        let binding = answer.map_err(|error| self.refused(&error))?;
+        let bound = bind::check(self.kind, &self.who, input, binding)?;
+        let own: Vec<SchemaRef> = bound.ports.iter().map(|port| Arc::clone(&port.own)).collect();
+        self.store.data_mut().emitter.bind(own.into());
+        Ok(bound)
+    }
+
+    fn refused(&self, error: &contract::OpenError) -> Error {
+        let plugin = self.who.to_string();
+        let shown = |message: &str| visible(message, MESSAGE_BYTES_MAX);
+        match error {
+            contract::OpenError::InvalidConfig(message) => Error::InvalidConfig { plugin, message: shown(message) },
+            contract::OpenError::InvalidInput(message) => Error::InvalidInput { plugin, message: shown(message) },
+            contract::OpenError::Failed(message) => Error::Open { plugin, message: shown(message) },
+        }
+    }
+
+    /// Prepares a batch for the next [`Guest::process`]; gives the bytes that will cross.
+    pub(crate) fn encode(&mut self, batch: &arrow::array::RecordBatch) -> Result<usize> {
+        self.path.encode(batch).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })
+    }
+
+    /// Calls the function of the kind with the batch that was encoded last, of so many rows. `number` identifies the
+    /// call: chance depends on it.
+    pub(crate) fn process(&mut self, rows: usize, number: u64) -> Result<Result<Reply, contract::Failure>> {
+        let state = self.store.data_mut();
+        state.emitter.begin(rows);
+        state.random.begin(number);
+        self.call(self.kind.as_str(), Phase::Batch, self.limits.deadline, |store, path| path.call(store))
+    }
+
+    /// The last call of a clean end.
+    pub(crate) fn close(&mut self, number: u64) -> Result<()> {
+        self.store.data_mut().random.begin(number);
+        let close = self.close;
+        self.call("close", Phase::Closing, self.limits.deadline, |store, _| close.call(&mut *store, ()))
+    }
+
+    /// What the last successful call emitted.
+    pub(crate) fn take_emissions(&mut self) -> Vec<crate::imports::emitter::Emission> {
+        self.store.data_mut().emitter.take()
+    }
+
+    pub(crate) fn who(&self) -> &Who {
+        &self.who
+    }
+
+    pub(crate) fn kind(&self) -> PluginKind {
+        self.kind
+    }
+
+    pub(crate) fn limits(&self) -> &PluginLimits {
+        &self.limits
+    }
+
+    /// The error for a breach of the contract.
+    pub(crate) fn broke(&self, function: &str, problem: String) -> Error {
+        broke(&self.who, function, problem)
+    }
+
+    fn call<R>(
+        &mut self,
+        function: &'static str,
+        phase: Phase,
+        deadline: Duration,
+        call: impl FnOnce(&mut Store<HostState>, &mut dyn BatchPath) -> wasmtime::Result<R>,
+    ) -> Result<R> {
+        if self.trapped {
+            return Err(self.broke(function, "it was called again after a trap".to_owned()));
+        }
+        let path = &mut *self.path;
+        let about = Call { function, phase, deadline };
+        let result = guarded(&mut self.store, &self.ticks, &self.who, &about, |store| call(store, path));
+        self.trapped = result.is_err();
+        result
+    }
+}
+
+struct Call {
+    function: &'static str,
+    phase: Phase,
+    deadline: Duration,
+}
+
+/// Runs guest code: ticks and limits in force, a trap explained.
+fn guarded<R>(
+    store: &mut Store<HostState>,
+    ticks: &Ticks,
+    who: &Who,
+    call: &Call,
+    run: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<R>,
+) -> Result<R> {
+    let state = store.data_mut();
+    state.phase = call.phase;
+    state.now_ms = None;
+    state.limiter.refused_bytes = None;
+    let deadline_name = if call.phase == Phase::Binding { "the limit for opening" } else { "`limits.deadline`" };
+    state.deadline.begin(deadline_name, call.deadline);
+    state.log.begin();
+    store.set_epoch_deadline(1);
+    let result = {
+        let _ticks = ticks.during_call();
+        run(store)
+    };
+    result.map_err(|error| Error::Trap(Box::new(Trap::explain(&error, call.function, who, store.data_mut()))))
+}
+
+fn typed<Params, Return>(
+    store: &mut Store<HostState>,
+    instance: &Instance,
+    export: &wasmtime::component::ComponentExportIndex,
+    function: &str,
+    who: &Who,
+) -> Result<TypedFunc<Params, Return>>
+where
+    Params: ComponentNamedList + Lower,
+    Return: ComponentNamedList + Lift,
+{
+    instance.get_typed_func(&mut *store, export).map_err(|error| wrong_type(who, function, &error))
+}
+
+fn wrong_type(who: &Who, function: &str, error: &wasmtime::Error) -> Error {
+    Error::Load { plugin: who.to_string(), problem: format!("its `{function}` is not that of the contract: {error:#}") }
+}
+
+pub(crate) fn broke(who: &Who, function: &str, problem: String) -> Error {
+    Error::Contract { plugin: who.to_string(), function: function.to_owned(), problem }
+}

@@ -1,0 +1,131 @@
+//! `log`: lines for the host's log, bounded and made harmless.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{LinkerInstance, WasmStr};
+
+use crate::contract::Level;
+use crate::plugin::Who;
+use crate::store::HostState;
+use crate::text::visible;
+
+/// A longer line is cut.
+const LINE_BYTES_MAX: usize = 4 << 10;
+
+/// Lines that one call may write; further ones are counted and dropped.
+const LINES_PER_CALL_MAX: u32 = 256;
+
+/// Who writes, and how much already in the present call.
+#[derive(Debug)]
+pub(crate) struct Log {
+    operator: String,
+    subtask: Option<u32>,
+    digest: String,
+    lines: u32,
+    /// The last line of level error in the present call: a panic writes one before it traps.
+    last_error: Option<String>,
+}
+
+impl Log {
+    pub(crate) fn new(who: &Who, task: Option<(String, u32)>) -> Self {
+        let (operator, subtask) = task.map_or((who.name.clone(), None), |(node, index)| (node, Some(index)));
+        Self { operator, subtask, digest: who.short_digest().to_owned(), lines: 0, last_error: None }
+    }
+
+    /// The node, when the plugin runs in a job.
+    pub(crate) fn operator_in_job(&self) -> Option<String> {
+        self.subtask.map(|_| self.operator.clone())
+    }
+
+    pub(crate) fn begin(&mut self) {
+        self.lines = 0;
+        self.last_error = None;
+    }
+
+    pub(crate) fn take_last_error(&mut self) -> Option<String> {
+        self.last_error.take()
+    }
+
+    /// Writes one line; false when it was one too many.
+    fn write(&mut self, level: Level, message: &str) -> bool {
+        let is_error = level == Level::Error;
+        let full = self.lines >= LINES_PER_CALL_MAX;
+        if !is_error && (full || level < max_level()) {
+            return !full;
+        }
+        let line = visible(message, LINE_BYTES_MAX);
+        if is_error {
+            // Kept even when the log is full: it explains the trap that may follow.
+            self.last_error = Some(line.clone());
+        }
+        if full {
+            return false;
+        }
+        self.lines += 1;
+        self.trace(level, &line);
+        true
+    }
+
+    fn trace(&self, level: Level, line: &str) {
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::event!(
+                    target: "volley::plugin",
+                    tracing::Level::$level,
+                    operator = self.operator,
+                    subtask = self.subtask,
+                    digest = self.digest,
+                    "{line}"
+                )
+            };
+        }
+        match level {
+            Level::Trace => line!(TRACE),
+            Level::Debug => line!(DEBUG),
+            Level::Info => line!(INFO),
+            Level::Warn => line!(WARN),
+            Level::Error => line!(ERROR),
+        }
+    }
+}
+
+/// The least severe level that somebody listens to.
+fn max_level() -> Level {
+    use tracing::Level as L;
+    match () {
+        () if tracing::enabled!(target: "volley::plugin", L::TRACE) => Level::Trace,
+        () if tracing::enabled!(target: "volley::plugin", L::DEBUG) => Level::Debug,
+        () if tracing::enabled!(target: "volley::plugin", L::INFO) => Level::Info,
+        () if tracing::enabled!(target: "volley::plugin", L::WARN) => Level::Warn,
+        () => Level::Error,
+    }
+}
+
+pub(crate) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
+    instance.func_wrap("log", |mut context: StoreContextMut<'_, HostState>, (level, message): (Level, WasmStr)| {
+        let message = message.to_str(&context)?.into_owned();
+        let state = context.data_mut();
+        if !state.log.write(level, &message) {
+            state.metrics.log_line_dropped();
+        }
+        Ok(())
+    })?;
+    instance.func_wrap("max-level", |_, (): ()| Ok((max_level(),)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_bounded_and_the_last_error_is_kept() {
+        let who = Who { name: "p".into(), digest: "0".repeat(64), file: None };
+        let mut log = Log::new(&who, Some(("node".into(), 3)));
+        let written = (0..LINES_PER_CALL_MAX + 10).filter(|_| log.write(Level::Error, "a\nb")).count();
+        assert_eq!(written, usize::try_from(LINES_PER_CALL_MAX).expect("small"));
+        assert!(!log.write(Level::Error, "panicked"));
+        assert_eq!(log.take_last_error().as_deref(), Some("panicked"));
+        log.begin();
+        assert!(log.write(Level::Error, "a\nb"));
+        assert_eq!(log.take_last_error().as_deref(), Some("a\\nb"));
+    }
+}

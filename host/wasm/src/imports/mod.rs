@@ -1,0 +1,35 @@
+//! The host's side of the interfaces that a plugin may import.
+
+pub(crate) mod clock;
+pub(crate) mod emitter;
+pub(crate) mod log;
+pub(crate) mod metrics;
+pub(crate) mod random;
+
+use wasmtime::Engine;
+use wasmtime::component::{Linker, LinkerInstance};
+
+use crate::contract::{PACKAGE, VERSION};
+use crate::store::HostState;
+
+/// The interfaces that every world may import. `types` has no functions: it only carries types.
+pub(crate) const GRANTED: [&str; 5] = ["types", "log", "metrics", "clock", "random"];
+
+/// The interface that worlds with a variable number of rows may import besides.
+pub(crate) const EMITTER: &str = "emitter";
+
+/// A linker with everything that any plugin may import. (What a plugin imports is checked before, by name.)
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
+    let mut linker = Linker::new(engine);
+    interface(&mut linker, "types")?;
+    log::link(&mut interface(&mut linker, "log")?)?;
+    metrics::link(&mut interface(&mut linker, "metrics")?)?;
+    clock::link(&mut interface(&mut linker, "clock")?)?;
+    random::link(&mut interface(&mut linker, "random")?)?;
+    emitter::link(&mut interface(&mut linker, EMITTER)?)?;
+    Ok(linker)
+}
+
+fn interface<'a>(linker: &'a mut Linker<HostState>, name: &str) -> wasmtime::Result<LinkerInstance<'a, HostState>> {
+    linker.instance(&format!("{PACKAGE}/{name}@{VERSION}"))
+}

@@ -1,0 +1,74 @@
+//! `random`: numbers that a replay sees again.
+
+use volley_api::{NodeName, SeedSource, SubtaskId};
+use wasmtime::component::LinkerInstance;
+
+use crate::store::HostState;
+
+/// Where one instance's numbers come from: a stream (SplitMix64) per call, seeded by job, node, subtask and the number
+/// of the call.
+#[derive(Debug, Default)]
+pub(crate) struct Random {
+    source: Option<(SeedSource, NodeName, SubtaskId)>,
+    call: u64,
+    stream: Option<u64>,
+}
+
+impl Random {
+    pub(crate) fn new(seeds: SeedSource, node: NodeName, subtask: SubtaskId) -> Self {
+        Self { source: Some((seeds, node, subtask)), call: 0, stream: None }
+    }
+
+    /// A call begins. The same number again means the same call again.
+    pub(crate) fn begin(&mut self, call: u64) {
+        self.call = call;
+        self.stream = None;
+    }
+
+    fn next(&mut self) -> u64 {
+        let state = match self.stream {
+            Some(state) => state,
+            None => self.source.as_ref().map_or(0, |(seeds, node, subtask)| {
+                let (index, call) = (subtask.index.to_le_bytes(), self.call.to_le_bytes());
+                seeds.derive(&[node.as_str().as_bytes(), &index, &call])
+            }),
+        };
+        let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.stream = Some(state);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+pub(crate) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
+    instance.func_wrap("next-u64", |mut context, (): ()| {
+        let state = context.data_mut();
+        state.require_batch_or_close("random.next-u64")?;
+        Ok((state.random.next(),))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_made_again_sees_the_same_numbers() {
+        let random = |index| {
+            let node = NodeName::new("enrich").expect("a name");
+            Random::new(SeedSource::new(7), node, SubtaskId { index, parallelism: 2 })
+        };
+        let draw = |random: &mut Random, call| {
+            random.begin(call);
+            [random.next(), random.next()]
+        };
+        let mut first = random(0);
+        let numbers = draw(&mut first, 3);
+        assert_ne!(numbers[0], numbers[1]);
+        assert_eq!(numbers, draw(&mut first, 3));
+        assert_ne!(numbers, draw(&mut first, 4));
+        assert_ne!(numbers, draw(&mut random(1), 3));
+    }
+}

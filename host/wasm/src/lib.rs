@@ -1,0 +1,41 @@
+//! Runs operators that arrive as WebAssembly components: load, check, compile, cache, limit, call.
+//!
+//! [`PluginEngine`] is one per process; [`Plugin`] is one component, checked and compiled; [`PluginFactory`] is that
+//! component with a configuration and limits, as the [`volley_api::OperatorFactory`] that a plan knows. Each subtask
+//! gets an instance in a store of its own, kept for the job's life. Batches cross by a
+//! [path](crate::path) behind a trait; what comes back passes `volley-ipc`.
+//!
+//! This crate must not know connectors, expressions, tasks, state backends or the pipeline file. All unsafe code of
+//! the boundary stands in `src/abi/`, each piece with its proof.
+
+mod abi;
+mod bind;
+mod cache;
+mod contract;
+mod engine;
+mod error;
+mod factory;
+mod guest;
+mod imports;
+mod inspect;
+mod limits;
+mod metrics;
+mod operator;
+mod options;
+mod path;
+mod plugin;
+mod store;
+mod text;
+mod ticks;
+mod trap;
+
+pub use cache::default_cache_dir;
+pub use engine::{EngineSettings, PluginEngine};
+pub use error::{Error, Result};
+pub use factory::PluginFactory;
+pub use inspect::{PluginInfo, PluginKind};
+pub use metrics::{Histogram, Metric, MetricsSnapshot, PluginMetrics};
+pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
+pub use options::{OnError, PluginLimits, PluginOptions};
+pub use plugin::{Description, Plugin, PluginBinding, PluginPort};
+pub use trap::{Trap, TrapFrame, TrapReason};

@@ -1,0 +1,77 @@
+//! Flat-maps: what was emitted, with what the host carries along by the rows' parents.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::compute::{concat, concat_batches, filter, filter_record_batch};
+use arrow::datatypes::Schema;
+use volley_api::{PortIndex, StreamRecord};
+
+use super::map::all_but;
+use super::{Part, PluginOperator};
+use crate::Result;
+use crate::imports::emitter::Emission;
+
+impl PluginOperator {
+    /// The outputs of one call, one record per port that got rows, without the rows of refused parents.
+    pub(super) fn emitted(
+        &mut self,
+        record: &StreamRecord,
+        part: Part,
+        rejected: &[usize],
+    ) -> Result<Vec<(PortIndex, StreamRecord)>> {
+        let emissions = self.guest.take_emissions();
+        let input = record.slice(part.offset, part.rows);
+        let mut out = Vec::new();
+        for port in 0..self.bound.ports.len() {
+            let of_port: Vec<&Emission> = emissions.iter().filter(|emission| emission.port == port).collect();
+            let Some(mut rows) = join(&of_port)? else { continue };
+            if !rejected.is_empty() {
+                rows = without(rows, part.rows, rejected)?;
+            }
+            if rows.batch.num_rows() > 0 {
+                out.push((port, self.carried(&input, port, &rows)?));
+            }
+        }
+        Ok(out)
+    }
+
+    /// The emitted rows with the columns (mode `append`), origins and times of their parents.
+    fn carried(&self, input: &StreamRecord, port: PortIndex, rows: &Rows) -> Result<StreamRecord> {
+        let port = &self.bound.ports[port];
+        let carried = if port.replaces {
+            // No column of the input is wanted: gather only what travels beside them.
+            let options = RecordBatchOptions::new().with_row_count(Some(input.batch.num_rows()));
+            let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)?;
+            input.clone().with_columns_of(nothing).take(&rows.parents)?
+        } else {
+            input.take(&rows.parents)?
+        };
+        let batch = port.compose(&carried.batch, &rows.batch)?;
+        Ok(carried.with_columns_of(batch))
+    }
+}
+
+struct Rows {
+    parents: UInt32Array,
+    batch: RecordBatch,
+}
+
+/// Many small emits become one batch, in order.
+fn join(emissions: &[&Emission]) -> Result<Option<Rows>> {
+    let Some(first) = emissions.first() else { return Ok(None) };
+    if emissions.len() == 1 {
+        return Ok(Some(Rows { parents: first.parents.clone(), batch: first.batch.clone() }));
+    }
+    let parents: Vec<&dyn Array> = emissions.iter().map(|emission| &emission.parents as &dyn Array).collect();
+    let parents = concat(&parents)?;
+    let batch = concat_batches(&first.batch.schema(), emissions.iter().map(|emission| &emission.batch))?;
+    Ok(Some(Rows { parents: parents.to_data().into(), batch }))
+}
+
+fn without(rows: Rows, input_rows: usize, rejected: &[usize]) -> Result<Rows> {
+    let kept = all_but(input_rows, rejected);
+    let keep: BooleanArray = rows.parents.values().iter().map(|parent| Some(kept.value(*parent as usize))).collect();
+    let parents = filter(&rows.parents, &keep)?;
+    Ok(Rows { parents: parents.to_data().into(), batch: filter_record_batch(&rows.batch, &keep)? })
+}

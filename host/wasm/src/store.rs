@@ -1,0 +1,91 @@
+//! What the host keeps beside one instance: limits, and the state of its imports.
+
+use std::sync::Arc;
+
+use volley_api::{Clock, SystemClock};
+use wasmtime::Store;
+
+use crate::engine::PluginEngine;
+use crate::imports::emitter::Emitter;
+use crate::imports::log::Log;
+use crate::imports::random::Random;
+use crate::limits::{Deadline, Limiter};
+use crate::metrics::PluginMetrics;
+use crate::options::PluginLimits;
+use crate::plugin::Who;
+
+/// Bytes of texts (rejects, names) that one call may give back beyond its batches.
+const TEXT_BYTES_MAX: usize = 16 << 20;
+
+/// Which export is running, and so which imports may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Instantiation, `describe`, `open`: only `log`.
+    Binding,
+    /// A batch is being processed: everything.
+    Batch,
+    /// `close`: everything but `emit`.
+    Closing,
+}
+
+/// The host's side of one instance.
+pub(crate) struct HostState {
+    pub(crate) phase: Phase,
+    pub(crate) limiter: Limiter,
+    pub(crate) deadline: Deadline,
+    pub(crate) log: Log,
+    pub(crate) metrics: Arc<PluginMetrics>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The time of the call under way, once it was asked for.
+    pub(crate) now_ms: Option<u64>,
+    pub(crate) random: Random,
+    pub(crate) emitter: Emitter,
+}
+
+impl HostState {
+    /// An import other than `log` was called: is this the time for it?
+    pub(crate) fn require_batch_or_close(&self, import: &'static str) -> wasmtime::Result<()> {
+        if self.phase == Phase::Binding { Err(NotNow(import).into()) } else { Ok(()) }
+    }
+}
+
+/// An import was called where the contract forbids it.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` was called where only `log` may be")]
+pub(crate) struct NotNow(&'static str);
+
+/// What an instance that runs in a job has, and one that only binds has not.
+pub(crate) struct JobParts {
+    pub(crate) metrics: Arc<PluginMetrics>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) random: Random,
+    /// Node and index of the subtask, for the log.
+    pub(crate) task: Option<(String, u32)>,
+}
+
+impl Default for JobParts {
+    fn default() -> Self {
+        let (metrics, clock) = (Arc::new(PluginMetrics::default()), Arc::new(SystemClock));
+        Self { metrics, clock, random: Random::default(), task: None }
+    }
+}
+
+/// A fresh store with its limits in place.
+pub(crate) fn new_store(engine: &PluginEngine, limits: &PluginLimits, who: &Who, job: JobParts) -> Store<HostState> {
+    let state = HostState {
+        phase: Phase::Binding,
+        limiter: Limiter::new(limits),
+        deadline: Deadline::default(),
+        log: Log::new(who, job.task),
+        metrics: job.metrics,
+        clock: job.clock,
+        now_ms: None,
+        random: job.random,
+        emitter: Emitter::new(limits),
+    };
+    let mut store = Store::new(engine.wasmtime(), state);
+    store.limiter(|state| &mut state.limiter);
+    store.epoch_deadline_callback(|mut context| context.data_mut().deadline.on_tick());
+    store.set_hostcall_fuel(limits.output_bytes_max.saturating_add(TEXT_BYTES_MAX));
+    store
+}

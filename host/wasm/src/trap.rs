@@ -1,0 +1,202 @@
+//! What is told of a trap: who, where, why, and what to do next.
+
+use std::fmt;
+
+use wasmtime::WasmBacktrace;
+
+use crate::limits::DeadlineExceeded;
+use crate::plugin::Who;
+use crate::store::{HostState, NotNow};
+use crate::text::visible;
+
+/// Frames that the message names.
+const FRAMES_SHOWN_MAX: usize = 6;
+
+/// The longest name of a function in the message, in bytes.
+const FUNCTION_BYTES_MAX: usize = 160;
+
+/// Why a guest was stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrapReason {
+    /// It reached `unreachable`: with Rust, a panic or an abort.
+    Unreachable,
+    /// It read or wrote outside its memory or a table.
+    OutOfBounds,
+    /// It called itself too deep.
+    StackOverflow,
+    /// The call took more CPU time than `limits.deadline` (or, in `open`, the open deadline). In words.
+    Deadline(String),
+    /// It asked for more memory than `limits.memory` and did not get over the refusal.
+    Memory {
+        /// Bytes that it would have had.
+        wanted_bytes: usize,
+        /// Bytes that it may have.
+        limit_bytes: usize,
+    },
+    /// It divided by zero or converted a number that does not fit.
+    Arithmetic(String),
+    /// It called an import at a time when the contract forbids it.
+    Contract(String),
+    /// Anything else, in wasmtime's words.
+    Other(String),
+}
+
+impl fmt::Display for TrapReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable => f.write_str("it panicked or aborted (`unreachable`)"),
+            Self::OutOfBounds => f.write_str("it reached outside its memory"),
+            Self::StackOverflow => f.write_str("it ran out of stack: calls nested too deep"),
+            Self::Deadline(words) => write!(f, "deadline exceeded: it {words}"),
+            Self::Memory { wanted_bytes, limit_bytes } => {
+                write!(f, "memory limit reached: it asked for {wanted_bytes} bytes; `limits.memory` is {limit_bytes}")
+            }
+            Self::Arithmetic(words) | Self::Contract(words) | Self::Other(words) => f.write_str(words),
+        }
+    }
+}
+
+/// One function on the guest's stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrapFrame {
+    /// The function's name, if the component still has names.
+    pub function: Option<String>,
+    /// Index of the function in its core module: the same in a stripped and an unstripped build.
+    pub function_index: u32,
+    /// Where in the code: **bytes from the start of the component file**, that is of the very file whose SHA-256 is the
+    /// plugin's digest, not of the core module inside it. A tool that has DWARF of the core module subtracts the start
+    /// of that module in the component and then the start of the contents of the module's code section. It is the
+    /// instruction that trapped, or the call under way; a trap in the very first instruction of a function may show the
+    /// start of its body.
+    pub code_offset: Option<usize>,
+}
+
+/// A trap of a plugin. Its text has the code offset as `code offset 0x1a2b`, in lower-case hexadecimal, with the meaning
+/// of [`TrapFrame::code_offset`]; `volley plugin where FILE 0x1a2b` takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trap {
+    /// The node, when the plugin was running in a job.
+    pub operator: Option<String>,
+    /// The plugin's name.
+    pub plugin: String,
+    /// SHA-256 of the component, in full.
+    pub digest: String,
+    /// The file of the component, as it was given.
+    pub file: Option<String>,
+    /// The export that was called; `instantiate` for start functions.
+    pub function: String,
+    /// Why.
+    pub reason: TrapReason,
+    /// The last line of level error that the call logged: SDKs log a panic there, with file and line.
+    pub last_error: Option<String>,
+    /// The guest's stack, innermost first.
+    pub frames: Vec<TrapFrame>,
+}
+
+impl Trap {
+    /// Explains an error of wasmtime that came out of a call, with what the store knows besides.
+    pub(crate) fn explain(error: &wasmtime::Error, function: &str, who: &Who, state: &mut HostState) -> Self {
+        let frames = error.downcast_ref::<WasmBacktrace>().map_or(Vec::new(), |trace| {
+            let frame = |frame: &wasmtime::FrameInfo| TrapFrame {
+                function: frame.func_name().map(|name| visible(name, FUNCTION_BYTES_MAX)),
+                function_index: frame.func_index(),
+                code_offset: frame.module_offset(),
+            };
+            trace.frames().iter().map(frame).collect()
+        });
+        Self {
+            operator: state.log.operator_in_job(),
+            plugin: who.name.clone(),
+            digest: who.digest.clone(),
+            file: who.file.clone(),
+            function: function.to_owned(),
+            reason: reason(error, state),
+            last_error: state.log.take_last_error(),
+            frames,
+        }
+    }
+
+    /// The frame to look at first: the innermost that is not part of a language's own library.
+    #[must_use]
+    pub fn blamed_frame(&self) -> Option<&TrapFrame> {
+        self.frames.iter().find(|frame| !frame.function.as_deref().is_some_and(is_library)).or(self.frames.first())
+    }
+}
+
+fn reason(error: &wasmtime::Error, state: &HostState) -> TrapReason {
+    use wasmtime::Trap as T;
+    if let Some(exceeded) = error.downcast_ref::<DeadlineExceeded>() {
+        return TrapReason::Deadline(exceeded.to_string());
+    }
+    if let Some(not_now) = error.downcast_ref::<NotNow>() {
+        return TrapReason::Contract(not_now.to_string());
+    }
+    if let Some(wanted_bytes) = state.limiter.refused_bytes {
+        return TrapReason::Memory { wanted_bytes, limit_bytes: state.limiter.memory_bytes_max() };
+    }
+    match error.downcast_ref::<T>() {
+        Some(T::UnreachableCodeReached) => TrapReason::Unreachable,
+        Some(T::MemoryOutOfBounds | T::TableOutOfBounds | T::StringOutOfBounds | T::ListOutOfBounds) => {
+            TrapReason::OutOfBounds
+        }
+        Some(T::StackOverflow) => TrapReason::StackOverflow,
+        Some(trap @ (T::IntegerOverflow | T::IntegerDivisionByZero | T::BadConversionToInteger)) => {
+            TrapReason::Arithmetic(trap.to_string())
+        }
+        Some(trap) => TrapReason::Other(trap.to_string()),
+        None => TrapReason::Other(visible(&error.root_cause().to_string(), 1 << 10)),
+    }
+}
+
+/// Functions of Rust's own library and allocator, which are where a panic ends and never where it begins.
+fn is_library(name: &str) -> bool {
+    const PREFIXES: [&str; 14] = [
+        "core::",
+        "std::",
+        "alloc::",
+        "<core::",
+        "<std::",
+        "<alloc::",
+        "rust_",
+        "__rust",
+        "__rdl",
+        "__rg",
+        "dlmalloc",
+        "_ZN4core",
+        "_ZN3std",
+        "_ZN5alloc",
+    ];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || name.contains("panic_abort") || name == "abort"
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(operator) = &self.operator {
+            write!(f, "operator `{operator}`: ")?;
+        }
+        let (plugin, short) = (&self.plugin, self.digest.get(..12).unwrap_or(&self.digest));
+        write!(f, "plugin {plugin} ({short}) trapped in `{}`: {}", self.function, self.reason)?;
+        let blamed = self.blamed_frame();
+        let offset = blamed.and_then(|frame| frame.code_offset);
+        if let Some(offset) = offset {
+            write!(f, " at code offset {offset:#x}")?;
+        }
+        if let Some(name) = blamed.and_then(|frame| frame.function.as_deref()) {
+            write!(f, " in function {name}")?;
+        }
+        if let Some(line) = &self.last_error {
+            write!(f, "; it last logged: {line}")?;
+        }
+        let stack: Vec<String> =
+            self.frames.iter().filter_map(|frame| Some(format!("{:#x}", frame.code_offset?))).collect();
+        if stack.len() > 1 {
+            write!(f, "; stack: {}", stack[..stack.len().min(FRAMES_SHOWN_MAX)].join(" < "))?;
+        }
+        if let Some(offset) = offset {
+            let file = self.file.as_deref().unwrap_or("FILE.wasm");
+            write!(f, ". `volley plugin where {file} {offset:#x}` prints the source line")?;
+        }
+        Ok(())
+    }
+}

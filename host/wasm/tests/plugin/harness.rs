@@ -1,0 +1,151 @@
+//! One engine for all tests, and an output that remembers.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use volley_api::{
+    ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory, Output,
+    PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
+};
+use volley_wasm::{EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions};
+
+static ENGINE: LazyLock<Arc<PluginEngine>> =
+    LazyLock::new(|| PluginEngine::new(&EngineSettings { cache_dir: None }).expect("starts"));
+
+pub(crate) fn engine() -> &'static Arc<PluginEngine> {
+    &ENGINE
+}
+
+pub(crate) fn load(component: &[u8]) -> volley_wasm::Result<Arc<Plugin>> {
+    Plugin::from_bytes(engine(), "canned", component)
+}
+
+/// `x: Int64, name: Utf8`.
+pub(crate) fn input_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, true), Field::new("name", DataType::Utf8, true)]))
+}
+
+/// One nullable Int64 column.
+pub(crate) fn numbers_schema(name: &str) -> Schema {
+    Schema::new(vec![Field::new(name, DataType::Int64, true)])
+}
+
+/// Rows `x = 0..rows`, with origins from position 100 on.
+pub(crate) fn input(rows: usize) -> StreamRecord {
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((0..).take(rows)));
+    let names: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("row {row}"))));
+    let batch = RecordBatch::try_new(input_schema(), vec![numbers, names]).expect("fits");
+    StreamRecord::new(batch).with_origins(OriginColumn::of_split(0, 0, &Positions::From(100), rows))
+}
+
+/// Knows the one split that [`input`] pretends to come from.
+fn directory() -> OriginDirectory {
+    let directory = OriginDirectory::new();
+    directory.register(&NodeName::new("flights").expect("a name"), &SplitId::new("a.csv"));
+    directory
+}
+
+/// How an operator is set up.
+pub(crate) struct Setup {
+    pub(crate) limits: PluginLimits,
+    pub(crate) on_error: OnError,
+    pub(crate) errors_attached: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { limits: PluginLimits::default(), on_error: OnError::Fail, errors_attached: true }
+    }
+}
+
+impl Setup {
+    pub(crate) fn factory(&self, component: &[u8]) -> Result<PluginFactory> {
+        let options = PluginOptions {
+            config: serde_json::json!({"limit": 3}),
+            limits: self.limits.clone(),
+            on_error: self.on_error,
+        };
+        Ok(PluginFactory::new(load(component)?, options))
+    }
+
+    pub(crate) fn operator(&self, component: &[u8]) -> Result<Box<dyn Operator>> {
+        self.create(&self.factory(component)?)
+    }
+
+    pub(crate) fn create(&self, factory: &PluginFactory) -> Result<Box<dyn Operator>> {
+        factory.bind(&input_schema())?;
+        factory.create(OperatorContext {
+            node: NodeName::new("node").expect("a name"),
+            subtask: SubtaskId::SINGLE,
+            input: input_schema(),
+            errors_attached: self.errors_attached,
+            clock: Arc::new(ManualClock::at(1_234)),
+            seeds: SeedSource::new(1),
+            origins: directory(),
+        })
+    }
+
+    /// Runs one record through a fresh instance.
+    pub(crate) fn run(&self, component: &[u8], record: StreamRecord) -> Result<Collected> {
+        let mut collected = Collected::default();
+        let mut operator = self.operator(component)?;
+        operator.process(record, &mut collected)?;
+        operator.finish(&mut collected)?;
+        Ok(collected)
+    }
+
+    /// The error that one record causes.
+    pub(crate) fn error(&self, component: &[u8]) -> volley_api::Error {
+        match self.run(component, input(3)) {
+            Ok(collected) => panic!("no error but {collected:?}"),
+            Err(error) => error,
+        }
+    }
+}
+
+/// What an operator put out.
+#[derive(Debug, Default)]
+pub(crate) struct Collected {
+    pub(crate) rows: Vec<(PortIndex, StreamRecord)>,
+    pub(crate) rejects: Vec<RowReject>,
+}
+
+impl Output for Collected {
+    fn emit(&mut self, port: PortIndex, record: StreamRecord) -> Result<()> {
+        self.rows.push((port, record.compact().expect("compacts")));
+        Ok(())
+    }
+
+    fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()> {
+        assert!(input.selection.is_none(), "compacted");
+        assert!(rejects.iter().all(|reject| reject.row < input.batch.num_rows()));
+        self.rejects.extend(rejects);
+        Ok(())
+    }
+}
+
+impl Collected {
+    /// A number column of everything that left through a port.
+    pub(crate) fn numbers(&self, port: PortIndex, column: &str) -> Vec<i64> {
+        let of_port = self.rows.iter().filter(|(index, _)| *index == port);
+        let column = of_port.map(|(_, record)| record.batch.column_by_name(column).expect("in the schema"));
+        column.flat_map(|column| column.as_primitive::<Int64Type>().values().to_vec()).collect()
+    }
+
+    /// The positions of everything that left through a port.
+    pub(crate) fn positions(&self, port: PortIndex) -> Vec<i64> {
+        let of_port = self.rows.iter().filter(|(index, _)| *index == port);
+        of_port
+            .flat_map(|(_, record)| {
+                let origins = record.origins.as_ref().expect("carried");
+                assert_eq!(origins.len(), record.batch.num_rows());
+                (0..origins.len()).map(|row| origins.get(row).position).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    pub(crate) fn rejected_rows(&self) -> Vec<usize> {
+        self.rejects.iter().map(|reject| reject.row).collect()
+    }
+}
