@@ -1,0 +1,214 @@
+//! `volley plugin inspect`: what a component is and wants, read from its bytes; nothing of it ever runs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use wasmparser::{BinaryReader, ProducersSectionReader};
+
+use super::contract::{self, Surface, granted};
+use super::sections::{CoreModule, core_modules, outer_custom};
+use super::{digest, read};
+use crate::Error;
+
+/// The custom section in which SDKs state what a function's signature says about columns.
+pub const COLUMNS_SECTION: &str = "volley-operator";
+
+/// All that can be known about a component without running it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Inspection {
+    /// The file.
+    pub file: PathBuf,
+    /// Its identity, `sha256:…`.
+    pub digest: String,
+    /// Its size.
+    pub bytes: u64,
+    /// `map`, `filter` or `flat-map`; absent when the exports do not say.
+    pub kind: Option<&'static str>,
+    /// The world it was built for, for example `volley:operator/map-operator@0.1.0`.
+    pub world: Option<String>,
+    /// The version of the contract.
+    pub contract: Option<String>,
+    /// What it wants from the host.
+    pub imports: Vec<Import>,
+    /// What it offers.
+    pub exports: Vec<String>,
+    /// The columns it reads and writes, where its SDK states them; operators that decide in `open` do not.
+    pub columns: Option<Columns>,
+    /// Languages and tools that made it, as `field → name version`.
+    pub producers: BTreeMap<String, Vec<String>>,
+    /// Whether it carries source lines.
+    pub debug_info: bool,
+    /// Why hosts of this release would refuse it; empty when they would not.
+    pub problems: Vec<String>,
+}
+
+/// One import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Import {
+    /// Its name.
+    pub name: String,
+    /// Whether hosts of this release link it for an operator of this kind.
+    pub granted: bool,
+}
+
+/// The columns that an operator reads and writes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Columns {
+    /// Columns of the input that cross the boundary.
+    #[serde(default)]
+    pub reads: Vec<Column>,
+    /// Columns of the output that it makes.
+    #[serde(default)]
+    pub writes: Vec<Column>,
+}
+
+/// A column as an SDK states it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, as the SDK words it.
+    #[serde(rename = "type")]
+    pub data_type: String,
+}
+
+/// Reads a file and says what it is. A component that hosts would refuse is no error; see [`Inspection::problems`].
+///
+/// # Errors
+/// [`Error::Io`], [`Error::TooLarge`], and [`Error::NotAComponent`] for anything that is not one.
+pub fn inspect(path: &Path) -> Result<Inspection, Error> {
+    let bytes = read(path)?;
+    inspect_bytes(path, &bytes).map_err(|why| Error::NotAComponent { path: path.into(), why })
+}
+
+fn inspect_bytes(path: &Path, bytes: &[u8]) -> Result<Inspection, String> {
+    let surface = Surface::read(bytes)?;
+    let modules = core_modules(bytes)?;
+    let mut problems = Vec::new();
+    let operator = surface.operator().map_err(|why| problems.push(why)).ok();
+    let kind = operator.as_ref().map(|operator| operator.kind);
+    problems.extend(surface.refused(kind).into_iter().map(|name| format!("no host of this release offers {name}")));
+    problems.extend(contract::validate(bytes).err());
+    let columns = columns(bytes, &modules).unwrap_or_else(|why| {
+        problems.push(why);
+        None
+    });
+    let imports =
+        surface.imports.iter().map(|name| Import { name: name.clone(), granted: granted(name, kind) }).collect();
+    Ok(Inspection {
+        file: path.into(),
+        digest: digest(bytes),
+        bytes: bytes.len() as u64,
+        kind: kind.map(contract::Kind::name),
+        world: operator.as_ref().map(|o| format!("{}/{}@{}", contract::PACKAGE, o.kind.world(), o.version)),
+        contract: operator.map(|operator| operator.version),
+        imports,
+        exports: surface.exports,
+        columns,
+        producers: producers(bytes, &modules),
+        debug_info: modules.iter().any(CoreModule::has_lines),
+        problems,
+    })
+}
+
+/// The statement about columns: in the component itself, or in one of its modules.
+fn columns(bytes: &[u8], modules: &[CoreModule<'_>]) -> Result<Option<Columns>, String> {
+    let outer = outer_custom(bytes)?;
+    let mut stated = outer
+        .iter()
+        .chain(modules.iter().flat_map(|module| &module.custom))
+        .filter(|(name, _)| *name == COLUMNS_SECTION)
+        .map(|(_, data)| *data);
+    let Some(data) = stated.next() else { return Ok(None) };
+    serde_json::from_slice(data)
+        .map(Some)
+        .map_err(|error| format!("its section `{COLUMNS_SECTION}`, which states its columns, cannot be read: {error}"))
+}
+
+/// Who made it; sections that cannot be read say nothing, since nobody depends on them.
+fn producers(bytes: &[u8], modules: &[CoreModule<'_>]) -> BTreeMap<String, Vec<String>> {
+    let outer = outer_custom(bytes).unwrap_or_default();
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let sections = outer.iter().chain(modules.iter().flat_map(|module| &module.custom));
+    for (_, data) in sections.filter(|(name, _)| *name == "producers") {
+        let Ok(fields) = ProducersSectionReader::new(BinaryReader::new(data, 0)) else { continue };
+        for field in fields.into_iter().map_while(Result::ok) {
+            for value in field.values.into_iter().map_while(Result::ok) {
+                let text = format!("{} {}", value.name, value.version).trim_end().to_owned();
+                let values = found.entry(field.name.to_owned()).or_default();
+                if !values.contains(&text) {
+                    values.push(text);
+                }
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inspected(text: &str) -> Inspection {
+        inspect_bytes(Path::new("x.wasm"), &wat::parse_str(text).unwrap()).unwrap()
+    }
+
+    const MAP: &str = r#"(component
+        (import "volley:operator/log@0.1.0" (instance))
+        IMPORTS
+        (core module (@custom "volley-operator"
+            "{\22reads\22:[{\22name\22:\22distance\22,\22type\22:\22Float64\22}],\22writes\22:[{\22name\22:\22km\22,\22type\22:\22Float64\22}]}"))
+        (instance $i)
+        (export "volley:operator/lifecycle@0.1.0" (instance $i))
+        (export "volley:operator/map@0.1.0" (instance $i)))"#;
+
+    #[test]
+    fn world_version_imports_and_columns_are_told() {
+        let told = inspected(&MAP.replace("IMPORTS", ""));
+        assert_eq!(told.kind, Some("map"));
+        assert_eq!(told.world.as_deref(), Some("volley:operator/map-operator@0.1.0"));
+        assert_eq!(told.contract.as_deref(), Some("0.1.0"));
+        assert_eq!(told.imports, [Import { name: "volley:operator/log@0.1.0".into(), granted: true }]);
+        let columns = told.columns.unwrap();
+        assert_eq!((columns.reads[0].name.as_str(), columns.reads[0].data_type.as_str()), ("distance", "Float64"));
+        assert_eq!(columns.writes[0].name, "km");
+        assert!(told.problems.is_empty() && !told.debug_info, "{:?}", told.problems);
+        assert!(told.digest.starts_with("sha256:") && told.digest.len() == 71);
+    }
+
+    #[test]
+    fn imports_that_a_host_refuses_are_problems() {
+        let told = inspected(&MAP.replace("IMPORTS", r#"(import "wasi:http/outgoing-handler@0.2.6" (instance))"#));
+        assert!(!told.imports[1].granted);
+        assert_eq!(told.problems, ["no host of this release offers wasi:http/outgoing-handler@0.2.6"]);
+    }
+
+    #[test]
+    fn a_component_that_is_no_operator_is_described_all_the_same() {
+        let told = inspected("(component)");
+        assert_eq!((told.kind, told.columns.is_none(), told.problems.len()), (None, true, 1));
+    }
+
+    #[test]
+    fn a_broken_statement_of_columns_is_a_problem() {
+        let told = inspected(r#"(component (core module (@custom "volley-operator" "{")))"#);
+        assert!(told.problems.iter().any(|why| why.contains("cannot be read")), "{:?}", told.problems);
+    }
+
+    #[test]
+    fn the_json_form_uses_the_words_of_the_text() {
+        let json = serde_json::to_value(inspected(&MAP.replace("IMPORTS", ""))).unwrap();
+        assert_eq!(json["columns"]["reads"][0]["type"], "Float64");
+        assert_eq!(json["imports"][0]["granted"], true);
+    }
+
+    #[test]
+    fn other_files_are_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("flights.csv");
+        std::fs::write(&file, "a,b\n").unwrap();
+        let message = inspect(&file).unwrap_err().to_string();
+        assert!(message.contains("flights.csv") && message.contains("text file"), "{message}");
+    }
+}
