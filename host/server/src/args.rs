@@ -1,0 +1,159 @@
+//! The command line.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use volley_config::{ByteCount, TimeSpan};
+
+use crate::exit;
+
+/// Runs stream-processing pipelines whose operators are WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(
+    name = "volley-host",
+    version,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    after_help = exit::HELP,
+    after_long_help = examples_and_exit_codes()
+)]
+pub(crate) struct Cli {
+    /// What to do with a pipeline file.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    /// Without a pipeline file: one plugin between an input and an output.
+    #[command(flatten)]
+    pub(crate) single: Single,
+}
+
+fn examples_and_exit_codes() -> String {
+    format!(
+        "Examples:\n  \
+         volley-host run pipeline.yaml\n  \
+         volley-host plan pipeline.yaml\n  \
+         volley-host --plugin threshold.wasm --set column=dep_delay --set min=15 \\\n              \
+         --input flights.csv --output late.parquet --errors refused.jsonl\n  \
+         cat flights.csv | volley-host --plugin threshold.wasm --input-format csv --set column=dep_delay --set min=15\n\n{}",
+        exit::HELP
+    )
+}
+
+/// The commands that take a pipeline file.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs a pipeline to the end of its sources, or until Ctrl-C, and commits what it wrote.
+    Run(Run),
+    /// Checks a pipeline completely, plugins included, without moving a row.
+    Validate(Validate),
+    /// Draws the graph of a pipeline: nodes, chains, exchanges and the columns of every output.
+    Plan(Plan),
+    /// Prints the JSON Schema of the pipeline file, for editors.
+    Schema,
+}
+
+/// What `run` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The pipeline file (YAML).
+    pub(crate) pipeline: PathBuf,
+    /// Overrides the pipeline's parallelism.
+    #[arg(long)]
+    pub(crate) parallelism: Option<NonZeroU32>,
+    /// Shows the first N rows of every sink at the end.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) preview: usize,
+    /// How to run it.
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// What `validate` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Validate {
+    /// The pipeline file (YAML).
+    pub(crate) pipeline: PathBuf,
+    /// Prints the outcome as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `plan` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// The pipeline file (YAML).
+    pub(crate) pipeline: PathBuf,
+    /// Overrides the pipeline's parallelism.
+    #[arg(long)]
+    pub(crate) parallelism: Option<NonZeroU32>,
+    /// Prints the plan as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How a job is run and reported.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct How {
+    /// Prints the summary, or the error, as JSON on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Shows neither progress nor summary.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// The most rows of one batch; the output never depends on it.
+    #[arg(long, value_name = "ROWS")]
+    pub(crate) batch_rows: Option<NonZeroU32>,
+}
+
+/// What becomes of a batch that the plugin refuses as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnError {
+    /// The job stops.
+    Fail,
+    /// Its rows go to --errors.
+    DeadLetter,
+    /// It is counted and dropped.
+    Skip,
+}
+
+/// One plugin between an input and an output: a Unix filter.
+#[derive(Debug, Args)]
+pub(crate) struct Single {
+    /// The component to run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plugin: Option<PathBuf>,
+    /// Where rows come from: a file, a glob, a folder, or `-` for standard input.
+    #[arg(long, value_name = "FILE", default_value = "-", requires = "plugin")]
+    pub(crate) input: String,
+    /// Where rows go: a file, a folder (with a trailing `/`), or `-` for standard output.
+    #[arg(long, value_name = "FILE", default_value = "-", requires = "plugin")]
+    pub(crate) output: String,
+    /// csv, jsonl, parquet, avro or arrow. Default: by the file's extension; jsonl on standard input.
+    #[arg(long, value_name = "FORMAT", requires = "plugin")]
+    pub(crate) input_format: Option<String>,
+    /// csv, jsonl, parquet, avro or arrow. Default: by the file's extension; jsonl on standard output.
+    #[arg(long, value_name = "FORMAT", requires = "plugin")]
+    pub(crate) output_format: Option<String>,
+    /// One setting of the plugin's configuration; the value is JSON where it can be read as JSON, else text.
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "plugin")]
+    pub(crate) settings: Vec<String>,
+    /// Takes refused rows and records that could not be read (JSON Lines unless the extension says otherwise).
+    #[arg(long, value_name = "FILE", requires = "plugin")]
+    pub(crate) errors: Option<String>,
+    /// What becomes of a batch that the plugin refuses as a whole.
+    #[arg(long, value_enum, default_value_t = OnError::Fail, requires = "plugin")]
+    pub(crate) on_error: OnError,
+    /// The most memory that each instance may use, for example 64MiB. Default: the host's.
+    #[arg(long, value_name = "SIZE", requires = "plugin")]
+    pub(crate) memory: Option<ByteCount>,
+    /// The most processor time that one call may take, for example 200ms. Default: the host's.
+    #[arg(long, value_name = "TIME", requires = "plugin")]
+    pub(crate) deadline: Option<TimeSpan>,
+    /// How many instances of the plugin run at once. More than one does not keep the order of rows.
+    #[arg(long, default_value = "1", requires = "plugin")]
+    pub(crate) parallelism: NonZeroU32,
+    /// How to run it.
+    #[command(flatten)]
+    pub(crate) how: How,
+}

@@ -1,0 +1,99 @@
+//! From a pipeline as written to a logical plan of real sources, operators and sinks: the composition root.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+
+use volley_api::{Error, NodeName, OperatorFactory, Result};
+use volley_config::{Action, InputRef, NamedExpressions, OperatorSpec, PipelineSpec, Select};
+use volley_expr::{FilterFactory, SelectFactory, SelectItem, UnionFactory, WithColumnsFactory};
+use volley_runtime::{LogicalPlan, PortRef};
+
+use crate::connectors;
+use crate::plugins::Plugins;
+use crate::preview::Preview;
+
+/// What a plan is composed with, apart from the pipeline.
+pub(crate) struct Surroundings<'a> {
+    /// What relative paths are relative to: the folder of the pipeline file.
+    pub(crate) folder: &'a Path,
+    /// Takes the place of the pipeline's own parallelism.
+    pub(crate) parallelism: Option<NonZeroU32>,
+    /// How many rows of each sink to remember.
+    pub(crate) preview_rows: usize,
+    /// Where plugins are loaded.
+    pub(crate) plugins: &'a Plugins,
+}
+
+/// A plan, and what will be shown of its sinks at the end.
+pub(crate) struct Composed {
+    /// The plan.
+    pub(crate) plan: LogicalPlan,
+    /// The first rows of each sink, in the order of the file; empty when none were asked for.
+    pub(crate) previews: Vec<(NodeName, Preview)>,
+}
+
+/// Opens every part of a pipeline and puts them together. Moves no row.
+pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> Result<Composed> {
+    let parallelism = around.parallelism.unwrap_or(spec.parallelism);
+    let mut plan = LogicalPlan::new(spec.name.as_str(), parallelism);
+    let mut previews = Vec::new();
+    for node in &spec.sources {
+        let source = connectors::source(&node.connector, around.folder).await;
+        let source = source.map_err(|error| located(error, node.connector.options.place()))?;
+        plan.add_source(node.name.value.clone(), source, node.parallelism)?;
+    }
+    for node in &spec.operators {
+        let factory = operator(node, around).map_err(|error| located(error, &node.name.place))?;
+        plan.add_operator(node.name.value.clone(), ports(&node.from), factory, node.parallelism)?;
+        plan.set_place(&node.name, place_of(node));
+    }
+    for node in &spec.sinks {
+        let sink = connectors::sink(&node.connector, around.folder);
+        let mut sink = sink.map_err(|error| located(error, node.connector.options.place()))?;
+        if around.preview_rows > 0 {
+            let preview = Preview::new(around.preview_rows);
+            sink = preview.watch(sink);
+            previews.push((node.name.value.clone(), preview));
+        }
+        plan.add_sink(node.name.value.clone(), ports(&node.from), sink, node.parallelism)?;
+        plan.set_place(&node.name, node.connector.options.place().to_string());
+    }
+    Ok(Composed { plan, previews })
+}
+
+fn operator(node: &OperatorSpec, around: &Surroundings<'_>) -> Result<Arc<dyn OperatorFactory>> {
+    Ok(match &node.action {
+        Action::Filter(sql) => Arc::new(FilterFactory::new(sql.value.clone())),
+        Action::Select(Select::Named(columns)) => Arc::new(SelectFactory::new(named(columns))),
+        Action::Select(Select::Items(items)) => {
+            let items = items.iter().map(|item| SelectItem::parse(item).map(|item| (item.name, item.sql)));
+            Arc::new(SelectFactory::new(items.collect::<Result<_, _>>().map_err(Error::from)?))
+        }
+        Action::WithColumns(columns) => Arc::new(WithColumnsFactory::new(named(columns))),
+        Action::Plugin(plugin) => Arc::new(around.plugins.factory(plugin, around.folder)?),
+        Action::Union {} => Arc::new(UnionFactory),
+    })
+}
+
+fn named(columns: &NamedExpressions) -> Vec<(String, String)> {
+    columns.0.iter().map(|column| (column.name.clone(), column.sql.value.clone())).collect()
+}
+
+fn ports(from: &[InputRef]) -> Vec<PortRef> {
+    from.iter().map(|input| PortRef { node: input.node.clone(), port: input.port.clone() }).collect()
+}
+
+/// Where an operator was written: its one action, or the node itself.
+fn place_of(node: &OperatorSpec) -> String {
+    match &node.action {
+        Action::Filter(sql) => sql.place.to_string(),
+        Action::Plugin(plugin) => plugin.component.place.to_string(),
+        _ => node.name.place.to_string(),
+    }
+}
+
+/// Puts the place in front of an error, unless it already says where.
+fn located(error: Error, place: &volley_config::Place) -> Error {
+    if error.to_string().starts_with(place.origin()) { error } else { error.within(place) }
+}

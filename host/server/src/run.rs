@@ -1,0 +1,159 @@
+//! Runs a composed job to its end: progress, Ctrl-C, summary.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use serde_json::json;
+use tokio::signal;
+use volley_api::{Error, ErrorKind, ReadOptions, Result};
+use volley_config::PipelineSpec;
+use volley_runtime::{JobHandle, JobOptions, JobReport};
+
+use crate::args::How;
+use crate::compose::{Surroundings, compose};
+use crate::exit;
+use crate::plugins::Plugins;
+use crate::progress::Progress;
+use crate::summary;
+
+/// Runs a pipeline and reports what it did.
+pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Overrides, how: &How) -> Result<()> {
+    refuse_json_among_rows(spec, how)?;
+    let plugins = Plugins::new()?;
+    let around = Surroundings {
+        folder,
+        parallelism: overrides.parallelism,
+        preview_rows: overrides.preview_rows,
+        plugins: &plugins,
+    };
+    let composed = compose(spec, &around).await?;
+    let plan = composed.plan.check()?.chain()?;
+    let job = volley_runtime::start(plan, options(spec, how)).await?;
+    let report = watch(job, how).await?;
+    for (name, preview) in &composed.previews {
+        if let Some(table) = preview.table() {
+            eprintln!("first rows of {name}:\n{table}\n");
+        }
+    }
+    if how.json {
+        println!("{}", json_of(spec, &report));
+    }
+    if !how.quiet {
+        eprintln!("{}", summary::render(&report));
+    }
+    Ok(())
+}
+
+/// What a command line may say against the pipeline file.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides {
+    /// Takes the place of the pipeline's parallelism.
+    pub(crate) parallelism: Option<std::num::NonZeroU32>,
+    /// How many rows of each sink to show at the end.
+    pub(crate) preview_rows: usize,
+}
+
+fn options(spec: &PipelineSpec, how: &How) -> JobOptions {
+    let mut options = JobOptions::default();
+    if let Some(rows) = how.batch_rows.or(spec.batch_rows) {
+        let rows = NonZeroUsize::try_from(rows).expect("a usize has 32 bits at least");
+        options.read = ReadOptions { batch_rows_max: rows };
+    }
+    options
+}
+
+/// Waits for the end of the job. The first Ctrl-C (or SIGTERM) ends it cleanly, the second at once.
+async fn watch(job: JobHandle, how: &How) -> Result<JobReport> {
+    let mut progress = Progress::new(how.quiet);
+    let mut ticks = tokio::time::interval(progress.interval());
+    let mut stop = StopSignals::new()?;
+    let mut stopping = false;
+    let job_done = job.finished();
+    tokio::pin!(job_done);
+    loop {
+        tokio::select! {
+            () = &mut job_done => break,
+            _ = ticks.tick() => progress.show(&job),
+            () = stop.next() => {
+                if stopping {
+                    return Err(Error::new(ErrorKind::Cancelled, "interrupted twice: nothing was committed"));
+                }
+                stopping = true;
+                job.stop();
+                eprintln!("stopping: what has been read is processed and committed (again to break off)");
+            }
+        }
+    }
+    progress.finish(&job);
+    job.wait().await
+}
+
+/// Ctrl-C and SIGTERM.
+struct StopSignals {
+    #[cfg(unix)]
+    terminate: signal::unix::Signal,
+}
+
+impl StopSignals {
+    fn new() -> Result<Self> {
+        #[cfg(unix)]
+        {
+            let terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
+                .map_err(|error| Error::external("cannot listen for SIGTERM").caused_by(error))?;
+            Ok(Self { terminate })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = signal::ctrl_c().await;
+    }
+}
+
+/// Rows and a JSON summary on one standard output would be neither.
+fn refuse_json_among_rows(spec: &PipelineSpec, how: &How) -> Result<()> {
+    let to_stdout = |sink: &&volley_config::SinkSpec| {
+        let path = sink.connector.options.to_json().ok().and_then(|options| options.get("path").cloned());
+        sink.connector.kind == "file" && path.as_ref().and_then(serde_json::Value::as_str) == Some("-")
+    };
+    match spec.sinks.iter().find(to_stdout) {
+        Some(sink) if how.json => Err(Error::config(format!(
+            "--json prints the summary on standard output, but `{}` writes its rows there: give one of them a file",
+            *sink.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn json_of(spec: &PipelineSpec, report: &JobReport) -> serde_json::Value {
+    json!({
+        "job": spec.name.as_str(),
+        "rows_in": report.progress.rows_read(),
+        "rows_out": report.progress.rows_written(),
+        "rows_rejected": report.progress.rows_rejected(),
+        "elapsed_ms": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
+        "rows_per_second": summary::per_second(report.progress.rows_read(), report.elapsed),
+        "stopped_early": report.stopped_early,
+        "nodes": report.progress.nodes,
+    })
+}
+
+/// An error as JSON, for scripts.
+pub(crate) fn error_json(error: &Error) -> serde_json::Value {
+    json!({ "error": { "kind": error.kind().as_str(), "retryable": error.is_retryable(), "message": error.report() } })
+}
+
+/// The exit code of an outcome.
+pub(crate) fn exit_code(outcome: &Result<()>) -> std::process::ExitCode {
+    match outcome {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => exit::code(error.kind()),
+    }
+}

@@ -1,0 +1,52 @@
+//! The pipeline of a command line without a file, in the same form as one from a file.
+
+use serde_json::{Map, Value, json};
+use volley_api::{Error, Result};
+use volley_config::{LimitsSpec, OnError, PipelineSpec, SinglePlugin};
+
+use crate::args::{self, Single};
+use crate::connectors;
+
+/// The pipeline that the options describe.
+pub(crate) fn spec(single: &Single) -> Result<PipelineSpec> {
+    let Some(component) = &single.plugin else {
+        return Err(Error::config("name a pipeline file (`volley-host run FILE`) or a component (`--plugin FILE`)"));
+    };
+    if single.on_error == args::OnError::DeadLetter && single.errors.is_none() {
+        return Err(Error::config("--on-error dead-letter needs --errors FILE to take the rows"));
+    }
+    let mut config = Map::new();
+    for setting in &single.settings {
+        volley_config::set(&mut config, setting)?;
+    }
+    let plugin = SinglePlugin {
+        component: component.display().to_string(),
+        config,
+        limits: LimitsSpec { memory: single.memory, deadline: single.deadline },
+        on_error: match single.on_error {
+            args::OnError::Fail => OnError::Fail,
+            args::OnError::DeadLetter => OnError::DeadLetter,
+            args::OnError::Skip => OnError::Skip,
+        },
+        parallelism: Some(single.parallelism.get()),
+        batch_rows: single.how.batch_rows.map(std::num::NonZeroU32::get),
+        input: file(&single.input, single.input_format.as_deref()),
+        output: file(&single.output, single.output_format.as_deref()),
+        errors: single.errors.as_deref().map(errors),
+    };
+    Ok(plugin.spec(&connectors::KNOWN)?)
+}
+
+fn file(path: &str, format: Option<&str>) -> (String, Value) {
+    let mut options = json!({ "path": path });
+    if let Some(format) = format {
+        options["format"] = format.into();
+    }
+    ("file".to_owned(), options)
+}
+
+/// Refused rows are JSON Lines unless the extension names a format.
+fn errors(path: &str) -> (String, Value) {
+    let named = volley_connector_file::FileFormat::of_path(path.as_ref()).is_some();
+    file(path, (!named).then_some("jsonl"))
+}
