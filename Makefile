@@ -1,0 +1,29 @@
+# One command per task, the same at a desk and in CI. Each installs what it needs first (scripts/setup).
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint plugins clean
+
+help: ## this list
+	@echo "Volley: a stream processor whose operators are WebAssembly components"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "%-15s%s\n", $$1, $$2 }'
+	@echo
+	@echo "Everything built or downloaded lands in $${VOLLEY_CACHE:-$$HOME/.cache/volley}, build/ and demo/out/."
+
+demo: ## builds everything, runs a month of flights through WebAssembly operators, shows the result
+	@scripts/demo
+
+test: ## every test
+	@scripts/test
+
+bench: ## the benches: NAME value [min–max] bar
+	@scripts/bench $(ARGS)
+
+lint: ## formatting, clippy, scripts, licences
+	@scripts/lint
+
+plugins: ## the example operators as components, in build/plugins
+	@scripts/plugins
+
+clean: ## deletes what make built, the caches included
+	@cache="$${VOLLEY_CACHE:-$$HOME/.cache/volley}"; \
+	rm -rf build demo/out "$$cache/target" "$$cache/demo" "$$cache/guest" "$$cache/venv" "$$cache/data"

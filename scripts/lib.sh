@@ -1,0 +1,86 @@
+# shellcheck shell=bash disable=SC2034 # names set here are read by the scripts that source this
+# What the scripts share: where things are, how they speak, how cargo is run without several hundred lines.
+# Sourced, never run. Works with bash 3.2, which macOS still has.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Everything that is built or downloaded lands here, outside the checkout: deleting the folder starts afresh.
+VOLLEY_CACHE=${VOLLEY_CACHE:-$HOME/.cache/volley}
+export ROOT VOLLEY_CACHE
+
+# Three target folders, because features unify differently (a shared folder would rebuild on every change of command):
+# the workspace with all its tests, the released tools alone, and the guests.
+TARGET_TEST=$VOLLEY_CACHE/target
+TARGET_DEMO=$VOLLEY_CACHE/demo
+TARGET_GUEST=$VOLLEY_CACHE/guest
+
+# The example operators as components, beside the sources they were built from.
+PLUGINS_OUT=$ROOT/build/plugins
+
+# How often a long build says that it is still alive, when nobody watches a terminal.
+TICK_S=30
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "error: $*"
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# 75 -> "1 min 15 s"
+spell_seconds() {
+    if [ "$1" -lt 60 ]; then printf '%d s' "$1"; else printf '%d min %02d s' "$(($1 / 60))" "$(($1 % 60))"; fi
+}
+
+# bounded SECONDS COMMAND...: the command, killed when it takes longer, where the machine has `timeout`.
+bounded() {
+    local limit_s=$1
+    shift
+    if have timeout; then timeout "$limit_s" "$@"; else "$@"; fi
+}
+
+# cargo_quietly ARGS...: runs cargo and turns its "Compiling x" lines into one moving line (a line now and then where
+# there is no terminal). Warnings and errors pass through; cargo's exit status is kept.
+cargo_quietly() {
+    cargo "$@" 2>&1 >&3 | show_progress
+} 3>&1
+
+show_progress() {
+    local line part="" crates=0 begin=$SECONDS told=$SECONDS asked
+    while true; do
+        asked=$SECONDS
+        if IFS= read -r -t 2 line; then
+            line=$part$line
+            part=""
+            case $line in
+                *" Compiling "* | *" Checking "*) crates=$((crates + 1)) ;;
+                *" Downloading "* | *" Downloaded "* | *" Updating "* | *" Locking "* | *" Adding "*) ;;
+                *" Finished "* | *" Blocking "* | *" Executable "*) ;;
+                *) progress_line "" && printf '%s\n' "$line" >&2 ;;
+            esac
+        else
+            part=$part$line # A time-out may strike in the middle of a line.
+            # The pipe is closed: a time-out would have taken its two seconds.
+            if [ $((SECONDS - asked)) -lt 1 ]; then break; fi
+        fi
+        if [ -t 2 ]; then
+            progress_line "      $crates crates, $(spell_seconds $((SECONDS - begin)))"
+        elif [ $((SECONDS - told)) -ge "$TICK_S" ]; then
+            told=$SECONDS
+            say "      … $crates crates compiled, $(spell_seconds $((SECONDS - begin)))"
+        fi
+    done
+    progress_line ""
+    if [ -n "$part" ]; then say "$part"; fi
+}
+
+# Replaces the terminal's current line; nothing where there is no terminal.
+progress_line() {
+    if [ -t 2 ]; then printf '\r\033[K%s' "$1" >&2; fi
+}
+
+# build_plugins VOLLEY: every operator of plugins/ as a component in PLUGINS_OUT.
+build_plugins() {
+    CARGO_TARGET_DIR=$TARGET_GUEST "$1" plugin build "$ROOT/plugins" --locked --out "$PLUGINS_OUT/"
+}
