@@ -1,0 +1,52 @@
+//! The row-wise macros of `volley-sdk`: a plain function becomes an operator.
+//!
+//! Use them through `volley_sdk`, whose documentation has the examples. This crate knows syntax only: which types a
+//! column can be read as, and what becomes of it, is said by the traits of `volley_sdk::row`.
+#![forbid(unsafe_code)]
+
+mod columns;
+mod filter;
+mod flat_map;
+mod map;
+mod options;
+mod parts;
+mod signature;
+mod types;
+
+use proc_macro::TokenStream;
+
+/// Makes a function a map: its arguments are columns by name, its result is a new column.
+///
+/// `#[map(output = "name")]` names the column; `#[map(outputs = ["a", "b"])]` the columns of a tuple; a struct with
+/// `#[derive(Columns)]` brings its own names. With `replace` the new columns are the whole output. See the
+/// documentation of `volley_sdk`.
+#[proc_macro_attribute]
+pub fn map(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(map::expand(options.into(), function.into()))
+}
+
+/// Makes a function a filter: its arguments are columns by name, its result says whether the row stays.
+///
+/// See the documentation of `volley_sdk`.
+#[proc_macro_attribute]
+pub fn filter(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(filter::expand(options.into(), function.into()))
+}
+
+/// Makes a function a flat-map: its arguments are columns by name, its result is any number of rows.
+///
+/// Options are those of `map`. See the documentation of `volley_sdk`.
+#[proc_macro_attribute]
+pub fn flat_map(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(flat_map::expand(options.into(), function.into()))
+}
+
+/// Makes a struct a row of output columns, one per field, named like it or by `#[column("name")]`.
+#[proc_macro_derive(Columns, attributes(column))]
+pub fn derive_columns(item: TokenStream) -> TokenStream {
+    expand(columns::expand(item.into()))
+}
+
+fn expand(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {
+    result.unwrap_or_else(|error| error.to_compile_error()).into()
+}

@@ -1,0 +1,170 @@
+//! The signature of a row-wise function: which arguments are columns, configuration, or outputs.
+
+use proc_macro2::TokenStream;
+use syn::{Attribute, FnArg, GenericParam, Ident, ItemFn, LitStr, Pat, Type};
+
+use crate::parts::check_name;
+use crate::types::{check_argument, generic, text};
+
+/// A function that has what a row-wise operator needs.
+pub(crate) struct Signature {
+    /// The function, without the attributes that only the macros know.
+    pub(crate) function: ItemFn,
+    /// Its arguments in order.
+    pub(crate) arguments: Vec<Argument>,
+}
+
+/// What an argument is.
+pub(crate) enum Argument {
+    /// `#[config] config: &T`
+    Config(Type),
+    /// A column.
+    Column(Column),
+    /// `name: &mut Emit<T>`, an output port of a flat-map.
+    Emit { name: Ident, row: Type },
+}
+
+/// A column that the function reads.
+pub(crate) struct Column {
+    /// The column's name.
+    pub(crate) name: LitStr,
+    /// The argument's type.
+    pub(crate) read_as: Type,
+}
+
+impl Signature {
+    /// Takes a function apart; `kind` is what messages call it.
+    pub(crate) fn parse(tokens: TokenStream, kind: &str) -> syn::Result<Self> {
+        let mut function: ItemFn = syn::parse2(tokens).map_err(|error| {
+            syn::Error::new(error.span(), format!("#[{kind}] belongs on a function: `fn name(column: f64, …) -> …`"))
+        })?;
+        check_form(&function, kind)?;
+        let mut arguments = Vec::new();
+        for (index, input) in function.sig.inputs.iter_mut().enumerate() {
+            arguments.push(parse_argument(input, index, kind)?);
+        }
+        let signature = Self { function, arguments };
+        signature.check_twice()?;
+        Ok(signature)
+    }
+
+    /// The columns in order.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &Column> {
+        self.arguments.iter().filter_map(|argument| match argument {
+            Argument::Column(column) => Some(column),
+            _ => None,
+        })
+    }
+
+    /// The configuration's type.
+    pub(crate) fn config(&self) -> Option<&Type> {
+        self.arguments.iter().find_map(|argument| match argument {
+            Argument::Config(config) => Some(config),
+            _ => None,
+        })
+    }
+
+    /// The output ports in order.
+    pub(crate) fn emits(&self) -> impl Iterator<Item = (&Ident, &Type)> {
+        self.arguments.iter().filter_map(|argument| match argument {
+            Argument::Emit { name, row } => Some((name, row)),
+            _ => None,
+        })
+    }
+
+    fn check_twice(&self) -> syn::Result<()> {
+        let columns: Vec<&Column> = self.columns().collect();
+        for (index, column) in columns.iter().enumerate() {
+            if columns[..index].iter().any(|other| other.name.value() == column.name.value()) {
+                let message = format!("column `{}` is read by two arguments: one is enough", column.name.value());
+                return Err(syn::Error::new(column.name.span(), message));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_form(function: &ItemFn, kind: &str) -> syn::Result<()> {
+    let signature = &function.sig;
+    if let Some(token) = &signature.asyncness {
+        let message =
+            format!("a {kind} function is not async: it is called for every row, and the host waits for nothing");
+        return Err(syn::Error::new_spanned(token, message));
+    }
+    if let Some(token) = &signature.unsafety {
+        return Err(syn::Error::new_spanned(
+            token,
+            format!("a {kind} function is not unsafe: it is called by safe code"),
+        ));
+    }
+    for parameter in &signature.generics.params {
+        if !matches!(parameter, GenericParam::Lifetime(_)) {
+            let message =
+                format!("a {kind} function has no type parameters: its argument types say what columns it reads");
+            return Err(syn::Error::new_spanned(parameter, message));
+        }
+    }
+    if let Some(variadic) = &signature.variadic {
+        return Err(syn::Error::new_spanned(variadic, "name the columns: there are no variable arguments"));
+    }
+    Ok(())
+}
+
+fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<Argument> {
+    let argument = match input {
+        FnArg::Typed(argument) => argument,
+        FnArg::Receiver(receiver) => {
+            let message =
+                format!("a {kind} function stands alone, it has no self; a configuration is `#[config] config: &T`");
+            return Err(syn::Error::new_spanned(receiver, message));
+        }
+    };
+    let config = take_attribute(&mut argument.attrs, "config");
+    let renamed = take_attribute(&mut argument.attrs, "column");
+    let Pat::Ident(name) = &*argument.pat else {
+        let message = "an argument is a plain name, that of its column: take it apart inside the function";
+        return Err(syn::Error::new_spanned(&argument.pat, message));
+    };
+    if let Some(attribute) = config {
+        return parse_config(&argument.ty, &attribute, index);
+    }
+    if let Type::Reference(reference) = &*argument.ty
+        && let Some(row) = generic(&reference.elem, "Emit")
+    {
+        if kind != "flat_map" {
+            let message = format!("a {kind} has no ports to emit to: that is for #[flat_map]");
+            return Err(syn::Error::new_spanned(&argument.ty, message));
+        }
+        return Ok(Argument::Emit { name: name.ident.clone(), row: row.clone() });
+    }
+    check_argument(&argument.ty)?;
+    let name = match renamed {
+        Some(attribute) => attribute
+            .parse_args::<LitStr>()
+            .map_err(|error| syn::Error::new(error.span(), "write the column's name as a text: #[column(\"name\")]"))?,
+        // A raw identifier stands for the plain word.
+        None => LitStr::new(name.ident.to_string().trim_start_matches("r#"), name.ident.span()),
+    };
+    check_name(&name)?;
+    Ok(Argument::Column(Column { name, read_as: (*argument.ty).clone() }))
+}
+
+fn parse_config(config: &Type, attribute: &Attribute, index: usize) -> syn::Result<Argument> {
+    if index != 0 {
+        return Err(syn::Error::new_spanned(attribute, "the configuration is the first argument"));
+    }
+    match config {
+        Type::Reference(reference) if reference.mutability.is_none() => Ok(Argument::Config((*reference.elem).clone())),
+        other => {
+            let found = text(other);
+            let message =
+                format!("the configuration is lent to the function: write `&{}`", found.trim_start_matches("&mut "));
+            Err(syn::Error::new_spanned(other, message))
+        }
+    }
+}
+
+fn take_attribute(attributes: &mut Vec<Attribute>, name: &str) -> Option<Attribute> {
+    let place = attributes.iter().position(|attribute| attribute.path().is_ident(name))?;
+    Some(attributes.remove(place))
+}

@@ -1,0 +1,73 @@
+//! Builders of columns: push values and nulls row by row, then `finish`.
+//!
+//! | column type | builder |
+//! |---|---|
+//! | integers, `Float32`, `Float64` | [`Int8Builder`] … [`UInt64Builder`], [`Float32Builder`], [`Float64Builder`] |
+//! | `Float16` | [`Float16Builder`] |
+//! | `Boolean` | [`BooleanBuilder`] |
+//! | `Date32`, `Time32` | [`Int32Builder::date32`], [`Int32Builder::time32`] |
+//! | `Date64`, `Time64`, `Timestamp`, `Duration` | [`Int64Builder::date64`], `time64`, `timestamp`, `duration` |
+//! | `Decimal128`, `Decimal256` | [`Decimal128Builder::decimal`], [`Decimal256Builder`] |
+//! | `Utf8`, `LargeUtf8` | [`StringBuilder`] |
+//! | `Binary`, `LargeBinary`, `FixedSizeBinary` | [`BinaryBuilder`] |
+//! | `List`, `Struct`, `Dictionary` | [`ListBuilder`], [`StructBuilder`], [`DictionaryBuilder`] |
+
+mod fixed;
+mod nested;
+mod text;
+
+pub use fixed::{
+    BooleanBuilder, Decimal128Builder, Decimal256Builder, FixedBuilder, Float16Builder, Float32Builder, Float64Builder,
+    Int8Builder, Int16Builder, Int32Builder, Int64Builder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
+};
+pub use nested::{DictionaryBuilder, ListBuilder, StructBuilder};
+pub use text::{BinaryBuilder, StringBuilder};
+
+use crate::bits::BitsBuilder;
+use crate::{Array, DataType};
+
+/// What all builders have in common.
+pub trait Builder {
+    /// The type of the column under construction.
+    fn data_type(&self) -> DataType;
+
+    /// Rows so far.
+    fn len(&self) -> usize;
+
+    /// Whether there is no row yet.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One row without a value.
+    fn push_null(&mut self);
+
+    /// The column.
+    fn finish(self) -> Array;
+}
+
+/// Which rows have a value; costs nothing until the first null.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Validity {
+    bits: Option<BitsBuilder>,
+}
+
+impl Validity {
+    /// The row after `rows` others has a value.
+    #[inline]
+    pub(crate) fn push_valid(&mut self) {
+        if let Some(bits) = &mut self.bits {
+            bits.push(true);
+        }
+    }
+
+    /// The row after `rows` others has none.
+    #[inline]
+    pub(crate) fn push_null(&mut self, rows: usize) {
+        self.bits.get_or_insert_with(|| BitsBuilder::filled(rows, true)).push(false);
+    }
+
+    pub(crate) fn into_bits(self) -> Option<BitsBuilder> {
+        self.bits
+    }
+}

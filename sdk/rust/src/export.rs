@@ -1,0 +1,67 @@
+//! The macros that make an operator the component's: one per world.
+
+/// Makes a [`MapOperator`](crate::MapOperator) the operator of this component. Once per crate.
+///
+/// Name and version are those of the crate. Outside of wasm it only checks that the type is a map.
+#[macro_export]
+macro_rules! export_map {
+    ($operator:ty) => {
+        $crate::__export_operator!($operator, MapOperator, MapRunner, map);
+    };
+}
+
+/// Makes a [`FilterOperator`](crate::FilterOperator) the operator of this component. Once per crate.
+///
+/// Name and version are those of the crate. Outside of wasm it only checks that the type is a filter.
+#[macro_export]
+macro_rules! export_filter {
+    ($operator:ty) => {
+        $crate::__export_operator!($operator, FilterOperator, FilterRunner, filter);
+    };
+}
+
+/// Makes a [`FlatMapOperator`](crate::FlatMapOperator) the operator of this component. Once per crate.
+///
+/// Name and version are those of the crate. Outside of wasm it only checks that the type is a flat-map.
+#[macro_export]
+macro_rules! export_flat_map {
+    ($operator:ty) => {
+        $crate::__export_operator!($operator, FlatMapOperator, FlatMapRunner, flat_map);
+    };
+}
+
+/// What the three share.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export_operator {
+    ($operator:ty, $kind:ident, $runner:ident, $part:ident) => {
+        const _: () = {
+            const fn exported<T: $crate::$kind>() {}
+            exported::<$operator>();
+        };
+
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code)]
+        const _: () = {
+            struct Exported;
+
+            impl $crate::guest::Slot for Exported {
+                type Runner = $crate::guest::$runner<$operator>;
+                const NAME: &'static str = ::core::env!("CARGO_PKG_NAME");
+                const VERSION: &'static str = ::core::env!("CARGO_PKG_VERSION");
+
+                fn with<R>(f: impl FnOnce(&mut $crate::guest::Holder<Self::Runner>) -> R) -> R {
+                    ::std::thread_local! {
+                        static OPERATOR: ::core::cell::RefCell<
+                            $crate::guest::Holder<$crate::guest::$runner<$operator>>,
+                        > = const { ::core::cell::RefCell::new($crate::guest::Holder::new()) };
+                    }
+                    OPERATOR.with_borrow_mut(f)
+                }
+            }
+
+    $crate::guest::lifecycle::export_part!(Exported with_types_in $crate::guest::lifecycle);
+    $crate::guest::$part::export_part!(Exported with_types_in $crate::guest::$part);
+        };
+    };
+}

@@ -1,0 +1,130 @@
+//! The exported interfaces, over the runners.
+
+use super::bindings::{filter, flat_map, imports, lifecycle, map};
+use super::panic::install_hook;
+use crate::arrow::wire;
+use crate::runner::{Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
+use crate::{EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError, WriteMode};
+
+use imports::volley::operator::emitter::{self, EmitError as Refused};
+use imports::volley::operator::types::{Failure as WitFailure, Reject as WitReject};
+use lifecycle::exports::volley::operator::lifecycle as wit;
+
+/// Where the one operator of a component lives; `export_…!` implements it.
+pub trait Slot: 'static {
+    /// The operator between messages.
+    type Runner: Runner;
+    /// Its name, `[a-z][a-z0-9_-]*`.
+    const NAME: &'static str;
+    /// Its version.
+    const VERSION: &'static str;
+
+    /// Gives access to the operator.
+    fn with<R>(f: impl FnOnce(&mut Holder<Self::Runner>) -> R) -> R;
+}
+
+/// An operator that may be open.
+pub struct Holder<R>(Option<R>);
+
+impl<R: Runner> Holder<R> {
+    /// Not open.
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    fn runner(&mut self) -> Result<&mut R, WitFailure> {
+        self.0.as_mut().ok_or_else(|| WitFailure::Fatal("called before a successful `open`".to_owned()))
+    }
+}
+
+impl<S: Slot> wit::Guest for S {
+    fn describe() -> wit::Description {
+        install_hook();
+        wit::Description { name: S::NAME.to_owned(), version: S::VERSION.to_owned(), states: Vec::new() }
+    }
+
+    fn open(config: String, input: Vec<u8>) -> Result<wit::Binding, wit::OpenError> {
+        install_hook();
+        let opened = S::Runner::open(&config, &input).and_then(|runner| {
+            let binding = binding(runner.bound())?;
+            Ok((runner, binding))
+        });
+        let (runner, binding) = opened.map_err(|error| match error {
+            OpenError::InvalidConfig(message) => wit::OpenError::InvalidConfig(message),
+            OpenError::InvalidInput(message) => wit::OpenError::InvalidInput(message),
+            OpenError::Failed(message) => wit::OpenError::Failed(message),
+        })?;
+        S::with(|holder| holder.0 = Some(runner));
+        Ok(binding)
+    }
+
+    fn close() {
+        S::with(|holder| {
+            if let Some(mut runner) = holder.0.take() {
+                runner.close();
+            }
+        });
+    }
+}
+
+fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
+    let mut outputs = Vec::new();
+    for (port, schema) in bound.binding.ports.iter().zip(&bound.port_schemas) {
+        let schema =
+            wire::write_schema(schema).map_err(|error| OpenError::Failed(format!("port `{}`: {error}", port.name)))?;
+        outputs.push(wit::OutputPort {
+            name: port.name.clone(),
+            schema,
+            writes: match port.writes {
+                WriteMode::Append => wit::WriteMode::Append,
+                WriteMode::Replace => wit::WriteMode::Replace,
+            },
+        });
+    }
+    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs })
+}
+
+fn failure(failure: Failure) -> WitFailure {
+    match failure {
+        Failure::RejectBatch(message) => WitFailure::RejectBatch(message),
+        Failure::Retry(after_ms) => WitFailure::Retry(after_ms),
+        Failure::Fatal(message) => WitFailure::Fatal(message),
+    }
+}
+
+fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
+    let reject = |(row, why): (u32, crate::Reject)| WitReject { row, code: why.code, message: why.message };
+    rejected.into_iter().map(reject).collect()
+}
+
+impl<Op: MapOperator, S: Slot<Runner = MapRunner<Op>>> map::exports::volley::operator::map::Guest for S {
+    fn map(batch: Vec<u8>) -> Result<map::exports::volley::operator::map::Mapped, WitFailure> {
+        let (columns, rejected) = S::with(|holder| holder.runner()?.map(batch).map_err(failure))?;
+        let rejects = rejects(rejected);
+        Ok(map::exports::volley::operator::map::Mapped { columns, rejects })
+    }
+}
+
+impl<Op: FilterOperator, S: Slot<Runner = FilterRunner<Op>>> filter::exports::volley::operator::filter::Guest for S {
+    fn filter(batch: Vec<u8>) -> Result<filter::exports::volley::operator::filter::Filtered, WitFailure> {
+        let (keep, rejected) = S::with(|holder| holder.runner()?.filter(batch).map_err(failure))?;
+        let rejects = rejects(rejected);
+        Ok(filter::exports::volley::operator::filter::Filtered { keep, rejects })
+    }
+}
+
+impl<Op: FlatMapOperator, S: Slot<Runner = FlatMapRunner<Op>>> flat_map::exports::volley::operator::flat_map::Guest
+    for S
+{
+    fn flat_map(batch: Vec<u8>) -> Result<Vec<WitReject>, WitFailure> {
+        let mut emit = |port: u32, parents: &[u32], message: Vec<u8>| {
+            emitter::emit(port, parents, &message).map_err(|error| match error {
+                Refused::UnknownPort(port) => EmitError::UnknownPort(port.to_string()),
+                Refused::InvalidBatch(message) => EmitError::InvalidBatch(message),
+                Refused::LimitExceeded(message) => EmitError::LimitExceeded(message),
+            })
+        };
+        let rejected = S::with(|holder| holder.runner()?.flat_map(batch, &mut emit).map_err(failure))?;
+        Ok(rejects(rejected))
+    }
+}

@@ -1,0 +1,13 @@
+//! The component side: bindings to the interface package, and the exports over the runners. Only in wasm.
+
+// The generated code calls imports and exports by raw pointers; nothing else here is unsafe.
+#![allow(unsafe_code)]
+
+mod bindings;
+mod exports;
+mod panic;
+
+pub use bindings::{filter, flat_map, imports, lifecycle, map};
+pub use exports::{Holder, Slot};
+
+pub use crate::runner::{FilterRunner, FlatMapRunner, MapRunner};

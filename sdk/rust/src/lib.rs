@@ -1,0 +1,55 @@
+//! The guest SDK of Volley: what an operator written in Rust is built on.
+//!
+//! It knows the interface package in `wit/` and nothing of the host's crates. Arrow messages are read and written with
+//! arrow-rs inside `arrow/`; no type of arrow-rs is part of the public interface.
+//!
+#![doc = include_str!("../README.md")]
+// Unsafe code is in the generated bindings alone, which only a component has.
+#![cfg_attr(not(target_arch = "wasm32"), forbid(unsafe_code))]
+
+// The generated bindings and the macros name this crate from outside and from inside.
+extern crate self as volley_sdk;
+
+mod array;
+mod arrow;
+mod batch;
+mod bits;
+pub mod build;
+pub mod clock;
+pub mod column;
+mod display;
+mod emitter;
+mod export;
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod guest;
+mod int256;
+pub mod log;
+pub mod metrics;
+mod operator;
+pub mod random;
+pub mod row;
+#[doc(hidden)]
+pub mod runner;
+mod schema;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+
+pub use array::{Array, RecordBatch};
+pub use batch::Batch;
+pub use bits::{Bits, BitsBuilder};
+pub use column::{Column, ColumnError};
+pub use emitter::{EmitError, Emitter, PortRef};
+pub use int256::Int256;
+pub use operator::{
+    Binding, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError, Port,
+    Reject, Rejects, WriteMode,
+};
+pub use row::{Date, Decimal, Emit, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
+pub use schema::{DataType, Field, Schema, TimeUnit};
+
+pub use volley_sdk_macros::{Columns, filter, flat_map, map};
+
+#[doc(hidden)]
+#[cfg(target_arch = "wasm32")]
+pub use wit_bindgen as __wit_bindgen;

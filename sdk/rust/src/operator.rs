@@ -1,0 +1,284 @@
+//! The traits an operator implements, what it binds to, and how it refuses rows, batches and configurations.
+
+use serde::de::DeserializeOwned;
+use thiserror::Error;
+
+use crate::{Array, Batch, Emitter, Schema};
+
+/// Why `open` refused. The message goes to the person who wrote the pipeline: name the key or column, what was
+/// found and what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum OpenError {
+    /// The configuration is not one this operator takes.
+    #[error("invalid config: {0}")]
+    InvalidConfig(String),
+    /// The input lacks a column, or has it with another type.
+    #[error("invalid input: {0}")]
+    InvalidInput(String),
+    /// Anything else.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Why a whole call failed. What the call emitted before is discarded: a batch is atomic.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Failure {
+    /// This batch cannot be handled and never will be: the pipeline's `on_error` decides what becomes of it.
+    #[error("batch rejected: {0}")]
+    RejectBatch(String),
+    /// Something outside is briefly away: the host makes the same call again after this many milliseconds.
+    #[error("retry after {0} ms")]
+    Retry(u64),
+    /// The operator cannot go on with any batch: the job stops with this message.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+/// Why one row is refused. A normal result: the row goes to the operator's `errors` port with code and message.
+///
+/// Texts convert into a reject with the code `rejected`, so `Result<T, String>` and `.ok_or("…")?` work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reject {
+    /// A short, stable name of the reason for programs, such as `negative-amount`; at most 64 bytes.
+    pub code: String,
+    /// One sentence for a person; the host cuts it at 4 KiB.
+    pub message: String,
+}
+
+impl Reject {
+    /// The code of a reject made from a text alone.
+    pub const DEFAULT_CODE: &str = "rejected";
+
+    /// A reject with this code and message.
+    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code: code.into(), message: message.into() }
+    }
+}
+
+impl From<String> for Reject {
+    fn from(message: String) -> Self {
+        Self::new(Self::DEFAULT_CODE, message)
+    }
+}
+
+impl From<&str> for Reject {
+    fn from(message: &str) -> Self {
+        Self::new(Self::DEFAULT_CODE, message)
+    }
+}
+
+/// The refused rows of one call.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rejects {
+    rows: Vec<(u32, Reject)>,
+}
+
+impl Rejects {
+    /// None refused.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Refuses a row, by its index in the batch of this call. Any order; of several rejects of one row the first counts.
+    pub fn push(&mut self, row: usize, reject: impl Into<Reject>) {
+        // A batch has at most u32::MAX rows; a larger index is refused with the others beyond the batch.
+        let row = u32::try_from(row).unwrap_or(u32::MAX);
+        self.rows.push((row, reject.into()));
+    }
+
+    /// How many were pushed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether no row is refused.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rejects as the contract wants them: ascending, one per row.
+    pub(crate) fn into_sorted(mut self) -> Vec<(u32, Reject)> {
+        // The sort is stable, so the first reject of a row stays in front.
+        self.rows.sort_by_key(|(row, _)| *row);
+        self.rows.dedup_by_key(|(row, _)| *row);
+        self.rows
+    }
+}
+
+/// How the columns of an output stand to those of the input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum WriteMode {
+    /// The operator's columns are added behind the input's, which never cross the boundary unless read. A column
+    /// with the name of an input column takes its place.
+    Append,
+    /// The operator's columns are the whole output.
+    Replace,
+}
+
+/// One output of an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// `[a-z][a-z0-9_-]*`; the main output is `out`.
+    pub name: String,
+    /// The columns that the operator writes to it.
+    pub schema: Schema,
+    /// How they stand to the columns of the input.
+    pub writes: WriteMode,
+}
+
+/// What an operator agrees to in `open`: the columns it reads, and its outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Binding {
+    /// Names of the input columns that every batch will carry, in this order.
+    pub reads: Vec<String>,
+    /// None for a filter, exactly `out` for a map, one or more (the first is `out`) for a flat-map.
+    pub ports: Vec<Port>,
+}
+
+impl Binding {
+    /// Every batch will carry these columns, in this order.
+    pub fn reads<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
+        Self { reads: columns.into_iter().map(Into::into).collect(), ports: Vec::new() }
+    }
+
+    /// The main output is the input with these columns behind it.
+    #[must_use]
+    pub fn append(self, columns: impl Into<Schema>) -> Self {
+        self.port("out", columns, WriteMode::Append)
+    }
+
+    /// The main output is these columns alone.
+    #[must_use]
+    pub fn replace(self, columns: impl Into<Schema>) -> Self {
+        self.port("out", columns, WriteMode::Replace)
+    }
+
+    /// One more output; a flat-map's side outputs come after `out`.
+    #[must_use]
+    pub fn port(mut self, name: &str, columns: impl Into<Schema>, writes: WriteMode) -> Self {
+        self.ports.push(Port { name: name.to_owned(), schema: columns.into(), writes });
+        self
+    }
+}
+
+/// What a map gives back for one batch.
+#[derive(Debug, Clone, Default)]
+pub struct Mapped {
+    /// The columns of the port `out`, in its order, each with as many values as the batch has rows.
+    pub columns: Vec<Array>,
+    /// The refused rows; what stands there in `columns` is ignored.
+    pub rejects: Rejects,
+}
+
+impl Mapped {
+    /// These columns, and no rejects.
+    #[must_use]
+    pub fn new(columns: Vec<Array>) -> Self {
+        Self { columns, rejects: Rejects::new() }
+    }
+}
+
+/// What a filter gives back for one batch.
+#[derive(Debug, Clone, Default)]
+pub struct Filtered {
+    /// Whether each row stays; as many as the batch has rows.
+    pub keep: Vec<bool>,
+    /// The refused rows; their entries in `keep` are ignored.
+    pub rejects: Rejects,
+}
+
+impl Filtered {
+    /// These decisions, and no rejects.
+    #[must_use]
+    pub fn new(keep: Vec<bool>) -> Self {
+        Self { keep, rejects: Rejects::new() }
+    }
+}
+
+/// The configuration of an operator that takes none: any key is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoConfig {}
+
+/// A batch-wise operator that gives one row for every row. Export it with [`export_map!`](crate::export_map).
+pub trait MapOperator: Sized + 'static {
+    /// The `config:` of the pipeline file. [`NoConfig`] takes none, and `#[serde(deny_unknown_fields)]` refuses
+    /// unknown keys.
+    type Config: DeserializeOwned;
+
+    /// Binds to a configuration and to the columns of the input. Must be pure: it runs at every validation too.
+    ///
+    /// # Errors
+    /// [`OpenError`] when configuration or input do not fit.
+    fn open(config: Self::Config, input: &Schema) -> Result<(Self, Binding), OpenError>;
+
+    /// Maps one batch, of the columns that the binding reads and at least one row.
+    ///
+    /// # Errors
+    /// [`Failure`] when no row of the batch can be handled; single rows are refused through [`Mapped::rejects`].
+    fn map(&mut self, batch: &Batch<'_>) -> Result<Mapped, Failure>;
+
+    /// The last call of a clean end.
+    fn close(&mut self) {}
+}
+
+/// A batch-wise operator that keeps or drops rows. Export it with [`export_filter!`](crate::export_filter).
+pub trait FilterOperator: Sized + 'static {
+    /// See [`MapOperator::Config`].
+    type Config: DeserializeOwned;
+
+    /// See [`MapOperator::open`].
+    ///
+    /// # Errors
+    /// [`OpenError`] when configuration or input do not fit.
+    fn open(config: Self::Config, input: &Schema) -> Result<(Self, Binding), OpenError>;
+
+    /// Judges one batch, of the columns that the binding reads and at least one row.
+    ///
+    /// # Errors
+    /// [`Failure`] when no row of the batch can be judged; single rows are refused through [`Filtered::rejects`].
+    fn filter(&mut self, batch: &Batch<'_>) -> Result<Filtered, Failure>;
+
+    /// The last call of a clean end.
+    fn close(&mut self) {}
+}
+
+/// A batch-wise operator that gives any number of rows for every row, on one or more ports. Export it with
+/// [`export_flat_map!`](crate::export_flat_map).
+pub trait FlatMapOperator: Sized + 'static {
+    /// See [`MapOperator::Config`].
+    type Config: DeserializeOwned;
+
+    /// See [`MapOperator::open`].
+    ///
+    /// # Errors
+    /// [`OpenError`] when configuration or input do not fit.
+    fn open(config: Self::Config, input: &Schema) -> Result<(Self, Binding), OpenError>;
+
+    /// Processes one batch; rows go out through `out`. Rows emitted for a row that is refused are dropped.
+    ///
+    /// # Errors
+    /// [`Failure`] when no row of the batch can be handled; then nothing that was emitted goes out.
+    fn flat_map(&mut self, batch: &Batch<'_>, out: &mut Emitter<'_>) -> Result<Rejects, Failure>;
+
+    /// The last call of a clean end.
+    fn close(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejects_are_sorted_and_the_first_of_a_row_counts() {
+        let mut rejects = Rejects::new();
+        rejects.push(5, "late");
+        rejects.push(1, Reject::new("a", "first"));
+        rejects.push(1, Reject::new("b", "second"));
+        let rows: Vec<(u32, String)> = rejects.into_sorted().into_iter().map(|(row, r)| (row, r.code)).collect();
+        assert_eq!(rows, [(1, "a".to_owned()), (5, "rejected".to_owned())]);
+    }
+}

@@ -1,0 +1,47 @@
+//! What stands behind the row-wise functions: how arguments are read from columns and results are written to them.
+
+mod argument;
+mod cells;
+mod emit;
+mod output;
+mod section;
+mod types;
+
+pub use argument::Argument;
+pub(crate) use argument::read_f64;
+pub use cells::{Cells, Columns, NoColumns};
+pub use emit::Emit;
+pub use output::Output;
+pub use section::{section_bytes, section_len};
+pub use types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
+
+use crate::{Column, Field, OpenError, Schema};
+
+/// Checks that an input has the column an argument wants.
+///
+/// # Errors
+/// [`OpenError::InvalidInput`] naming column, type found and type wanted.
+pub fn check_argument<'a, T: Argument<'a>>(input: &Schema, column: &str) -> Result<(), OpenError> {
+    let field = input.require(column)?;
+    if T::accepts(&field.data_type.unpacked()) {
+        return Ok(());
+    }
+    Err(OpenError::InvalidInput(format!("column `{column}` is {}, the function wants {}", field.data_type, T::WANTED)))
+}
+
+/// Reads the argument at `index` of the binding's `reads`; its type was checked in `open`.
+pub fn reader<'a, T: Argument<'a>>(batch: &crate::Batch<'a>, index: usize) -> Result<T::Reader, crate::Failure> {
+    let column: Column<'a> = batch.at(index);
+    T::reader(column).map_err(crate::Failure::from)
+}
+
+/// The fields of a row type under these names.
+///
+/// # Panics
+/// When the number of names is not that of the columns; the macros count them.
+#[must_use]
+pub fn fields<C: Cells>(names: &[&str]) -> Schema {
+    let types = C::data_types();
+    assert_eq!(names.len(), types.len(), "one name for each output column");
+    Schema::new(names.iter().zip(types).map(|(name, data_type)| Field::new(*name, data_type)))
+}

@@ -1,0 +1,285 @@
+//! What columns are made of: data types, fields and schemas, as an operator sees them.
+
+use std::fmt;
+
+/// The unit of a time, timestamp or duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TimeUnit {
+    /// Seconds.
+    Second,
+    /// Milliseconds.
+    Millisecond,
+    /// Microseconds.
+    Microsecond,
+    /// Nanoseconds.
+    Nanosecond,
+}
+
+impl fmt::Display for TimeUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Second => "s",
+            Self::Millisecond => "ms",
+            Self::Microsecond => "µs",
+            Self::Nanosecond => "ns",
+        })
+    }
+}
+
+/// The type of a column, in Arrow's words.
+///
+/// New variants may come; match with a wildcard arm.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DataType {
+    /// Nothing but nulls.
+    Null,
+    /// True or false.
+    Boolean,
+    /// Signed, 8 bits.
+    Int8,
+    /// Signed, 16 bits.
+    Int16,
+    /// Signed, 32 bits.
+    Int32,
+    /// Signed, 64 bits.
+    Int64,
+    /// Unsigned, 8 bits.
+    UInt8,
+    /// Unsigned, 16 bits.
+    UInt16,
+    /// Unsigned, 32 bits.
+    UInt32,
+    /// Unsigned, 64 bits.
+    UInt64,
+    /// IEEE half precision; read and built as `f32`.
+    Float16,
+    /// IEEE single precision.
+    Float32,
+    /// IEEE double precision.
+    Float64,
+    /// Exact decimal of up to 38 digits: precision, scale.
+    Decimal128(u8, i8),
+    /// Exact decimal of up to 76 digits: precision, scale.
+    Decimal256(u8, i8),
+    /// Days since 1970-01-01.
+    Date32,
+    /// Milliseconds since 1970-01-01, whole days.
+    Date64,
+    /// Time of day in 32 bits: seconds or milliseconds.
+    Time32(TimeUnit),
+    /// Time of day in 64 bits: microseconds or nanoseconds.
+    Time64(TimeUnit),
+    /// A point in time since 1970-01-01T00:00:00: unit, and the time zone if it has one.
+    Timestamp(TimeUnit, Option<String>),
+    /// A length of time.
+    Duration(TimeUnit),
+    /// Text, up to 2 GiB per batch.
+    Utf8,
+    /// Text with 64-bit offsets.
+    LargeUtf8,
+    /// Bytes, up to 2 GiB per batch.
+    Binary,
+    /// Bytes with 64-bit offsets.
+    LargeBinary,
+    /// Bytes of the same length in every row.
+    FixedSizeBinary(i32),
+    /// A list of values per row.
+    List(Box<Field>),
+    /// A list of values per row, with 64-bit offsets.
+    LargeList(Box<Field>),
+    /// Several columns under one name.
+    Struct(Vec<Field>),
+    /// Values stored once, with a 32-bit key per row. Crosses the boundary unpacked, as the type named here.
+    Dictionary(Box<DataType>),
+    /// A type that this SDK has no view for (its name as Arrow prints it). Such a column can be in the input, but
+    /// not be read.
+    Other(String),
+}
+
+impl DataType {
+    /// The type as it crosses the boundary: dictionaries are replaced by the type of their values, at every depth.
+    #[must_use]
+    pub fn unpacked(&self) -> Self {
+        match self {
+            Self::Dictionary(value) => value.unpacked(),
+            Self::List(item) => Self::List(Box::new(item.unpacked())),
+            Self::LargeList(item) => Self::LargeList(Box::new(item.unpacked())),
+            Self::Struct(fields) => Self::Struct(fields.iter().map(Field::unpacked).collect()),
+            other => other.clone(),
+        }
+    }
+
+    /// Whether values are numbers that [`Column::numbers`](crate::Column::numbers) reads: integers, floats, decimals.
+    #[must_use]
+    pub fn is_numeric(&self) -> bool {
+        self.is_integer()
+            || matches!(
+                self,
+                Self::Float16 | Self::Float32 | Self::Float64 | Self::Decimal128(..) | Self::Decimal256(..)
+            )
+    }
+
+    /// Whether values are integers of any width.
+    #[must_use]
+    pub fn is_integer(&self) -> bool {
+        use DataType::{Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64};
+        matches!(self, Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64)
+    }
+}
+
+impl fmt::Display for DataType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decimal128(precision, scale) => write!(f, "Decimal128({precision}, {scale})"),
+            Self::Decimal256(precision, scale) => write!(f, "Decimal256({precision}, {scale})"),
+            Self::Time32(unit) => write!(f, "Time32({unit})"),
+            Self::Time64(unit) => write!(f, "Time64({unit})"),
+            Self::Timestamp(unit, None) => write!(f, "Timestamp({unit})"),
+            Self::Timestamp(unit, Some(zone)) => write!(f, "Timestamp({unit}, {zone:?})"),
+            Self::Duration(unit) => write!(f, "Duration({unit})"),
+            Self::FixedSizeBinary(width) => write!(f, "FixedSizeBinary({width})"),
+            Self::List(item) => write!(f, "List({})", item.data_type),
+            Self::LargeList(item) => write!(f, "LargeList({})", item.data_type),
+            Self::Struct(fields) => {
+                f.write_str("Struct(")?;
+                for (i, field) in fields.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(f, "{comma}{}: {}", field.name, field.data_type)?;
+                }
+                f.write_str(")")
+            }
+            Self::Dictionary(value) => write!(f, "Dictionary({value})"),
+            Self::Other(name) => f.write_str(name),
+            // Variants without arguments print as they are written.
+            plain => write!(f, "{plain:?}"),
+        }
+    }
+}
+
+/// A named column of a schema.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Field {
+    /// The column's name.
+    pub name: String,
+    /// The column's type.
+    pub data_type: DataType,
+    /// Whether a row may have no value.
+    pub nullable: bool,
+}
+
+impl Field {
+    /// A column that may hold nulls.
+    pub fn new(name: impl Into<String>, data_type: DataType) -> Self {
+        Self { name: name.into(), data_type, nullable: true }
+    }
+
+    /// The same column, without nulls.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.nullable = false;
+        self
+    }
+
+    fn unpacked(&self) -> Self {
+        Self { data_type: self.data_type.unpacked(), ..self.clone() }
+    }
+}
+
+/// The columns of a batch, in order.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Schema {
+    fields: Vec<Field>,
+}
+
+impl Schema {
+    /// A schema of these columns.
+    pub fn new(fields: impl IntoIterator<Item = Field>) -> Self {
+        Self { fields: fields.into_iter().collect() }
+    }
+
+    /// All columns.
+    #[must_use]
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Number of columns.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there is no column.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// The first column of that name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The place of the first column of that name.
+    #[must_use]
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field.name == name)
+    }
+
+    /// The column of that name, or the error that `open` should return: it names the columns that there are.
+    ///
+    /// # Errors
+    /// [`OpenError::InvalidInput`](crate::OpenError::InvalidInput) when there is no such column.
+    pub fn require(&self, name: &str) -> Result<&Field, crate::OpenError> {
+        self.field(name).ok_or_else(|| {
+            let known: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
+            crate::OpenError::InvalidInput(format!(
+                "the input has no column `{name}`; it has: {}",
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ))
+        })
+    }
+
+    /// The schema as it crosses the boundary, see [`DataType::unpacked`].
+    #[must_use]
+    pub fn unpacked(&self) -> Self {
+        Self::new(self.fields.iter().map(Field::unpacked))
+    }
+}
+
+impl<const N: usize> From<[(&str, DataType); N]> for Schema {
+    fn from(columns: [(&str, DataType); N]) -> Self {
+        Self::new(columns.map(|(name, data_type)| Field::new(name, data_type)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_print_in_arrow_words() {
+        assert_eq!(DataType::Int64.to_string(), "Int64");
+        let zoned = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+        assert_eq!(zoned.to_string(), "Timestamp(ms, \"UTC\")");
+        let list = DataType::List(Box::new(Field::new("item", DataType::Utf8)));
+        let nested = DataType::Struct(vec![Field::new("a", list), Field::new("b", DataType::Decimal128(10, 2))]);
+        assert_eq!(nested.to_string(), "Struct(a: List(Utf8), b: Decimal128(10, 2))");
+    }
+
+    #[test]
+    fn unpacking_reaches_nested_dictionaries() {
+        let dictionary = DataType::Dictionary(Box::new(DataType::Utf8));
+        let nested = DataType::List(Box::new(Field::new("item", dictionary)));
+        assert_eq!(nested.unpacked(), DataType::List(Box::new(Field::new("item", DataType::Utf8))));
+    }
+
+    #[test]
+    fn a_missing_column_is_named_with_those_there_are() {
+        let schema = Schema::from([("a", DataType::Int64), ("b", DataType::Utf8)]);
+        let error = schema.require("c").unwrap_err().to_string();
+        assert!(error.contains("`c`") && error.contains("a, b"), "{error}");
+    }
+}
