@@ -23,5 +23,6 @@ pub use error::Error;
 pub use job::{JobHandle, JobOptions, JobReport, start};
 pub use metrics::{JobProgress, NodeProgress, NodeRole};
 pub use plan::{
-    Chain, CheckedPlan, EdgeView, ExchangeKind, LogicalPlan, NodeView, PARALLELISM_MAX, PhysicalPlan, PlanView, PortRef,
+    Chain, CheckedPlan, EdgeView, ExchangeKind, LogicalPlan, NodeView, PARALLELISM_MAX, PhysicalPlan, PlanView,
+    PortRef, PortView,
 };

@@ -152,6 +152,14 @@ flights                   memory (1 rows)  ×2
     │   │   └══ out       discard  ×2
     │   └═ errors ═ dead  discard  ×2
     └══ joined            (see above)
+
+flights         x: Int64?
+departed        as flights
+departed.aside  as flights
+enriched        as departed
+enriched.aside  as departed
+joined          as departed
+joined.aside    as departed
 ";
     assert_eq!(drawn, expected, "\n{drawn}");
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::{self, Write as _};
 
-use arrow::datatypes::SchemaRef;
 use serde::Serialize;
 
 use super::check::EdgePort;
+use super::columns;
 use super::logical::NodeKind;
 use super::physical::{ExchangeKind, PhysicalPlan};
 
@@ -72,8 +72,10 @@ impl PhysicalPlan {
                 NodeKind::Operator(operator) => ("operator", operator.label(), None),
                 NodeKind::Sink(sink) => ("sink", sink.label(), Some(sink.guarantee().as_str())),
             };
-            let outputs =
-                node.ports.iter().map(|port| PortView { name: port.name.to_string(), columns: columns(&port.schema) });
+            let outputs = node
+                .ports
+                .iter()
+                .map(|port| PortView { name: port.name.to_string(), columns: columns::of(&port.schema) });
             NodeView {
                 name: node.name.to_string(),
                 role,
@@ -105,12 +107,7 @@ impl PhysicalPlan {
     }
 }
 
-fn columns(schema: &SchemaRef) -> Vec<String> {
-    let nullable = |field: &arrow::datatypes::FieldRef| if field.is_nullable() { "?" } else { "" };
-    schema.fields().iter().map(|field| format!("{}: {}{}", field.name(), field.data_type(), nullable(field))).collect()
-}
-
-/// A tree from the sources down. `─` leads to a node on the same thread, `═` through a channel, `≡` through a channel
+/// A tree from the sources down, and the columns of every output below it. `─` leads to a node on the same thread, `═` through a channel, `≡` through a channel
 /// that deals batches out in turn. A node with several inputs is drawn below the first and referred to below the others.
 impl fmt::Display for PlanView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,7 +122,8 @@ impl fmt::Display for PlanView {
             let line = format!("{left}{:padding$}  {right}", "");
             writeln!(f, "{}", line.trim_end())?;
         }
-        Ok(())
+        writeln!(f)?;
+        columns::write(self, f)
     }
 }
 
