@@ -81,6 +81,13 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// What it promises.
     fn guarantee(&self) -> DeliveryGuarantee;
 
+    /// What it writes to, in a form that is equal for two sinks that would overwrite each other's output: an absolute
+    /// path, a table's address. A plan with two sinks of one target is refused. Default: none, which is equal to
+    /// nothing.
+    fn target(&self) -> Option<String> {
+        None
+    }
+
     /// The most writers that it can have: 1 for a single file or a pipe. Default: no limit.
     fn parallelism_max(&self) -> Option<u32> {
         None
