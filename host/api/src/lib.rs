@@ -27,7 +27,7 @@ pub use operator::{
     RowReject,
 };
 pub use origin::{Origin, OriginColumn, OriginDirectory};
-pub use record::{RecordTraceContext, StreamRecord};
+pub use record::{RecordTraceContext, StreamRecord, memory_bytes};
 pub use sink::{CommitStatus, Committable, DeliveryGuarantee, Sink, SinkContext, SinkWriter};
 pub use source::{
     Boundedness, Positions, ReadEvent, ReadOptions, Replay, Source, SourceBatch, SourceReject, Split, SplitId,

@@ -1,11 +1,9 @@
 //! A batch of rows with what travels beside it.
 
-use std::sync::Arc;
-
-use arrow::array::{Array, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
 use crate::OriginColumn;
@@ -173,16 +171,26 @@ impl StreamRecord {
         })
     }
 
-    /// Bytes of memory that the columns refer to, for bounds on queues; shared buffers count each time.
+    /// Bytes of memory that the columns take, for bounds on queues: see [`memory_bytes`].
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        // A slice refers to the whole buffer; its share is what a queue has to count.
-        self.batch
-            .columns()
-            .iter()
-            .map(|column| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size()))
-            .sum()
+        memory_bytes(&self.batch)
     }
+}
+
+/// Bytes of memory that the columns of a batch take: of a slice its share, of string and binary views the text too.
+#[must_use]
+pub fn memory_bytes(batch: &RecordBatch) -> usize {
+    let of_column = |column: &ArrayRef| {
+        let share = column.to_data().get_slice_memory_size();
+        let views = match column.data_type() {
+            DataType::Utf8View => column.as_string_view().total_buffer_bytes_used(),
+            DataType::BinaryView => column.as_binary_view().total_buffer_bytes_used(),
+            _ => 0,
+        };
+        share.map_or_else(|_| column.get_array_memory_size(), |share| share + views)
+    };
+    batch.columns().iter().map(of_column).sum()
 }
 
 impl From<RecordBatch> for StreamRecord {
@@ -191,16 +199,12 @@ impl From<RecordBatch> for StreamRecord {
     }
 }
 
-impl From<Arc<RecordBatch>> for StreamRecord {
-    fn from(batch: Arc<RecordBatch>) -> Self {
-        Self::new(Arc::unwrap_or_clone(batch))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, AsArray, Int64Array};
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, StringViewArray};
     use arrow::datatypes::Int64Type;
 
     use crate::Positions;
@@ -243,5 +247,8 @@ mod tests {
         let record = record((0..1000).collect());
         assert!(record.slice(0, 10).memory_bytes() < 200);
         assert!(record.memory_bytes() >= 8000);
+        let views: ArrayRef = Arc::new(StringViewArray::from_iter_values(["x".repeat(10_000)]));
+        let batch = RecordBatch::try_from_iter([("text", views)]).expect("one column");
+        assert!(memory_bytes(&batch) >= 10_000);
     }
 }

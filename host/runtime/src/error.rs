@@ -39,6 +39,14 @@ pub enum Error {
     /// A node has an empty list of inputs.
     #[error("there is no input to read")]
     NoInput,
+    /// Two sinks write to one place.
+    #[error("this sink and `{other}` both write to {target}: one would overwrite the other; give each its own")]
+    SharedTarget {
+        /// The sink that stands before it.
+        other: NodeName,
+        /// What both write to.
+        target: String,
+    },
     /// The inputs of a union do not fit together.
     #[error("`{first}` and `{other}` cannot be united: {difference}")]
     UnionMismatch {
@@ -60,7 +68,9 @@ pub enum Error {
         limit: u32,
     },
     /// A record could not be read and nobody takes refused records.
-    #[error("{message} (to keep such records and go on, attach a sink to `{node}.errors`)")]
+    #[error(
+        "{message} (to keep such records and go on, attach a sink to `{node}.errors`; on the command line: --errors FILE)"
+    )]
     UnreadReject {
         /// The source.
         node: NodeName,

@@ -125,10 +125,8 @@ async fn a_bad_record_fails_the_job_when_nobody_takes_it() {
     let out = sink(&mut plan, "out", &["lines"]);
     let error = run(plan).await.expect_err("line 2 is bad");
     assert_eq!(error.kind(), ErrorKind::Data);
-    assert_eq!(
-        error.to_string(),
-        "script line 2: bad (to keep such records and go on, attach a sink to `lines.errors`)"
-    );
+    assert!(error.to_string().starts_with("script line 2: bad (to keep such records"), "{error}");
+    assert!(error.to_string().contains("attach a sink to `lines.errors`"), "{error}");
     assert_eq!(out.num_rows(), 0, "nothing of a failed job is visible");
 }
 

@@ -65,10 +65,70 @@ fn plans_that_cannot_run_say_why() {
         "`b` cannot be reached from any source: its inputs form a cycle"
     );
     assert_eq!(refused(|plan| sink(plan, "s", &[])), "s: there is no input to read");
-    assert_eq!(
-        refused(|plan| sink(plan, "s", &["a.errors"])),
-        "s: there is no `a.errors`; the outputs of `a` are: `out`"
-    );
+}
+
+#[test]
+fn every_source_has_an_errors_output_and_unread_outputs_are_listed() {
+    let mut plan = plan(1);
+    plan.add_source(name("a"), numbers(1, 1, 1), None).expect("a fresh name");
+    operator(&mut plan, "b", &["a"], None);
+    sink(&mut plan, "s", &["a.errors"]);
+    let unread = plan.check().expect("a good plan").unread_outputs();
+    assert_eq!(unread.iter().map(ToString::to_string).collect::<Vec<_>>(), ["b", "b.aside"]);
+}
+
+/// A sink that says where it writes.
+#[derive(Debug)]
+struct At(&'static str);
+
+#[async_trait::async_trait]
+impl volley_api::Sink for At {
+    fn label(&self) -> String {
+        self.0.to_owned()
+    }
+
+    fn guarantee(&self) -> volley_api::DeliveryGuarantee {
+        volley_api::DeliveryGuarantee::Immediate
+    }
+
+    fn target(&self) -> Option<String> {
+        Some(self.0.to_owned())
+    }
+
+    fn check(&self, _: &arrow::datatypes::SchemaRef) -> volley_api::Result<()> {
+        Ok(())
+    }
+
+    async fn open(&self, _: volley_api::SinkContext) -> volley_api::Result<Box<dyn volley_api::SinkWriter>> {
+        Err(volley_api::Error::internal("only its plan is checked"))
+    }
+
+    async fn commit(&self, _: &volley_api::Committable) -> volley_api::Result<()> {
+        Ok(())
+    }
+
+    async fn lookup(&self, _: &volley_api::Committable) -> volley_api::Result<volley_api::CommitStatus> {
+        Ok(volley_api::CommitStatus::Unknown)
+    }
+
+    async fn abort(&self, _: &volley_api::Committable) -> volley_api::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn two_sinks_of_one_target_are_refused() {
+    let check = |targets: [&'static str; 2]| {
+        let mut plan = plan(1);
+        plan.add_source(name("a"), numbers(1, 1, 1), None).expect("a fresh name");
+        for (node, target) in ["s", "t"].into_iter().zip(targets) {
+            plan.add_sink(name(node), vec![port("a")], Arc::new(At(target)), None).expect("a fresh name");
+        }
+        plan.check().map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(check(["/x/a", "/x/b"]), Ok(()));
+    let expected = "t: this sink and `s` both write to /x/a: one would overwrite the other; give each its own";
+    assert_eq!(check(["/x/a", "/x/a"]), Err(expected.to_owned()));
 }
 
 fn source_of(columns: Vec<(&str, ArrayRef)>) -> Arc<dyn Source> {

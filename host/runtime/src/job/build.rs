@@ -1,7 +1,8 @@
 //! Turns a physical plan into running tasks: everything is opened before the first row moves.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
@@ -15,7 +16,8 @@ use super::commit::{Ended, supervise};
 use super::deal::Deal;
 use super::spawn::spawn_chain;
 use super::{JobHandle, JobOptions, Watched};
-use crate::channel::{Receiver, Sender, bounded};
+use crate::Error;
+use crate::channel::{Bounds, Receiver, Sender, bounded};
 use crate::coalesce::Coalescer;
 use crate::metrics::NodeMetrics;
 use crate::plan::{Edge, EdgePort, ExchangeKind, NodeKind, PhysicalPlan};
@@ -40,7 +42,12 @@ const ONLY_EPOCH: Epoch = Epoch(1);
 pub async fn start(plan: PhysicalPlan, options: JobOptions) -> Result<JobHandle> {
     let builder = Builder::new(plan, options).await?;
     let writers = builder.writers().await?;
-    let chains = builder.chains()?;
+    // Instantiating a plugin runs its code, which has no place on a worker of this runtime.
+    let made = tokio::task::spawn_blocking(move || builder.chains().map(|chains| (builder, chains))).await;
+    let (builder, chains) = made.map_err(|error| Error::Panicked {
+        task: "instantiating operators".to_owned(),
+        message: error.to_string(),
+    })??;
     builder.launch(writers, chains)
 }
 
@@ -55,17 +62,26 @@ struct Builder {
     chain_channels: Vec<Vec<Channel<Message>>>,
     writer_channels: Vec<Vec<Channel<WriterMessage>>>,
     draining: watch::Sender<bool>,
+    bounded_left: Arc<AtomicBool>,
 }
 
 /// Both ends of a channel, until the tasks that own them are made.
 struct Channel<T> {
     sender: Sender<T>,
-    receiver: std::sync::Mutex<Option<Receiver<T>>>,
+    receiver: Mutex<Option<Receiver<T>>>,
+}
+
+fn channels<T>(count: u32, bounds: Bounds) -> Vec<Channel<T>> {
+    let channel = |_| {
+        let (sender, receiver) = bounded(bounds);
+        Channel { sender, receiver: Mutex::new(Some(receiver)) }
+    };
+    (0..count).map(channel).collect()
 }
 
 impl<T> Channel<T> {
     fn take_receiver(&self) -> Receiver<T> {
-        let mut receiver = self.receiver.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
         receiver.take().expect("each task is made once")
     }
 }
@@ -79,21 +95,14 @@ impl Builder {
                 _ => Vec::new(),
             });
         }
-        let channel = |_| {
-            let (sender, receiver) = bounded(options.bounds());
-            Channel { sender, receiver: std::sync::Mutex::new(Some(receiver)) }
-        };
-        let chain_channels = plan.chains.iter().map(|chain| (0..chain.parallelism).map(channel).collect()).collect();
-        let channel = |_| {
-            let (sender, receiver) = bounded(options.bounds());
-            Channel { sender, receiver: std::sync::Mutex::new(Some(receiver)) }
-        };
+        let bounds = options.bounds();
+        let chain_channels = plan.chains.iter().map(|chain| channels(chain.parallelism, bounds)).collect();
         let writer_channels = plan
             .checked
             .nodes
             .iter()
             .map(|node| match node.kind {
-                NodeKind::Sink(_) => (0..node.parallelism).map(channel).collect(),
+                NodeKind::Sink(_) => channels(node.parallelism, bounds),
                 _ => Vec::new(),
             })
             .collect();
@@ -108,6 +117,7 @@ impl Builder {
             chain_channels,
             writer_channels,
             draining: watch::channel(false).0,
+            bounded_left: Arc::default(),
         })
     }
 
@@ -281,8 +291,10 @@ impl Builder {
             self.splits.iter().map(|splits| splits.iter().map(|split| split.size_units).sum()).collect::<Vec<_>>();
         let watched = Watched::new(&self.plan, &self.metrics, &sizes);
         let started = Instant::now();
+        // Tasks that can be given up at any point; chains end by themselves once their channels have closed.
+        let mut interruptible = Vec::new();
         for writer in writers {
-            tasks.spawn_on(writer.run(), &self.runtime);
+            interruptible.push(tasks.spawn_on(writer.run(), &self.runtime));
         }
         for (number, chain) in chains.into_iter().enumerate() {
             spawn_chain(&mut tasks, &self.runtime, format!("volley-chain-{number}"), chain)?;
@@ -290,7 +302,8 @@ impl Builder {
         for (node, checked) in self.plan.checked.nodes.iter().enumerate() {
             if let NodeKind::Source(source) = &checked.kind {
                 for reader in self.readers(node, source) {
-                    tasks.spawn_on(async { reader.run().await.map(|()| None) }, &self.runtime);
+                    let reader = async { reader.run().await.map(|()| None) };
+                    interruptible.push(tasks.spawn_on(reader, &self.runtime));
                 }
             }
         }
@@ -304,21 +317,15 @@ impl Builder {
                 _ => None,
             })
             .collect();
-        let draining = self.draining.clone();
-        // Readers that wait for more input would not notice that the chain below them has gone.
-        let break_off = {
-            let draining = draining.clone();
-            move || {
-                draining.send_replace(true);
-            }
-        };
         let (end, ended) = watch::channel(false);
+        let (aborting, aborted) = watch::channel(false);
         let supervisor = self.runtime.spawn(async move {
-            let outcome = supervise(tasks, sinks, break_off).await;
+            let outcome = supervise(tasks, interruptible, aborted, sinks).await;
             end.send_replace(true);
             outcome
         });
-        Ok(JobHandle { draining, supervisor, ended, watched, started })
+        let (draining, bounded_left) = (self.draining.clone(), Arc::clone(&self.bounded_left));
+        Ok(JobHandle { draining, aborting, supervisor, ended, watched, started, bounded_left })
     }
 
     fn readers(&self, node: usize, source: &Arc<dyn volley_api::Source>) -> Vec<ReaderTask> {
@@ -340,6 +347,7 @@ impl Builder {
             inlet,
             subtasks: subtasks_of(reader),
             draining: self.draining.subscribe(),
+            bounded_left: Arc::clone(&self.bounded_left),
         });
         readers.collect()
     }

@@ -7,6 +7,7 @@ mod spawn;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -33,8 +34,7 @@ pub struct JobOptions {
     pub channel_items_max: usize,
     /// The most bytes that wait in one channel. Default: 32 MiB.
     pub channel_bytes_max: usize,
-    /// How long rows may wait for others before an operator that wants large batches, while nothing comes in.
-    /// Default: 5 ms.
+    /// How long rows may wait for others before an operator that wants large batches. Default: 5 ms.
     pub linger: Duration,
 }
 
@@ -64,17 +64,22 @@ pub struct JobReport {
     pub progress: JobProgress,
     /// From the first poll to the last commit.
     pub elapsed: Duration,
-    /// Whether it was stopped before its sources ended.
+    /// Whether it was asked to stop before its sources had ended.
     pub stopped_early: bool,
+    /// Whether a stop left rows of a bounded source unread, so that the output is not the whole answer.
+    pub cut_short: bool,
 }
 
 /// A running job. Dropping it lets the job run on unwatched; [`JobHandle::wait`] ends it properly.
 pub struct JobHandle {
     pub(crate) draining: watch::Sender<bool>,
+    pub(crate) aborting: watch::Sender<bool>,
     pub(crate) supervisor: JoinHandle<Result<()>>,
     pub(crate) ended: watch::Receiver<bool>,
     pub(crate) watched: Watched,
     pub(crate) started: Instant,
+    /// Set when a reader of a bounded source gave up before the end.
+    pub(crate) bounded_left: Arc<AtomicBool>,
 }
 
 /// What is counted, and how it is called.
@@ -90,6 +95,13 @@ impl JobHandle {
 
     /// Asks the job to end cleanly: sources are read no further, what was read is processed, sinks commit.
     pub fn stop(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// Breaks the job off: what is staged is thrown away and nothing becomes visible, unless it is being committed
+    /// already, which is brought to its end. [`JobHandle::wait`] says which.
+    pub fn abort(&self) {
+        self.aborting.send_replace(true);
         self.draining.send_replace(true);
     }
 
@@ -122,6 +134,7 @@ impl JobHandle {
             progress: self.watched.progress(),
             elapsed: self.started.elapsed(),
             stopped_early: *self.draining.borrow(),
+            cut_short: *self.draining.borrow() && self.bounded_left.load(Ordering::Relaxed),
         })
     }
 }
@@ -156,12 +169,11 @@ impl Watched {
     }
 
     fn progress(&self) -> JobProgress {
-        use std::sync::atomic::Ordering::Relaxed;
         let now = |(node, metrics): &(NodeProgress, Arc<NodeMetrics>)| NodeProgress {
-            rows_in: metrics.rows_in.load(Relaxed),
-            rows_out: metrics.rows_out.load(Relaxed),
-            rows_rejected: metrics.rows_rejected.load(Relaxed),
-            progress_units: metrics.progress_units.load(Relaxed),
+            rows_in: metrics.rows_in.load(Ordering::Relaxed),
+            rows_out: metrics.rows_out.load(Ordering::Relaxed),
+            rows_rejected: metrics.rows_rejected.load(Ordering::Relaxed),
+            progress_units: metrics.progress_units.load(Ordering::Relaxed),
             ..node.clone()
         };
         JobProgress { nodes: self.0.iter().map(now).collect() }

@@ -80,6 +80,21 @@ impl CheckedPlan {
         Ok(checked)
     }
 
+    /// The declared outputs that nobody reads, main ones included: their rows would be dropped in silence.
+    #[must_use]
+    pub fn unread_outputs(&self) -> Vec<PortRef> {
+        let mut unread = Vec::new();
+        for (from, node) in self.nodes.iter().enumerate() {
+            for (index, port) in node.ports.iter().enumerate() {
+                let read = |edge: &Edge| edge.from == from && edge.port == EdgePort::Declared(index);
+                if !self.edges.iter().any(read) {
+                    unread.push(PortRef { node: node.name.clone(), port: port.name.clone() });
+                }
+            }
+        }
+        unread
+    }
+
     /// The schema of an output, if there is such a node with such a port.
     #[must_use]
     pub fn schema_of(&self, port: &PortRef) -> Option<SchemaRef> {
@@ -96,18 +111,33 @@ impl CheckedPlan {
         let LogicalNode { name, kind, inputs, parallelism, place: _ } = node;
         let input = self.unite(&inputs)?;
         let (ports, can_reject) = match (&kind, &input) {
+            // A source of a format whose records cannot be refused one by one still has the port: it stays empty.
             (NodeKind::Source(source), _) => {
-                (vec![OutputPort { name: PortName::main(), schema: source.schema() }], source.can_reject())
+                (vec![OutputPort { name: PortName::main(), schema: source.schema() }], true)
             }
             (NodeKind::Operator(factory), Some(input)) => (factory.bind(input)?.outputs, factory.can_reject()),
             (NodeKind::Sink(sink), Some(input)) => {
                 sink.check(input)?;
+                self.refuse_shared_target(sink.target())?;
                 (Vec::new(), false)
             }
             (_, None) => return Err(Error::NoInput.into()),
         };
         self.nodes.push(CheckedNode { name, kind, parallelism, input, ports, can_reject });
         Ok(())
+    }
+
+    /// Two sinks that write to one place would overwrite each other.
+    fn refuse_shared_target(&self, target: Option<String>) -> Result<()> {
+        let Some(target) = target else { return Ok(()) };
+        let writes_there = |node: &&CheckedNode| match &node.kind {
+            NodeKind::Sink(sink) => sink.target().as_ref() == Some(&target),
+            _ => false,
+        };
+        match self.nodes.iter().find(writes_there) {
+            Some(other) => Err(Error::SharedTarget { other: other.name.clone(), target }.into()),
+            None => Ok(()),
+        }
     }
 
     /// Adds the edges from `inputs` to the node that is about to be pushed, and gives the schema it will read.

@@ -1,6 +1,6 @@
 //! A chain's thread: takes messages from its channel and drives its slots until every inlet has ended.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
@@ -24,7 +24,7 @@ pub(crate) struct ChainTask {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) receiver: Receiver<Message>,
     pub(crate) runtime: Handle,
-    /// How long rows may wait in a coalescer while nothing comes in.
+    /// How long rows may wait in a coalescer for others.
     pub(crate) linger: Duration,
 }
 
@@ -32,13 +32,19 @@ impl ChainTask {
     /// Runs to the end of the input.
     pub(crate) fn run(mut self) -> Result<(), Stopped> {
         let mut open: usize = self.inlets.iter().map(|inlet| inlet.producers).sum();
+        // Since when rows have been held back: others that keep coming must not keep them for ever.
+        let mut held_since: Option<Instant> = None;
         while open > 0 {
-            let patience = self.holds_rows_back().then_some(self.linger);
+            let patience = held_since.map(|since| self.linger.saturating_sub(since.elapsed()));
             match self.receiver.recv_blocking(&self.runtime, patience) {
                 Received::Item(message) => open -= usize::from(self.take(message)?),
                 Received::TimedOut => self.flush()?,
                 Received::Closed => return Err(Stopped::Cancelled),
             }
+            if held_since.is_some_and(|since| since.elapsed() >= self.linger) {
+                self.flush()?;
+            }
+            held_since = if self.holds_rows_back() { held_since.or_else(|| Some(Instant::now())) } else { None };
         }
         // Slots stand in stream order, so what one puts out at its end still reaches those behind it.
         for index in 0..self.slots.len() {

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -28,6 +29,8 @@ pub(crate) struct ReaderTask {
     pub(crate) subtasks: Vec<Sender<Message>>,
     /// Turns true when the job should end cleanly.
     pub(crate) draining: watch::Receiver<bool>,
+    /// Set when the job drains before a bounded source has ended.
+    pub(crate) bounded_left: Arc<AtomicBool>,
 }
 
 struct OpenSplit {
@@ -39,12 +42,10 @@ struct OpenSplit {
 impl ReaderTask {
     /// Reads to the end of all splits, or until the job drains.
     pub(crate) async fn run(mut self) -> Result<(), Stopped> {
-        let mut draining = self.draining.clone();
-        tokio::select! {
-            biased;
-            // The sender lives as long as the job; should it go first, the job is over too.
-            _ = draining.wait_for(|draining| *draining) => {}
-            read = self.read() => read?,
+        let draining = self.draining.clone();
+        let ended = self.read(draining).await?;
+        if !ended && self.source.boundedness() == Boundedness::Bounded {
+            self.bounded_left.store(true, Ordering::Relaxed);
         }
         for subtask in &self.subtasks {
             subtask.send(Message { inlet: self.inlet, payload: Payload::End }, 0).await?;
@@ -52,7 +53,8 @@ impl ReaderTask {
         Ok(())
     }
 
-    async fn read(&mut self) -> Result<(), Stopped> {
+    /// Whether all splits ended; false when the job drained first.
+    async fn read(&mut self, mut draining: watch::Receiver<bool>) -> Result<bool, Stopped> {
         // Splits that end are read one after another; splits that never end must take turns.
         let open_max = match self.source.boundedness() {
             Boundedness::Bounded => 1,
@@ -66,10 +68,15 @@ impl ReaderTask {
             while open.len() < open_max
                 && let Some(split) = self.splits.pop_front()
             {
-                open.push_back(self.open(&split).await?);
+                match unless(&mut draining, self.open(&split)).await {
+                    Some(opened) => open.push_back(opened?),
+                    None => return Ok(false),
+                }
             }
-            let Some(mut split) = open.pop_front() else { return Ok(()) };
-            match split.reader.next().await? {
+            let Some(mut split) = open.pop_front() else { return Ok(true) };
+            // Only the wait for rows is given up when the job drains: rows that have been read are always sent on.
+            let Some(event) = unless(&mut draining, split.reader.next()).await else { return Ok(false) };
+            match event? {
                 ReadEvent::Batch(batch) => {
                     (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
                     self.forward(split.id.clone(), split.numbers, batch, turn).await?;
@@ -81,7 +88,9 @@ impl ReaderTask {
                     shortest_idle = shortest_idle.min(wake_after);
                     open.push_back(split);
                     if idle_in_a_row >= open.len() {
-                        tokio::time::sleep(shortest_idle).await;
+                        if unless(&mut draining, tokio::time::sleep(shortest_idle)).await.is_none() {
+                            return Ok(false);
+                        }
                         (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
                     }
                 }
@@ -104,10 +113,21 @@ impl ReaderTask {
     ) -> Result<(), Stopped> {
         let units = usize::try_from(batch.progress_units).unwrap_or(usize::MAX);
         NodeMetrics::add(&self.metrics.progress_units, units);
-        let bytes = batch.batch.get_array_memory_size() + batch.rejects.iter().map(|r| r.raw.len()).sum::<usize>();
+        let refused: usize = batch.rejects.iter().map(|reject| reject.raw.len() + reject.message.len()).sum();
+        let bytes = volley_api::memory_bytes(&batch.batch) + refused;
         let polled = Polled { batch, split, source_number, split_number };
         let message = Message { inlet: self.inlet, payload: Payload::Polled(polled) };
         self.subtasks[turn % self.subtasks.len()].send(message, bytes).await?;
         Ok(())
+    }
+}
+
+/// Waits for something unless the job drains first, which also gives it up.
+async fn unless<F: Future>(draining: &mut watch::Receiver<bool>, wait: F) -> Option<F::Output> {
+    tokio::select! {
+        biased;
+        // The sender lives as long as the job; should it go first, the job is over too.
+        _ = draining.wait_for(|draining| *draining) => None,
+        done = wait => Some(done),
     }
 }
