@@ -1,6 +1,6 @@
 //! The source: splits that take turns at the numbers, offsets that are numbers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::Int64Array;
 use arrow::datatypes::SchemaRef;
@@ -31,6 +31,8 @@ pub struct GenerateSource {
     rows: Option<u64>,
     rate: Option<f64>,
     splits: u32,
+    /// Shared by all readers: the rate is that of the source, however many splits are read side by side.
+    pace: Option<Arc<Mutex<Pace>>>,
     base: Base,
     evaluator: Arc<dyn ColumnEvaluator>,
     clock: Arc<dyn Clock>,
@@ -49,6 +51,7 @@ impl GenerateSource {
             rows: options.rows,
             rate: options.rate,
             splits: options.splits,
+            pace: options.rate.map(|rate| Arc::new(Mutex::new(Pace::new(rate)))),
             base: Base::new(options.seed, evaluator.reads())?,
             evaluator,
             clock: Arc::new(SystemClock),
@@ -136,7 +139,6 @@ impl Source for GenerateSource {
         let read = from.map_or(Ok(0), |offset| self.decode(split, offset))?;
         Ok(Box::new(Reader {
             rows: self.rows_of(split),
-            pace: self.rate.map(|rate| Pace::new(rate / f64::from(self.splits))),
             source: self.clone(),
             split,
             read,
@@ -152,7 +154,6 @@ struct Reader {
     rows: u64,
     /// How many of them were read.
     read: u64,
-    pace: Option<Pace>,
     batch_rows_max: usize,
 }
 
@@ -186,7 +187,8 @@ impl SplitReader for Reader {
             return Ok(ReadEvent::End);
         }
         let mut rows = left.min(self.batch_rows_max);
-        if let Some(pace) = &mut self.pace {
+        if let Some(pace) = &self.source.pace {
+            let mut pace = pace.lock().unwrap_or_else(PoisonError::into_inner);
             match pace.poll(self.source.clock.now_ms(), rows) {
                 Due::Rows(due) => rows = due,
                 Due::Wait(wait) => return Ok(ReadEvent::Idle(wait)),

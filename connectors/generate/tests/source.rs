@@ -118,15 +118,17 @@ async fn poll(reader: &mut dyn SplitReader) -> Result<usize, Duration> {
 #[tokio::test]
 async fn the_rate_is_shared_by_the_splits() {
     let clock = Arc::new(ManualClock::at(1_000));
-    let options = GenerateOptions { rows: Some(50), rate: Some(2_000.0), splits: 2, ..options() };
+    let options = GenerateOptions { rows: Some(50), rate: Some(1_000.0), splits: 2, ..options() };
     let source = GenerateSource::new(&options, Same::columns(&["n"])).unwrap().with_clock(clock.clone());
-    assert_eq!(source.label(), "generate (50 rows, 2000 per second)");
+    assert_eq!(source.label(), "generate (50 rows, 1000 per second)");
     let splits = source.discover().await.unwrap();
     let mut reader = source.open(&splits[0], None, ReadOptions::default()).await.unwrap();
     assert_eq!(poll(&mut *reader).await, Err(Duration::from_millis(10)));
     clock.set(1_010);
     assert_eq!(poll(&mut *reader).await, Ok(10));
     assert_eq!(poll(&mut *reader).await, Err(Duration::from_millis(10)));
+    let mut other = source.open(&splits[1], None, ReadOptions::default()).await.unwrap();
+    assert_eq!(poll(&mut *other).await, Err(Duration::from_millis(10)), "one rate for all splits");
     // The last rows are not held back for want of a full tick's worth.
     clock.set(1_020);
     assert_eq!(poll(&mut *reader).await, Ok(10));

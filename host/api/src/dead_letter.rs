@@ -3,11 +3,12 @@
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{
-    ArrayRef, Int64Builder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray, UInt32Array,
+    Array, ArrayRef, Int64Builder, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray, UInt32Array,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::json::{LineDelimitedWriter, WriterBuilder};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::{NodeName, OperatorIdentity, OriginDirectory, RowReject, SourceReject, SplitId, StreamRecord};
 
@@ -44,7 +45,7 @@ pub fn schema() -> SchemaRef {
 /// The rows of an `errors` port for rows of `input` that `node` refused. `input` is compacted.
 ///
 /// # Errors
-/// When a row cannot be written as JSON, which no type of the supported formats causes.
+/// Those of Arrow: an index out of bounds, or more text than an array holds.
 ///
 /// # Panics
 /// When a reject's row is not one of `input`.
@@ -116,23 +117,51 @@ fn no_event_time(rows: usize) -> ArrayRef {
 }
 
 /// Each row of a batch as the text of one JSON object, nulls written out.
-fn rows_as_json(batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+///
+/// # Errors
+/// None for the types of the supported formats: a column that JSON has no form for is written as Arrow shows it.
+pub fn rows_as_json(batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
+    if batch.num_columns() == 0 {
+        // A batch without columns has rows but writes no lines of its own.
+        return Ok(Arc::new(StringArray::from(vec!["{}"; batch.num_rows()])));
+    }
+    let text = match json_lines(batch) {
+        Ok(text) => text,
+        Err(_) => json_lines(&with_text_for_what_has_no_json(batch)?)?,
+    };
+    Ok(Arc::new(StringArray::from_iter_values(text.lines().collect::<Vec<_>>())))
+}
+
+fn json_lines(batch: &RecordBatch) -> Result<String, ArrowError> {
     let mut text = Vec::new();
     let mut writer: LineDelimitedWriter<_> = WriterBuilder::new().with_explicit_nulls(true).build(&mut text);
     writer.write(batch)?;
     writer.finish()?;
     drop(writer);
-    let text = String::from_utf8(text).map_err(|error| ArrowError::JsonError(error.to_string()))?;
-    let lines: Vec<&str> = text.lines().collect();
-    // A batch without columns has rows but writes no lines of its own.
-    let rows = if batch.num_columns() == 0 { vec!["{}"; batch.num_rows()] } else { lines };
-    Ok(Arc::new(StringArray::from_iter_values(rows)))
+    String::from_utf8(text).map_err(|error| ArrowError::JsonError(error.to_string()))
+}
+
+/// The same rows with each column that cannot be JSON (a map whose keys are not text) as text.
+fn with_text_for_what_has_no_json(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let alone = RecordBatch::try_from_iter_with_nullable([(field.name(), Arc::clone(column), true)])?;
+        if json_lines(&alone).is_ok() {
+            return Ok((field.name().clone(), Arc::clone(column), true));
+        }
+        let options = FormatOptions::default();
+        let format = ArrayFormatter::try_new(column.as_ref(), &options)?;
+        let text = (0..column.len()).map(|row| column.is_valid(row).then(|| format.value(row).to_string()));
+        let text: ArrayRef = Arc::new(StringArray::from_iter(text));
+        Ok((field.name().clone(), text, true))
+    });
+    RecordBatch::try_from_iter_with_nullable(columns.collect::<Result<Vec<_>, ArrowError>>()?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{AsArray, Float64Array};
+    use arrow::array::{AsArray, Float64Array, MapBuilder};
 
     use crate::{OriginColumn, Positions};
 
@@ -156,6 +185,21 @@ mod tests {
         let positions = batch.column_by_name("position").expect("in the schema");
         assert_eq!(positions.as_primitive::<arrow::datatypes::Int64Type>().values(), &[3, 4]);
         assert_eq!(batch.column_by_name("split").expect("in the schema").as_string::<i32>().value(0), "a.csv");
+        Ok(())
+    }
+
+    #[test]
+    fn what_json_has_no_form_for_is_written_as_text() -> Result<(), Box<dyn std::error::Error>> {
+        let mut map = MapBuilder::new(None, Int64Builder::new(), Int64Builder::new());
+        map.keys().append_value(1);
+        map.values().append_value(2);
+        map.append(true)?;
+        map.append(false)?;
+        let map: ArrayRef = Arc::new(map.finish());
+        let fare: ArrayRef = Arc::new(Float64Array::from(vec![0.5, 1.0]));
+        let rows = rows_as_json(&RecordBatch::try_from_iter_with_nullable([("m", map, true), ("fare", fare, true)])?)?;
+        assert_eq!(rows.as_string::<i32>().value(0), r#"{"m":"{1: 2}","fare":0.5}"#);
+        assert_eq!(rows.as_string::<i32>().value(1), r#"{"m":null,"fare":1.0}"#);
         Ok(())
     }
 

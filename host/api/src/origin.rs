@@ -1,5 +1,7 @@
 //! Where a row came from: carried beside the columns while somebody downstream may refuse it.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use arrow::array::{Array, BooleanArray, Int64Array, UInt16Array, UInt32Array};
@@ -32,12 +34,16 @@ pub struct OriginColumn {
 
 impl OriginColumn {
     /// The origins of `rows` rows read together from one split.
+    ///
+    /// # Panics
+    /// When `positions` are not as many as the rows, which is a defect of the connector.
     #[must_use]
     pub fn of_split(source: u16, split: u32, positions: &Positions, rows: usize) -> Self {
         let position = match positions {
             Positions::From(first) => Int64Array::from_iter_values((*first..).take(rows)),
             Positions::Each(each) => each.clone(),
         };
+        assert_eq!(position.len(), rows, "a source gives one position for each row");
         Self { source: UInt16Array::from_value(source, rows), split: UInt32Array::from_value(split, rows), position }
     }
 
@@ -117,8 +123,32 @@ pub struct OriginDirectory(Arc<RwLock<Names>>);
 
 #[derive(Debug, Default)]
 struct Names {
-    sources: Vec<NodeName>,
-    splits: Vec<SplitId>,
+    sources: Numbered<NodeName>,
+    splits: Numbered<SplitId>,
+}
+
+/// Names in the order in which they were met, and their numbers.
+#[derive(Debug)]
+struct Numbered<T> {
+    names: Vec<T>,
+    numbers: HashMap<T, usize>,
+}
+
+impl<T> Default for Numbered<T> {
+    fn default() -> Self {
+        Self { names: Vec::new(), numbers: HashMap::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Numbered<T> {
+    fn number(&mut self, name: &T) -> usize {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        self.names.push(name.clone());
+        self.numbers.insert(name.clone(), self.names.len() - 1);
+        self.names.len() - 1
+    }
 }
 
 impl OriginDirectory {
@@ -131,11 +161,11 @@ impl OriginDirectory {
     /// Gives a split of a source its two numbers; the same names get the same numbers again.
     ///
     /// # Panics
-    /// With more than 65,536 sources or 2³² splits in one job, which the planner refuses long before.
+    /// With more than 65,536 sources or 2³² splits in one job: their names alone would not fit in memory.
     pub fn register(&self, source: &NodeName, split: &SplitId) -> (u16, u32) {
         let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let source = position_or_push(&mut names.sources, source);
-        let split = position_or_push(&mut names.splits, split);
+        let source = names.sources.number(source);
+        let split = names.splits.number(split);
         (
             u16::try_from(source).expect("a job has fewer than 65,536 sources"),
             u32::try_from(split).expect("a job has fewer than 2^32 splits"),
@@ -146,8 +176,8 @@ impl OriginDirectory {
     #[must_use]
     pub fn resolve(&self, origin: Origin) -> Option<(NodeName, SplitId)> {
         let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let source = names.sources.get(usize::from(origin.source))?.clone();
-        let split = names.splits.get(usize::try_from(origin.split).ok()?)?.clone();
+        let source = names.sources.names.get(usize::from(origin.source))?.clone();
+        let split = names.splits.names.get(usize::try_from(origin.split).ok()?)?.clone();
         Some((source, split))
     }
 }
@@ -158,13 +188,6 @@ impl OriginDirectory {
     pub fn describe(&self, origin: Origin) -> Option<String> {
         self.resolve(origin).map(|(_, split)| format!("{split} at {}", origin.position))
     }
-}
-
-fn position_or_push<T: PartialEq + Clone>(list: &mut Vec<T>, item: &T) -> usize {
-    list.iter().position(|known| known == item).unwrap_or_else(|| {
-        list.push(item.clone());
-        list.len() - 1
-    })
 }
 
 #[cfg(test)]

@@ -201,3 +201,72 @@ async fn one_output_feeds_several_readers() {
     assert_eq!(even.num_rows(), 50);
     assert_eq!(both.num_rows(), 100);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_were_read_survive_a_stop_under_back_pressure() {
+    let mut plan = plan(1);
+    let script = (0..200).map(|x| Event::Rows(vec![x])).collect();
+    source(&mut plan, "endless", Arc::new(Scripted { script, ends: false }));
+    step(&mut plan, "all", "endless", None, |_| Fate::Keep);
+    let out = sink(&mut plan, "out", &["all"]);
+    let options = JobOptions { channel_items_max: 1, ..JobOptions::default() };
+    let job = start(plan, options).await;
+    while job.progress().nodes[0].progress_units < 50 {
+        tokio::task::yield_now().await;
+    }
+    job.stop();
+    let report = job.wait().await.expect("a clean end");
+    let read = report.progress.nodes[0].progress_units as i64;
+    assert_eq!(sorted(&out.batches()), (0..read).collect::<Vec<_>>(), "each poll gave one row");
+    assert!(!report.cut_short, "an endless source is never cut short");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bounded_source_that_is_stopped_is_cut_short() {
+    let mut plan = plan(1);
+    let script = vec![Event::Rows(vec![1]); 1].into_iter().chain(vec![Event::Idle; 1_000_000]).collect();
+    source(&mut plan, "slow", Arc::new(Scripted { script, ends: true }));
+    let out = sink(&mut plan, "out", &["slow"]);
+    let job = start(plan, JobOptions::default()).await;
+    while job.progress().rows_written() < 1 {
+        tokio::task::yield_now().await;
+    }
+    job.stop();
+    assert!(job.wait().await.expect("a clean end").cut_short);
+    assert_eq!(sorted(&out.batches()), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_broken_off_leaves_nothing() {
+    let mut plan = plan(2);
+    source(&mut plan, "endless", Arc::new(Scripted { script: vec![Event::Rows(vec![5, 6, 7])], ends: false }));
+    step(&mut plan, "all", "endless", None, |_| Fate::Keep);
+    let out = sink(&mut plan, "out", &["all"]);
+    let job = start(plan, JobOptions::default()).await;
+    while job.progress().rows_written() < 3 {
+        tokio::task::yield_now().await;
+    }
+    job.abort();
+    let error = job.wait().await.expect_err("broken off");
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    assert_eq!(out.num_rows(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_do_not_linger_while_others_keep_coming() {
+    let mut plan = plan(1);
+    // After the first row nothing but rows that a filter drops: the operator behind it must still see the first soon.
+    let script = vec![Event::Rows(vec![0])].into_iter().chain((0..1_000_000).map(|_| Event::Rows(vec![1]))).collect();
+    source(&mut plan, "busy", Arc::new(Scripted { script, ends: false }));
+    let filter = Step { fate: |x| if x == 0 { Fate::Keep } else { Fate::Drop }, coalesce: false };
+    plan.add_operator(name("filter"), vec![port("busy")], Arc::new(filter), None).expect("a fresh name");
+    step(&mut plan, "patient", "filter", None, |_| Fate::Keep);
+    sink(&mut plan, "out", &["patient"]);
+    let job = start(plan, JobOptions::default()).await;
+    while job.progress().rows_written() < 1 {
+        assert!(job.progress().nodes[0].progress_units < 900_000, "the first row is held back for ever");
+        tokio::task::yield_now().await;
+    }
+    job.abort();
+    assert_eq!(job.wait().await.expect_err("broken off").kind(), ErrorKind::Cancelled);
+}
