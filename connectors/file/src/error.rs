@@ -77,7 +77,8 @@ pub enum Error {
     },
     /// A file with a column that the source's inferred schema does not have.
     #[error(
-        "{path}: column `{column}` is not in the other files; declare `schema` to choose the columns that are read"
+        "{path}: column `{column}` is not in the other files; declare `schema` in a pipeline file to choose the columns \
+         that are read"
     )]
     ExtraColumn {
         /// The file.
@@ -113,6 +114,25 @@ pub enum Error {
         /// The staged name.
         staged: String,
     },
+    /// Something at a file's final place that must not be replaced.
+    #[error("cannot commit {path}: {found} stands there, which is not replaced")]
+    Irreplaceable {
+        /// The final path.
+        path: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A folder with the output of an earlier run.
+    #[error(
+        "{folder} holds {file} of an earlier run: empty the folder, or set `existing: append` in a pipeline file to add to \
+         it"
+    )]
+    Occupied {
+        /// The folder.
+        folder: String,
+        /// One of the files in it.
+        file: String,
+    },
     /// An invariant of this crate does not hold.
     #[error("{0}")]
     Broken(String),
@@ -135,16 +155,16 @@ impl Error {
 
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Options(_)
-            | Self::SchemaText { .. }
-            | Self::Missing { .. }
-            | Self::NoMatch { .. }
-            | Self::Unsupported { .. } => ErrorKind::Config,
+            Self::Options(_) | Self::SchemaText { .. } | Self::Occupied { .. } | Self::Unsupported { .. } => {
+                ErrorKind::Config
+            }
             Self::Damaged { .. } | Self::MissingColumn { .. } | Self::ColumnType { .. } | Self::ExtraColumn { .. } => {
                 ErrorKind::Data
             }
             Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
-            Self::Io { .. } | Self::Lost { .. } => ErrorKind::External,
+            // Whoever wrote the pipeline may be right, and the files late or elsewhere.
+            Self::Missing { .. } | Self::NoMatch { .. } => ErrorKind::External,
+            Self::Io { .. } | Self::Lost { .. } | Self::Irreplaceable { .. } => ErrorKind::External,
             Self::Foreign { .. } | Self::Broken(_) => ErrorKind::Internal,
         }
     }
@@ -166,7 +186,7 @@ mod tests {
         let io = |kind| Error::io("write", "out.csv", io::Error::from(kind));
         assert_eq!(kind(io(io::ErrorKind::BrokenPipe)), ErrorKind::BrokenPipe);
         assert_eq!(kind(io(io::ErrorKind::StorageFull)), ErrorKind::External);
-        assert_eq!(kind(Error::io("read", "a", io::ErrorKind::NotFound.into())), ErrorKind::Config);
+        assert_eq!(kind(Error::io("read", "a", io::ErrorKind::NotFound.into())), ErrorKind::External);
         assert_eq!(kind(Error::damaged("a", "truncated")), ErrorKind::Data);
         assert!(volley_api::Error::from(io(io::ErrorKind::StorageFull)).report().contains("out.csv"));
     }

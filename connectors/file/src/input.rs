@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
 
 use crate::decompress::decompress;
 use crate::{Compression, Error};
@@ -15,15 +16,26 @@ const PUMP_PIECES_MAX: usize = 16;
 /// The most bytes of one piece: what a pipe holds on Linux.
 const PUMP_PIECE_BYTES: usize = 64 * 1024;
 
+/// Bytes that may be slow to come.
+pub(crate) trait LiveRead: Read {
+    /// Waits until a read comes back at once, `patience` at most. Whether it does.
+    fn wait(&mut self, patience: Duration) -> bool;
+}
+
 /// Decompressed bytes, with what readers need to know beside them.
 pub(crate) struct ByteInput {
-    reader: Box<dyn Read + Send>,
-    /// Pieces waiting in the pump; `None` for files, where a read never waits for somebody.
-    waiting: Option<Arc<AtomicUsize>>,
+    bytes: Bytes,
     /// Bytes taken from storage so far, before decompression.
     raw_bytes: Arc<AtomicU64>,
     /// Bytes read ahead at plan time, given out again first.
     head: Cursor<Vec<u8>>,
+}
+
+/// Where bytes come from.
+enum Bytes {
+    /// A file, where a read never waits for somebody.
+    File(Box<dyn Read + Send>),
+    Pump(Pump),
 }
 
 impl ByteInput {
@@ -41,7 +53,7 @@ impl ByteInput {
             }
             file.seek(SeekFrom::Start(byte)).map_err(fail)?;
         }
-        let mut input = Self::over(Box::new(file), compression.of_path(path), None).map_err(fail)?;
+        let mut input = Self::file(file, compression.of_path(path)).map_err(fail)?;
         if byte > 0 && compressed {
             let skipped = io::copy(&mut (&mut input).take(byte), &mut io::sink()).map_err(fail)?;
             if skipped < byte {
@@ -52,33 +64,29 @@ impl ByteInput {
     }
 
     /// Takes over something that can be read once, and may make readers wait: a pipe or standard input. A thread of
-    /// its own reads ahead, within a bound; it ends with the input, or when nobody reads any more.
+    /// its own reads ahead and decompresses, within a bound; it ends with the input, or when nobody reads any more.
     pub(crate) fn stream(reader: Box<dyn Read + Send>, name: &str, compression: Compression) -> Result<Self, Error> {
-        let fail = |error| Error::io("read", name, error);
-        let (pump, waiting) = start_pump(reader).map_err(fail)?;
-        Self::over(Box::new(pump), compression, Some(waiting)).map_err(fail)
+        let raw_bytes = Arc::new(AtomicU64::new(0));
+        let counted = Counted { inner: reader, bytes: Arc::clone(&raw_bytes) };
+        let pump = Pump::start(counted, compression).map_err(|error| Error::io("read", name, error))?;
+        Ok(Self { bytes: Bytes::Pump(pump), raw_bytes, head: Cursor::default() })
     }
 
     /// Bytes that are in memory.
     pub(crate) fn of_bytes(bytes: Vec<u8>) -> Self {
-        Self { reader: Box::new(io::empty()), waiting: None, raw_bytes: Arc::default(), head: Cursor::new(bytes) }
+        Self { bytes: Bytes::File(Box::new(io::empty())), raw_bytes: Arc::default(), head: Cursor::new(bytes) }
     }
 
-    fn over(
-        reader: Box<dyn Read + Send>,
-        compression: Compression,
-        waiting: Option<Arc<AtomicUsize>>,
-    ) -> io::Result<Self> {
+    fn file(file: File, compression: Compression) -> io::Result<Self> {
         let raw_bytes = Arc::new(AtomicU64::new(0));
-        let counted = Counted { inner: reader, bytes: Arc::clone(&raw_bytes) };
-        let reader = decompress(Box::new(counted), compression)?;
-        Ok(Self { reader, waiting, raw_bytes, head: Cursor::default() })
+        let counted = Counted { inner: Box::new(file), bytes: Arc::clone(&raw_bytes) };
+        let bytes = Bytes::File(decompress(Box::new(counted), compression)?);
+        Ok(Self { bytes, raw_bytes, head: Cursor::default() })
     }
 
     /// Whether a read comes back at once.
-    pub(crate) fn is_ready(&self) -> bool {
-        let in_head = (self.head.position() as usize) < self.head.get_ref().len();
-        in_head || self.waiting.as_ref().is_none_or(|waiting| waiting.load(Ordering::Acquire) > 0)
+    pub(crate) fn is_ready(&mut self) -> bool {
+        self.wait(Duration::ZERO)
     }
 
     /// Bytes taken from storage so far, before decompression: the unit of a split's size.
@@ -87,7 +95,7 @@ impl ByteInput {
     }
 
     /// Lets `look` read, and gives the same bytes out again afterwards.
-    pub(crate) fn peek<T>(&mut self, look: impl FnOnce(&mut dyn Read) -> T) -> T {
+    pub(crate) fn peek<T>(&mut self, look: impl FnOnce(&mut Tee<'_>) -> T) -> T {
         let mut seen = Vec::new();
         let outcome = look(&mut Tee { inner: self, seen: &mut seen });
         let unread = self.head.position() as usize;
@@ -97,11 +105,32 @@ impl ByteInput {
     }
 }
 
+#[cfg(test)]
+impl LiveRead for &[u8] {
+    fn wait(&mut self, _: Duration) -> bool {
+        true
+    }
+}
+
 impl Read for ByteInput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.head.read(buffer)? {
-            0 => self.reader.read(buffer),
+            0 => match &mut self.bytes {
+                Bytes::File(file) => file.read(buffer),
+                Bytes::Pump(pump) => pump.read(buffer),
+            },
             bytes => Ok(bytes),
+        }
+    }
+}
+
+impl LiveRead for ByteInput {
+    fn wait(&mut self, patience: Duration) -> bool {
+        let in_head = (self.head.position() as usize) < self.head.get_ref().len();
+        match &mut self.bytes {
+            _ if in_head => true,
+            Bytes::File(_) => true,
+            Bytes::Pump(pump) => pump.wait(patience),
         }
     }
 }
@@ -131,9 +160,16 @@ impl Read for Counted {
     }
 }
 
-struct Tee<'a> {
-    inner: &'a mut dyn Read,
+/// Reads, and remembers what was read.
+pub(crate) struct Tee<'a> {
+    inner: &'a mut ByteInput,
     seen: &'a mut Vec<u8>,
+}
+
+impl LiveRead for Tee<'_> {
+    fn wait(&mut self, patience: Duration) -> bool {
+        self.inner.wait(patience)
+    }
 }
 
 impl Read for Tee<'_> {
@@ -144,62 +180,86 @@ impl Read for Tee<'_> {
     }
 }
 
-/// The reading end of the pump. An empty piece is the end of the input.
+/// The reading end of a thread that reads ahead. An empty piece is the end of the input.
 struct Pump {
     pieces: Receiver<io::Result<Vec<u8>>>,
-    waiting: Arc<AtomicUsize>,
     piece: Cursor<Vec<u8>>,
+    /// An error that was met, until it is given out.
+    failure: Option<io::Error>,
     ended: bool,
+}
+
+impl Pump {
+    fn start(reader: Counted, compression: Compression) -> io::Result<Self> {
+        let (sender, pieces) = sync_channel(PUMP_PIECES_MAX);
+        let pump = move || {
+            let mut reader = match decompress(Box::new(reader), compression) {
+                Ok(reader) => reader,
+                // The receiver is gone when the job is; nobody wants the outcome then. So below.
+                Err(error) => return drop(sender.send(Err(error))),
+            };
+            loop {
+                let mut piece = vec![0; PUMP_PIECE_BYTES];
+                let outcome = match reader.read(&mut piece) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    outcome => outcome,
+                };
+                let is_last = !matches!(outcome, Ok(1..));
+                let message = outcome.map(|bytes| {
+                    piece.truncate(bytes);
+                    piece
+                });
+                if sender.send(message).is_err() || is_last {
+                    return;
+                }
+            }
+        };
+        std::thread::Builder::new().name("volley-file-pipe".to_owned()).spawn(pump)?;
+        Ok(Self { pieces, piece: Cursor::default(), failure: None, ended: false })
+    }
+
+    /// Waits until a read comes back at once: with bytes, the end, or an error.
+    fn wait(&mut self, patience: Duration) -> bool {
+        let in_piece = (self.piece.position() as usize) < self.piece.get_ref().len();
+        if in_piece || self.ended || self.failure.is_some() {
+            return true;
+        }
+        match self.pieces.recv_timeout(patience) {
+            Ok(piece) => self.take(piece),
+            Err(RecvTimeoutError::Timeout) => return false,
+            // The thread has ended without saying so: after an error that was already given out.
+            Err(RecvTimeoutError::Disconnected) => self.ended = true,
+        }
+        true
+    }
+
+    fn take(&mut self, piece: io::Result<Vec<u8>>) {
+        match piece {
+            Ok(piece) => {
+                self.ended = piece.is_empty();
+                self.piece = Cursor::new(piece);
+            }
+            Err(error) => self.failure = Some(error),
+        }
+    }
 }
 
 impl Read for Pump {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
+            }
             let bytes = self.piece.read(buffer)?;
             if bytes > 0 || self.ended || buffer.is_empty() {
                 return Ok(bytes);
             }
             match self.pieces.recv() {
-                Ok(piece) => {
-                    let piece = piece?;
-                    self.ended = piece.is_empty();
-                    // The end stays "ready", so that whoever asks comes and finds it.
-                    if !self.ended {
-                        self.waiting.fetch_sub(1, Ordering::AcqRel);
-                    }
-                    self.piece = Cursor::new(piece);
-                }
-                // The thread has ended without saying so: after an error that was already given out.
+                Ok(piece) => self.take(piece),
                 Err(_) => self.ended = true,
             }
         }
     }
-}
-
-fn start_pump(mut reader: Box<dyn Read + Send>) -> io::Result<(Pump, Arc<AtomicUsize>)> {
-    let (sender, pieces) = sync_channel(PUMP_PIECES_MAX);
-    let waiting = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&waiting);
-    let pump = move || {
-        loop {
-            let mut piece = vec![0; PUMP_PIECE_BYTES];
-            let outcome = match reader.read(&mut piece) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                outcome => outcome,
-            };
-            let is_last = !matches!(outcome, Ok(1..));
-            counter.fetch_add(1, Ordering::AcqRel);
-            let message = outcome.map(|bytes| {
-                piece.truncate(bytes);
-                piece
-            });
-            if sender.send(message).is_err() || is_last {
-                return;
-            }
-        }
-    };
-    std::thread::Builder::new().name("volley-file-pipe".to_owned()).spawn(pump)?;
-    Ok((Pump { pieces, waiting: Arc::clone(&waiting), piece: Cursor::default(), ended: false }, waiting))
 }
 
 #[cfg(test)]
@@ -233,6 +293,24 @@ mod tests {
         let error = ByteInput::open(&path, "a", Compression::Auto, 11).err().expect("too far").to_string();
         assert!(error.contains("a: shorter than the 11 bytes"), "{error}");
         assert!(ByteInput::open(folder.path(), "d", Compression::Auto, 0).is_err());
+    }
+
+    #[test]
+    fn waiting_takes_nothing_away_and_ends_when_the_input_pauses() {
+        let (reader, mut writer) = io::pipe().expect("a pipe");
+        let mut input = ByteInput::stream(Box::new(reader), "-", Compression::Gzip).expect("ok");
+        assert!(!input.is_ready(), "nothing was sent");
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut encoder, b"abc").expect("memory");
+        io::Write::flush(&mut encoder).expect("memory");
+        io::Write::write_all(&mut writer, encoder.get_ref()).expect("somebody reads");
+        assert!(input.wait(Duration::MAX), "what is flushed comes through, though the stream has not ended");
+        let mut three = [0; 3];
+        input.read_exact(&mut three).expect("three bytes");
+        assert_eq!((&three, input.is_ready()), (b"abc", false));
+        drop(writer);
+        assert!(input.wait(Duration::MAX), "the end does not make anybody wait");
+        assert!(input.read(&mut three).is_err(), "cut off");
     }
 
     #[test]

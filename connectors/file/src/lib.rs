@@ -34,7 +34,7 @@ mod writer;
 
 pub use error::Error;
 pub use options::{
-    ColumnTypes, Compression, CsvReadOptions, CsvWriteOptions, FileFormat, FileSinkOptions, FileSourceOptions,
+    ColumnTypes, Compression, CsvReadOptions, CsvWriteOptions, Existing, FileFormat, FileSinkOptions, FileSourceOptions,
 };
 pub use schema_text::{SchemaTextError, parse_field, parse_type, type_text};
 pub use sink::FileSink;

@@ -60,7 +60,8 @@ pub struct FileSourceOptions {
 #[serde(deny_unknown_fields)]
 pub struct FileSinkOptions {
     /// Where to write: a file (one writer, one epoch), a folder (ends in `/` or exists; one file per writer and
-    /// epoch), or `-` for standard output. Relative to the pipeline file. Missing folders are made.
+    /// epoch), a named pipe or a device, or `-` for standard output. Relative to the pipeline file. Missing folders
+    /// are made; links are followed.
     pub path: String,
     /// The format. Default: by the extension, also under `.gz` and `.zst`; `jsonl` for standard output. A folder needs
     /// it.
@@ -76,9 +77,23 @@ pub struct FileSinkOptions {
     /// In a folder: start another file once this many bytes are written. Default: one file per writer and epoch.
     #[serde(default)]
     pub part_bytes_max: Option<u64>,
+    /// In a folder: what to do when it holds output of the same format from an earlier run. Default: `fail`.
+    #[serde(default)]
+    pub existing: Option<Existing>,
     /// How CSV is written.
     #[serde(default)]
     pub csv: CsvWriteOptions,
+}
+
+/// What a sink does about a folder that holds output of an earlier run: files of its format called `part-*`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Existing {
+    /// Refuses to start: whoever reads the folder would take the rows of both runs for those of one.
+    #[default]
+    Fail,
+    /// Adds files with other names.
+    Append,
 }
 
 /// The format of a file.

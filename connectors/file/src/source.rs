@@ -39,8 +39,9 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Finds the files and their schema. Blocks: it opens files, and reads the start of text files (of standard
-    /// input until `infer_rows` records have come, or its end, unless `schema` is declared).
+    /// Finds the files and their schema. Blocks: it opens files, and reads the start of text files; of standard input
+    /// and pipes until `infer_rows` records or the end have come, or until no more come after the first, unless `schema`
+    /// is declared.
     ///
     /// `base_dir` is what a relative `path` is relative to.
     ///
@@ -80,7 +81,7 @@ impl FileSource {
 
     fn stream(options: FileSourceOptions, path: &Path, input: Box<dyn Read + Send>) -> Result<Self, Error> {
         let limiter = limiter(&options)?;
-        let name = options.path.clone();
+        let name = plan::display_name(&options.path).to_owned();
         let (plan, head) = blocking::guard(&name, || Plan::of_stream(options, path, input))??;
         Ok(Self { plan: Arc::new(plan), limiter, stream: Some(Mutex::new(Some(head))) })
     }
@@ -140,13 +141,15 @@ impl Source for FileSource {
             }
             Some(stream) => {
                 let head = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let name = self.plan.name();
                 let head = head.ok_or_else(|| Error::Options(format!("{name}: can be read only once")))?;
                 let open = move || plan.open_stream(head, rows_max.get());
-                (Place::Detached, blocking::run(Place::Detached, split.id.as_str(), open).await??)
+                (Place::Detached, blocking::run(Place::Detached, name, open).await??)
             }
         };
         let follow_interval = Duration::from_millis(self.plan.options.follow_interval_ms);
-        Ok(Box::new(FileSplitReader::new(work, place, split.id.as_str(), self.limiter.clone(), follow_interval)))
+        let name = if self.stream.is_some() { self.plan.name() } else { split.id.as_str() };
+        Ok(Box::new(FileSplitReader::new(work, place, name, self.limiter.clone(), follow_interval)))
     }
 }
 
@@ -162,5 +165,5 @@ fn splits(plan: &Plan) -> Result<Vec<Split>, Error> {
 
 /// A stream over something that can be read once.
 fn byte_stream(options: &FileSourceOptions, path: &Path, input: Box<dyn Read + Send>) -> Result<ByteInput, Error> {
-    ByteInput::stream(input, &options.path, options.compression.of_path(path))
+    ByteInput::stream(input, plan::display_name(&options.path), options.compression.of_path(path))
 }

@@ -77,6 +77,7 @@ pub(crate) fn commit(folder: &Path, token: &Token) -> Result<(), Error> {
         match fs::metadata(&staged) {
             Ok(metadata) if metadata.len() != file.length => return Err(lost()),
             Ok(_) => {
+                check_replaceable(&path)?;
                 fs::rename(&staged, &path).map_err(|error| Error::io("write", path.display().to_string(), error))?
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -88,6 +89,18 @@ pub(crate) fn commit(folder: &Path, token: &Token) -> Result<(), Error> {
         }
     }
     sync_folder(folder)
+}
+
+/// A rename would put a file in the place of a device, a pipe or a link that appeared after the sink was made.
+fn check_replaceable(path: &Path) -> Result<(), Error> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    let found = match metadata.file_type() {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_symlink() => "a symbolic link",
+        kind if kind.is_dir() => "a folder",
+        _ => "a pipe or device",
+    };
+    Err(Error::Irreplaceable { path: path.display().to_string(), found })
 }
 
 /// Whether every file has its final name.

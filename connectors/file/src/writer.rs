@@ -1,4 +1,4 @@
-//! Writes the rows of one subtask: into staged files, or straight to standard output.
+//! Writes the rows of one subtask: into staged files, or straight to a stream.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ pub(crate) struct FileSinkWriter {
 }
 
 impl FileSinkWriter {
-    pub(crate) fn new(settings: Arc<Settings>, context: SinkContext, stream: Option<Stream>) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, run: Arc<str>, context: SinkContext, stream: Option<Stream>) -> Self {
         let place = if stream.is_some() { Place::Detached } else { Place::Pool };
         let path = settings.path.clone();
-        let work = Work { settings, context, stream, open: None, rolled: Vec::new(), epochs: 0 };
+        let work = Work { settings, run, context, stream, open: None, rolled: Vec::new(), epochs: 0 };
         Self { work: Some(Box::new(work)), place, path }
     }
 
@@ -74,8 +74,10 @@ struct Finished {
 /// The blocking part of a writer.
 struct Work {
     settings: Arc<Settings>,
+    /// What tells the files of this run from those of others.
+    run: Arc<str>,
     context: SinkContext,
-    /// Standard output, while no output is open on it.
+    /// A stream that is written to, while no output is open on it.
     stream: Option<Stream>,
     open: Option<Open>,
     /// Files of this epoch that have reached their size.
@@ -114,15 +116,15 @@ impl Work {
         self.check_epoch()?;
         let settings = Arc::clone(&self.settings);
         let (out, staged, name) = match settings.target.folder() {
-            None => (self.take_stream()?, None, "standard output".to_owned()),
+            None => (self.take_stream()?, None, settings.name().to_owned()),
             Some(folder) => {
-                let stem = settings.target.stem(self.context.subtask.index);
+                let stem = settings.target.stem(&self.run, self.context.subtask.index);
                 let (staged, file) = Staged::create(folder, &stem, self.context.clock.now_ms())?;
                 (Out::File(file), Some(staged), self.display_name(folder))
             }
         };
         // In a folder every file has a header; on a stream the first epoch writes the only one.
-        let is_first = settings.target != Target::Stream || self.epochs == 0;
+        let is_first = !settings.target.is_stream() || self.epochs == 0;
         let encoding = Encoding { header: settings.encoding.header && is_first, ..settings.encoding.clone() };
         let output = Output::new(out, &encoding, &self.context.input, &name)?;
         self.open = Some(Open { output, staged });
@@ -137,10 +139,12 @@ impl Work {
                 "{path} is one file and holds the rows of one epoch: write to a folder (a path that ends in `/`), which \
                  gets a file per epoch"
             ))),
-            (Target::Stream, FileFormat::Parquet | FileFormat::Avro | FileFormat::Arrow) if self.epochs > 0 => {
-                let format = self.settings.encoding.format.as_str();
+            (Target::Stdout | Target::Pipe(_), FileFormat::Parquet | FileFormat::Avro | FileFormat::Arrow)
+                if self.epochs > 0 =>
+            {
+                let (format, name) = (self.settings.encoding.format.as_str(), self.settings.name());
                 Err(Error::Options(format!(
-                    "{format} on standard output ends with the first epoch: write csv or jsonl, or to a folder"
+                    "{format} on {name} ends with the first epoch: write csv or jsonl, or to a folder"
                 )))
             }
             _ => Ok(()),
@@ -148,8 +152,9 @@ impl Work {
     }
 
     fn take_stream(&mut self) -> Result<Out, Error> {
-        let lost = || Error::Broken("standard output is gone".to_owned());
-        self.stream.take().map(|stream| Out::Stream(stream.0)).ok_or_else(lost)
+        let stream = self.stream.take();
+        let lost = || Error::Broken(format!("{} is gone", self.settings.name()));
+        stream.map(|stream| Out::Stream(stream.0)).ok_or_else(lost)
     }
 
     /// What errors call the file being written: the user's own word for it.
@@ -157,7 +162,7 @@ impl Work {
         match &self.settings.target {
             Target::Folder(_) => folder.display().to_string(),
             Target::File { name, .. } => folder.join(name).display().to_string(),
-            Target::Stream => self.settings.path.clone(),
+            Target::Stdout | Target::Pipe(_) => self.settings.name().to_owned(),
         }
     }
 
@@ -192,7 +197,7 @@ impl Work {
         let subtask = self.context.subtask.index;
         let file = |(part, finished): (usize, &Finished)| PreparedFile {
             staged: finished.staged.name().to_owned(),
-            name: self.settings.target.final_name(subtask, epoch, part, &self.settings.extension),
+            name: self.settings.target.final_name(&self.run, subtask, epoch, part, &self.settings.extension),
             length: finished.length,
             crc32: finished.crc32,
         };

@@ -141,15 +141,17 @@ async fn csv_with_blank_lines_returns_and_a_byte_order_mark() {
 #[tokio::test]
 async fn missing_files_folders_and_globs() {
     let base = folder(&[("readme.txt", b"x")]);
-    for (path, part) in [
-        ("no.csv", "no.csv: no such file"),
-        ("no/*.csv", "no/*.csv: no file matches"),
-        ("./", "no file with an extension"),
-        ("readme.txt", "readme.txt: no format has this extension"),
-        ("a[.csv", "a[.csv: not a glob"),
+    for (path, expected, part) in [
+        ("no.csv", ErrorKind::External, "no.csv: no such file"),
+        ("no/*.csv", ErrorKind::External, "no/*.csv: no file matches"),
+        ("./", ErrorKind::External, "no file with an extension"),
+        ("readme.txt/x.csv", ErrorKind::External, "cannot read readme.txt/x.csv"),
+        ("readme.txt", ErrorKind::Config, "readme.txt: no format has this extension"),
+        ("readme.txt", ErrorKind::Config, "set `format` (--input-format on the command line)"),
+        ("a[.csv", ErrorKind::Config, "a[.csv: not a glob"),
     ] {
         let (kind, message) = failure(base.path(), json!({ "path": path })).await;
-        assert_eq!(kind, ErrorKind::Config, "{message}");
+        assert_eq!(kind, expected, "{message}");
         assert!(message.contains(part), "{message}");
     }
 }

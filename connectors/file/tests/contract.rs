@@ -53,6 +53,17 @@ async fn folders_keep_the_promises_of_a_sink_and_their_files_those_of_a_source()
 }
 
 #[tokio::test]
+async fn adding_to_a_folder_keeps_the_promises_of_a_sink() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let value = json!({ "path": "out/", "format": "jsonl", "existing": "append" });
+    let earlier = folder.path().join("out");
+    std::fs::create_dir(&earlier).expect("a folder");
+    std::fs::write(earlier.join("part-0-1.jsonl"), "").expect("an earlier part without rows");
+    let sink = FileSink::new(options(value), folder.path()).expect("a sink");
+    sink_contract(&sink, &sample(), || found(folder.path(), "out/", "jsonl")).await;
+}
+
+#[tokio::test]
 async fn single_files_keep_the_promises_of_one_epoch() {
     for format in FORMATS {
         let folder = tempfile::tempdir().expect("a folder");

@@ -337,3 +337,31 @@ fn options_of_both_sides_are_read_from_yaml_like_values() {
     let sink: volley_connector_file::FileSinkOptions = options(json!({ "path": "dead/", "format": "jsonl" }));
     assert_eq!(sink.path, "dead/");
 }
+
+#[tokio::test]
+async fn times_with_a_zone_keep_it() {
+    let base = tempfile::tempdir().expect("a temporary folder");
+    let text = "at\n2013-01-01T10:00:00Z\n\"\"\n2013-01-01T10:00:00+01:00\n";
+    std::fs::write(base.path().join("t.csv"), text).expect("a file");
+    let all = read_all(&source(base.path(), json!({ "path": "t.csv" })).expect("a source"), 10).await.expect("rows");
+    assert_eq!(type_text(all.batch.schema().field(0).data_type()), "timestamp(s, UTC)");
+    assert_eq!(all.rejects, []);
+    let schema = all.batch.schema();
+    for (name, expected) in [
+        ("o.csv", Some("at\n2013-01-01T10:00:00Z\n\"\"\n2013-01-01T09:00:00Z\n")),
+        ("o.jsonl", Some("{\"at\":\"2013-01-01T10:00:00Z\"}\n{\"at\":null}\n{\"at\":\"2013-01-01T09:00:00Z\"}\n")),
+        ("o.parquet", None),
+        ("o.avro", None),
+        ("o.arrow", None),
+    ] {
+        write(base.path(), json!({ "path": name }), &schema, std::slice::from_ref(&all.batch)).await.expect(name);
+        if let Some(expected) = expected {
+            assert_eq!(std::fs::read_to_string(base.path().join(name)).expect("text"), expected);
+        } else {
+            let again = source(base.path(), json!({ "path": name })).expect(name);
+            let found = type_text(again.schema().field(0).data_type());
+            assert!(found.starts_with("timestamp(") && found.ends_with(", UTC)"), "{name}: {found}");
+            assert_eq!(read_all(&again, 10).await.expect(name).batch.num_rows(), 3);
+        }
+    }
+}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use common::{batch_rows, options, read_all, source, write};
 use serde_json::json;
-use volley_api::{Boundedness, ReadEvent, Replay, Source, SourceBatch, SplitReader};
+use volley_api::{Boundedness, ErrorKind, ReadEvent, Replay, Source, SourceBatch, SplitReader};
 use volley_connector_file::FileSource;
 
 fn append(path: &Path, text: &str) {
@@ -64,6 +64,20 @@ async fn followed_files_give_complete_lines_only() {
         let error = reader.next().await.expect_err("a followed file only grows");
         assert!(error.report().contains(name) && error.report().contains("only grow"), "{}", error.report());
     }
+}
+
+#[tokio::test]
+async fn a_followed_file_that_vanishes_is_an_external_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("t.jsonl");
+    append(&path, "{\"a\":1}\n");
+    let source = source(folder.path(), json!({ "path": "t.jsonl", "follow": true })).expect("a source");
+    let split = &source.discover().await.expect("a split")[0];
+    let mut reader = source.open(split, None, batch_rows(100)).await.expect("open");
+    assert_eq!(batch(&mut reader).await.batch.num_rows(), 1);
+    std::fs::remove_file(&path).expect("removed");
+    let error = reader.next().await.expect_err("gone");
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::External, "t.jsonl: no such file or folder"));
 }
 
 #[tokio::test]
@@ -192,6 +206,104 @@ async fn a_slow_stream_gives_its_rows_as_they_come() {
         assert_eq!(batch(&mut reader).await.batch.column(0).to_data(), Int64Array::from(vec![34, 5]).into());
         drop(sender);
         assert!(matches!(reader.next().await.expect("no error"), ReadEvent::End));
+    }
+}
+
+/// Nothing here waits for a full sample, which the pipe will never have: without that, the test does not end.
+#[tokio::test]
+async fn types_are_inferred_from_what_a_live_stream_has_sent() {
+    for (format, head, first, second) in [("csv", "a\n", "1\n2", "3\n"), ("jsonl", "\n", "{\"a\":1}\n{\"a\":2", "3}\n")]
+    {
+        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        let send = |writer: &mut std::io::PipeWriter, text: &str| writer.write_all(text.as_bytes()).expect("read");
+        send(&mut writer, head);
+        send(&mut writer, first);
+        let value = options(json!({ "path": "-", "format": format }));
+        let source = FileSource::from_reader(value, Box::new(reader)).expect("a source");
+        assert_eq!(source.schema().field(0).data_type(), &arrow::datatypes::DataType::Int64);
+        let split = &source.discover().await.expect("a split")[0];
+        let mut reader = source.open(split, None, batch_rows(1_000)).await.expect("open");
+        assert_eq!(batch(&mut reader).await.batch.column(0).to_data(), Int64Array::from(vec![1]).into());
+        send(&mut writer, second);
+        assert_eq!(batch(&mut reader).await.batch.column(0).to_data(), Int64Array::from(vec![23]).into());
+        drop(writer);
+        assert!(matches!(reader.next().await.expect("no error"), ReadEvent::End));
+    }
+}
+
+/// A header says nothing about types: the first record is waited for.
+#[tokio::test]
+async fn a_header_alone_is_no_sample() {
+    /// Sends the record once it has been waited for behind the header.
+    struct Late(u8, std::sync::mpsc::Receiver<()>);
+    impl Read for Late {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.0 += 1;
+            let text: &[u8] = match self.0 {
+                1 => b"a\n",
+                2 => {
+                    let pause = Duration::from_millis(500);
+                    assert!(self.1.recv_timeout(pause).is_err(), "the header was not enough to go on");
+                    b"1\n"
+                }
+                _ => b"",
+            };
+            (&*text).read(buffer)
+        }
+    }
+    let (opened, receiver) = channel();
+    let input = Box::new(Late(0, receiver));
+    let source = FileSource::from_reader(options(json!({ "path": "-", "format": "csv" })), input).expect("a source");
+    opened.send(()).unwrap_or_default();
+    assert_eq!(source.schema().field(0).data_type(), &arrow::datatypes::DataType::Int64);
+}
+
+#[tokio::test]
+async fn messages_call_standard_input_by_its_name() {
+    let source = stream(json!({ "path": "-", "infer_rows": 1 }), b"{\"a\":1}\n{\"a\":\"x\"}\n".to_vec());
+    let all = read_all(&source, 10).await.expect("rows");
+    assert_eq!(all.rejects[0].message, "standard input line 2: column `a`: \"x\" is not int64");
+    let empty = FileSource::from_reader(options(json!({ "path": "-" })), Box::new(std::io::empty()));
+    let expected = "standard input: empty: nothing to infer columns from; declare `schema` in a pipeline file";
+    assert_eq!(empty.expect_err("empty").to_string(), expected);
+}
+
+#[test]
+fn columns_without_a_value_are_warned_of() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("t.csv"), "a,b,c\n1,,\n2,,x\n").expect("a file");
+    std::fs::write(folder.path().join("whole.csv"), "a\n1\n").expect("a file");
+    let schema = tracing::subscriber::with_default(subscriber, || {
+        source(folder.path(), json!({ "path": "whole.csv" })).expect("a source");
+        assert_eq!(log.text(), "");
+        source(folder.path(), json!({ "path": "t.csv" })).expect("a source").schema()
+    });
+    assert_eq!(schema.field(1).data_type(), &arrow::datatypes::DataType::Utf8);
+    assert!(log.text().contains("WARN"), "{}", log.text());
+    assert!(log.text().contains("t.csv: no value to infer a type from in `b`, read as utf8"), "{}", log.text());
+    assert!(log.text().contains("`schema: { b: int64, … }`"), "{}", log.text());
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("not poisoned").clone()).expect("UTF-8")
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
-use common::{context, names, open, options, prepare, read_all, source};
+use common::{context, names, open, options, part_names, prepare, read_all, source, write};
 use serde_json::{Value, json};
 use volley_api::{CommitStatus, DeliveryGuarantee, Epoch, ErrorKind, Sink};
 use volley_connector_file::FileSink;
@@ -27,7 +27,7 @@ fn sink(base: &Path, value: Value) -> FileSink {
 }
 
 fn visible(folder: &Path) -> Vec<String> {
-    names(folder).into_iter().filter(|name| !name.starts_with('.')).collect()
+    part_names(folder).into_iter().filter(|name| !name.starts_with('.')).collect()
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn another_process_finishes_what_was_prepared() {
     };
     let sink = sink(folder.path(), value);
     sink.commit(&committable).await.expect("committed");
-    assert_eq!(names(&folder.path().join("o")), ["part-0-1.jsonl"]);
+    assert_eq!(part_names(&folder.path().join("o")), ["part-RUN-0-1.jsonl"]);
 }
 
 #[tokio::test]
@@ -103,8 +103,8 @@ async fn folders_get_a_file_per_writer_and_epoch() {
         }
         assert_eq!(writer.prepare(Epoch(6)).await.expect("prepared"), None, "an epoch without rows");
     }
-    let expected = ["part-0-3.csv.gz", "part-0-5.csv.gz", "part-1-3.csv.gz", "part-1-5.csv.gz"];
-    assert_eq!(names(&folder.path().join("o")), expected);
+    let expected = ["part-RUN-0-3.csv.gz", "part-RUN-0-5.csv.gz", "part-RUN-1-3.csv.gz", "part-RUN-1-5.csv.gz"];
+    assert_eq!(part_names(&folder.path().join("o")), expected);
     let source = source(folder.path(), json!({ "path": "o" })).expect("a source");
     assert_eq!(read_all(&source, 10).await.expect("rows").batch.num_rows(), 8);
 }
@@ -116,7 +116,8 @@ async fn parts_roll_at_their_size() {
     let committable = prepare(&by_rows, &schema(), &[batch(0..3), batch(3..10)]).await.expect("ok").expect("rows");
     assert_eq!(visible(&folder.path().join("r")), [""; 0]);
     by_rows.commit(&committable).await.expect("committed");
-    assert_eq!(visible(&folder.path().join("r")), ["part-0-1-1.parquet", "part-0-1-2.parquet", "part-0-1.parquet"]);
+    let parts = ["part-RUN-0-1-1.parquet", "part-RUN-0-1-2.parquet", "part-RUN-0-1.parquet"];
+    assert_eq!(visible(&folder.path().join("r")), parts);
     let all = read_all(&source(folder.path(), json!({ "path": "r" })).expect("a source"), 10).await.expect("rows");
     assert_eq!(all.batch.num_rows(), 10);
     let by_bytes = sink(folder.path(), json!({ "path": "b/", "format": "csv", "part_bytes_max": 500_000 }));
@@ -126,6 +127,136 @@ async fn parts_roll_at_their_size() {
     assert!(visible(&folder.path().join("b")).len() > 1);
     let error = FileSink::new(options(json!({ "path": "o.csv", "part_rows_max": 4 })), folder.path());
     assert!(error.expect_err("not a folder").report().contains("`part_rows_max` is for folders"));
+}
+
+#[tokio::test]
+async fn a_folder_with_output_of_an_earlier_run_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let value = json!({ "path": "o/", "format": "csv" });
+    write(folder.path(), value.clone(), &schema(), &[batch(0..2)]).await.expect("the first run");
+    let earlier = names(&folder.path().join("o"));
+    // Making the sink is what validation does: it does not look.
+    let again = sink(folder.path(), value.clone());
+    let error = open(&again, &schema()).await.err().expect("refused");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let expected = format!(
+        "o/ holds {} of an earlier run: empty the folder, or set `existing: append` in a pipeline file to add to it",
+        earlier[0]
+    );
+    assert_eq!(error.to_string(), expected);
+    assert_eq!(names(&folder.path().join("o")), earlier, "nothing is staged");
+    let jsonl = json!({ "path": "o/", "format": "jsonl" });
+    write(folder.path(), jsonl, &schema(), &[batch(0..2)]).await.expect("another format is somebody else's");
+    std::fs::remove_file(folder.path().join("o").join(&earlier[0])).expect("emptied");
+    assert!(open(&again, &schema()).await.is_ok());
+}
+
+#[tokio::test]
+async fn output_is_added_to_a_folder_and_replaces_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let value = json!({ "path": "o/", "format": "csv", "existing": "append" });
+    for _ in 0..3 {
+        // Each time with the same clock, writer and epoch.
+        write(folder.path(), value.clone(), &schema(), &[batch(0..2)]).await.expect("a run");
+    }
+    assert_eq!(part_names(&folder.path().join("o")), ["part-RUN-0-1.csv"; 3]);
+    let all = read_all(&source(folder.path(), json!({ "path": "o" })).expect("a source"), 10).await.expect("rows");
+    assert_eq!(all.batch.num_rows(), 6);
+    for existing in ["append", "fail"] {
+        let error = FileSink::new(options(json!({ "path": "o.csv", "existing": existing })), folder.path());
+        assert!(error.expect_err("not a folder").report().contains("`existing` is for folders"));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_are_followed_and_stay() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let there = folder.path().join("there");
+    std::fs::create_dir(&there).expect("a folder");
+    std::fs::write(there.join("old.csv"), "the old one").expect("a file");
+    for (link, to) in [("a.csv", "there/old.csv"), ("b.csv", "a.csv"), ("c.csv", "there/new.csv")] {
+        std::os::unix::fs::symlink(to, folder.path().join(link)).expect("a link");
+    }
+    for (link, file) in [("a.csv", "old.csv"), ("b.csv", "old.csv"), ("c.csv", "new.csv")] {
+        let sink = sink(folder.path(), json!({ "path": link }));
+        let target = there.canonicalize().expect("a real path").join(file);
+        assert_eq!(sink.target().expect("a file"), target.display().to_string());
+        let committable = prepare(&sink, &schema(), &[batch(0..2)]).await.expect("prepared").expect("rows");
+        assert!(names(&there).iter().any(|name| name.starts_with('.')), "staged beside the file");
+        sink.commit(&committable).await.expect("committed");
+        assert_eq!(std::fs::read_to_string(there.join(file)).expect("text"), "a\n0\n1\n");
+        assert!(std::fs::symlink_metadata(folder.path().join(link)).expect("there").is_symlink(), "{link}");
+        std::fs::remove_file(there.join(file)).expect("cleared");
+    }
+    assert_eq!(names(folder.path()), ["a.csv", "b.csv", "c.csv", "there"]);
+}
+
+#[cfg(unix)]
+fn make_pipe(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().expect("mkfifo").success());
+}
+
+#[cfg(unix)]
+fn is_pipe(path: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    std::fs::symlink_metadata(path).expect("there").file_type().is_fifo()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn named_pipes_are_written_to_and_stay() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("o.csv");
+    make_pipe(&path);
+    std::os::unix::fs::symlink("o.csv", folder.path().join("link")).expect("a link");
+    for (name, format) in [("o.csv", None), ("link", Some("csv"))] {
+        let sink = sink(folder.path(), json!({ "path": name, "format": format }));
+        assert_eq!((sink.guarantee(), sink.parallelism_max()), (DeliveryGuarantee::Immediate, Some(1)));
+        let target = path.canonicalize().expect("a real path").display().to_string();
+        assert_eq!(sink.target(), Some(target));
+        let other = path.clone();
+        let reader = std::thread::spawn(move || std::fs::read_to_string(other).expect("text"));
+        assert_eq!(prepare(&sink, &schema(), &[batch(0..2)]).await.expect("prepared"), None);
+        assert!(open(&sink, &schema()).await.err().expect("one writer").report().contains("has one writer"));
+        drop(sink);
+        assert_eq!(reader.join().expect("text"), "a\n0\n1\n");
+        assert!(is_pipe(&path));
+        assert_eq!(names(folder.path()), ["link", "o.csv"]);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn what_takes_a_files_place_before_the_commit_is_not_replaced() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("o.csv");
+    let sink = sink(folder.path(), json!({ "path": "o.csv" }));
+    let committable = prepare(&sink, &schema(), &[batch(0..2)]).await.expect("prepared").expect("rows");
+    make_pipe(&path);
+    let error = sink.commit(&committable).await.expect_err("a pipe");
+    assert!(error.report().contains("o.csv: a pipe or device stands there"), "{}", error.report());
+    assert!(is_pipe(&path));
+    std::fs::remove_file(&path).expect("removed");
+    sink.commit(&committable).await.expect("the staged file is still there");
+    assert_eq!(std::fs::read_to_string(&path).expect("text"), "a\n0\n1\n");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn devices_are_written_to_and_stay() {
+    use std::os::unix::fs::FileTypeExt;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("full")).expect("a link");
+    for path in ["/dev/full", "full"] {
+        let sink = sink(folder.path(), json!({ "path": path, "format": "csv" }));
+        assert_eq!(sink.guarantee(), DeliveryGuarantee::Immediate);
+        let error = prepare(&sink, &schema(), &[batch(0..2)]).await.expect_err("no room");
+        assert_eq!(error.kind(), ErrorKind::External);
+        assert!(error.report().contains("No space left") && error.report().contains(path), "{}", error.report());
+        assert!(std::fs::symlink_metadata("/dev/full").expect("there").file_type().is_char_device());
+    }
+    assert_eq!(names(folder.path()), ["full"]);
 }
 
 #[tokio::test]
@@ -199,6 +330,7 @@ async fn standard_output_shows_rows_at_once() {
     assert_eq!((sink.guarantee(), sink.parallelism_max()), (DeliveryGuarantee::Immediate, Some(1)));
     let mut writer = open(&sink, &schema()).await.expect("a writer");
     writer.write(batch(0..1)).await.expect("written");
+    assert_eq!(sink.target().as_deref(), Some("standard output"));
     assert_eq!(tap.text(), "a\n0\n");
     assert_eq!(writer.prepare(Epoch(1)).await.expect("prepared"), None);
     writer.write(batch(1..2)).await.expect("another epoch");

@@ -1,6 +1,5 @@
 //! The columns of the start of a JSON Lines file.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field};
@@ -10,11 +9,14 @@ use serde_json::Value;
 use super::merge::{Columns, merge_columns};
 use super::{Head, head};
 use crate::Error;
+use crate::input::LiveRead;
 
 /// Names and types as the first `rows` lines show them; `None` for a file without lines. Lines that are not objects
 /// show nothing: they are refused when the rows are read.
-pub(crate) fn infer_jsonl(input: &mut dyn Read, name: &str, rows: usize) -> Result<Option<Columns>, Error> {
-    let Head { bytes, .. } = head(input, name, |bytes| memchr_iter(b'\n', bytes).count() >= rows)?;
+pub(crate) fn infer_jsonl(input: &mut dyn LiveRead, name: &str, rows: usize) -> Result<Option<Columns>, Error> {
+    let is_enough = |bytes: &[u8]| memchr_iter(b'\n', bytes).count() >= rows;
+    let is_usable = |bytes: &[u8]| memchr_iter(b'\n', bytes).any(|end| !bytes[..end].trim_ascii().is_empty());
+    let Head { bytes, .. } = head(input, name, is_enough, is_usable)?;
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
     let (mut columns, mut seen, mut understood) = (Columns::new(), 0, 0);

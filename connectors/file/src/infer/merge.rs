@@ -17,7 +17,7 @@ pub(crate) fn merge_columns(columns: &mut Columns, more: Columns, path: &str) ->
             Some((_, known)) => {
                 *known = merge(known, &data_type).ok_or_else(|| {
                     let (known, new) = (type_text(known), type_text(&data_type));
-                    let fix = "declare `schema`";
+                    let fix = "declare `schema` in a pipeline file";
                     Error::damaged(path, format!("column `{name}` is {known} here and {new} there; {fix}"))
                 })?;
             }
@@ -32,6 +32,19 @@ pub(crate) fn to_schema(columns: &Columns) -> Schema {
     Schema::new(columns.iter().map(field).collect::<Vec<_>>())
 }
 
+/// The columns without a value in the sample, or with lists or objects that have none inside.
+pub(crate) fn untyped(columns: &Columns) -> Vec<&str> {
+    fn is_untyped(data_type: &DataType) -> bool {
+        match data_type {
+            DataType::Null => true,
+            DataType::List(item) => is_untyped(item.data_type()),
+            DataType::Struct(fields) => fields.iter().any(|field| is_untyped(field.data_type())),
+            _ => false,
+        }
+    }
+    columns.iter().filter(|(_, data_type)| is_untyped(data_type)).map(|(name, _)| name.as_str()).collect()
+}
+
 /// A type that both kinds of values fit in; `None` for lists and structs against anything else.
 fn merge(one: &DataType, other: &DataType) -> Option<DataType> {
     use DataType::{Date32, Float64, Int64, List, Null, Struct, Timestamp, Utf8};
@@ -40,8 +53,9 @@ fn merge(one: &DataType, other: &DataType) -> Option<DataType> {
         (Null, b) => b.clone(),
         (a, Null) => a.clone(),
         (Int64, Float64) | (Float64, Int64) => Float64,
-        (Date32, Timestamp(unit, zone)) | (Timestamp(unit, zone), Date32) => Timestamp(*unit, zone.clone()),
-        (Timestamp(a, zone), Timestamp(b, other)) if zone == other => Timestamp(finer(*a, *b), zone.clone()),
+        // A day has no zone.
+        (Date32, Timestamp(unit, _)) | (Timestamp(unit, _), Date32) => Timestamp(*unit, None),
+        (Timestamp(a, zone), Timestamp(b, other)) => Timestamp(finer(*a, *b), zone.clone().filter(|_| zone == other)),
         (List(a), List(b)) => List(Arc::new(Field::new_list_field(merge(a.data_type(), b.data_type())?, true))),
         (Struct(a), Struct(b)) => Struct(merge_fields(a, b)?),
         (List(_) | Struct(_), _) | (_, List(_) | Struct(_)) => return None,
@@ -88,6 +102,9 @@ mod tests {
             ("int64", "bool", "utf8"),
             ("date32", "timestamp(s)", "timestamp(s)"),
             ("timestamp(s)", "timestamp(us)", "timestamp(us)"),
+            ("timestamp(s, UTC)", "timestamp(ms, UTC)", "timestamp(ms, UTC)"),
+            ("timestamp(s, UTC)", "timestamp(s)", "timestamp(s)"),
+            ("date32", "timestamp(s, UTC)", "timestamp(s)"),
             ("timestamp(s)", "int64", "utf8"),
             ("list<int64>", "list<float64>", "list<float64>"),
             ("list<null>", "list<utf8>", "list<utf8>"),
@@ -106,12 +123,18 @@ mod tests {
         let mut columns = vec![("a".to_owned(), DataType::Int64)];
         let list = parse_type("list<int64>").expect("a type");
         let error = merge_columns(&mut columns, vec![("a".to_owned(), list)], "t.jsonl").expect_err("conflict");
-        assert_eq!(error.to_string(), "t.jsonl: column `a` is int64 here and list<int64> there; declare `schema`");
+        assert_eq!(
+            error.to_string(),
+            "t.jsonl: column `a` is int64 here and list<int64> there; declare `schema` in a pipeline file"
+        );
     }
 
     #[test]
     fn columns_without_values_are_text() {
         let schema = to_schema(&vec![("a".to_owned(), parse_type("list<null>").expect("a type"))]);
         assert_eq!(type_text(schema.field(0).data_type()), "list<utf8>");
+        let columns = ["null", "int64", "list<null>", "struct<a: null, b: utf8>"];
+        let columns = columns.map(|text| (text.to_owned(), parse_type(text).expect("a type")));
+        assert_eq!(untyped(&columns.into()), ["null", "list<null>", "struct<a: null, b: utf8>"]);
     }
 }

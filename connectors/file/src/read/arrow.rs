@@ -51,9 +51,9 @@ pub(crate) fn schema(input: &mut ArrowInput, name: &str) -> Result<SchemaRef, Er
             let file = file.try_clone().map_err(|error| Error::io("read", name, error))?;
             Ok(FileReader::try_new_buffered(file, None).map_err(|error| not_arrow(name, &error))?.schema())
         }
-        ArrowInput::Stream(input) => input.peek(|read: &mut dyn Read| {
-            Ok(StreamReader::try_new(read, None).map_err(|error| not_arrow(name, &error))?.schema())
-        }),
+        ArrowInput::Stream(input) => {
+            input.peek(|read| Ok(StreamReader::try_new(read, None).map_err(|error| not_arrow(name, &error))?.schema()))
+        }
     }
 }
 

@@ -84,10 +84,11 @@ impl BlockingRead for JsonlReader {
             }
             let has_rows = !lines.spans.is_empty();
             let is_full = lines.spans.len() == self.rows_max || bytes.len() >= BATCH_BYTES_MAX;
+            let is_too_long = bytes.len() - lines.at >= RECORD_BYTES_MAX;
             if has_rows && (is_full || !self.text.is_ready()) {
                 return self.give(lines);
             }
-            if bytes.len() - lines.at >= RECORD_BYTES_MAX {
+            if is_too_long {
                 return Err(self.text.too_long(lines.line));
             }
             match self.text.fill()? {
@@ -250,7 +251,7 @@ impl Records for JsonRecords {
         }
         match object.keys().find(|key| self.schema.column_with_name(key).is_none()) {
             Some(key) if self.is_strict => {
-                let fix = "raise `infer_rows` or declare `schema`";
+                let fix = "raise `infer_rows` or declare `schema` in a pipeline file";
                 ("unknown-field", format!("field `{key}` is not among the columns that were inferred; {fix}"))
             }
             _ => ("malformed-json", "the record cannot be decoded".to_owned()),

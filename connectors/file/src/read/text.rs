@@ -92,7 +92,7 @@ impl TextBuffer {
     }
 
     /// Whether [`TextBuffer::fill`] comes back at once.
-    pub(crate) fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&mut self) -> bool {
         self.has_failed || self.input.is_ready()
     }
 

@@ -35,7 +35,7 @@ impl StreamHead {
     /// The columns, where the format says them.
     pub(super) fn schema(mut self, format: FileFormat, name: &str) -> Result<(Self, Option<SchemaRef>), Error> {
         let schema = match (&mut self, format) {
-            (Self::Bytes(input), FileFormat::Avro) => Some(input.peek(|mut read| avro::schema(&mut read, name))?),
+            (Self::Bytes(input), FileFormat::Avro) => Some(input.peek(|read| avro::schema(read, name))?),
             (Self::Bytes(_), _) => None,
             (Self::Spooled(file), _) => Some(parquet::schema(clone(file, name)?, name)?),
             (Self::Arrow(input), _) => Some(arrow_ipc::schema(input, name)?),
@@ -77,7 +77,7 @@ impl Plan {
 
     /// Opens what can be read once, from its beginning.
     pub(super) fn open_stream(&self, head: StreamHead, rows_max: usize) -> Result<Box<dyn BlockingRead>, Error> {
-        let name = self.options.path.as_str();
+        let name = self.name();
         match (head, self.format) {
             (StreamHead::Bytes(input), FileFormat::Avro) => {
                 self.open_rows(name, avro::batches(input, name, rows_max)?, 0, rows_max)

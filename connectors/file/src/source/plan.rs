@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use arrow::datatypes::{Schema, SchemaRef};
 use regex::Regex;
 
-use super::byte_stream;
 use super::open::StreamHead;
+use super::{STDIN, byte_stream};
 use crate::columns::{self, ExtraColumns};
-use crate::infer::{Columns, infer_csv, infer_jsonl, merge_columns, to_schema};
-use crate::input::{ByteInput, spool};
+use crate::infer::{Columns, infer_csv, infer_jsonl, merge_columns, to_schema, untyped};
+use crate::input::{ByteInput, LiveRead, spool};
 use crate::options::csv_bytes;
 use crate::read::arrow::ArrowInput;
 use crate::read::csv::{CsvSettings, check_csv};
@@ -22,6 +22,9 @@ use crate::{Compression, Error, FileFormat, FileSourceOptions, discover};
 
 /// The most files that are looked into at plan time; others are checked when they are opened.
 const PLAN_FILES_MAX: usize = 1000;
+
+/// The most columns that a warning names.
+const WARN_COLUMNS_MAX: usize = 10;
 
 /// What a source reads.
 #[derive(Debug)]
@@ -72,14 +75,14 @@ impl Plan {
     ) -> Result<(Self, StreamHead), Error> {
         check(&options)?;
         if options.follow {
-            let name = &options.path;
+            let name = display_name(&options.path);
             return Err(Error::Options(format!(
                 "`follow` is for files, and {name} is a stream: it is read to its end"
             )));
         }
         let format = options.format.or_else(|| FileFormat::of_path(path)).unwrap_or(FileFormat::Jsonl);
         let mut plan = Self::draft(options, Path::new(""), format, path)?;
-        let name = plan.options.path.clone();
+        let name = plan.name().to_owned();
         let mut input = byte_stream(&plan.options, path, input)?;
         let (mut inferred, mut found) = (Columns::new(), None);
         let head = match format {
@@ -103,6 +106,27 @@ impl Plan {
         Ok((plan, head))
     }
 
+    /// What messages call the whole of it.
+    pub(super) fn name(&self) -> &str {
+        display_name(&self.options.path)
+    }
+
+    /// Says that columns are text for want of values: numbers in later records would be texts too.
+    fn warn_of(&self, untyped: &[&str]) {
+        let Some(first) = untyped.first() else { return };
+        let shown: Vec<String> = untyped.iter().take(WARN_COLUMNS_MAX).map(|name| format!("`{name}`")).collect();
+        let more = match untyped.len() - shown.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        tracing::warn!(
+            "{}: no value to infer a type from in {}{more}, read as utf8; where it should be another type, declare all \
+             columns in a pipeline file: `schema: {{ {first}: int64, … }}`",
+            self.name(),
+            shown.join(", "),
+        );
+    }
+
     fn draft(options: FileSourceOptions, base_dir: &Path, format: FileFormat, file: &Path) -> Result<Self, Error> {
         let (delimiter, quote) = csv_bytes(options.csv.delimiter, options.csv.quote, file)?;
         let csv = CsvSettings {
@@ -118,7 +142,7 @@ impl Plan {
         Ok(Self { options, base_dir: base_dir.to_owned(), format, schema, extra, csv })
     }
 
-    fn infer_text(&self, input: &mut dyn Read, name: &str, rows: usize) -> Result<Option<Columns>, Error> {
+    fn infer_text(&self, input: &mut dyn LiveRead, name: &str, rows: usize) -> Result<Option<Columns>, Error> {
         match self.format {
             FileFormat::Jsonl => infer_jsonl(input, name, rows),
             _ => infer_csv(input, name, &self.csv, rows, self.options.follow),
@@ -171,22 +195,30 @@ impl Plan {
         if self.options.schema.is_none() {
             let schema = found.unwrap_or_else(|| to_schema(&inferred));
             if schema.fields().is_empty() {
-                let path = &self.options.path;
-                return Err(Error::damaged(path, "empty: nothing to infer columns from; declare `schema`"));
+                let detail = "empty: nothing to infer columns from; declare `schema` in a pipeline file";
+                return Err(Error::damaged(self.name(), detail));
             }
+            self.warn_of(&untyped(&inferred));
             self.schema = schema.into();
         }
         match self.format {
             FileFormat::Csv => check_csv(&self.schema),
-            FileFormat::Jsonl => JsonRecords::new(&self.options.path, &self.schema, self.extra).check(),
+            FileFormat::Jsonl => JsonRecords::new(self.name(), &self.schema, self.extra).check(),
             _ => Ok(()),
         }
     }
 }
 
+/// What messages call a path.
+pub(super) fn display_name(path: &str) -> &str {
+    if path == STDIN { "standard input" } else { path }
+}
+
 fn check(options: &FileSourceOptions) -> Result<(), Error> {
     if options.infer_rows == 0 {
-        return Err(Error::Options("`infer_rows` is 0: use at least 1, or declare `schema`".to_owned()));
+        return Err(Error::Options(
+            "`infer_rows` is 0: use at least 1, or declare `schema` in a pipeline file".to_owned(),
+        ));
     }
     if options.follow_interval_ms == 0 {
         return Err(Error::Options("`follow_interval_ms` is 0: use at least 1".to_owned()));
@@ -220,7 +252,7 @@ fn format_of(options: &FileSourceOptions, files: &[PathBuf]) -> Result<FileForma
         let Some(format) = FileFormat::of_path(file) else {
             let (file, names) = (file.display(), FileFormat::NAMES);
             return Err(Error::Options(format!(
-                "{file}: no format has this extension; set `format` to one of {names}"
+                "{file}: no format has this extension; set `format` (--input-format on the command line) to one of {names}"
             )));
         };
         match known {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 use arrow_avro::compression::CompressionCodec;
 use arrow_avro::writer::format::AvroOcfFormat;
@@ -51,19 +51,20 @@ pub(super) fn writer(out: Encoder, encoding: &Encoding, schema: &SchemaRef) -> R
                 .set_max_row_group_row_count(Some(ROW_GROUP_ROWS_MAX))
                 .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
                 .build();
-            Box::new(ArrowWriter::try_new(out, Arc::clone(schema), Some(properties))?)
+            let schema = milliseconds_schema(schema);
+            Box::new(Cast { writer: ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?, schema })
         }
         FileFormat::Avro => {
             let schema = unpacked_schema(schema);
             let builder = AvroBuilder::new(schema.as_ref().clone()).with_compression(Some(CompressionCodec::Deflate));
-            Box::new(Unpacked { writer: builder.build::<_, AvroOcfFormat>(out)?, schema })
+            Box::new(Cast { writer: builder.build::<_, AvroOcfFormat>(out)?, schema })
         }
         FileFormat::Arrow => {
             let schema = unpacked_schema(schema);
             if encoding.is_stream {
-                Box::new(Unpacked { writer: StreamWriter::try_new(out, &schema)?, schema })
+                Box::new(Cast { writer: StreamWriter::try_new(out, &schema)?, schema })
             } else {
-                Box::new(Unpacked { writer: FileWriter::try_new(out, &schema)?, schema })
+                Box::new(Cast { writer: FileWriter::try_new(out, &schema)?, schema })
             }
         }
     })
@@ -134,39 +135,24 @@ impl FormatWriter for JsonlWriter {
     }
 }
 
-impl FormatWriter for ArrowWriter<Encoder> {
-    fn write(&mut self, batch: &RecordBatch) -> Result<(), BoxError> {
-        Ok(Self::write(self, batch)?)
-    }
-
-    fn flush(&mut self) -> Result<(), BoxError> {
-        // A row group per batch would make files that nobody wants to read.
-        Ok(())
-    }
-
-    fn pending_bytes(&self) -> u64 {
-        self.in_progress_size() as u64
-    }
-
-    fn finish(self: Box<Self>) -> Result<Seam, BoxError> {
-        Ok(self.into_inner()?.finish()?)
-    }
-}
-
-/// A writer of a format that has no dictionaries, or only one for a whole file: gets their values instead.
-struct Unpacked<W> {
+/// A writer of a format that lacks a type, and gets the nearest that it has: the values of dictionaries, where a format
+/// has none or one for a whole file; milliseconds for seconds in Parquet.
+struct Cast<W> {
     writer: W,
     schema: SchemaRef,
 }
 
-/// The writers that [`Unpacked`] wraps.
+/// The writers that [`Cast`] wraps.
 trait BatchWriter: Send {
     fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), BoxError>;
     fn flush_out(&mut self) -> Result<(), BoxError>;
+    fn pending_bytes(&self) -> u64 {
+        0
+    }
     fn into_out(self) -> Result<Encoder, BoxError>;
 }
 
-impl<W: BatchWriter> FormatWriter for Unpacked<W> {
+impl<W: BatchWriter> FormatWriter for Cast<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), BoxError> {
         if batch.schema() == self.schema {
             return self.writer.write_batch(batch);
@@ -180,8 +166,31 @@ impl<W: BatchWriter> FormatWriter for Unpacked<W> {
         self.writer.flush_out()
     }
 
+    fn pending_bytes(&self) -> u64 {
+        self.writer.pending_bytes()
+    }
+
     fn finish(self: Box<Self>) -> Result<Seam, BoxError> {
         Ok(self.writer.into_out()?.finish()?)
+    }
+}
+
+impl BatchWriter for ArrowWriter<Encoder> {
+    fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), BoxError> {
+        Ok(self.write(batch)?)
+    }
+
+    fn flush_out(&mut self) -> Result<(), BoxError> {
+        // A row group per batch would make files that nobody wants to read.
+        Ok(())
+    }
+
+    fn pending_bytes(&self) -> u64 {
+        self.in_progress_size() as u64
+    }
+
+    fn into_out(self) -> Result<Encoder, BoxError> {
+        Ok(self.into_inner()?)
     }
 }
 
@@ -230,23 +239,41 @@ impl BatchWriter for StreamWriter<Encoder> {
 }
 
 fn unpacked_schema(schema: &SchemaRef) -> SchemaRef {
-    let fields: Vec<FieldRef> = schema.fields().iter().map(unpacked_field).collect();
+    with_types(schema, &|data_type| match data_type {
+        DataType::Dictionary(_, value) => Some(value.as_ref().clone()),
+        _ => None,
+    })
+}
+
+/// Parquet knows no times in seconds: other readers would see plain numbers.
+fn milliseconds_schema(schema: &SchemaRef) -> SchemaRef {
+    with_types(schema, &|data_type| match data_type {
+        DataType::Timestamp(TimeUnit::Second, zone) => Some(DataType::Timestamp(TimeUnit::Millisecond, zone.clone())),
+        _ => None,
+    })
+}
+
+/// The same schema with other types where `change` gives one, within lists and structs too.
+fn with_types(schema: &SchemaRef, change: &impl Fn(&DataType) -> Option<DataType>) -> SchemaRef {
+    let fields: Vec<FieldRef> = schema.fields().iter().map(|field| changed_field(field, change)).collect();
     if fields.iter().zip(schema.fields()).all(|(new, old)| new.data_type() == old.data_type()) {
         return Arc::clone(schema);
     }
     Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
-fn unpacked_field(field: &FieldRef) -> FieldRef {
-    Arc::new(Field::clone(field).with_data_type(unpacked(field.data_type())))
+fn changed_field(field: &FieldRef, change: &impl Fn(&DataType) -> Option<DataType>) -> FieldRef {
+    Arc::new(Field::clone(field).with_data_type(changed(field.data_type(), change)))
 }
 
-fn unpacked(data_type: &DataType) -> DataType {
+fn changed(data_type: &DataType, change: &impl Fn(&DataType) -> Option<DataType>) -> DataType {
+    if let Some(other) = change(data_type) {
+        return changed(&other, change);
+    }
     match data_type {
-        DataType::Dictionary(_, value) => unpacked(value),
-        DataType::List(item) => DataType::List(unpacked_field(item)),
-        DataType::LargeList(item) => DataType::LargeList(unpacked_field(item)),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(unpacked_field).collect()),
+        DataType::List(item) => DataType::List(changed_field(item, change)),
+        DataType::LargeList(item) => DataType::LargeList(changed_field(item, change)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| changed_field(field, change)).collect()),
         other => other.clone(),
     }
 }

@@ -138,3 +138,17 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// The names in a folder with `RUN` in the place of what tells one run from another, sorted.
+pub(crate) fn part_names(folder: &Path) -> Vec<String> {
+    let plain = |name: String| match name.splitn(4, '-').collect::<Vec<_>>()[..] {
+        ["part", time, random, rest] => {
+            assert!(time.len() == 11 && random.len() == 8, "{name}");
+            format!("part-RUN-{rest}")
+        }
+        _ => name.clone(),
+    };
+    let mut names: Vec<String> = names(folder).into_iter().map(plain).collect();
+    names.sort();
+    names
+}
