@@ -43,7 +43,8 @@ pub(crate) struct Plan {
 /// Plans an expression over the columns of `schema`.
 pub(crate) fn plan(sql: &str, schema: &SchemaRef) -> Result<Plan> {
     on_deep_stack(|| {
-        let tree = syntax::parse(sql)?;
+        let mut tree = syntax::parse(sql)?;
+        syntax::prefer_columns(&mut tree, schema);
         syntax::check_names(sql, &tree, schema)?;
         let unfit = |error: DataFusionError| Error::Type { sql: sql.into(), reason: reason(&error) };
         let df_schema = DFSchema::try_from(Arc::clone(schema)).map_err(unfit)?;

@@ -27,7 +27,7 @@ impl SelectItem {
             Ok(match (item.alias, item.tree) {
                 (Some(alias), _) => Some(Self { sql: before(text, alias.as_at).trim().into(), name: alias.name }),
                 (None, Expr::Identifier(column)) => Some(Self { sql: text.trim().into(), name: column.value }),
-                (None, _) => None,
+                (None, tree) => syntax::bare_call(&tree).map(|word| Self { sql: text.trim().into(), name: word.value }),
             })
         });
         let read = read.map_err(|error| Error::Internal { sql: text.into(), reason: error.to_string() })?;
@@ -66,6 +66,7 @@ mod tests {
         assert_eq!(item("\"Dep Delay\""), ("Dep Delay".into(), "\"Dep Delay\"".into()));
         assert_eq!(item("dep_delay * 60 AS s"), ("s".into(), "dep_delay * 60".into()));
         assert_eq!(item("CAST(x AS BIGINT)\n  as \"X y\""), ("X y".into(), "CAST(x AS BIGINT)".into()));
+        assert_eq!(item("user"), ("user".into(), "user".into()), "though SQL has a function of that name");
         assert_eq!(item("'ä AS ö' AS ü"), ("ü".into(), "'ä AS ö'".into()));
     }
 

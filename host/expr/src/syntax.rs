@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use arrow::datatypes::Schema;
 use datafusion_sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Value, Visit, Visitor,
+    visit_expressions_mut,
 };
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::keywords::Keyword;
@@ -85,6 +86,28 @@ pub(crate) fn parse_item(sql: &str) -> Result<Item> {
         ));
     }
     Ok(Item { tree, alias })
+}
+
+/// Lets a column win over a keyword that SQL takes for a call without parentheses (`user`, `current_date`): whoever has
+/// such a column means it.
+pub(crate) fn prefer_columns(tree: &mut Expr, schema: &Schema) {
+    let _: ControlFlow<()> = visit_expressions_mut(tree, |part| {
+        if let Some(word) = bare_call(part).filter(|word| schema.field_with_name(&word.value).is_ok()) {
+            *part = Expr::Identifier(word);
+        }
+        ControlFlow::Continue(())
+    });
+}
+
+/// The word of a call without parentheses.
+pub(crate) fn bare_call(tree: &Expr) -> Option<Ident> {
+    match tree {
+        Expr::Function(Function { name, args: FunctionArguments::None, .. }) => match name.0.as_slice() {
+            [part] => part.as_ident().cloned(),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 fn parse_alias(sql: &str, parser: &mut Parser<'_>) -> Result<Option<Alias>> {

@@ -326,3 +326,14 @@ fn the_cut_into_batches_makes_no_difference() {
         }
     });
 }
+
+#[test]
+fn a_column_wins_over_a_keyword_that_is_a_call() {
+    use arrow::array::{AsArray, StringArray};
+    let user: arrow::array::ArrayRef = std::sync::Arc::new(StringArray::from(vec!["ann", "bob"]));
+    let batch = arrow::array::RecordBatch::try_from_iter([("user", user)]).unwrap();
+    let is_bob = volley_expr::Expression::parse("user = 'bob'", &batch.schema()).unwrap();
+    assert_eq!(is_bob.evaluate(&batch).unwrap().as_boolean().values().iter().collect::<Vec<_>>(), [false, true]);
+    let other = volley_expr::Expression::parse("current_date", &batch.schema()).unwrap_err().to_string();
+    assert!(other.contains("current_date"), "{other}");
+}
