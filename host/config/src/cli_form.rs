@@ -42,6 +42,8 @@ pub struct SinglePlugin {
     /// Where rows go that the plugin or the source refused: the node `errors`. None: nowhere, so such a row stops the job,
     /// or is skipped when `on_error` says so.
     pub errors: Option<ConnectorOptions>,
+    /// Where the plugin's side outputs go, by port: nodes `side-<port>`.
+    pub sides: Vec<(String, ConnectorOptions)>,
 }
 
 impl SinglePlugin {
@@ -66,6 +68,10 @@ impl SinglePlugin {
         });
         if let Some((kind, options)) = &self.errors {
             document["sinks"]["errors"] = json!({ "from": ["input.errors", "plugin.errors"], kind.as_str(): options });
+        }
+        for (port, (kind, options)) in &self.sides {
+            document["sinks"][format!("side-{port}")] =
+                json!({ "from": format!("plugin.{port}"), kind.as_str(): options });
         }
         for (key, value) in [("parallelism", self.parallelism), ("batch_rows", self.batch_rows)] {
             if let Some(value) = value {

@@ -254,7 +254,8 @@ pub struct PluginSpec {
     #[serde(skip_serializing_if = "LimitsSpec::is_empty")]
     #[schemars(default)]
     pub limits: LimitsSpec,
-    /// What happens to a row that the plugin refuses. Default: `fail`.
+    /// What happens to rows that the plugin refuses while nobody reads its `errors` port, and to batches that it refuses
+    /// as a whole. Default: `fail`.
     #[schemars(default)]
     pub on_error: OnError,
 }
@@ -278,16 +279,17 @@ impl LimitsSpec {
     }
 }
 
-/// What happens to a row that a plugin refuses.
+/// What happens to rows that a plugin refuses while nobody reads its `errors` port (they go there otherwise), and to
+/// batches that it refuses as a whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
-    /// The job stops with the row's number and the reason.
+    /// The job stops, with where the row came from and the reason.
     #[default]
     Fail,
-    /// The row goes to the node's `errors` port, which somebody must read.
+    /// Batches refused as a whole go to the `errors` port too, which somebody must read.
     DeadLetter,
-    /// The row is left out and counted.
+    /// Rows and batches are left out and counted.
     Skip,
 }
 

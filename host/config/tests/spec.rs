@@ -150,6 +150,7 @@ fn single(errors: bool) -> SinglePlugin {
         input: ("file".to_owned(), json!({ "path": "-", "format": "csv" })),
         output: ("file".to_owned(), json!({ "path": "out.${X}" })),
         errors: errors.then(|| ("memory".to_owned(), json!({}))),
+        sides: if errors { vec![("empty".to_owned(), ("memory".to_owned(), json!({})))] } else { Vec::new() },
     }
 }
 
@@ -166,7 +167,8 @@ operators:
     plugin: { component: x.wasm, config: { threshold: 15 }, limits: { memory: 1MiB }, on_error: dead_letter }
 sinks:
   output: { from: plugin, file: { path: "out.$${X}" } }
-  errors: { from: [input.errors, plugin.errors], memory: {} }"#;
+  errors: { from: [input.errors, plugin.errors], memory: {} }
+  side-empty: { from: plugin.empty, memory: {} }"#;
     assert_eq!(spec, parse(text).unwrap());
     assert_eq!(single(false).spec(&KNOWN).unwrap().sinks.len(), 1);
     let wrong = SinglePlugin { parallelism: Some(0), ..single(false) };

@@ -40,8 +40,10 @@ pub enum Error {
     #[error("there is no input to read")]
     NoInput,
     /// Two sinks write to one place.
-    #[error("this sink and `{other}` both write to {target}: one would overwrite the other; give each its own")]
+    #[error("`{other}` and `{node}` both write to {target}: give each its own")]
     SharedTarget {
+        /// The sink.
+        node: NodeName,
         /// The sink that stands before it.
         other: NodeName,
         /// What both write to.

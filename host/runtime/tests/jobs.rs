@@ -25,7 +25,7 @@ fn source(plan: &mut LogicalPlan, node: &str, source: Arc<dyn Source>) {
 
 fn step(plan: &mut LogicalPlan, node: &str, input: &str, parallelism: Option<u32>, fate: fn(i64) -> Fate) {
     let parallelism = parallelism.and_then(NonZeroU32::new);
-    plan.add_operator(name(node), vec![port(input)], Step::new(fate), parallelism).expect("a fresh name");
+    plan.add_operator(name(node), vec![port(input)], Step::factory(fate), parallelism).expect("a fresh name");
 }
 
 async fn start(plan: LogicalPlan, options: JobOptions) -> JobHandle {

@@ -15,7 +15,7 @@ use volley_runtime::LogicalPlan;
 fn operator(plan: &mut LogicalPlan, node: &str, inputs: &[&str], parallelism: Option<u32>) {
     let inputs = inputs.iter().map(|input| port(input)).collect();
     let parallelism = parallelism.and_then(NonZeroU32::new);
-    plan.add_operator(name(node), inputs, Step::new(|_| Fate::Keep), parallelism).expect("a fresh name");
+    plan.add_operator(name(node), inputs, Step::factory(|_| Fate::Keep), parallelism).expect("a fresh name");
 }
 
 fn sink(plan: &mut LogicalPlan, node: &str, inputs: &[&str]) {
@@ -127,7 +127,7 @@ fn two_sinks_of_one_target_are_refused() {
         plan.check().map(|_| ()).map_err(|error| error.to_string())
     };
     assert_eq!(check(["/x/a", "/x/b"]), Ok(()));
-    let expected = "t: this sink and `s` both write to /x/a: one would overwrite the other; give each its own";
+    let expected = "t: `s` and `t` both write to /x/a: give each its own";
     assert_eq!(check(["/x/a", "/x/a"]), Err(expected.to_owned()));
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use volley_config::{ByteCount, TimeSpan};
+use volley_config::{BATCH_ROWS_MAX, ByteCount, TimeSpan};
 
 use crate::exit;
 
@@ -102,18 +102,23 @@ pub(crate) struct How {
     #[arg(long, short)]
     pub(crate) quiet: bool,
     /// The most rows of one batch; the output never depends on it.
-    #[arg(long, value_name = "ROWS")]
+    #[arg(long, value_name = "ROWS", value_parser = batch_rows)]
     pub(crate) batch_rows: Option<NonZeroU32>,
 }
 
-/// What becomes of a batch that the plugin refuses as a whole.
+fn batch_rows(text: &str) -> Result<NonZeroU32, String> {
+    let rows = text.parse::<NonZeroU32>().ok().filter(|rows| rows.get() <= BATCH_ROWS_MAX);
+    rows.ok_or_else(|| format!("use a number from 1 to {BATCH_ROWS_MAX}"))
+}
+
+/// What becomes of rows that the plugin refuses without --errors, and of batches that it refuses as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnError {
     /// The job stops.
     Fail,
-    /// Its rows go to --errors.
+    /// Batches refused as a whole go to --errors too.
     DeadLetter,
-    /// It is counted and dropped.
+    /// They are counted and dropped.
     Skip,
 }
 
@@ -141,7 +146,10 @@ pub(crate) struct Single {
     /// Takes refused rows and records that could not be read (JSON Lines unless the extension says otherwise).
     #[arg(long, value_name = "FILE", requires = "plugin")]
     pub(crate) errors: Option<String>,
-    /// What becomes of a batch that the plugin refuses as a whole.
+    /// Takes a side output of the plugin, by the name of its port. May be given several times.
+    #[arg(long = "side", value_name = "PORT=FILE", requires = "plugin")]
+    pub(crate) sides: Vec<String>,
+    /// What becomes of rows that the plugin refuses without --errors, and of batches that it refuses as a whole.
     #[arg(long, value_enum, default_value_t = OnError::Fail, requires = "plugin")]
     pub(crate) on_error: OnError,
     /// The most memory that each instance may use, for example 64MiB. Default: the host's.

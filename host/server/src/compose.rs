@@ -7,11 +7,12 @@ use std::sync::Arc;
 use volley_api::{Error, NodeName, OperatorFactory, Result};
 use volley_config::{Action, InputRef, NamedExpressions, OperatorSpec, PipelineSpec, Select};
 use volley_expr::{FilterFactory, SelectFactory, SelectItem, UnionFactory, WithColumnsFactory};
-use volley_runtime::{LogicalPlan, PortRef};
+use volley_runtime::{CheckedPlan, LogicalPlan, PortRef};
 
 use crate::connectors;
 use crate::plugins::Plugins;
 use crate::preview::Preview;
+use crate::streams;
 
 /// What a plan is composed with, apart from the pipeline.
 pub(crate) struct Surroundings<'a> {
@@ -35,6 +36,7 @@ pub(crate) struct Composed {
 
 /// Opens every part of a pipeline and puts them together. Moves no row.
 pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> Result<Composed> {
+    streams::check(spec)?;
     let parallelism = around.parallelism.unwrap_or(spec.parallelism);
     let mut plan = LogicalPlan::new(spec.name.as_str(), parallelism);
     let mut previews = Vec::new();
@@ -60,6 +62,22 @@ pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> R
         plan.set_place(&node.name, node.connector.options.place().to_string());
     }
     Ok(Composed { plan, previews })
+}
+
+/// Checks a composed plan, and that nobody's rows are dropped in silence.
+pub(crate) fn check(plan: LogicalPlan, spec: &PipelineSpec) -> Result<CheckedPlan> {
+    let checked = plan.check()?;
+    let Some(unread) = checked.unread_outputs().into_iter().next() else { return Ok(checked) };
+    let node = spec.operators.iter().find(|node| node.name.value == unread.node);
+    let error = Error::config(format!(
+        "nobody reads `{unread}`: its rows would be lost in silence; attach a sink (`discard: {{}}` drops them \
+         knowingly; on the command line: --side {}=FILE)",
+        unread.port
+    ));
+    Err(match node {
+        Some(node) => error.within(&node.name.place),
+        None => error,
+    })
 }
 
 fn operator(node: &OperatorSpec, around: &Surroundings<'_>) -> Result<Arc<dyn OperatorFactory>> {

@@ -5,28 +5,36 @@ mod args;
 mod compose;
 mod connectors;
 mod exit;
+mod output;
 mod page;
+
 mod plugins;
 mod preview;
 mod progress;
 mod run;
 mod single;
+mod streams;
 mod summary;
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
-use volley_api::{Error, Result};
+use volley_api::{Error, ErrorKind, Result};
 use volley_config::PipelineSpec;
 use volley_runtime::PlanView;
 
-use crate::args::{Cli, Command};
-use crate::compose::{Surroundings, compose};
+use crate::args::{Cli, Command, Plan, Validate};
+use crate::compose::{Surroundings, check, compose};
+use crate::output::{print, tell};
 use crate::plugins::Plugins;
-use crate::run::Overrides;
+use crate::run::{Ending, Overrides};
+
+/// How long the process waits at its end for threads that work on files.
+const FILES_END_WITHIN: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -36,12 +44,13 @@ fn main() -> ExitCode {
         Err(error) => return report(&Err(Error::external("cannot start the runtime").caused_by(error)), false),
     };
     let (outcome, json) = runtime.block_on(execute(&cli));
-    // A reader that waits on standard input would hold the process back.
-    runtime.shutdown_background();
+    // What still works on files ends by itself, and takes staged ones away; nothing else may hold the process back.
+    runtime.shutdown_timeout(FILES_END_WITHIN);
     report(&outcome, json)
 }
 
-async fn execute(cli: &Cli) -> (Result<()>, bool) {
+/// Does what was asked; also whether an error should be JSON.
+async fn execute(cli: &Cli) -> (Result<Ending>, bool) {
     match &cli.command {
         None => {
             let how = &cli.single.how;
@@ -59,31 +68,32 @@ async fn execute(cli: &Cli) -> (Result<()>, bool) {
             };
             (outcome, run.how.json)
         }
-        Some(Command::Validate(validate)) => {
-            let outcome = view(&validate.pipeline, None).await.map(|view| {
-                if validate.json {
-                    println!("{}", json!({ "valid": true, "job": view.name, "nodes": view.nodes.len() }));
-                } else {
-                    println!("{}: valid, {} nodes", validate.pipeline.display(), view.nodes.len());
-                }
-            });
-            (outcome, validate.json)
-        }
-        Some(Command::Plan(plan)) => {
-            let outcome = view(&plan.pipeline, plan.parallelism).await.map(|view| {
-                if plan.json {
-                    println!("{:#}", json!(view));
-                } else {
-                    print!("{view}");
-                }
-            });
-            (outcome, plan.json)
-        }
+        Some(Command::Validate(validate)) => (self::validate(validate).await, validate.json),
+        Some(Command::Plan(plan)) => (self::plan(plan).await, plan.json),
         Some(Command::Schema) => {
-            println!("{:#}", connectors::pipeline_schema());
-            (Ok(()), false)
+            (print(&format!("{:#}\n", connectors::pipeline_schema())).map(|()| Ending::Done), false)
         }
     }
+}
+
+async fn validate(validate: &Validate) -> Result<Ending> {
+    let view = view(&validate.pipeline, None).await?;
+    if validate.json {
+        print(&format!("{}\n", json!({ "valid": true, "job": view.name, "nodes": view.nodes.len() })))?;
+    } else {
+        print(&format!("{}: valid, {} nodes\n", validate.pipeline.display(), view.nodes.len()))?;
+    }
+    Ok(Ending::Done)
+}
+
+async fn plan(plan: &Plan) -> Result<Ending> {
+    let view = view(&plan.pipeline, plan.parallelism).await?;
+    if plan.json {
+        print(&format!("{:#}\n", json!(view)))?;
+    } else {
+        print(&view.to_string())?;
+    }
+    Ok(Ending::Done)
 }
 
 fn load(pipeline: &Path) -> Result<PipelineSpec> {
@@ -100,21 +110,34 @@ async fn view(pipeline: &Path, parallelism: Option<std::num::NonZeroU32>) -> Res
     let plugins = Plugins::new()?;
     let around = Surroundings { folder: folder(pipeline), parallelism, preview_rows: 0, plugins: &plugins };
     let composed = compose(&spec, &around).await?;
-    Ok(composed.plan.check()?.chain()?.view())
+    Ok(check(composed.plan, &spec)?.chain()?.view())
 }
 
-fn report(outcome: &Result<()>, json: bool) -> ExitCode {
-    if let Err(error) = outcome {
-        if json {
-            println!("{}", run::error_json(error));
+fn report(outcome: &Result<Ending>, json: bool) -> ExitCode {
+    match outcome {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::CutShort) => ExitCode::from(exit::INTERRUPTED),
+        Err(error) => {
+            // Whoever closed the pipe knows; `volley-host … | head` should be as quiet as any filter.
+            if error.kind() != ErrorKind::BrokenPipe {
+                if json {
+                    // What cannot be printed is on standard error all the same.
+                    let _ = print(&format!("{}\n", run::error_json(error)));
+                }
+                tell(&format!("error: {}", error.report()));
+            }
+            exit::code(error.kind())
         }
-        eprintln!("error: {}", error.report());
     }
-    run::exit_code(outcome)
 }
 
 /// Log lines go to standard error; `VOLLEY_LOG` chooses them (`info`, `volley_wasm=debug`, …). Default: warnings.
 fn init_log() {
     let filter = EnvFilter::try_from_env("VOLLEY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .log_internal_errors(false)
+        .init();
 }

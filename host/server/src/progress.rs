@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use volley_runtime::{JobHandle, JobProgress};
 
+use crate::output::tell;
 use crate::summary::{grouped, per_second};
 
 /// How often a terminal is redrawn.
@@ -58,7 +59,7 @@ impl Progress {
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
                 let share = progress.fraction_read().map_or(String::new(), |f| format!("{:.0}% · ", f * 100.0));
-                eprintln!("{share}{text}");
+                tell(&format!("{share}{text}"));
             }
             None => {}
         }

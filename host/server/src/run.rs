@@ -10,14 +10,15 @@ use volley_config::PipelineSpec;
 use volley_runtime::{JobHandle, JobOptions, JobReport};
 
 use crate::args::How;
-use crate::compose::{Surroundings, compose};
-use crate::exit;
+use crate::compose::{Surroundings, check, compose};
+use crate::output::{print, tell};
 use crate::plugins::Plugins;
 use crate::progress::Progress;
+use crate::streams;
 use crate::summary;
 
 /// Runs a pipeline and reports what it did.
-pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Overrides, how: &How) -> Result<()> {
+pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Overrides, how: &How) -> Result<Ending> {
     refuse_json_among_rows(spec, how)?;
     let plugins = Plugins::new()?;
     let around = Surroundings {
@@ -27,21 +28,32 @@ pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Override
         plugins: &plugins,
     };
     let composed = compose(spec, &around).await?;
-    let plan = composed.plan.check()?.chain()?;
+    let plan = check(composed.plan, spec)?.chain()?;
+    // Before anything is staged: a signal that comes in between would leave it there.
+    let stop = StopSignals::new()?;
     let job = volley_runtime::start(plan, options(spec, how)).await?;
-    let report = watch(job, how).await?;
+    let report = watch(job, stop, how).await?;
     for (name, preview) in &composed.previews {
         if let Some(table) = preview.table() {
-            eprintln!("first rows of {name}:\n{table}\n");
+            tell(&format!("first rows of {name}:\n{table}\n"));
         }
     }
     if how.json {
-        println!("{}", json_of(spec, &report));
+        print(&format!("{}\n", json_of(spec, &report)))?;
     }
     if !how.quiet {
-        eprintln!("{}", summary::render(&report));
+        tell(&summary::render(&report));
     }
-    Ok(())
+    Ok(if report.cut_short { Ending::CutShort } else { Ending::Done })
+}
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// All was done.
+    Done,
+    /// It was stopped with input left: the output is not the whole answer.
+    CutShort,
 }
 
 /// What a command line may say against the pipeline file.
@@ -62,12 +74,12 @@ fn options(spec: &PipelineSpec, how: &How) -> JobOptions {
     options
 }
 
-/// Waits for the end of the job. The first Ctrl-C (or SIGTERM) ends it cleanly, the second at once.
-async fn watch(job: JobHandle, how: &How) -> Result<JobReport> {
+/// Waits for the end of the job. The first Ctrl-C (or SIGTERM) ends it cleanly, the second breaks it off, the
+/// third leaves at once.
+async fn watch(job: JobHandle, mut stop: StopSignals, how: &How) -> Result<JobReport> {
     let mut progress = Progress::new(how.quiet);
     let mut ticks = tokio::time::interval(progress.interval());
-    let mut stop = StopSignals::new()?;
-    let mut stopping = false;
+    let mut signals = 0;
     let job_done = job.finished();
     tokio::pin!(job_done);
     loop {
@@ -75,12 +87,18 @@ async fn watch(job: JobHandle, how: &How) -> Result<JobReport> {
             () = &mut job_done => break,
             _ = ticks.tick() => progress.show(&job),
             () = stop.next() => {
-                if stopping {
-                    return Err(Error::new(ErrorKind::Cancelled, "interrupted twice: nothing was committed"));
+                signals += 1;
+                match signals {
+                    1 => {
+                        job.stop();
+                        tell("stopping: what has been read is processed and committed (again to break off)");
+                    }
+                    2 => {
+                        job.abort();
+                        tell("breaking off: what is not committed yet is thrown away (again to leave at once)");
+                    }
+                    _ => return Err(Error::new(ErrorKind::Cancelled, "left at once: staged output may lie about")),
                 }
-                stopping = true;
-                job.stop();
-                eprintln!("stopping: what has been read is processed and committed (again to break off)");
             }
         }
     }
@@ -88,8 +106,10 @@ async fn watch(job: JobHandle, how: &How) -> Result<JobReport> {
     job.wait().await
 }
 
-/// Ctrl-C and SIGTERM.
+/// Ctrl-C and SIGTERM, caught from the moment that this is made.
 struct StopSignals {
+    #[cfg(unix)]
+    interrupt: signal::unix::Signal,
     #[cfg(unix)]
     terminate: signal::unix::Signal,
 }
@@ -98,9 +118,13 @@ impl StopSignals {
     fn new() -> Result<Self> {
         #[cfg(unix)]
         {
-            let terminate = signal::unix::signal(signal::unix::SignalKind::terminate())
-                .map_err(|error| Error::external("cannot listen for SIGTERM").caused_by(error))?;
-            Ok(Self { terminate })
+            use signal::unix::SignalKind;
+            let listen = |name: &str, kind| {
+                signal::unix::signal(kind)
+                    .map_err(|error| Error::external(format!("cannot listen for {name}")).caused_by(error))
+            };
+            let interrupt = listen("SIGINT", SignalKind::interrupt())?;
+            Ok(Self { interrupt, terminate: listen("SIGTERM", SignalKind::terminate())? })
         }
         #[cfg(not(unix))]
         Ok(Self {})
@@ -109,7 +133,7 @@ impl StopSignals {
     async fn next(&mut self) {
         #[cfg(unix)]
         tokio::select! {
-            _ = signal::ctrl_c() => {}
+            _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
         #[cfg(not(unix))]
@@ -119,11 +143,7 @@ impl StopSignals {
 
 /// Rows and a JSON summary on one standard output would be neither.
 fn refuse_json_among_rows(spec: &PipelineSpec, how: &How) -> Result<()> {
-    let to_stdout = |sink: &&volley_config::SinkSpec| {
-        let path = sink.connector.options.to_json().ok().and_then(|options| options.get("path").cloned());
-        sink.connector.kind == "file" && path.as_ref().and_then(serde_json::Value::as_str) == Some("-")
-    };
-    match spec.sinks.iter().find(to_stdout) {
+    match spec.sinks.iter().find(|sink| streams::is_stream(&sink.connector)) {
         Some(sink) if how.json => Err(Error::config(format!(
             "--json prints the summary on standard output, but `{}` writes its rows there: give one of them a file",
             *sink.name
@@ -141,6 +161,7 @@ fn json_of(spec: &PipelineSpec, report: &JobReport) -> serde_json::Value {
         "elapsed_ms": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
         "rows_per_second": summary::per_second(report.progress.rows_read(), report.elapsed),
         "stopped_early": report.stopped_early,
+        "cut_short": report.cut_short,
         "nodes": report.progress.nodes,
     })
 }
@@ -148,12 +169,4 @@ fn json_of(spec: &PipelineSpec, report: &JobReport) -> serde_json::Value {
 /// An error as JSON, for scripts.
 pub(crate) fn error_json(error: &Error) -> serde_json::Value {
     json!({ "error": { "kind": error.kind().as_str(), "retryable": error.is_retryable(), "message": error.report() } })
-}
-
-/// The exit code of an outcome.
-pub(crate) fn exit_code(outcome: &Result<()>) -> std::process::ExitCode {
-    match outcome {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => exit::code(error.kind()),
-    }
 }

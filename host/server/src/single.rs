@@ -32,7 +32,8 @@ pub(crate) fn spec(single: &Single) -> Result<PipelineSpec> {
         batch_rows: single.how.batch_rows.map(std::num::NonZeroU32::get),
         input: file(&single.input, single.input_format.as_deref()),
         output: file(&single.output, single.output_format.as_deref()),
-        errors: single.errors.as_deref().map(errors),
+        errors: single.errors.as_deref().map(json_lines),
+        sides: single.sides.iter().map(|side| side_output(side)).collect::<Result<_>>()?,
     };
     Ok(plugin.spec(&connectors::KNOWN)?)
 }
@@ -45,8 +46,16 @@ fn file(path: &str, format: Option<&str>) -> (String, Value) {
     ("file".to_owned(), options)
 }
 
-/// Refused rows are JSON Lines unless the extension names a format.
-fn errors(path: &str) -> (String, Value) {
+fn side_output(side: &str) -> Result<(String, (String, Value))> {
+    let (port, path) = side
+        .split_once('=')
+        .filter(|(port, path)| !port.is_empty() && !path.is_empty())
+        .ok_or_else(|| Error::config(format!("--side {side}: write PORT=FILE")))?;
+    Ok((port.to_owned(), json_lines(path)))
+}
+
+/// Rows beside the main output are JSON Lines unless the extension names a format.
+fn json_lines(path: &str) -> (String, Value) {
     let named = volley_connector_file::FileFormat::of_path(path.as_ref()).is_some();
     file(path, (!named).then_some("jsonl"))
 }

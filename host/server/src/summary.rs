@@ -28,7 +28,11 @@ pub(crate) fn render(report: &JobReport) -> String {
 /// One line: rows in, rows out, rejected rows, time and rows per second.
 pub(crate) fn totals(report: &JobReport) -> String {
     let progress = &report.progress;
-    let early = if report.stopped_early { " · stopped early" } else { "" };
+    let early = match (report.stopped_early, report.cut_short) {
+        (_, true) => " · stopped with input left",
+        (true, false) => " · stopped",
+        (false, false) => "",
+    };
     format!(
         "{} rows in · {} rows out · {} rejected · {} · {} rows/s{early}",
         grouped(progress.rows_read()),
@@ -50,7 +54,7 @@ pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

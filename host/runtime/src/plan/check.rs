@@ -118,7 +118,7 @@ impl CheckedPlan {
             (NodeKind::Operator(factory), Some(input)) => (factory.bind(input)?.outputs, factory.can_reject()),
             (NodeKind::Sink(sink), Some(input)) => {
                 sink.check(input)?;
-                self.refuse_shared_target(sink.target())?;
+                self.refuse_shared_target(&name, sink.target())?;
                 (Vec::new(), false)
             }
             (_, None) => return Err(Error::NoInput.into()),
@@ -128,14 +128,14 @@ impl CheckedPlan {
     }
 
     /// Two sinks that write to one place would overwrite each other.
-    fn refuse_shared_target(&self, target: Option<String>) -> Result<()> {
+    fn refuse_shared_target(&self, name: &NodeName, target: Option<String>) -> Result<()> {
         let Some(target) = target else { return Ok(()) };
         let writes_there = |node: &&CheckedNode| match &node.kind {
             NodeKind::Sink(sink) => sink.target().as_ref() == Some(&target),
             _ => false,
         };
         match self.nodes.iter().find(writes_there) {
-            Some(other) => Err(Error::SharedTarget { other: other.name.clone(), target }.into()),
+            Some(other) => Err(Error::SharedTarget { node: name.clone(), other: other.name.clone(), target }.into()),
             None => Ok(()),
         }
     }

@@ -88,7 +88,7 @@ pub struct Step {
 }
 
 impl Step {
-    pub fn new(fate: fn(i64) -> Fate) -> Arc<dyn OperatorFactory> {
+    pub fn factory(fate: fn(i64) -> Fate) -> Arc<dyn OperatorFactory> {
         Arc::new(Self { fate, coalesce: true })
     }
 }
