@@ -1,0 +1,16 @@
+//! End-to-end tests of `volley-host`: the program as it is shipped, on real files, with real components.
+#![forbid(unsafe_code)]
+#![cfg(unix)]
+
+mod bad_files;
+mod bad_pipelines;
+mod bad_plugins;
+mod commands;
+mod equivalence;
+mod full_disk;
+mod graphs;
+mod month;
+mod project;
+mod signals;
+mod support;
+mod unix_filter;
