@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::read_record_batch;
 use arrow::ipc::{MessageHeader, MetadataVersion};
 
-use crate::{Error, Result, envelope, scan};
+use crate::{Error, Result, envelope, scan, trim};
 
 /// What a batch from outside may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,8 @@ pub struct GateLimits {
 
 /// Decodes one encapsulated RecordBatch message as a batch of `expected`, which is in wire form.
 ///
-/// The batch refers to `message` without a copy wherever alignment allows. Whatever the bytes are, the result is an
+/// The batch refers to `message` without a copy wherever alignment allows, unless most of the message is of no use to it:
+/// then it is copied out, so that a small batch never keeps a large message alive. Whatever the bytes are, the result is an
 /// error or a batch that passes Arrow's full validation.
 ///
 /// # Errors
@@ -46,5 +47,6 @@ pub fn decode_batch(message: &Buffer, expected: &SchemaRef, limits: &GateLimits)
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         return Ok(RecordBatch::try_new_with_options(Arc::clone(expected), Vec::new(), &options)?);
     }
-    Ok(read_record_batch(&body, header, Arc::clone(expected), &HashMap::new(), None, &MetadataVersion::V5)?)
+    let batch = read_record_batch(&body, header, Arc::clone(expected), &HashMap::new(), None, &MetadataVersion::V5)?;
+    Ok(trim::trim(batch, message.len())?)
 }

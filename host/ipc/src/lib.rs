@@ -16,10 +16,14 @@ mod error;
 mod gate;
 mod scan;
 mod schema;
+mod trim;
 mod wire;
 
 pub use encode::{encode_batch, encode_schema};
 pub use error::{Error, Result};
 pub use gate::{GateLimits, decode_batch};
-pub use schema::{COLUMNS_MAX, SCHEMA_BYTES_MAX, TYPE_DEPTH_MAX, decode_schema};
+pub use schema::{
+    COLUMNS_MAX, FIELD_METADATA_BYTES_MAX, FIELD_NAME_BYTES_MAX, FIELDS_MAX, SCHEMA_BYTES_MAX, TYPE_DEPTH_MAX,
+    decode_schema,
+};
 pub use wire::{to_wire, wire_schema};

@@ -21,6 +21,15 @@ pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
 /// The most columns of a schema from outside, children not counted.
 pub const COLUMNS_MAX: usize = 4_096;
 
+/// The most fields of a schema from outside, children counted.
+pub const FIELDS_MAX: usize = 4_096;
+
+/// The longest name of a field, in bytes.
+pub const FIELD_NAME_BYTES_MAX: usize = 256;
+
+/// The most metadata of all fields together, in bytes: 64 KiB.
+pub const FIELD_METADATA_BYTES_MAX: usize = 64 << 10;
+
 /// The deepest nesting of a type: a plain column has depth 0.
 pub const TYPE_DEPTH_MAX: usize = 24;
 
@@ -28,7 +37,8 @@ pub const TYPE_DEPTH_MAX: usize = 24;
 ///
 /// # Errors
 /// When the message is damaged or beyond [`SCHEMA_BYTES_MAX`], or the schema has types that never cross, two columns
-/// of one name, more than [`COLUMNS_MAX`] columns or types nested deeper than [`TYPE_DEPTH_MAX`].
+/// of one name, more than [`COLUMNS_MAX`] columns or [`FIELDS_MAX`] fields, types nested deeper than
+/// [`TYPE_DEPTH_MAX`], a name beyond [`FIELD_NAME_BYTES_MAX`] or metadata beyond [`FIELD_METADATA_BYTES_MAX`].
 pub fn decode_schema(bytes: &[u8]) -> Result<Schema> {
     let envelope = envelope::open(bytes, SCHEMA_BYTES_MAX)?;
     let Some(schema) = envelope.message.header_as_schema() else {
@@ -41,18 +51,49 @@ pub fn decode_schema(bytes: &[u8]) -> Result<Schema> {
     if fields.len() > COLUMNS_MAX {
         return Err(Error::Unsupported(format!("{} columns; at most {COLUMNS_MAX} are accepted", fields.len())));
     }
+    let mut budget = Budget { fields: FIELDS_MAX, metadata_bytes: FIELD_METADATA_BYTES_MAX };
     let mut names = HashSet::new();
     for name in fields.iter().filter_map(|field| field.name()) {
         if !names.insert(name) {
             return Err(Error::schema(name, "two columns have this name"));
         }
     }
-    let fields = fields.iter().map(|field| read_field(&field, "", 0)).collect::<Result<Vec<FieldRef>>>()?;
+    let fields =
+        fields.iter().map(|field| read_field(&field, "", 0, &mut budget)).collect::<Result<Vec<FieldRef>>>()?;
     Ok(Schema::new(fields))
 }
 
-fn read_field(field: &ipc::Field<'_>, parent: &str, depth: usize) -> Result<FieldRef> {
+/// What a schema may still cost. Flatbuffers may point at one field from many places: a few bytes can stand for many.
+struct Budget {
+    fields: usize,
+    metadata_bytes: usize,
+}
+
+impl Budget {
+    fn spend_field(&mut self, parent: &str, name: &str) -> Result<()> {
+        if name.len() > FIELD_NAME_BYTES_MAX {
+            let bytes = name.len();
+            let problem = format!("a name has {bytes} bytes; at most {FIELD_NAME_BYTES_MAX} are accepted");
+            return Err(Error::schema(parent, problem));
+        }
+        let left = self.fields.checked_sub(1);
+        self.fields =
+            left.ok_or_else(|| Error::schema(parent, format!("more than {FIELDS_MAX} fields with children counted")))?;
+        Ok(())
+    }
+
+    fn spend_metadata(&mut self, path: &str, bytes: usize) -> Result<()> {
+        let left = self.metadata_bytes.checked_sub(bytes);
+        self.metadata_bytes = left.ok_or_else(|| {
+            Error::schema(path, format!("more than {FIELD_METADATA_BYTES_MAX} bytes of metadata in all fields"))
+        })?;
+        Ok(())
+    }
+}
+
+fn read_field(field: &ipc::Field<'_>, parent: &str, depth: usize, budget: &mut Budget) -> Result<FieldRef> {
     let name = field.name().ok_or_else(|| Error::schema(parent, "a field has no name"))?;
+    budget.spend_field(parent, name)?;
     let path = if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") };
     if depth > TYPE_DEPTH_MAX {
         return Err(Error::schema(&path, format!("nested more than {TYPE_DEPTH_MAX} deep")));
@@ -60,17 +101,17 @@ fn read_field(field: &ipc::Field<'_>, parent: &str, depth: usize) -> Result<Fiel
     if field.dictionary().is_some() {
         return Err(Error::schema(&path, "dictionaries never cross: declare the type of the values"));
     }
-    let data_type = read_type(field, &path, depth)?;
-    let metadata: HashMap<String, String> = field
-        .custom_metadata()
-        .into_iter()
-        .flatten()
-        .filter_map(|pair| Some((pair.key()?.to_owned(), pair.value()?.to_owned())))
-        .collect();
+    let data_type = read_type(field, &path, depth, budget)?;
+    let mut metadata = HashMap::new();
+    for pair in field.custom_metadata().into_iter().flatten() {
+        let (Some(key), Some(value)) = (pair.key(), pair.value()) else { continue };
+        budget.spend_metadata(&path, key.len() + value.len())?;
+        metadata.insert(key.to_owned(), value.to_owned());
+    }
     Ok(Arc::new(Field::new(name, data_type, field.nullable()).with_metadata(metadata)))
 }
 
-fn read_type(field: &ipc::Field<'_>, path: &str, depth: usize) -> Result<DataType> {
+fn read_type(field: &ipc::Field<'_>, path: &str, depth: usize, budget: &mut Budget) -> Result<DataType> {
     let unknown = || Error::schema(path, "its type is incomplete or not known");
     let data_type = match field.type_type() {
         ipc::Type::Null => DataType::Null,
@@ -95,19 +136,19 @@ fn read_type(field: &ipc::Field<'_>, path: &str, depth: usize) -> Result<DataTyp
         ipc::Type::Date | ipc::Type::Time | ipc::Type::Timestamp | ipc::Type::Interval | ipc::Type::Duration => {
             temporal(field, path)?.ok_or_else(unknown)?
         }
-        ipc::Type::List => DataType::List(only_child(field, path, depth)?),
-        ipc::Type::LargeList => DataType::LargeList(only_child(field, path, depth)?),
+        ipc::Type::List => DataType::List(only_child(field, path, depth, budget)?),
+        ipc::Type::LargeList => DataType::LargeList(only_child(field, path, depth, budget)?),
         ipc::Type::FixedSizeList => match field.type_as_fixed_size_list().ok_or_else(unknown)?.listSize() {
-            size if size > 0 => DataType::FixedSizeList(only_child(field, path, depth)?, size),
+            size if size > 0 => DataType::FixedSizeList(only_child(field, path, depth, budget)?, size),
             size => return Err(Error::schema(path, format!("{size} is not a size of lists"))),
         },
         ipc::Type::Struct_ => {
             let children = field.children().into_iter().flatten();
-            DataType::Struct(children.map(|child| read_field(&child, path, depth + 1)).collect::<Result<_>>()?)
+            DataType::Struct(children.map(|child| read_field(&child, path, depth + 1, budget)).collect::<Result<_>>()?)
         }
         ipc::Type::Map => {
             let sorted = field.type_as_map().ok_or_else(unknown)?.keysSorted();
-            let entries = only_child(field, path, depth)?;
+            let entries = only_child(field, path, depth, budget)?;
             match entries.data_type() {
                 DataType::Struct(pair) if pair.len() == 2 => DataType::Map(entries, sorted),
                 _ => return Err(Error::schema(path, "the entries of a map are structs of a key and a value")),
@@ -124,10 +165,10 @@ fn read_type(field: &ipc::Field<'_>, path: &str, depth: usize) -> Result<DataTyp
     Ok(data_type)
 }
 
-fn only_child(field: &ipc::Field<'_>, path: &str, depth: usize) -> Result<FieldRef> {
+fn only_child(field: &ipc::Field<'_>, path: &str, depth: usize, budget: &mut Budget) -> Result<FieldRef> {
     let children = field.children().filter(|children| children.len() == 1);
     let children = children.ok_or_else(|| Error::schema(path, "a list or map has exactly one child"))?;
-    read_field(&children.get(0), path, depth + 1)
+    read_field(&children.get(0), path, depth + 1, budget)
 }
 
 fn integer(int: &ipc::Int<'_>) -> Option<DataType> {

@@ -12,7 +12,10 @@ use arrow::ipc::writer::{
 };
 use proptest::prelude::*;
 use support::Chance;
-use volley_ipc::{Error, GateLimits, decode_batch, decode_schema, encode_batch, encode_schema, to_wire, wire_schema};
+use volley_ipc::{
+    Error, FIELD_METADATA_BYTES_MAX, FIELD_NAME_BYTES_MAX, FIELDS_MAX, GateLimits, decode_batch, decode_schema,
+    encode_batch, encode_schema, to_wire, wire_schema,
+};
 
 const LIMITS: GateLimits = GateLimits { bytes_max: 1 << 24, rows_max: 1 << 16, logical_bytes_max: 1 << 20 };
 
@@ -198,4 +201,27 @@ fn view_batches_are_refused() {
     let mut bytes = Vec::new();
     write_message(&mut bytes, encoded, &options).expect("to memory");
     assert!(decode(&bytes, &batch.schema()).is_err());
+}
+
+#[test]
+fn schemas_have_one_budget_for_fields_names_and_metadata() {
+    let leaf = |name: &str| Field::new(name, DataType::Int8, true);
+    let wide = |children: usize| {
+        let children: Vec<Field> = (0..children).map(|child| leaf(&child.to_string())).collect();
+        Schema::new(vec![Field::new("s", DataType::Struct(children.into()), true)])
+    };
+    let noted = |bytes: usize| {
+        let field = |name: &str| leaf(name).with_metadata([("k".to_owned(), "v".repeat(bytes / 2 - 1))].into());
+        Schema::new(vec![field("a"), field("b")])
+    };
+    let named = |bytes: usize| Schema::new(vec![leaf(&"n".repeat(bytes))]);
+    for (good, bad, problem) in [
+        (wide(FIELDS_MAX - 1), wide(FIELDS_MAX), "fields with children counted"),
+        (noted(FIELD_METADATA_BYTES_MAX), noted(FIELD_METADATA_BYTES_MAX + 2), "bytes of metadata"),
+        (named(FIELD_NAME_BYTES_MAX), named(FIELD_NAME_BYTES_MAX + 1), "a name has 257 bytes"),
+    ] {
+        assert_eq!(decode_schema(&encode_schema(&good).expect("encodes")).expect("within the budget"), good);
+        let error = decode_schema(&encode_schema(&bad).expect("encodes")).expect_err("beyond it").to_string();
+        assert!(error.contains(problem), "{error}");
+    }
 }

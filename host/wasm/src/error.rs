@@ -87,8 +87,9 @@ pub enum Error {
     },
     /// The plugin refused a batch as a whole, and the policy is to fail.
     #[error(
-        "operator `{operator}`: {plugin} refused a batch of {rows} rows: {message} (`on_error: dead_letter` with a \
-         reader of `{operator}.errors`, or `on_error: skip`, lets the job go on)"
+        "operator `{operator}`: {plugin} refused a batch of {rows} rows: {message} (a sink for `{operator}.errors` with \
+         `on_error: dead_letter` (--errors FILE --on-error dead-letter on the command line), or `on_error: skip` \
+         (--on-error skip), lets the job go on)"
     )]
     RejectedBatch {
         /// The node.
@@ -103,7 +104,8 @@ pub enum Error {
     /// The plugin refused a row, and nobody reads refused rows.
     #[error(
         "operator `{operator}` refused a row: {code}: {message} ({place}; row: {row}). Attach a sink to \
-         `{operator}.errors`, or set `on_error: skip`, to let the job go on"
+         `{operator}.errors` (--errors FILE on the command line), or set `on_error: skip` (--on-error skip), to let the \
+         job go on"
     )]
     RejectedRow {
         /// The node.
@@ -145,9 +147,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Read { .. } | Self::InvalidConfig { .. } | Self::InvalidInput { .. } | Self::Wire { .. } => {
-                ErrorKind::Config
-            }
+            Self::InvalidConfig { .. } | Self::InvalidInput { .. } | Self::Wire { .. } => ErrorKind::Config,
             Self::NotAComponent { .. }
             | Self::Load { .. }
             | Self::Open { .. }
@@ -156,7 +156,8 @@ impl Error {
             | Self::Fatal { .. }
             | Self::RejectedBatch { .. } => ErrorKind::Plugin,
             Self::RejectedRow { .. } => ErrorKind::Data,
-            Self::RetriesExhausted { .. } => ErrorKind::External,
+            // A file that is not there or not readable is the disk's matter; one that is no component is the plugin's.
+            Self::Read { .. } | Self::RetriesExhausted { .. } => ErrorKind::External,
             Self::Engine(_) | Self::Arrow(_) => ErrorKind::Internal,
         }
     }

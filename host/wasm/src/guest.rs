@@ -188,7 +188,8 @@ fn guarded<R>(
     state.phase = call.phase;
     state.now_ms = None;
     state.limiter.refused_bytes = None;
-    let deadline_name = if call.phase == Phase::Binding { "the limit for opening" } else { "`limits.deadline`" };
+    let deadline_name =
+        if call.phase == Phase::Binding { "the limit for opening" } else { "`limits.deadline` (--deadline)" };
     state.deadline.begin(deadline_name, call.deadline);
     state.log.begin();
     store.set_epoch_deadline(1);

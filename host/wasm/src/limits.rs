@@ -33,7 +33,11 @@ impl Limiter {
 }
 
 impl ResourceLimiter for Limiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // The engine asks here first and then refuses growth beyond the memory's own maximum: that must not count.
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
         let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
         if total > self.memory_bytes_max {
             self.refused_bytes = Some(total);
@@ -114,6 +118,16 @@ mod tests {
         assert!(!limiter.memory_growing(0, 60, None).expect("never fails"), "a second memory");
         assert_eq!(limiter.refused_bytes, Some(120));
         assert!(limiter.memory_growing(60, 100, None).expect("never fails"));
+    }
+
+    #[test]
+    fn growth_beyond_a_memorys_own_maximum_does_not_count() {
+        let mut limiter = Limiter::new(&PluginLimits { memory_bytes_max: 100, ..PluginLimits::default() });
+        for _ in 0..3 {
+            assert!(!limiter.memory_growing(10, 60, Some(50)).expect("never fails"));
+        }
+        assert_eq!(limiter.refused_bytes, None, "no limit of the host's");
+        assert!(limiter.memory_growing(0, 100, None).expect("never fails"));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Text from plugins, made fit for a log or a terminal.
 
+/// The longest character of UTF-8, in bytes.
+pub(crate) const CHARACTER_BYTES_MAX: usize = 4;
+
 /// At most `bytes_max` bytes of a text, cut where a character ends.
 pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]

@@ -1,19 +1,22 @@
 //! What is told of a trap: who, where, why, and what to do next.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use wasmtime::WasmBacktrace;
 
 use crate::limits::DeadlineExceeded;
 use crate::plugin::Who;
 use crate::store::{HostState, NotNow};
-use crate::text::visible;
+use crate::text::{CHARACTER_BYTES_MAX, cut, visible};
 
 /// Frames that the message names.
 const FRAMES_SHOWN_MAX: usize = 6;
 
 /// The longest name of a function in the message, in bytes.
 const FUNCTION_BYTES_MAX: usize = 160;
+
+/// The longest mangled name that is read, in bytes; a longer one is shown as it is. Generic code comes to some hundreds.
+const MANGLED_BYTES_MAX: usize = 4 << 10;
 
 /// Why a guest was stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +53,10 @@ impl fmt::Display for TrapReason {
             Self::StackOverflow => f.write_str("it ran out of stack: calls nested too deep"),
             Self::Deadline(words) => write!(f, "deadline exceeded: it {words}"),
             Self::Memory { wanted_bytes, limit_bytes } => {
-                write!(f, "memory limit reached: it asked for {wanted_bytes} bytes; `limits.memory` is {limit_bytes}")
+                write!(
+                    f,
+                    "memory limit reached: it asked for {wanted_bytes} bytes; `limits.memory` is {limit_bytes} (--memory)"
+                )
             }
             Self::Arithmetic(words) | Self::Contract(words) | Self::Other(words) => f.write_str(words),
         }
@@ -60,7 +66,7 @@ impl fmt::Display for TrapReason {
 /// One function on the guest's stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrapFrame {
-    /// The function's name, if the component still has names.
+    /// The function's name as its source has it, cut, if the component still has names.
     pub function: Option<String>,
     /// Index of the function in its core module: the same in a stripped and an unstripped build.
     pub function_index: u32,
@@ -99,7 +105,7 @@ impl Trap {
     pub(crate) fn explain(error: &wasmtime::Error, function: &str, who: &Who, state: &mut HostState) -> Self {
         let frames = error.downcast_ref::<WasmBacktrace>().map_or(Vec::new(), |trace| {
             let frame = |frame: &wasmtime::FrameInfo| TrapFrame {
-                function: frame.func_name().map(|name| visible(name, FUNCTION_BYTES_MAX)),
+                function: frame.func_name().map(readable),
                 function_index: frame.func_index(),
                 code_offset: frame.module_offset(),
             };
@@ -149,24 +155,36 @@ fn reason(error: &wasmtime::Error, state: &HostState) -> TrapReason {
     }
 }
 
+/// A function's name from the component, demangled when it is one of Rust's, fit for a message.
+fn readable(name: &str) -> String {
+    if name.len() > MANGLED_BYTES_MAX {
+        return visible(name, FUNCTION_BYTES_MAX);
+    }
+    // One character more than is shown tells that there is more.
+    let mut room = Room { text: String::new(), bytes_max: FUNCTION_BYTES_MAX + CHARACTER_BYTES_MAX };
+    // The only error is that the room is full.
+    let _ = write!(room, "{:#}", rustc_demangle::demangle(name));
+    visible(&room.text, FUNCTION_BYTES_MAX)
+}
+
+/// Takes as much text as there is room: a short mangled name can stand for a text without end.
+struct Room {
+    text: String,
+    bytes_max: usize,
+}
+
+impl fmt::Write for Room {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        let fits = cut(part, self.bytes_max - self.text.len());
+        self.text.push_str(fits);
+        if fits.len() < part.len() { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
 /// Functions of Rust's own library and allocator, which are where a panic ends and never where it begins.
 fn is_library(name: &str) -> bool {
-    const PREFIXES: [&str; 14] = [
-        "core::",
-        "std::",
-        "alloc::",
-        "<core::",
-        "<std::",
-        "<alloc::",
-        "rust_",
-        "__rust",
-        "__rdl",
-        "__rg",
-        "dlmalloc",
-        "_ZN4core",
-        "_ZN3std",
-        "_ZN5alloc",
-    ];
+    const PREFIXES: [&str; 11] =
+        ["core::", "std::", "alloc::", "<core::", "<std::", "<alloc::", "rust_", "__rust", "__rdl", "__rg", "dlmalloc"];
     PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || name.contains("panic_abort") || name == "abort"
 }
 
@@ -198,5 +216,75 @@ impl fmt::Display for Trap {
             write!(f, ". `volley plugin where {file} {offset:#x}` prints the source line")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_rust_are_shown_as_its_source_has_them() {
+        let shown = "<enrich_flight::Enriched as core::fmt::Debug>::fmt";
+        let v0 = "_RNvXs_CsgMi8hjkeF6K_13enrich_flightNtB4_8EnrichedNtNtCs4fqI2P2rA04_4core3fmt5Debug3fmt";
+        assert_eq!(readable(v0), shown);
+        assert_eq!(readable("_ZN4mine5trips17h0123456789abcdefE"), "mine::trips");
+        assert_eq!(readable("main.go:run\u{1b}[2J"), "main.go:run\\u{1b}[2J", "other languages' names stay");
+    }
+
+    #[test]
+    fn names_are_bounded_however_they_are_written() {
+        // Each level is a pair of the one before it: 2^20 units from two hundred bytes.
+        let mut name = "_RINvC1a1fu".to_owned();
+        let mut previous = name.len() - 1 - 2;
+        for _ in 0..20 {
+            let here = name.len() - 2;
+            let back = format!("B{}", base62(previous));
+            name.push_str(&format!("T{back}{back}E"));
+            previous = here;
+        }
+        name.push('E');
+        assert!(name.len() < 300 && rustc_demangle::try_demangle(&name).is_ok(), "{name}");
+        for long in [name, "x".repeat(MANGLED_BYTES_MAX + 1), "é".repeat(300)] {
+            let shown = readable(&long);
+            assert!(shown.len() <= FUNCTION_BYTES_MAX + '…'.len_utf8() && shown.ends_with('…'), "{shown}");
+        }
+    }
+
+    /// Where an earlier part of a mangled name begins, as such names write it.
+    fn base62(position: usize) -> String {
+        const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        let Some(mut rest) = position.checked_sub(1) else { return "_".to_owned() };
+        let mut digits = Vec::new();
+        loop {
+            digits.insert(0, char::from(DIGITS[rest % 62]));
+            rest /= 62;
+            if rest == 0 {
+                return digits.into_iter().chain(['_']).collect();
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_of_the_library_is_not_blamed_under_either_way_of_mangling() {
+        let frame = |name: &str| TrapFrame { function: Some(readable(name)), function_index: 0, code_offset: Some(1) };
+        let frames = vec![
+            frame("_RNvCs9pxc2TBvcw_7___rustc10rust_panic"),
+            frame("_RNvNtCs4fqI2P2rA04_4core9panicking9panic_fmt"),
+            frame("_ZN3std9panicking11begin_panic17h0123456789abcdefE"),
+            frame("_RNvCsgMi8hjkeF6K_13enrich_flight9speed_kmh"),
+        ];
+        let trap = Trap {
+            operator: None,
+            plugin: "p".to_owned(),
+            digest: "d".to_owned(),
+            file: None,
+            function: "map".to_owned(),
+            reason: TrapReason::Unreachable,
+            last_error: None,
+            frames,
+        };
+        let text = trap.to_string();
+        assert!(text.contains("in function enrich_flight::speed_kmh"), "{text}");
     }
 }

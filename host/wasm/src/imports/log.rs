@@ -6,7 +6,7 @@ use wasmtime::component::{LinkerInstance, WasmStr};
 use crate::contract::Level;
 use crate::plugin::Who;
 use crate::store::HostState;
-use crate::text::visible;
+use crate::text::{CHARACTER_BYTES_MAX, cut, visible};
 
 /// A longer line is cut.
 const LINE_BYTES_MAX: usize = 4 << 10;
@@ -45,16 +45,21 @@ impl Log {
         self.last_error.take()
     }
 
-    /// Writes one line; false when it was one too many.
+    /// Whether a line of that level is looked at: errors always, since they explain the trap that may follow.
+    fn wants(&self, level: Level) -> bool {
+        level == Level::Error || (!self.is_full() && level >= max_level())
+    }
+
+    /// Whether the present call has written all its lines.
+    fn is_full(&self) -> bool {
+        self.lines >= LINES_PER_CALL_MAX
+    }
+
+    /// Writes one line that is wanted; false when it was one too many.
     fn write(&mut self, level: Level, message: &str) -> bool {
-        let is_error = level == Level::Error;
-        let full = self.lines >= LINES_PER_CALL_MAX;
-        if !is_error && (full || level < max_level()) {
-            return !full;
-        }
+        let (is_error, full) = (level == Level::Error, self.is_full());
         let line = visible(message, LINE_BYTES_MAX);
         if is_error {
-            // Kept even when the log is full: it explains the trap that may follow.
             self.last_error = Some(line.clone());
         }
         if full {
@@ -102,10 +107,16 @@ fn max_level() -> Level {
 
 pub(crate) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
     instance.func_wrap("log", |mut context: StoreContextMut<'_, HostState>, (level, message): (Level, WasmStr)| {
-        let message = message.to_str(&context)?.into_owned();
-        let state = context.data_mut();
-        if !state.log.write(level, &message) {
-            state.metrics.log_line_dropped();
+        let log = &context.data().log;
+        let written = if log.wants(level) {
+            // A little more than a line, which shows that there was more.
+            let line = cut(&message.to_str(&context)?, LINE_BYTES_MAX + CHARACTER_BYTES_MAX).to_owned();
+            context.data_mut().log.write(level, &line)
+        } else {
+            !log.is_full()
+        };
+        if !written {
+            context.data_mut().metrics.log_line_dropped();
         }
         Ok(())
     })?;

@@ -5,35 +5,42 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{concat, concat_batches, filter, filter_record_batch};
 use arrow::datatypes::Schema;
-use volley_api::{PortIndex, StreamRecord};
+use volley_api::{Output, PortIndex, StreamRecord};
 
 use super::map::all_but;
+use super::weigh::{chunk_rows, row_bytes};
 use super::{Part, PluginOperator};
 use crate::Result;
 use crate::imports::emitter::Emission;
 
 impl PluginOperator {
-    /// The outputs of one call, one record per port that got rows, without the rows of refused parents.
-    pub(super) fn emitted(
+    /// Sends the outputs of one call on, port by port, without the rows of refused parents. Rows that carry columns of
+    /// their parents go in records of bounded size: a few bytes from the plugin can ask for many copies of a long row.
+    pub(super) fn emit_rows(
         &mut self,
         record: &StreamRecord,
         part: Part,
         rejected: &[usize],
-    ) -> Result<Vec<(PortIndex, StreamRecord)>> {
+        output: &mut dyn Output,
+    ) -> volley_api::Result<()> {
         let emissions = self.guest.take_emissions();
         let input = record.slice(part.offset, part.rows);
-        let mut out = Vec::new();
+        let parent_bytes = row_bytes(&input.batch);
         for port in 0..self.bound.ports.len() {
             let of_port: Vec<&Emission> = emissions.iter().filter(|emission| emission.port == port).collect();
             let Some(mut rows) = join(&of_port)? else { continue };
             if !rejected.is_empty() {
                 rows = without(rows, part.rows, rejected)?;
             }
-            if rows.batch.num_rows() > 0 {
-                out.push((port, self.carried(&input, port, &rows)?));
+            let carried_bytes = if self.bound.ports[port].replaces { &[] } else { parent_bytes.as_slice() };
+            let mut start = 0;
+            while start < rows.batch.num_rows() {
+                let length = chunk_rows(&rows.parents.values()[start..], carried_bytes);
+                output.emit(port, self.carried(&input, port, &rows.slice(start, length))?)?;
+                start += length;
             }
         }
-        Ok(out)
+        Ok(())
     }
 
     /// The emitted rows with the columns (mode `append`), origins and times of their parents.
@@ -55,6 +62,12 @@ impl PluginOperator {
 struct Rows {
     parents: UInt32Array,
     batch: RecordBatch,
+}
+
+impl Rows {
+    fn slice(&self, start: usize, length: usize) -> Self {
+        Self { parents: self.parents.slice(start, length), batch: self.batch.slice(start, length) }
+    }
 }
 
 /// Many small emits become one batch, in order.

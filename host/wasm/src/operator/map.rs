@@ -1,13 +1,21 @@
 //! Maps: the plugin's columns, row for row beside or instead of the input's.
 
-use arrow::array::BooleanBufferBuilder;
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, BooleanBufferBuilder, RecordBatch, RecordBatchOptions};
 use arrow::buffer::{BooleanBuffer, Buffer};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use volley_api::StreamRecord;
 use volley_ipc::decode_batch;
 
 use super::{Part, PluginOperator};
 use crate::Result;
 use crate::text::visible;
+
+/// What is shown of a problem that the gate found, in bytes.
+const PROBLEM_BYTES_MAX: usize = 1 << 10;
 
 impl PluginOperator {
     /// The output of one call: gated, put together, without the refused rows.
@@ -19,16 +27,42 @@ impl PluginOperator {
         rejected: &[usize],
     ) -> Result<StreamRecord> {
         let port = &self.bound.ports[0];
-        let own = decode_batch(message, &port.own, &self.gate_limits(part.rows))
-            .map_err(|error| self.broke("map", visible(&error.to_string(), 1 << 10)))?;
+        let broke = |error: &dyn std::error::Error| self.broke("map", visible(&error.to_string(), PROBLEM_BYTES_MAX));
+        // What stands at refused rows is not looked at: a null there keeps the contract, whatever the column declares.
+        let expected = if rejected.is_empty() { Arc::clone(&port.own) } else { nullable(&port.own) };
+        let own = decode_batch(message, &expected, &self.gate_limits(part.rows)).map_err(|error| broke(&error))?;
         if own.num_rows() != part.rows {
             return Err(self.broke("map", format!("{} rows for {}", own.num_rows(), part.rows)));
         }
         let input = record.slice(part.offset, part.rows);
+        if rejected.is_empty() {
+            let batch = port.compose(&input.batch, &own)?;
+            return Ok(input.with_columns_of(batch));
+        }
+        let kept = all_but(part.rows, rejected);
+        if let Ok(own) = retyped(&own, &port.own) {
+            let batch = port.compose(&input.batch, &own)?;
+            return Ok(input.with_columns_of(batch).narrow(&kept));
+        }
+        // Nulls where none are declared: without the refused rows there must be none left.
+        let own = filter_record_batch(&own, &BooleanArray::from(kept.clone()))?;
+        let own = retyped(&own, &port.own).map_err(|error| broke(&error))?;
+        let input = input.narrow(&kept).compact()?;
         let batch = port.compose(&input.batch, &own)?;
-        let mapped = input.with_columns_of(batch);
-        Ok(if rejected.is_empty() { mapped } else { mapped.narrow(&all_but(part.rows, rejected)) })
+        Ok(input.with_columns_of(batch))
     }
+}
+
+/// The same columns, each of which may hold nulls.
+fn nullable(schema: &Schema) -> SchemaRef {
+    let field = |field: &Arc<Field>| field.as_ref().clone().with_nullable(true);
+    Arc::new(Schema::new(schema.fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+/// The batch under a schema of the same types, which may forbid nulls.
+fn retyped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(Arc::clone(schema), batch.columns().to_vec(), &options)
 }
 
 /// One bit per row, set for all but those.

@@ -4,6 +4,7 @@ mod filter;
 mod flat_map;
 mod map;
 mod rejects;
+mod weigh;
 
 use std::time::Duration;
 
@@ -39,8 +40,10 @@ pub(crate) struct PluginOperator {
     context: OperatorContext,
     /// Calls made so far, repeated ones counted once.
     calls: u64,
-    /// The rows that the current record had refused.
+    /// The rows that the current part had refused, by their index in the part.
     rejects: Vec<RowReject>,
+    /// Rows that the next part of the current record tries to have: those of the last one, or more when it was small.
+    part_rows: usize,
 }
 
 /// What one call came to. Rejects have been put aside.
@@ -60,7 +63,7 @@ struct Part {
 
 impl PluginOperator {
     pub(crate) fn new(guest: Guest, bound: Bound, on_error: OnError, context: OperatorContext) -> Self {
-        Self { guest, bound, on_error, context, calls: 0, rejects: Vec::new() }
+        Self { guest, bound, on_error, context, calls: 0, rejects: Vec::new(), part_rows: CALL_ROWS_MAX }
     }
 
     /// The columns of `reads`, as they cross.
@@ -72,7 +75,7 @@ impl PluginOperator {
 
     /// Calls the plugin on as many rows from `offset` on as may cross at once; gives the rows it treated.
     fn call(&mut self, record: &StreamRecord, wire: &RecordBatch, offset: usize) -> Result<(Part, Outcome)> {
-        let mut part = Part { offset, rows: CALL_ROWS_MAX.min(wire.num_rows() - offset) };
+        let mut part = Part { offset, rows: self.part_rows.min(wire.num_rows() - offset) };
         let bytes_max = CALL_BYTES_MAX.min(self.guest.limits().memory_bytes_max / 8);
         self.calls += 1;
         let mut retries = 0;
@@ -82,6 +85,8 @@ impl PluginOperator {
                 part.rows = part.rows.div_ceil(2);
                 continue;
             }
+            let room_for_more = bytes <= bytes_max / 2;
+            self.part_rows = if room_for_more { (part.rows * 2).min(CALL_ROWS_MAX) } else { part.rows };
             match self.guest.process(part.rows, self.calls)? {
                 Ok(reply) => {
                     let rejects = self.take_rejects(record, part, reply.rejects)?;
@@ -141,6 +146,7 @@ impl Operator for PluginOperator {
         let wire = self.project(&record)?;
         let mut offset = 0;
         let mut keep = filter::Keep::default();
+        self.part_rows = CALL_ROWS_MAX;
         while offset < wire.num_rows() {
             let (part, outcome) = self.call(&record, &wire, offset)?;
             match outcome {
@@ -154,16 +160,14 @@ impl Operator for PluginOperator {
                     output.emit(0, mapped)?;
                 }
                 Outcome::Done { output: ReplyOutput::Emitted, rejected } => {
-                    for (port, rows) in self.emitted(&record, part, &rejected)? {
-                        output.emit(port, rows)?;
-                    }
+                    self.emit_rows(&record, part, &rejected, output)?;
                 }
             }
+            let rejects = std::mem::take(&mut self.rejects);
+            if !rejects.is_empty() {
+                output.reject(&record.slice(part.offset, part.rows), rejects)?;
+            }
             offset += part.rows;
-        }
-        let rejects = std::mem::take(&mut self.rejects);
-        if !rejects.is_empty() {
-            output.reject(&record, rejects)?;
         }
         match keep.finish() {
             Some(keep) if keep.count_set_bits() > 0 => output.emit(0, record.narrow(&keep)),

@@ -38,12 +38,12 @@ impl PluginOperator {
             }
             rows.push(row);
             let reject = RowReject {
-                row: part.offset + row,
+                row,
                 code: cut(&reject.code, CODE_BYTES_MAX).to_owned(),
                 message: cut(&reject.message, MESSAGE_BYTES_MAX).to_owned(),
             };
             if !self.may_go_on() {
-                return Err(self.rejected_row(record, &reject));
+                return Err(self.rejected_row(&record.slice(part.offset, part.rows), part, &reject));
             }
             self.rejects.push(reject);
         }
@@ -61,8 +61,7 @@ impl PluginOperator {
             });
         }
         let message = cut(message, MESSAGE_BYTES_MAX);
-        let rows = part.offset..part.offset + part.rows;
-        self.rejects.extend(rows.map(|row| RowReject {
+        self.rejects.extend((0..part.rows).map(|row| RowReject {
             row,
             code: REJECT_BATCH.to_owned(),
             message: message.to_owned(),
@@ -79,11 +78,12 @@ impl PluginOperator {
         self.broke(self.kind_name(), problem)
     }
 
-    fn rejected_row(&self, record: &StreamRecord, reject: &RowReject) -> Error {
-        let origin = record.origins.as_ref().map(|origins| origins.get(reject.row));
+    /// `rows` are those of the part.
+    fn rejected_row(&self, rows: &StreamRecord, part: Part, reject: &RowReject) -> Error {
+        let origin = rows.origins.as_ref().map(|origins| origins.get(reject.row));
         let named = origin.and_then(|origin| Some((origin, self.context.origins.resolve(origin)?)));
         let place = named.map_or_else(
-            || format!("row {} of its batch", reject.row),
+            || format!("row {} of its batch", part.offset + reject.row),
             |(origin, (source, split))| format!("source {source}, {split}, position {}", origin.position),
         );
         Error::RejectedRow {
@@ -91,7 +91,7 @@ impl PluginOperator {
             code: visible(&reject.code, CODE_BYTES_MAX),
             message: visible(&reject.message, MESSAGE_BYTES_MAX),
             place,
-            row: visible(&row_as_json(record, reject.row), ROW_BYTES_MAX),
+            row: visible(&row_as_json(rows, reject.row), ROW_BYTES_MAX),
         }
     }
 }

@@ -120,7 +120,12 @@ impl Output for Collected {
     fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()> {
         assert!(input.selection.is_none(), "compacted");
         assert!(rejects.iter().all(|reject| reject.row < input.batch.num_rows()));
-        self.rejects.extend(rejects);
+        // Rejects come part by part; what tests ask for is the row of the whole record that `input` made.
+        let origins = input.origins.as_ref().expect("carried");
+        self.rejects.extend(rejects.into_iter().map(|reject| {
+            let row = usize::try_from(origins.get(reject.row).position - 100).expect("positions begin at 100");
+            RowReject { row, ..reject }
+        }));
         Ok(())
     }
 }

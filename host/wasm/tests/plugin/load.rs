@@ -86,7 +86,14 @@ fn a_plugin_tells_what_it_is() {
 fn a_missing_file_is_named() {
     let error = Plugin::load(engine(), Path::new("no/such.wasm")).expect_err("no such file");
     assert!(error.to_string().contains("no/such.wasm"));
-    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.kind(), ErrorKind::External);
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = Plugin::load(engine(), folder.path()).expect_err("a folder is not readable");
+    assert_eq!(error.kind(), ErrorKind::External, "{error}");
+    let path = folder.path().join("flights.csv");
+    std::fs::write(&path, "a,b\n").expect("written");
+    let error = Plugin::load(engine(), &path).expect_err("no component");
+    assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
 }
 
 #[test]

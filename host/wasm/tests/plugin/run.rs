@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::buffer::BooleanBuffer;
+use arrow::datatypes::{DataType, Field, Schema};
 use volley_api::{ErrorKind, OperatorFactory};
 use volley_ipc::encode_batch;
 use volley_wasm::{CALL_ROWS_MAX, Metric, OnError, RETRIES_MAX};
@@ -104,8 +105,61 @@ fn calls_are_bounded_in_bytes_too() {
     let component = guest.functions(&format!("(global $answer i32 (i32.const {answer}))")).process(ECHO).build();
     let collected = setup.run(&component, input(CALL_ROWS_MAX)).expect("runs");
     // An eighth of the memory is 32 KiB: 4,096 numbers and no room for a header.
-    assert_eq!(collected.rejected_rows(), [0, 2048, 5120]);
-    assert_eq!(collected.numbers(0, "y").len(), CALL_ROWS_MAX - 3);
+    assert_eq!(collected.rejected_rows(), [0, 2048, 4096, 6144]);
+    assert_eq!(collected.numbers(0, "y").len(), CALL_ROWS_MAX - 4);
+}
+
+#[test]
+fn what_stands_at_a_refused_row_is_ignored() {
+    let numbers = |nulls_at: usize| -> Vec<u8> {
+        let column: ArrayRef =
+            Arc::new((0..3).map(|row| (row != nulls_at).then_some(row as i64)).collect::<Int64Array>());
+        let batch = RecordBatch::try_from_iter_with_nullable([("y", column, true)]).expect("one column");
+        encode_batch(&batch).expect("encodes")
+    };
+    let component = |nulls_at: usize, rejects: &[(u32, &str, &str)]| {
+        let strict = Schema::new(vec![Field::new("y", DataType::Int64, false)]);
+        let mut guest = Guest::new("map", &["x"]).output("out", &strict, false);
+        let answer = guest.mapped(&numbers(nulls_at), rejects);
+        guest.process(&format!("(i32.const {answer})")).build()
+    };
+    for nulls_at in [1, 7] {
+        let component = component(nulls_at, &[(1, "odd", "")]);
+        let collected = Setup::default().run(&component, input(3)).expect("the null stands at the refused row");
+        assert_eq!(collected.numbers(0, "y"), [0, 2]);
+        assert_eq!(collected.numbers(0, "x"), [0, 2]);
+        assert_eq!((collected.positions(0), collected.rejected_rows()), (vec![100, 102], vec![1]));
+        assert!(!collected.rows[0].1.batch.schema().field(2).is_nullable());
+    }
+    for rejects in [&[(0, "even", "")][..], &[]] {
+        let error = Setup::default().error(&component(1, rejects));
+        assert_eq!(error.kind(), ErrorKind::Plugin);
+        assert!(error.to_string().contains("non-nullable"), "{error}");
+    }
+}
+
+#[test]
+fn rows_that_carry_their_parents_leave_in_records_of_bounded_size() {
+    let rows = CALL_ROWS_MAX + 100;
+    let column: ArrayRef = Arc::new(Int64Array::from_iter_values((0..).take(rows)));
+    let batch = RecordBatch::try_from_iter_with_nullable([("y", column, true)]).expect("one column");
+    let message = encode_batch(&batch).expect("encodes");
+    let emit = r#"(import "volley:operator/emitter@0.1.0" "emit" (func $emit (param i32 i32 i32 i32 i32 i32)))"#;
+    let mut guest = Guest::new("flat-map", &["x"]).output("out", &numbers_schema("y"), false).imports(emit).pages(4);
+    let answer = guest.put(&[0; 16]);
+    let parents = guest.list(&words_to_bytes(&vec![1; rows]), rows);
+    let batch = guest.list(&message, message.len());
+    let done = guest.emitted(&[]);
+    let body = format!(
+        "(call $emit (i32.const 0) (i32.const {}) (i32.const {}) (i32.const {}) (i32.const {}) (i32.const {answer}))
+         (i32.const {done})",
+        parents[0], parents[1], batch[0], batch[1]
+    );
+    let collected = Setup::default().run(&guest.process(&body).build(), input(3)).expect("runs");
+    let sizes: Vec<usize> = collected.rows.iter().map(|(_, record)| record.batch.num_rows()).collect();
+    assert_eq!(sizes, [CALL_ROWS_MAX, 100]);
+    assert_eq!(collected.numbers(0, "y"), (0..).take(rows).collect::<Vec<i64>>());
+    assert_eq!(collected.numbers(0, "x"), vec![1; rows]);
 }
 
 /// A flat-map with a side output: parents 2, 0, 0 on `out` (append), 1 on `side` (replace).
@@ -167,7 +221,8 @@ fn refused_rows_without_a_reader_follow_the_policy() {
             "odd: one\\nis odd",
             "source flights, a.csv, position 101",
             r#"{"x":1,"name":"row 1"}"#,
-            "`node.errors`",
+            "`node.errors` (--errors FILE",
+            "`on_error: skip` (--on-error skip)",
         ] {
             assert!(text.contains(part), "{text} lacks {part}");
         }
@@ -183,6 +238,9 @@ fn a_batch_refused_as_a_whole_follows_the_policy() {
         let error = setup.error(&component);
         assert_eq!(error.kind(), ErrorKind::Plugin);
         assert!(error.to_string().contains("refused a batch of 3 rows: no good"), "{error}");
+        for part in ["`node.errors`", "--errors FILE --on-error dead-letter", "`on_error: skip` (--on-error skip)"] {
+            assert!(error.to_string().contains(part), "{error} lacks {part}");
+        }
     }
     for setup in [with(OnError::DeadLetter, true), with(OnError::Skip, false)] {
         let collected = setup.run(&component, input(3)).expect("goes on");

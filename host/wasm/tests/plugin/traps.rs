@@ -80,8 +80,10 @@ fn endless_loops_meet_their_deadline_wherever_they_are() {
         let trap = trap(&short(), &guest.build());
         assert!(matches!(&trap.reason, TrapReason::Deadline(words) if words.ends_with("is 20 ms")));
         assert_eq!(trap.function, function);
+        trap.to_string()
     };
-    deadline(filter(FOREVER), "filter");
+    let text = deadline(filter(FOREVER), "filter");
+    assert!(text.contains("`limits.deadline` (--deadline) is 20 ms"), "{text}");
     deadline(filter("unreachable").open(FOREVER), "open");
     deadline(filter("unreachable").functions("(func $start (loop $l (br $l))) (start $start)"), "instantiate");
     let mut guest = Guest::new("filter", &["x"]);
@@ -98,6 +100,7 @@ fn memory_has_a_limit_from_the_start() {
         matches!(trap.reason, TrapReason::Memory { wanted_bytes, limit_bytes } if wanted_bytes > limit && limit_bytes == limit),
         "{trap}"
     );
+    assert!(trap.to_string().contains(&format!("`limits.memory` is {limit} (--memory)")), "{trap}");
     let limits = PluginLimits { memory_bytes_max: 1 << 20, ..PluginLimits::default() };
     let setup = Setup { limits, ..Setup::default() };
     let error = setup.error(&filter("unreachable").pages(17).build()).to_string();
