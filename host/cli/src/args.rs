@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use volley_cli::plugin::contract::Kind;
 
-const EXIT: &str = "Exit status: 0 done, 1 a check or a build failed, 2 the command line or the project is wrong.";
+const EXIT: &str = "Exit status: 0 done, 1 a check or a build failed or its output could not be written, 2 the command line or \
+    the project is wrong, 141 the reader of standard output went away.";
 
 /// Sets up, builds and examines what a Volley host runs: pipelines and WebAssembly operators (plugins).
 #[derive(Debug, Parser)]
@@ -54,21 +55,22 @@ pub(crate) enum PluginCommand {
     /// Compile a plugin, or a workspace of plugins, into components that hosts load.
     ///
     /// Uses the Rust target wasm32-unknown-unknown where it is installed, else Debian's rustc-web with lld. Debug
-    /// information is taken out and kept in the target folder, where `volley plugin where` finds it.
+    /// information is taken out and kept in the target folder and, with --out, in a folder `debug` beside the component:
+    /// `volley plugin where` looks in both. The newest four builds of each plugin are kept.
     #[command(after_help = concat!("Examples:\n  volley plugin build\n  volley plugin build my-plugin --out my-plugin.wasm\n",
         "  volley plugin build plugins/ --out components/    (all plugins of a workspace)\n\n",
         "Exit status: 0 built, 1 a compile error or a contract not kept, 2 no plugin there."))]
     Build(BuildArgs),
 
-    /// Show what a component is: operator, contract, imports, columns, digest, size. It is read, never run.
+    /// Show what a component is: name, version, operator, contract, imports, columns, digest, size. It is read, never run.
     #[command(after_help = concat!("Examples:\n  volley plugin inspect my-plugin.wasm\n",
         "  volley plugin inspect my-plugin.wasm --json | jq -r .digest\n\n",
         "Exit status: 0 hosts of this release would load it, 1 they would not, or it is no component."))]
     Inspect {
         /// The component.
         file: PathBuf,
-        /// Print JSON: {file, digest, bytes, kind, world, contract, imports, exports, columns, producers, debug_info,
-        /// problems}.
+        /// Print JSON: {name, version, file, digest, bytes, kind, world, contract, imports, exports, columns,
+        /// producers, debug_info, problems}.
         #[arg(long)]
         json: bool,
     },

@@ -161,12 +161,12 @@ pub enum Error {
     },
 
     /// No build with debug information belongs to the file.
-    #[error("{} carries no source lines, and no build that does was found ({searched}): pass one with --debug-build, or build the same source again with `volley plugin build`", path.display())]
+    #[error("{} carries no source lines, and no build of its code that does lies in\n\n{}\n\nPass one with --debug-build, or build the same source again with `volley plugin build`", path.display(), searched.iter().map(|dir| format!("    {}", dir.display())).collect::<Vec<_>>().join("\n"))]
     NoDebugBuild {
         /// The file.
         path: PathBuf,
-        /// The folders that were searched.
-        searched: String,
+        /// The folders that were searched, whether or not they exist.
+        searched: Vec<PathBuf>,
     },
 
     /// The build given with `--debug-build` is of other code.
@@ -186,6 +186,17 @@ pub enum Error {
         /// Why.
         why: String,
     },
+
+    /// A device or a socket cannot become a plugin: renaming would take its place.
+    #[error("{} exists and is no ordinary file: --out takes a file or a folder", path.display())]
+    OutIsSpecial {
+        /// What `--out` said.
+        path: PathBuf,
+    },
+
+    /// Standard output takes no more.
+    #[error("cannot write standard output: {0}")]
+    Output(io::Error),
 
     /// Reading or writing failed.
     #[error("cannot {what} {}: {source}", path.display())]
@@ -210,13 +221,23 @@ impl Error {
                 | Self::NoManifest { .. }
                 | Self::NoPlugin { .. }
                 | Self::OutIsFile { .. }
+                | Self::OutIsSpecial { .. }
                 | Self::BadOffset { .. }
         )
     }
 
-    /// The exit status that stands for this error: 1 or 2.
+    /// Whether the reader of standard output has gone away.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// The exit status that stands for this error: 1, 2, or 141 as a shell has it for a broken pipe.
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if self.is_usage() { 2 } else { 1 })
+        ExitCode::from(match self {
+            broken if broken.is_broken_pipe() => 141,
+            usage if usage.is_usage() => 2,
+            _ => 1,
+        })
     }
 
     /// Wraps an I/O error: `what` is a verb, `path` what it was done to.

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod output;
 mod report;
 
 use std::path::Path;
@@ -10,22 +11,27 @@ use std::time::Instant;
 
 use args::{BuildArgs, Cli, Command, NewArgs, PluginCommand, WhereArgs};
 use clap::Parser;
+use output::{print, print_json, print_usage, printable};
 use volley_cli::plugin::{BuildRequest, build, inspect, new::NewPlugin, where_};
 use volley_cli::{Error, doctor, new, plugin};
 
 fn main() -> ExitCode {
-    match run(Cli::parse()) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error}");
-            error.exit_code()
+    let result = match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(said) => print_usage(&said).map(|()| ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(2))),
+    };
+    result.unwrap_or_else(|error| {
+        // A reader that has gone away has seen enough: `volley … | head -1` is no failure to talk about.
+        if !error.is_broken_pipe() {
+            eprintln!("error: {}", printable(&error.to_string()));
         }
-    }
+        error.exit_code()
+    })
 }
 
 fn run(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
-        Command::Doctor { json } => Ok(run_doctor(json)),
+        Command::Doctor { json } => run_doctor(json),
         Command::New { name, dir } => new_pipeline(&name, dir.as_deref()),
         Command::Plugin(PluginCommand::New(args)) => new_plugin(args),
         Command::Plugin(PluginCommand::Build(args)) => build_plugins(args),
@@ -34,19 +40,19 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
     }
 }
 
-fn run_doctor(json: bool) -> ExitCode {
+fn run_doctor(json: bool) -> Result<ExitCode, Error> {
     let checks = doctor::examine(&doctor::Facts::gather());
     match json {
-        true => report::print_json(&report::doctor_json(&checks)),
-        false => report::print(&report::doctor(&checks)),
+        true => print_json(&report::doctor_json(&checks))?,
+        false => print(&report::doctor(&checks))?,
     }
-    status(doctor::healthy(&checks))
+    Ok(status(doctor::healthy(&checks)))
 }
 
 fn new_pipeline(name: &str, dir: Option<&Path>) -> Result<ExitCode, Error> {
     let files = new::pipeline::create(name, dir)?;
     let folder = dir.unwrap_or(Path::new(name)).display();
-    report::print(&report::created(&files, &[format!("cd {folder}"), "volley-host run pipeline.yaml".to_owned()]));
+    print(&report::created(&files, &[format!("cd {folder}"), "volley-host run pipeline.yaml".to_owned()]))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,7 +66,7 @@ fn new_plugin(args: NewArgs) -> Result<ExitCode, Error> {
         "volley plugin build    # a component for volley-host".to_owned(),
         format!("volley-host --plugin target/volley/{}.wasm --input FILE --output -", args.name),
     ];
-    report::print(&report::created(&files, &next));
+    print(&report::created(&files, &next))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -75,8 +81,8 @@ fn build_plugins(args: BuildArgs) -> Result<ExitCode, Error> {
         target_dir: args.target_dir,
     })?;
     match args.json {
-        true => report::print_json(&report::built_json(&plugins, started.elapsed())),
-        false => report::print(&report::built(&plugins, started.elapsed())),
+        true => print_json(&report::built_json(&plugins, started.elapsed()))?,
+        false => print(&report::built(&plugins, started.elapsed()))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -84,8 +90,8 @@ fn build_plugins(args: BuildArgs) -> Result<ExitCode, Error> {
 fn inspect_plugin(file: &Path, json: bool) -> Result<ExitCode, Error> {
     let told = inspect::inspect(file)?;
     match json {
-        true => report::print_json(&serde_json::to_value(&told).expect("strings and numbers become JSON")),
-        false => report::print(&report::inspection(&told)),
+        true => print_json(&serde_json::to_value(&told).expect("strings and numbers become JSON"))?,
+        false => print(&report::inspection(&told))?,
     }
     Ok(status(told.problems.is_empty()))
 }
@@ -94,8 +100,8 @@ fn find_places(args: &WhereArgs) -> Result<ExitCode, Error> {
     let offsets = args.offsets.iter().map(|text| where_::parse_offset(text)).collect::<Result<Vec<_>, _>>()?;
     let places = where_::find(&args.file, &offsets, args.debug_build.as_deref())?;
     match args.json {
-        true => report::print_json(&serde_json::to_value(&places).expect("strings and numbers become JSON")),
-        false => report::print(&report::places(&places, &std::env::current_dir().unwrap_or_default())),
+        true => print_json(&serde_json::to_value(&places).expect("strings and numbers become JSON"))?,
+        false => print(&report::places(&places, &std::env::current_dir().unwrap_or_default()))?,
     }
     Ok(ExitCode::SUCCESS)
 }

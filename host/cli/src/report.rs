@@ -1,25 +1,15 @@
 //! What the commands print: tables for people, JSON for scripts.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use volley_cli::doctor::{Check, healthy};
 use volley_cli::plugin::BuiltPlugin;
+use volley_cli::plugin::contract::Kind;
 use volley_cli::plugin::inspect::{Column, Inspection};
 use volley_cli::plugin::where_::{Frame, Place};
 use volley_cli::table::{Table, bytes};
-
-/// Prints to stdout; a reader that has gone away is no error of ours.
-pub(crate) fn print(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
-}
-
-/// Prints JSON, indented.
-pub(crate) fn print_json(value: &Value) {
-    print(&format!("{value:#}\n"));
-}
 
 /// The report of `volley doctor`.
 pub(crate) fn doctor(checks: &[Check]) -> String {
@@ -106,6 +96,8 @@ fn plural(count: usize, word: &str) -> String {
 /// What `volley plugin inspect` found.
 pub(crate) fn inspection(told: &Inspection) -> String {
     let mut table = Table::default();
+    table.row(["name", told.name.as_deref().unwrap_or("not stated")]);
+    table.row(["version", told.version.as_deref().unwrap_or("not stated")]);
     table.row(["file", &told.file.display().to_string()]);
     table.row(["size", &bytes(told.bytes)]);
     table.row(["digest", &told.digest]);
@@ -113,12 +105,12 @@ pub(crate) fn inspection(told: &Inspection) -> String {
     table.row(["world", told.world.as_deref().unwrap_or("unknown")]);
     table.row(["contract", told.contract.as_deref().unwrap_or("unknown")]);
     let columns = |columns: fn(&Inspection) -> Option<&[Column]>| match columns(told) {
-        None => vec!["not stated; decided when a pipeline opens it".to_owned()],
+        None => vec!["decided by its configuration (`volley-host plan` shows them)".to_owned()],
         Some([]) => vec!["none".to_owned()],
         Some(columns) => columns.iter().map(|column| format!("{}: {}", column.name, column.data_type)).collect(),
     };
     list(&mut table, "reads", columns(|told| Some(&told.columns.as_ref()?.reads)));
-    list(&mut table, "writes", columns(|told| Some(&told.columns.as_ref()?.writes)));
+    list(&mut table, "writes", columns(writes));
     let mark = |granted: bool| if granted { "" } else { "  (refused)" };
     list(&mut table, "imports", told.imports.iter().map(|import| format!("{}{}", import.name, mark(import.granted))));
     list(&mut table, "exports", told.exports.iter().cloned());
@@ -131,6 +123,14 @@ pub(crate) fn inspection(told: &Inspection) -> String {
         text.push_str(&format!("\nproblem: {problem}\n"));
     }
     text
+}
+
+/// The columns it writes, where that is known: a filter writes none, whatever its configuration.
+fn writes(told: &Inspection) -> Option<&[Column]> {
+    match &told.columns {
+        Some(columns) => Some(&columns.writes),
+        None => (told.kind == Some(Kind::Filter.name())).then_some(&[]),
+    }
 }
 
 fn list(table: &mut Table, heading: &str, values: impl IntoIterator<Item = String>) {

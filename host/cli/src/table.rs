@@ -20,9 +20,13 @@ impl Table {
         table
     }
 
-    /// Adds a row; rows may differ in length.
+    /// Adds a row; rows may differ in length. Ends of lines within a cell become visible: one row is one line.
     pub fn row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = S>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        let line = |cell: S| {
+            let cell: String = cell.into();
+            if cell.contains('\n') { cell.replace('\n', "\\n") } else { cell }
+        };
+        self.rows.push(cells.into_iter().map(line).collect());
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -66,6 +70,13 @@ mod tests {
         let mut table = Table::new(["a", "long heading", "z"]);
         table.row(["größer", "x", ""]);
         assert_eq!(table.to_string(), "a       long heading  z\ngrößer  x\n");
+    }
+
+    #[test]
+    fn a_cell_cannot_forge_a_line() {
+        let mut table = Table::default();
+        table.row(["name", "x\nproblem: none"]);
+        assert_eq!(table.to_string(), "name  x\\nproblem: none\n");
     }
 
     #[test]

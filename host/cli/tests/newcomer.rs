@@ -56,6 +56,7 @@ fn a_new_plugin_of_each_kind_tests_builds_and_is_what_it_claims() {
         assert_eq!(built["plugins"][0]["kind"], kind);
 
         let told: Value = serde_json::from_str(&volley_ok(&project, &["plugin", "inspect", out, "--json"])).unwrap();
+        assert_eq!((&told["name"], &told["version"]), (&Value::from(name.as_str()), &Value::from("0.1.0")));
         assert_eq!((&told["kind"], &told["digest"]), (&Value::from(kind), &built["plugins"][0]["digest"]));
         let names = |columns: &Value| -> Vec<String> {
             let columns = columns.as_array().unwrap().iter();
@@ -154,6 +155,7 @@ fn a_workspace_is_built_into_a_folder() {
         let text = std::fs::read_to_string(&manifest).unwrap().replace("\n[workspace]\n", "\n");
         std::fs::write(manifest, text).unwrap();
     }
+    std::fs::write(dir.path().join("one-map/src/lib.rs"), BATCH_WISE).unwrap();
     std::fs::write(dir.path().join("Cargo.toml"), "[workspace]\nresolver = \"3\"\nmembers = [\"*-*\"]\n").unwrap();
     let target = target_dir();
     let target = target.to_str().unwrap();
@@ -162,7 +164,41 @@ fn a_workspace_is_built_into_a_folder() {
     for name in ["one-map", "two-filter"] {
         assert!(dir.path().join(format!("components/{name}.wasm")).is_file(), "{name}");
     }
+    let told = volley_ok(dir.path(), &["plugin", "inspect", "components/one-map.wasm"]);
+    let lines: Vec<Vec<&str>> = told.lines().map(|line| line.split_whitespace().collect()).collect();
+    for line in ["name one-map", "version 0.1.0"] {
+        assert!(lines.contains(&line.split(' ').collect()), "{told} lacks {line}");
+    }
+    for columns in ["reads", "writes"] {
+        let line = told.lines().find(|line| line.starts_with(columns)).unwrap();
+        assert!(line.contains("decided by its configuration (`volley-host plan` shows them)"), "{told}");
+    }
 }
+
+/// A map whose column the configuration names.
+const BATCH_WISE: &str = r#"
+use volley_sdk::{Batch, Binding, DataType, Failure, MapOperator, Mapped, OpenError, Schema, build::{Builder, Float64Builder}};
+
+pub struct Copy;
+
+impl MapOperator for Copy {
+    type Config = std::collections::BTreeMap<String, String>;
+
+    fn open(config: Self::Config, _: &Schema) -> Result<(Self, Binding), OpenError> {
+        Ok((Self, Binding::reads(config.into_values()).append([("copy", DataType::Float64)])))
+    }
+
+    fn map(&mut self, batch: &Batch<'_>) -> Result<Mapped, Failure> {
+        let mut copy = Float64Builder::new();
+        for number in batch.at(0).numbers()?.iter() {
+            copy.push_option(number);
+        }
+        Ok(Mapped::new(vec![copy.finish()]))
+    }
+}
+
+volley_sdk::export_map!(Copy);
+"#;
 
 #[test]
 fn doctor_says_what_this_machine_has() {

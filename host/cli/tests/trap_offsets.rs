@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports, in its helpers too")]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use volley_cli::plugin::contract::Kind;
-use volley_cli::plugin::where_::{Frame, Place, find};
+use volley_cli::plugin::where_::{Frame, Place, find, parse_offset};
 use volley_cli::plugin::{BuildRequest, BuiltPlugin, build, inspect};
 use wasmtime::component::{Component, Linker, Val};
 use wasmtime::{Config, Engine, Store, WasmBacktrace};
@@ -114,4 +115,39 @@ fn the_kept_build_is_found_without_being_named() {
     let offsets = trap(&built.path);
     let places = find(&built.path, &offsets, None).unwrap();
     assert!(stands_at(&place_in(&places, "inner").frames, "inner", "// the trap"), "{places:#?}");
+}
+
+#[test]
+fn a_component_that_was_built_elsewhere_finds_its_lines_where_it_lies() {
+    let _building = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let dir = tempfile::tempdir().unwrap();
+    write_crate(&dir.path().join("source"));
+    let out = dir.path().join("components");
+    let built = build_one(&dir.path().join("source"), &out.join(""), false);
+    assert_eq!(built.path, out.join("trapping-operator.wasm"));
+    let offset = trap(&built.path)
+        .into_iter()
+        .map(|offset| format!("{offset:#x}"))
+        .find(|offset| {
+            find(&built.path, &[parse_offset(offset).unwrap()], None).unwrap()[0].frames[0].function == "inner"
+        })
+        .unwrap();
+    // The target folder is not to be found from here, and nothing says where it is.
+    let ask = || {
+        let mut volley = Command::new(env!("CARGO_BIN_EXE_volley"));
+        volley.args(["plugin", "where", "components/trapping-operator.wasm", &offset]);
+        volley.current_dir(dir.path()).env_remove("CARGO_TARGET_DIR").output().unwrap()
+    };
+    let output = ask();
+    let (said, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{stderr}");
+    assert!(said.contains(&format!("src/lib.rs:{}", line_of("// the trap"))), "{said}");
+
+    std::fs::remove_dir_all(out.join("debug")).unwrap();
+    let output = ask();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    for searched in ["components/debug", "components/target/volley/debug", "target/volley/debug"] {
+        assert!(stderr.contains(&format!("/{searched}\n")), "{stderr} lacks {searched}");
+    }
 }

@@ -6,7 +6,7 @@
 #[macro_export]
 macro_rules! export_map {
     ($operator:ty) => {
-        $crate::__export_operator!($operator, MapOperator, MapRunner, map);
+        $crate::__export_operator!($operator, MapOperator, MapRunner, map, ::core::option::Option::None);
     };
 }
 
@@ -16,7 +16,7 @@ macro_rules! export_map {
 #[macro_export]
 macro_rules! export_filter {
     ($operator:ty) => {
-        $crate::__export_operator!($operator, FilterOperator, FilterRunner, filter);
+        $crate::__export_operator!($operator, FilterOperator, FilterRunner, filter, ::core::option::Option::None);
     };
 }
 
@@ -26,15 +26,15 @@ macro_rules! export_filter {
 #[macro_export]
 macro_rules! export_flat_map {
     ($operator:ty) => {
-        $crate::__export_operator!($operator, FlatMapOperator, FlatMapRunner, flat_map);
+        $crate::__export_operator!($operator, FlatMapOperator, FlatMapRunner, flat_map, ::core::option::Option::None);
     };
 }
 
-/// What the three share.
+/// What the three share, and what the row-wise attributes use: these know the columns that `$columns` states.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_operator {
-    ($operator:ty, $kind:ident, $runner:ident, $part:ident) => {
+    ($operator:ty, $kind:ident, $runner:ident, $part:ident, $columns:expr) => {
         const _: () = {
             const fn exported<T: $crate::$kind>() {}
             exported::<$operator>();
@@ -62,6 +62,16 @@ macro_rules! __export_operator {
 
     $crate::guest::lifecycle::export_part!(Exported with_types_in $crate::guest::lifecycle);
     $crate::guest::$part::export_part!(Exported with_types_in $crate::guest::$part);
+
+            const SECTION: $crate::row::Section<'static> = $crate::row::Section {
+                name: ::core::env!("CARGO_PKG_NAME"),
+                version: ::core::env!("CARGO_PKG_VERSION"),
+                columns: $columns,
+            };
+            // The linker strings sections of one name together: there must be this one alone.
+            #[used]
+            #[unsafe(link_section = "volley-operator")]
+            static SECTION_BYTES: [u8; $crate::row::section_len(&SECTION)] = $crate::row::section_bytes(&SECTION);
         };
     };
 }

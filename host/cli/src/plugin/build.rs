@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::cargo::{CargoOptions, Package, Project};
 use super::contract::Kind;
 use super::sections::strip_debug;
-use super::{componentize, debug_build, digest, read, write};
+use super::{check_replaceable, componentize, debug_build, digest, read, write};
 use crate::Error;
 use crate::toolchain::{GuestFacts, pick};
 
@@ -17,7 +17,8 @@ pub struct BuildRequest {
     /// A file for one plugin, a folder for several (or for one, when it exists as a folder or ends in `/`); by default
     /// `<target>/volley/<name>.wasm`.
     pub out: Option<PathBuf>,
-    /// Leave debug information in what is written; by default it is taken out and kept in the target folder.
+    /// Leave debug information in what is written; by default it is taken out and kept in the target folder and, with
+    /// `out`, in a folder `debug` beside the components too.
     pub debug_info: bool,
     /// Never ask the network.
     pub offline: bool,
@@ -83,9 +84,12 @@ impl Destination {
         };
         let names_folder = out.is_dir() || out.to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]);
         match (project.plugins.len(), project.single) {
-            (1, true) if !names_folder => Ok(Self::File(out.clone())),
+            (1, true) if !names_folder => {
+                check_replaceable(out)?;
+                Ok(Self::File(out.clone()))
+            }
             // A workspace of one stays a workspace: whether its plugin lands in a file must not hang on its siblings.
-            (plugins, _) if out.is_file() => {
+            (plugins, _) if out.exists() && !out.is_dir() => {
                 Err(Error::OutIsFile { dir: request.dir.clone(), out: out.clone(), plugins })
             }
             _ => Ok(Self::Folder(out.clone())),
@@ -122,7 +126,12 @@ impl Finished {
         let (path, digest) = (destination.path(&self.name), digest(component));
         let debug_build = match debug_info {
             true => path.clone(),
-            false => debug_build::keep(target_dir, &self.name, &digest, &self.full)?,
+            false => {
+                let kept = debug_build::keep(&target_dir.join("volley"), &self.name, &digest, &self.full)?;
+                // The component will trap long after anyone remembers which target folder it was built in.
+                debug_build::keep_beside(&path, &self.name, &kept)?;
+                kept
+            }
         };
         write(&path, component)?;
         Ok(BuiltPlugin { bytes: component.len() as u64, name: self.name, kind: self.kind, path, debug_build, digest })

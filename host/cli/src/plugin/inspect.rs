@@ -11,12 +11,16 @@ use super::sections::{CoreModule, core_modules, outer_custom};
 use super::{digest, read};
 use crate::Error;
 
-/// The custom section in which SDKs state what a function's signature says about columns.
-pub const COLUMNS_SECTION: &str = "volley-operator";
+/// The custom section in which SDKs state name and version of an operator, and the columns of a row-wise one.
+pub const OPERATOR_SECTION: &str = "volley-operator";
 
 /// All that can be known about a component without running it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Inspection {
+    /// What it calls itself, where its SDK states it: the name of its crate.
+    pub name: Option<String>,
+    /// Its own version, where its SDK states it.
+    pub version: Option<String>,
     /// The file.
     pub file: PathBuf,
     /// Its identity, `sha256:…`.
@@ -53,14 +57,28 @@ pub struct Import {
 }
 
 /// The columns that an operator reads and writes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Columns {
     /// Columns of the input that cross the boundary.
-    #[serde(default)]
     pub reads: Vec<Column>,
     /// Columns of the output that it makes.
-    #[serde(default)]
     pub writes: Vec<Column>,
+}
+
+/// What the section holds; SDKs may state any part of it.
+#[derive(Debug, Default, Deserialize)]
+struct Statement {
+    name: Option<String>,
+    version: Option<String>,
+    reads: Option<Vec<Column>>,
+    writes: Option<Vec<Column>>,
+}
+
+impl Statement {
+    fn columns(reads: Option<Vec<Column>>, writes: Option<Vec<Column>>) -> Option<Columns> {
+        let stated = reads.is_some() || writes.is_some();
+        stated.then(|| Columns { reads: reads.unwrap_or_default(), writes: writes.unwrap_or_default() })
+    }
 }
 
 /// A column as an SDK states it.
@@ -90,13 +108,15 @@ fn inspect_bytes(path: &Path, bytes: &[u8]) -> Result<Inspection, String> {
     let kind = operator.as_ref().map(|operator| operator.kind);
     problems.extend(surface.refused(kind).into_iter().map(|name| format!("no host of this release offers {name}")));
     problems.extend(contract::validate(bytes).err());
-    let columns = columns(bytes, &modules).unwrap_or_else(|why| {
+    let Statement { name, version, reads, writes } = statement(bytes, &modules).unwrap_or_else(|why| {
         problems.push(why);
-        None
+        Statement::default()
     });
     let imports =
         surface.imports.iter().map(|name| Import { name: name.clone(), granted: granted(name, kind) }).collect();
     Ok(Inspection {
+        name,
+        version,
         file: path.into(),
         digest: digest(bytes),
         bytes: bytes.len() as u64,
@@ -105,25 +125,25 @@ fn inspect_bytes(path: &Path, bytes: &[u8]) -> Result<Inspection, String> {
         contract: operator.map(|operator| operator.version),
         imports,
         exports: surface.exports,
-        columns,
+        columns: Statement::columns(reads, writes),
         producers: producers(bytes, &modules),
         debug_info: modules.iter().any(CoreModule::has_lines),
         problems,
     })
 }
 
-/// The statement about columns: in the component itself, or in one of its modules.
-fn columns(bytes: &[u8], modules: &[CoreModule<'_>]) -> Result<Option<Columns>, String> {
+/// What it states of itself: in the component's own section, or in that of one of its modules.
+fn statement(bytes: &[u8], modules: &[CoreModule<'_>]) -> Result<Statement, String> {
     let outer = outer_custom(bytes)?;
     let mut stated = outer
         .iter()
         .chain(modules.iter().flat_map(|module| &module.custom))
-        .filter(|(name, _)| *name == COLUMNS_SECTION)
+        .filter(|(name, _)| *name == OPERATOR_SECTION)
         .map(|(_, data)| *data);
-    let Some(data) = stated.next() else { return Ok(None) };
-    serde_json::from_slice(data)
-        .map(Some)
-        .map_err(|error| format!("its section `{COLUMNS_SECTION}`, which states its columns, cannot be read: {error}"))
+    let Some(data) = stated.next() else { return Ok(Statement::default()) };
+    serde_json::from_slice(data).map_err(|error| {
+        format!("its section `{OPERATOR_SECTION}`, which states its name and columns, cannot be read: {error}")
+    })
 }
 
 /// Who made it; sections that cannot be read say nothing, since nobody depends on them.
@@ -191,7 +211,19 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_statement_of_columns_is_a_problem() {
+    fn operators_may_state_who_they_are_and_no_columns() {
+        let text = |json: &str| {
+            format!(r#"(component (core module (@custom "volley-operator" "{}")))"#, json.replace('"', "\\22"))
+        };
+        let told = inspected(&text(r#"{"name":"threshold","version":"0.1.0"}"#));
+        assert_eq!((told.name.as_deref(), told.version.as_deref()), (Some("threshold"), Some("0.1.0")));
+        assert_eq!(told.columns, None);
+        let told = inspected(&text(r#"{"name":"keep","version":"2.0.0","reads":[],"writes":[]}"#));
+        assert_eq!(told.columns, Some(Columns::default()));
+    }
+
+    #[test]
+    fn a_broken_statement_is_a_problem() {
         let told = inspected(r#"(component (core module (@custom "volley-operator" "{")))"#);
         assert!(told.problems.iter().any(|why| why.contains("cannot be read")), "{:?}", told.problems);
     }

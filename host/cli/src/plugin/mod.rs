@@ -41,8 +41,17 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
+/// Refuses a path where something else than a file or a link stands: a renamed file would take the place of a device.
+pub(crate) fn check_replaceable(path: &Path) -> Result<(), Error> {
+    match path.metadata() {
+        Ok(meta) if !meta.is_file() => Err(Error::OutIsSpecial { path: path.into() }),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a file so that its name never stands for half of it: a neighbour first, then renamed.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    check_replaceable(path)?;
     let dir = match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
@@ -60,4 +69,27 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     std::io::Write::write_all(&mut staged, bytes).map_err(Error::io("write", path))?;
     staged.persist(path).map_err(|error| Error::io("write", path)(error.error))?;
     Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_ordinary_file_is_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&socket, &link).unwrap();
+        for path in [socket.as_path(), &link, dir.path()] {
+            let error = write(path, b"x").unwrap_err();
+            assert!(matches!(error, Error::OutIsSpecial { .. }) && error.is_usage(), "{error}");
+        }
+        assert!(!socket.metadata().unwrap().is_file());
+        let file = dir.path().join("file");
+        write(&file, b"x").unwrap();
+        write(&file, b"y").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"y");
+    }
 }

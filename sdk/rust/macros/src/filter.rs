@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 use syn::Type;
 
-use crate::parts::{Parts, call, read_arguments, section};
+use crate::parts::{Parts, call, columns, read_arguments};
 use crate::signature::Signature;
 use crate::types::{generic, ident, returned, text};
 
@@ -43,7 +43,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
             #push
         }
     };
-    let section = section(&parts, &[]);
+    let columns = columns(&parts, &[]);
     Ok(quote! {
         #function
         #declaration
@@ -75,8 +75,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
             }
         }
 
-        ::volley_sdk::export_filter!(#name);
-        #section
+        ::volley_sdk::__export_operator!(#name, FilterOperator, FilterRunner, filter, #columns);
     })
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::options::{Names, Options};
-use crate::parts::{Parts, Row, call, port, read_arguments, section};
+use crate::parts::{Parts, Row, call, columns, port, read_arguments};
 use crate::signature::Signature;
 use crate::types::{Returned, item, returned, text};
 
@@ -46,7 +46,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
         }
     };
     let rows: Vec<&Row> = ports.iter().take(1).map(|(_, row)| row).collect();
-    let section = section(&parts, &rows);
+    let columns = columns(&parts, &rows);
     Ok(quote! {
         #function
         #declaration
@@ -86,8 +86,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
             }
         }
 
-        ::volley_sdk::export_flat_map!(#name);
-        #section
+        ::volley_sdk::__export_operator!(#name, FlatMapOperator, FlatMapRunner, flat_map, #columns);
     })
 }
 

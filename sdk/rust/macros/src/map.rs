@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use crate::options::Options;
-use crate::parts::{Parts, Row, call, read_arguments, section};
+use crate::parts::{Parts, Row, call, columns, read_arguments};
 use crate::signature::Signature;
 use crate::types::returned;
 
@@ -45,7 +45,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
             #push;
         }
     };
-    let section = section(&parts, &[&row]);
+    let columns = columns(&parts, &[&row]);
     Ok(quote! {
         #function
         #declaration
@@ -79,7 +79,6 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
             }
         }
 
-        ::volley_sdk::export_map!(#name);
-        #section
+        ::volley_sdk::__export_operator!(#name, MapOperator, MapRunner, map, #columns);
     })
 }

@@ -223,23 +223,17 @@ fn unnamed(value: &Type) -> Option<String> {
     }
 }
 
-/// The custom section that announces the columns.
-pub(crate) fn section(parts: &Parts, rows: &[&Row]) -> TokenStream {
+/// The `columns` of the operator's custom section.
+pub(crate) fn columns(parts: &Parts, rows: &[&Row]) -> TokenStream {
     let reads = &parts.read_columns;
     let writes = rows.iter().map(|row| {
         let (names, as_cells) = (&row.names, &row.as_cells);
         quote!((#names, #as_cells::TYPES))
     });
     quote! {
-        #[cfg(target_arch = "wasm32")]
-        #[allow(unsafe_code)]
-        const _: () = {
-            const READS: &[(&str, &str)] = #reads;
-            const WRITES: &[(&[&str], &[&str])] = &[#(#writes),*];
-            const LEN: usize = ::volley_sdk::row::section_len(READS, WRITES);
-            #[used]
-            #[unsafe(link_section = "volley-operator")]
-            static SECTION: [u8; LEN] = ::volley_sdk::row::section_bytes::<LEN>(READS, WRITES);
-        };
+        ::core::option::Option::Some(::volley_sdk::row::SectionColumns {
+            reads: #reads,
+            writes: &[#(#writes),*],
+        })
     }
 }

@@ -12,7 +12,7 @@ pub(crate) use argument::read_f64;
 pub use cells::{Cells, Columns, NoColumns};
 pub use emit::Emit;
 pub use output::Output;
-pub use section::{section_bytes, section_len};
+pub use section::{Section, SectionColumns, section_bytes, section_len};
 pub use types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 
 use crate::{Column, Field, OpenError, Schema};

@@ -1,23 +1,56 @@
-//! The custom section `volley-operator`: the columns that a row-wise operator reads and writes, as JSON, put together
-//! while it compiles.
+//! The custom section `volley-operator`: name and version of an operator and, when it is row-wise, the columns that it
+//! reads and writes, as JSON, put together while it compiles.
 
-/// `{"reads":[{"name":…,"type":…}],"writes":[…]}` is this long for these columns.
-#[must_use]
-pub const fn section_len(reads: &[(&str, &str)], writes: &[(&[&str], &[&str])]) -> usize {
-    write_section::<0>(reads, writes).1
+/// What a component says of itself to tools that do not run it.
+#[derive(Debug, Clone, Copy)]
+pub struct Section<'a> {
+    /// The crate's name.
+    pub name: &'a str,
+    /// The crate's version.
+    pub version: &'a str,
+    /// Of row-wise operators. Others may decide on their columns when they are opened.
+    pub columns: Option<SectionColumns<'a>>,
 }
 
-/// The text itself; `N` is what [`section_len`] says. Names and types must not need escapes in JSON; the macros see
-/// to it.
+/// The columns of a row-wise operator, each with its name and the name of its type.
+#[derive(Debug, Clone, Copy)]
+pub struct SectionColumns<'a> {
+    /// What it reads.
+    pub reads: &'a [(&'a str, &'a str)],
+    /// What it writes: names and types of one row, for as many rows as make up the main output.
+    pub writes: &'a [(&'a [&'a str], &'a [&'a str])],
+}
+
+/// `{"name":…,"version":…,"reads":[{"name":…,"type":…}],"writes":[…]}` is this long.
 #[must_use]
-pub const fn section_bytes<const N: usize>(reads: &[(&str, &str)], writes: &[(&[&str], &[&str])]) -> [u8; N] {
-    write_section::<N>(reads, writes).0
+pub const fn section_len(section: &Section<'_>) -> usize {
+    write_section::<0>(section).1
+}
+
+/// The text itself; `N` is what [`section_len`] says. Names, version and types must not need escapes in JSON: cargo sees
+/// to it for crates, the macros do for columns.
+#[must_use]
+pub const fn section_bytes<const N: usize>(section: &Section<'_>) -> [u8; N] {
+    write_section::<N>(section).0
 }
 
 /// Writes as much as fits and counts all.
-const fn write_section<const N: usize>(reads: &[(&str, &str)], writes: &[(&[&str], &[&str])]) -> ([u8; N], usize) {
+const fn write_section<const N: usize>(section: &Section<'_>) -> ([u8; N], usize) {
     let mut text = ([0; N], 0);
-    text = push(text, "{\"reads\":[");
+    text = push(text, "{\"name\":\"");
+    text = push(text, section.name);
+    text = push(text, "\",\"version\":\"");
+    text = push(text, section.version);
+    text = push(text, "\"");
+    if let Some(columns) = section.columns {
+        text = push_columns(text, columns);
+    }
+    push(text, "}")
+}
+
+const fn push_columns<const N: usize>(mut text: ([u8; N], usize), columns: SectionColumns<'_>) -> ([u8; N], usize) {
+    let SectionColumns { reads, writes } = columns;
+    text = push(text, ",\"reads\":[");
     let mut column = 0;
     while column < reads.len() {
         let (name, data_type) = reads[column];
@@ -37,7 +70,7 @@ const fn write_section<const N: usize>(reads: &[(&str, &str)], writes: &[(&[&str
         }
         group += 1;
     }
-    push(text, "]}")
+    push(text, "]")
 }
 
 const fn push_column<const N: usize>(
@@ -72,14 +105,29 @@ mod tests {
 
     #[test]
     fn the_section_is_json() {
-        const READS: &[(&str, &str)] = &[("a", "Int64"), ("b", "Utf8")];
-        const WRITES: &[(&[&str], &[&str])] = &[(&["c"], &["Float64"])];
-        const LEN: usize = section_len(READS, WRITES);
-        const TEXT: [u8; LEN] = section_bytes(READS, WRITES);
+        const SECTION: Section<'_> = Section {
+            name: "mine",
+            version: "1.2.3-rc.1+4",
+            columns: Some(SectionColumns {
+                reads: &[("a", "Int64"), ("b", "Utf8")],
+                writes: &[(&["c"], &["Float64"])],
+            }),
+        };
+        const LEN: usize = section_len(&SECTION);
+        const TEXT: [u8; LEN] = section_bytes(&SECTION);
         let json: serde_json::Value = serde_json::from_slice(&TEXT).unwrap();
+        assert_eq!((&json["name"], &json["version"]), (&"mine".into(), &"1.2.3-rc.1+4".into()));
         assert_eq!(json["reads"][1]["name"], "b");
         assert_eq!(json["reads"][1]["type"], "Utf8");
         assert_eq!(json["writes"][0]["type"], "Float64");
         assert_eq!(std::str::from_utf8(&TEXT).unwrap().trim_end_matches('\0').len(), LEN);
+    }
+
+    #[test]
+    fn columns_that_the_configuration_decides_are_not_stated() {
+        const SECTION: Section<'_> = Section { name: "mine", version: "0.1.0", columns: None };
+        const LEN: usize = section_len(&SECTION);
+        const TEXT: [u8; LEN] = section_bytes(&SECTION);
+        assert_eq!(std::str::from_utf8(&TEXT).unwrap(), r#"{"name":"mine","version":"0.1.0"}"#);
     }
 }
