@@ -2,8 +2,8 @@
 //! flights, enrich them as `plugins/enrich-flight` does, set implausible ones aside, and write Parquet.
 
 use std::error::Error;
-use std::fs::File;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{BufWriter, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use arrow::array::{
 };
 use arrow::compute::{filter_record_batch, not};
 use arrow::csv;
-use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::json::LineDelimitedWriter;
 use parquet::arrow::ArrowWriter;
@@ -62,7 +62,13 @@ fn open(input: &Path) -> Result<(SchemaRef, Batches), Box<dyn Error>> {
     let format = csv::reader::Format::default().with_header(true);
     let (schema, _) = format.infer_schema(&mut file, Some(INFER_ROWS))?;
     file.rewind()?;
-    let schema = Arc::new(schema);
+    // The file's times end in `Z`, which inference passes over.
+    let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+    let typed = |field: &Arc<Field>| match field.data_type() {
+        DataType::Timestamp(..) => field.as_ref().clone().with_data_type(utc.clone()),
+        _ => field.as_ref().clone(),
+    };
+    let schema = Arc::new(Schema::new(schema.fields().iter().map(typed).collect::<Vec<_>>()));
     let reader = csv::ReaderBuilder::new(Arc::clone(&schema)).with_format(format).with_batch_size(BATCH_ROWS);
     Ok((schema, Box::new(reader.build(file)?)))
 }

@@ -85,7 +85,8 @@ fn same_rows(ours: &Path, theirs: &Path) -> Result<usize, Box<dyn Error>> {
         return Err(format!("volley wrote {} rows, the baseline {}", ours.num_rows(), theirs.num_rows()).into());
     }
     for (field, column) in ours.schema().fields().iter().zip(ours.columns()) {
-        let other = theirs.column_by_name(field.name()).ok_or_else(|| format!("the baseline lacks {}", field.name()))?;
+        let other =
+            theirs.column_by_name(field.name()).ok_or_else(|| format!("the baseline lacks {}", field.name()))?;
         if column != other {
             return Err(format!("column {} differs", field.name()).into());
         }

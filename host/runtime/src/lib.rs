@@ -8,7 +8,8 @@
 //! The crate drives the traits of `volley-api` and knows no implementation of any. Operators without an exchange
 //! between them form a chain, run on one OS thread per subtask and call each other directly; readers of sources and
 //! writers of sinks run on the shared tokio runtime; the two meet at bounded channels, which is all the back-pressure
-//! there is. Guests therefore never run on a tokio worker.
+//! there is. Guests therefore never run on a tokio worker; only the check of a plan, which opens each plugin once, runs on
+//! the thread that asks for it.
 #![forbid(unsafe_code)]
 
 mod channel;
