@@ -83,8 +83,9 @@ fn set_zones(types: &mut [DataType], records: &[u8], settings: &CsvSettings) {
     if zoned.is_empty() {
         return;
     }
+    let mut parser = settings.dialect.parser();
     for span in scan(settings.dialect, records, 1, usize::MAX, false).spans {
-        let texts = fields(settings.dialect, span.text(records));
+        let texts = fields(&mut parser, span.text(records));
         let is_null = |text: &[u8]| match &settings.nulls {
             Some(nulls) => std::str::from_utf8(text).is_ok_and(|text| nulls.is_match(text)),
             None => text.is_empty(),

@@ -291,7 +291,7 @@ impl Records for CsvRecords {
         if span.fields != expected {
             return ("malformed-csv", format!("{} fields, expected {expected}", span.fields));
         }
-        let texts = fields(self.settings.dialect, span.text(bytes));
+        let texts = fields(&mut self.settings.dialect.parser(), span.text(bytes));
         let columns = self.file_schema.fields().iter().zip(&texts);
         if let Some((field, _)) = columns.clone().find(|(_, text)| std::str::from_utf8(text).is_err()) {
             return ("invalid-utf8", format!("column `{}` is not UTF-8", field.name()));
@@ -356,7 +356,7 @@ fn header_names(dialect: Dialect, record: &[u8], is_closed: bool, place: &str) -
     }
     let record = record.strip_prefix(b"\xef\xbb\xbf").unwrap_or(record);
     let mut names: Vec<String> = Vec::new();
-    for field in fields(dialect, record) {
+    for field in fields(&mut dialect.parser(), record) {
         let name = String::from_utf8(field).map_err(|_| Error::damaged(place, "the header is not UTF-8"))?;
         if names.contains(&name) {
             return Err(Error::damaged(place, format!("column `{name}` stands twice in the header")));

@@ -112,11 +112,12 @@ fn record(parser: &mut csv_core::Reader, bytes: &[u8], begin: usize, at_end: boo
     }
 }
 
-/// The fields of one record, not yet checked to be UTF-8.
-pub(crate) fn fields(dialect: Dialect, record: &[u8]) -> Vec<Vec<u8>> {
+/// The fields of one record, not yet checked to be UTF-8. `parser` is one of [`Dialect::parser`]: it takes longer to make
+/// than most records take to read.
+pub(crate) fn fields(parser: &mut csv_core::Reader, record: &[u8]) -> Vec<Vec<u8>> {
     let mut text = vec![0; record.len() + 1];
     let mut ends = vec![0; record.len() + 2];
-    let mut parser = dialect.parser();
+    parser.reset();
     let (_, _, text_used, ends_used) = parser.read_record(record, &mut text, &mut ends);
     // A line break ends the last field; inside a quote that never ends it does not, and the end of input does.
     let mut used = (text_used, ends_used);
@@ -192,7 +193,7 @@ mod tests {
     #[test]
     fn fields_are_unquoted() {
         let split = |text: &str| {
-            fields(DIALECT, text.as_bytes())
+            fields(&mut DIALECT.parser(), text.as_bytes())
                 .into_iter()
                 .map(|f| String::from_utf8(f).expect("utf8"))
                 .collect::<Vec<_>>()
