@@ -15,17 +15,18 @@ use volley_api::{
 use super::commit::{Ended, supervise};
 use super::deal::Deal;
 use super::spawn::spawn_chain;
+use super::wiring::InletFrom;
 use super::{JobHandle, JobOptions, Watched};
 use crate::Error;
 use crate::channel::{Bounds, Receiver, Sender, bounded};
 use crate::coalesce::Coalescer;
 use crate::metrics::NodeMetrics;
-use crate::plan::{Edge, EdgePort, ExchangeKind, NodeKind, PhysicalPlan};
+use crate::plan::{NodeKind, PhysicalPlan};
 use crate::task::Message;
 use crate::task::chain::{ChainTask, Inlet};
-use crate::task::outlet::{Outlet, Receivers, WriterMessage};
+use crate::task::outlet::{Outlet, WriterMessage};
 use crate::task::reader::ReaderTask;
-use crate::task::slot::{Logic, Place, Slot, Target, Wiring};
+use crate::task::slot::{Logic, Slot};
 use crate::task::writer::WriterTask;
 
 /// The epoch that the end of the input completes in a job that takes no checkpoints.
@@ -51,23 +52,24 @@ pub async fn start(plan: PhysicalPlan, options: JobOptions) -> Result<JobHandle>
     builder.launch(writers, chains)
 }
 
-struct Builder {
-    plan: PhysicalPlan,
-    options: JobOptions,
-    runtime: Handle,
-    origins: OriginDirectory,
-    metrics: Vec<Arc<NodeMetrics>>,
+/// What is known of a job while it is put together.
+pub(super) struct Builder {
+    pub(super) plan: PhysicalPlan,
+    pub(super) options: JobOptions,
+    pub(super) runtime: Handle,
+    pub(super) origins: OriginDirectory,
+    pub(super) metrics: Vec<Arc<NodeMetrics>>,
     /// The splits of each source, by node.
-    splits: Vec<Vec<Split>>,
-    chain_channels: Vec<Vec<Channel<Message>>>,
-    writer_channels: Vec<Vec<Channel<WriterMessage>>>,
-    draining: watch::Sender<bool>,
-    bounded_left: Arc<AtomicBool>,
+    pub(super) splits: Vec<Vec<Split>>,
+    pub(super) chain_channels: Vec<Vec<Channel<Message>>>,
+    pub(super) writer_channels: Vec<Vec<Channel<WriterMessage>>>,
+    pub(super) draining: watch::Sender<bool>,
+    pub(super) bounded_left: Arc<AtomicBool>,
 }
 
 /// Both ends of a channel, until the tasks that own them are made.
-struct Channel<T> {
-    sender: Sender<T>,
+pub(super) struct Channel<T> {
+    pub(super) sender: Sender<T>,
     receiver: Mutex<Option<Receiver<T>>>,
 }
 
@@ -145,20 +147,6 @@ impl Builder {
         Ok(tasks)
     }
 
-    fn producers_of_writer(&self, sink: usize, writer: u32) -> usize {
-        let writers = self.plan.checked.nodes[sink].parallelism;
-        let edges = self.plan.checked.edges.iter().filter(|edge| edge.to == sink);
-        edges
-            .map(|edge| {
-                let subtasks = self.plan.checked.nodes[edge.from].parallelism;
-                match self.plan.exchange(edge) {
-                    ExchangeKind::Forward => (0..subtasks).filter(|subtask| subtask % writers == writer).count(),
-                    ExchangeKind::Rebalance => subtasks as usize,
-                }
-            })
-            .sum()
-    }
-
     /// Instantiates every operator.
     fn chains(&self) -> Result<Vec<ChainTask>> {
         let mut tasks = Vec::new();
@@ -213,75 +201,11 @@ impl Builder {
             }
             NodeKind::Sink(_) => unreachable!("sinks are not part of chains"),
         };
-        let mut wiring = Wiring {
-            node: checked.name.clone(),
-            identity,
-            origins: self.origins.clone(),
-            metrics: Arc::clone(&self.metrics[node]),
-            ports: checked.ports.iter().map(|_| Vec::new()).collect(),
-            errors: Vec::new(),
-        };
-        for (index, edge) in self.plan.checked.edges.iter().enumerate().filter(|(_, edge)| edge.from == node) {
-            let to = if self.plan.is_local(edge) {
-                let slot = self.plan.chains[chain].nodes.iter().position(|&other| other == edge.to);
-                Place::Slot(slot.expect("a local edge stays in its chain"))
-            } else {
-                outlets.push(Outlet::new(self.runtime.clone(), self.receivers(index, edge, subtask)));
-                Place::Outlet(outlets.len() - 1)
-            };
-            let target = Target { to, align: edge.align.clone() };
-            match edge.port {
-                EdgePort::Declared(port) => wiring.ports[port].push(target),
-                EdgePort::Errors => wiring.errors.push(target),
-            }
-        }
+        let wiring = self.wiring(chain, node, subtask, identity, outlets);
         Ok(Slot { logic, coalescer, wiring })
     }
 
-    /// The channels that an edge feeds from one subtask.
-    fn receivers(&self, index: usize, edge: &Edge, subtask: u32) -> Receivers {
-        let kind = self.plan.exchange(edge);
-        match self.plan.chain_of[edge.to] {
-            None => Receivers::Sink(pick(&self.writer_channels[edge.to], kind, subtask)),
-            Some(chain) => {
-                let inlet = self.inlets(chain).iter().position(|inlet| *inlet == InletFrom::Edge(index, edge.to));
-                Receivers::Chain {
-                    inlet: inlet.expect("the edge is an inlet of its chain"),
-                    subtasks: pick(&self.chain_channels[chain], kind, subtask),
-                }
-            }
-        }
-    }
-
-    /// The ways into a chain, in the order by which messages number them.
-    fn inlets(&self, chain: usize) -> Vec<InletFrom> {
-        let nodes = &self.plan.chains[chain].nodes;
-        let sources = nodes.iter().filter(|&&node| matches!(self.plan.checked.nodes[node].kind, NodeKind::Source(_)));
-        let edges = self.plan.checked.edges.iter().enumerate();
-        let edges = edges.filter(|(_, edge)| self.plan.chain_of[edge.to] == Some(chain) && !self.plan.is_local(edge));
-        sources
-            .map(|&node| InletFrom::Source(node))
-            .chain(edges.map(|(index, edge)| InletFrom::Edge(index, edge.to)))
-            .collect()
-    }
-
-    fn producers_of_inlet(&self, inlet: &InletFrom, subtask: u32) -> usize {
-        match *inlet {
-            InletFrom::Source(node) => {
-                let deal = self.deal(node);
-                (0..deal.readers().len()).filter(|reader| deal.feeds(*reader, subtask)).count()
-            }
-            InletFrom::Edge(edge, _) => {
-                let edge = &self.plan.checked.edges[edge];
-                match self.plan.exchange(edge) {
-                    ExchangeKind::Forward => 1,
-                    ExchangeKind::Rebalance => self.plan.checked.nodes[edge.from].parallelism as usize,
-                }
-            }
-        }
-    }
-
-    fn deal(&self, source: usize) -> Deal {
+    pub(super) fn deal(&self, source: usize) -> Deal {
         Deal::new(&self.splits[source], self.plan.checked.nodes[source].parallelism)
     }
 
@@ -350,29 +274,5 @@ impl Builder {
             bounded_left: Arc::clone(&self.bounded_left),
         });
         readers.collect()
-    }
-}
-
-/// A way into a chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum InletFrom {
-    /// This node, which is a source.
-    Source(usize),
-    /// This edge, to this node.
-    Edge(usize, usize),
-}
-
-impl InletFrom {
-    fn node(self) -> usize {
-        match self {
-            Self::Source(node) | Self::Edge(_, node) => node,
-        }
-    }
-}
-
-fn pick<T>(channels: &[Channel<T>], kind: ExchangeKind, subtask: u32) -> Vec<Sender<T>> {
-    match kind {
-        ExchangeKind::Forward => vec![channels[subtask as usize % channels.len()].sender.clone()],
-        ExchangeKind::Rebalance => channels.iter().map(|channel| channel.sender.clone()).collect(),
     }
 }

@@ -4,6 +4,7 @@ mod build;
 mod commit;
 mod deal;
 mod spawn;
+mod wiring;
 
 use std::fmt;
 use std::sync::Arc;
