@@ -1,7 +1,7 @@
 //! Refused rows: checked against the contract, then dealt with as the policy says.
 
-use arrow::json::LineDelimitedWriter;
-use volley_api::{RowReject, StreamRecord};
+use arrow::array::AsArray;
+use volley_api::{RowReject, StreamRecord, dead_letter};
 
 use super::{Part, PluginOperator};
 use crate::contract::Reject;
@@ -97,12 +97,8 @@ impl PluginOperator {
 }
 
 fn row_as_json(record: &StreamRecord, row: usize) -> String {
-    let mut text = Vec::new();
-    let mut writer = LineDelimitedWriter::new(&mut text);
-    let written = writer.write(&record.batch.slice(row, 1)).and_then(|()| writer.finish());
-    drop(writer);
-    match written {
-        Ok(()) => String::from_utf8_lossy(&text).trim_end().to_owned(),
+    match dead_letter::rows_as_json(&record.batch.slice(row, 1)) {
+        Ok(text) => text.as_string::<i32>().value(0).to_owned(),
         Err(error) => format!("(not shown: {error})"),
     }
 }
