@@ -264,11 +264,10 @@ pub struct PluginSpec {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct LimitsSpec {
-    /// The most linear memory: 64KiB to 4GiB. Default: the host's.
+    /// The most linear memory: 64KiB to 4GiB. Default: 64MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteCount>,
-    /// The most time that one call may take, counted in time of the thread's processor where the host can: 1ms to 1h.
-    /// Default: the host's.
+    /// The most time that one call may take, counted in processor time of the thread: 1ms to 1h. Default: 1s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<TimeSpan>,
 }

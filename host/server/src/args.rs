@@ -35,7 +35,7 @@ fn examples_and_exit_codes() -> String {
          volley-host plan pipeline.yaml\n  \
          volley-host --plugin threshold.wasm --set column=dep_delay --set min=15 \\\n              \
          --input flights.csv --output late.parquet --errors refused.jsonl\n  \
-         cat flights.csv | volley-host --plugin threshold.wasm --input-format csv --set column=dep_delay --set min=15\n\n{}",
+         volley-host --plugin mine.wasm --input-format csv < flights.csv | head\n\n{}",
         exit::HELP
     )
 }
@@ -140,7 +140,8 @@ pub(crate) struct Single {
     /// csv, jsonl, parquet, avro or arrow. Default: by the file's extension; jsonl on standard output.
     #[arg(long, value_name = "FORMAT", requires = "plugin")]
     pub(crate) output_format: Option<String>,
-    /// One setting of the plugin's configuration; the value is JSON where it can be read as JSON, else text.
+    /// One setting of the plugin's configuration, as it would stand in a pipeline file: `min=15` is a number, `on=true` a
+    /// truth value, `name=x` a text, `list=[1, 2]` a list, `a.b=1` reaches inside.
     #[arg(long = "set", value_name = "KEY=VALUE", requires = "plugin")]
     pub(crate) settings: Vec<String>,
     /// Takes refused rows and records that could not be read (JSON Lines unless the extension says otherwise).
@@ -152,10 +153,10 @@ pub(crate) struct Single {
     /// What becomes of rows that the plugin refuses without --errors, and of batches that it refuses as a whole.
     #[arg(long, value_enum, default_value_t = OnError::Fail, requires = "plugin")]
     pub(crate) on_error: OnError,
-    /// The most memory that each instance may use, for example 64MiB. Default: the host's.
+    /// The most memory that each instance may use, for example 256MiB. Default: 64MiB.
     #[arg(long, value_name = "SIZE", requires = "plugin")]
     pub(crate) memory: Option<ByteCount>,
-    /// The most processor time that one call may take, for example 200ms. Default: the host's.
+    /// The most processor time that one call may take, for example 200ms. Default: 1s.
     #[arg(long, value_name = "TIME", requires = "plugin")]
     pub(crate) deadline: Option<TimeSpan>,
     /// How many instances of the plugin run at once. More than one does not keep the order of rows.
