@@ -1,9 +1,9 @@
 //! Runs work that blocks away from the shared runtime's workers.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::sync::oneshot;
+use volley_api::panic_text;
 
 use crate::Error;
 
@@ -42,12 +42,10 @@ where
 pub(crate) fn guard<T>(path: &str, work: impl FnOnce() -> T) -> Result<T, Error> {
     // What the work owned is dropped with the panic, so nobody sees it half changed.
     let outcome = catch_unwind(AssertUnwindSafe(work));
-    outcome.map_err(|panic| Error::damaged(path, format!("the decoder gave up: {}", panic_text(panic.as_ref()))))
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no reason given".to_owned())
+    outcome.map_err(|panic| {
+        let reason = panic_text(panic.as_ref()).unwrap_or_else(|| "no reason given".to_owned());
+        Error::damaged(path, format!("the decoder gave up: {reason}"))
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use volley_api::split_mix_64;
 
 use crate::error::{Error, Result};
 
@@ -27,23 +28,16 @@ pub fn base_schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
-/// The finaliser of SplitMix64.
-fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// Where in the sequence of SplitMix64 the numbers of a column begin.
 fn key(seed: u64, column: u64) -> u64 {
-    mix(seed.wrapping_add((column + 1).wrapping_mul(COLUMN_STEP)))
+    split_mix_64(seed.wrapping_add((column + 1).wrapping_mul(COLUMN_STEP)))
 }
 
 /// The number of row `n`: the `n`-th of SplitMix64 from `key` on, as a multiple of 2⁻⁵³. Frozen: a job that is resumed
 /// by another version makes the same rows.
 fn uniform(key: u64, n: u64) -> f64 {
     const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
-    (mix(key.wrapping_add((n.wrapping_add(1)).wrapping_mul(GAMMA))) >> 11) as f64 * UNIT
+    (split_mix_64(key.wrapping_add((n.wrapping_add(1)).wrapping_mul(GAMMA))) >> 11) as f64 * UNIT
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,6 @@
 //! The one error type that crosses crate borders: a kind, whose fault it is, whether to try again, and a message.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -179,6 +180,13 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
     }
+}
+
+/// What a caught panic says, where it says it in text.
+#[must_use]
+pub fn panic_text(panic: &(dyn Any + Send)) -> Option<String> {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ mod source;
 mod time;
 
 pub use element::{CheckpointBarrier, StreamElement, Watermark};
-pub use error::{Error, ErrorKind, Fault, Result};
+pub use error::{Error, ErrorKind, Fault, Result, panic_text};
 pub use ids::{Epoch, InvalidName, NodeName, PortName, SubtaskId};
 pub use operator::{
     Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Output, OutputPort, PortIndex,
@@ -33,4 +33,4 @@ pub use source::{
     Boundedness, Positions, ReadEvent, ReadOptions, Replay, Source, SourceBatch, SourceReject, Split, SplitId,
     SplitOffset, SplitReader,
 };
-pub use time::{Clock, ManualClock, SeedSource, SystemClock};
+pub use time::{Clock, ManualClock, SeedSource, SystemClock, split_mix_64};

@@ -65,11 +65,17 @@ impl SeedSource {
             (part.len() as u64).to_le_bytes().into_iter().for_each(&mut eat);
             part.iter().copied().for_each(&mut eat);
         }
-        let mut z = hash.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        split_mix_64(hash.wrapping_add(0x9e37_79b9_7f4a_7c15))
     }
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014): states that
+/// follow each other become numbers that look unrelated. Frozen: replays and resumed jobs must see the same numbers.
+#[must_use]
+pub fn split_mix_64(mut z: u64) -> u64 {
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ fn step(plan: &mut LogicalPlan, node: &str, input: &str, parallelism: Option<u32
 }
 
 async fn start(plan: LogicalPlan, options: JobOptions) -> JobHandle {
-    volley_runtime::start(plan.check().expect("a good plan").chain().expect("chains"), options).await.expect("starts")
+    volley_runtime::start(plan.check().expect("a good plan").chain(), options).await.expect("starts")
 }
 
 async fn run(plan: LogicalPlan) -> volley_api::Result<JobReport> {

@@ -164,7 +164,7 @@ async fn a_union_matches_columns_by_name() {
     let checked = plan.check().expect("the types fit");
     let schema = checked.schema_of(&port("both")).expect("there is such a port");
     assert_eq!(schema.field(0), &Field::new("x", DataType::Int64, true), "nullable, since the second is");
-    let job = volley_runtime::start(checked.chain().expect("chains"), Default::default()).await.expect("starts");
+    let job = volley_runtime::start(checked.chain(), Default::default()).await.expect("starts");
     job.wait().await.expect("ends well");
     let mut rows = common::texts(&handle.batches(), "w");
     rows.sort();
@@ -200,7 +200,7 @@ fn nodes_of_one_parallelism_share_a_thread_and_others_are_drawn_apart() {
     operator(&mut plan, "joined", &["departed", "enriched"], None);
     sink(&mut plan, "out", &["joined"]);
     sink(&mut plan, "dead", &["enriched.errors"]);
-    let plan = plan.check().expect("a good plan").chain().expect("chains");
+    let plan = plan.check().expect("a good plan").chain();
     let parallelism: Vec<u32> = plan.chains().iter().map(|chain| chain.parallelism).collect();
     assert_eq!(parallelism, [2, 4, 2], "rows never go back to a chain that they came from");
     let drawn = plan.view().to_string();

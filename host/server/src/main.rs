@@ -110,7 +110,7 @@ async fn view(pipeline: &Path, parallelism: Option<std::num::NonZeroU32>) -> Res
     let plugins = Plugins::new()?;
     let around = Surroundings { folder: folder(pipeline), parallelism, preview_rows: 0, plugins: &plugins };
     let composed = compose(&spec, &around).await?;
-    Ok(check(composed.plan, &spec)?.chain()?.view())
+    Ok(check(composed.plan, &spec)?.chain().view())
 }
 
 fn report(outcome: &Result<Ending>, json: bool) -> ExitCode {

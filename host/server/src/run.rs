@@ -28,7 +28,7 @@ pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Override
         plugins: &plugins,
     };
     let composed = compose(spec, &around).await?;
-    let plan = check(composed.plan, spec)?.chain()?;
+    let plan = check(composed.plan, spec)?.chain();
     // Before anything is staged: a signal that comes in between would leave it there.
     let stop = StopSignals::new()?;
     let job = volley_runtime::start(plan, options(spec, how)).await?;

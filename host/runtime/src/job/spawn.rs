@@ -1,12 +1,11 @@
 //! Puts a chain on a thread of its own and reports how it ended, panics included.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use volley_api::Result;
+use volley_api::{Result, panic_text};
 
 use super::commit::Ended;
 use crate::Error;
@@ -22,7 +21,10 @@ pub(crate) fn spawn_chain(tasks: &mut JoinSet<Ended>, runtime: &Handle, name: St
     let task = name.clone();
     let body = move || {
         let outcome = catch_unwind(AssertUnwindSafe(|| chain.run())).unwrap_or_else(|panic| {
-            Err(Stopped::Failed(Error::Panicked { task, message: message_of(&*panic) }.into()))
+            Err(Stopped::Failed(
+                Error::Panicked { task, message: panic_text(&*panic).unwrap_or_else(|| "no message".to_owned()) }
+                    .into(),
+            ))
         });
         // Nobody listens any more when the runtime is being shut down.
         let _ = report.send(outcome.map(|()| None));
@@ -31,9 +33,4 @@ pub(crate) fn spawn_chain(tasks: &mut JoinSet<Ended>, runtime: &Handle, name: St
     thread.spawn(body).map_err(|source| Error::Thread { task: name, source })?;
     tasks.spawn_on(async { ended.await.unwrap_or(Err(Stopped::Cancelled)) }, runtime);
     Ok(())
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
 }

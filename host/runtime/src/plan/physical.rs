@@ -1,7 +1,5 @@
 //! The physical plan: which nodes share a thread, and where rows change threads.
 
-use volley_api::Result;
-
 use super::check::{CheckedPlan, Edge, EdgePort};
 use super::logical::NodeKind;
 
@@ -33,10 +31,8 @@ pub struct PhysicalPlan {
 
 impl CheckedPlan {
     /// Cuts the plan into chains: nodes of one parallelism with no exchange between them share a thread.
-    ///
-    /// # Errors
-    /// None at present; later exchanges can be impossible.
-    pub fn chain(self) -> Result<PhysicalPlan> {
+    #[must_use]
+    pub fn chain(self) -> PhysicalPlan {
         let stages = self.stages();
         let mut chains: Vec<Chain> = Vec::new();
         let mut keys: Vec<(usize, usize)> = Vec::new();
@@ -55,7 +51,7 @@ impl CheckedPlan {
             chains[chain].nodes.push(index);
             chain_of[index] = Some(chain);
         }
-        Ok(PhysicalPlan { checked: self, chains, chain_of })
+        PhysicalPlan { checked: self, chains, chain_of }
     }
 
     /// How many exchanges lie before each node. Chained nodes have one stage in common, so rows only ever go from a

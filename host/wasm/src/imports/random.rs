@@ -35,10 +35,7 @@ impl Random {
         };
         let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.stream = Some(state);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        volley_api::split_mix_64(state)
     }
 }
 
