@@ -16,6 +16,8 @@ const CONTINUATION_MARKER: [u8; 4] = [0xff; 4];
 /// A message whose metadata is verified and whose body is known to be where the metadata says.
 pub(crate) struct Envelope<'a> {
     pub(crate) message: Message<'a>,
+    /// Bytes of the metadata, padding included; the body begins behind it.
+    pub(crate) metadata_bytes: usize,
     /// Where the body begins in the bytes of the message.
     pub(crate) body_offset: usize,
     /// Bytes of the body; it ends where the message ends.
@@ -38,7 +40,7 @@ pub(crate) fn open(bytes: &[u8], bytes_max: usize) -> Result<Envelope<'_>> {
         let claimed = message.bodyLength();
         return Err(Error::Envelope(format!("its metadata speaks of a body of {claimed} bytes; {body_bytes} follow")));
     }
-    Ok(Envelope { message, body_offset, body_bytes })
+    Ok(Envelope { message, metadata_bytes: metadata.len(), body_offset, body_bytes })
 }
 
 fn metadata(bytes: &[u8]) -> Result<&[u8]> {

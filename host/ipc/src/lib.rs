@@ -2,7 +2,8 @@
 //!
 //! What crosses is the *wire form* of design §4.1: one encapsulated Arrow IPC message at a time, metadata version V5,
 //! little-endian, uncompressed, bodies aligned to 64 bytes, no dictionaries and no views. [`wire_schema`] and
-//! [`to_wire`] give the wire form of the host's data; [`encode_schema`] and [`encode_batch`] write it; [`decode_schema`]
+//! [`to_wire`] give the wire form of the host's data; [`encode_schema`] and [`BatchTemplate`] write it (and
+//! [`encode_batch`], by arrow-ipc's own encoder); [`decode_schema`]
 //! and [`decode_batch`] read what somebody else wrote, and trust none of it: size cap → header with checked arithmetic
 //! → flatbuffer verification → walk over nodes and buffers → decode with validation on → row and size caps.
 //!
@@ -16,6 +17,7 @@ mod error;
 mod gate;
 mod scan;
 mod schema;
+mod template;
 mod trim;
 mod wire;
 
@@ -26,4 +28,5 @@ pub use schema::{
     COLUMNS_MAX, FIELD_METADATA_BYTES_MAX, FIELD_NAME_BYTES_MAX, FIELDS_MAX, SCHEMA_BYTES_MAX, TYPE_DEPTH_MAX,
     decode_schema,
 };
+pub use template::{BatchMessage, BatchTemplate};
 pub use wire::{to_wire, wire_schema};
