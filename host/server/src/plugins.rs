@@ -41,7 +41,7 @@ impl Plugins {
             OnError::DeadLetter => volley_wasm::OnError::DeadLetter,
             OnError::Skip => volley_wasm::OnError::Skip,
         };
-        Ok(PluginFactory::new(plugin, PluginOptions { config, limits, on_error }))
+        Ok(PluginFactory::new(plugin, PluginOptions { config, limits, on_error, ..PluginOptions::default() }))
     }
 
     fn load(&self, path: &Path) -> Result<Arc<Plugin>> {

@@ -78,15 +78,15 @@ pub(crate) enum OpenError {
 
 #[derive(Debug, ComponentType, Lift)]
 #[component(record)]
-pub(crate) struct Filtered {
-    pub(crate) keep: Vec<u8>,
+pub(crate) struct Filtered<B> {
+    pub(crate) keep: B,
     pub(crate) rejects: Vec<Reject>,
 }
 
 #[derive(Debug, ComponentType, Lift)]
 #[component(record)]
-pub(crate) struct Mapped {
-    pub(crate) columns: Vec<u8>,
+pub(crate) struct Mapped<B> {
+    pub(crate) columns: B,
     pub(crate) rejects: Vec<Reject>,
 }
 

@@ -66,6 +66,7 @@ impl OperatorFactory for PluginFactory {
             clock: Arc::clone(&context.clock),
             random: Random::new(context.seeds, context.node.clone(), context.subtask),
             task: Some((context.node.to_string(), context.subtask.index)),
+            crossing: self.options.crossing,
         };
         let mut guest = Guest::instantiate(&self.plugin, &self.options.limits, job)?;
         let bound = guest.open(&self.config(), &context.input)?;

@@ -47,6 +47,7 @@ impl Guest {
     pub(crate) fn instantiate(plugin: &Plugin, limits: &PluginLimits, job: JobParts) -> Result<Self> {
         let (engine, who, kind) = (plugin.engine(), plugin.who(), plugin.info().kind);
         let ticks = Arc::clone(engine.ticks());
+        let crossing = job.crossing;
         let mut store = new_store(engine, limits, who, job);
         let call = Call { function: "instantiate", phase: Phase::Binding, deadline: limits.open_deadline };
         let instance = guarded(&mut store, &ticks, who, &call, |store| plugin.instance_pre().instantiate(&mut *store))?;
@@ -55,7 +56,7 @@ impl Guest {
             describe: typed(&mut store, &instance, &exports.describe, "describe", who)?,
             open: typed(&mut store, &instance, &exports.open, "open", who)?,
             close: typed(&mut store, &instance, &exports.close, "close", who)?,
-            path: path::stock(&mut store, &instance, &exports.process, kind)
+            path: path::new(crossing, &mut store, &instance, &exports.process, kind)
                 .map_err(|error| wrong_type(who, kind.as_str(), &error))?,
             store,
             kind,
@@ -94,6 +95,7 @@ impl Guest {
         })?;
         let binding = answer.map_err(|error| self.refused(&error))?;
         let bound = bind::check(self.kind, &self.who, input, binding)?;
+        self.path.bind(&bound.wire).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
         let own: Vec<SchemaRef> = bound.ports.iter().map(|port| Arc::clone(&port.own)).collect();
         self.store.data_mut().emitter.bind(own.into());
         Ok(bound)

@@ -36,6 +36,6 @@ pub use factory::PluginFactory;
 pub use inspect::{PluginInfo, PluginKind};
 pub use metrics::{Histogram, Metric, MetricsSnapshot, PluginMetrics};
 pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
-pub use options::{OnError, PluginLimits, PluginOptions};
+pub use options::{Crossing, OnError, PluginLimits, PluginOptions};
 pub use plugin::{Description, Plugin, PluginBinding, PluginPort};
 pub use trap::{Trap, TrapFrame, TrapReason};

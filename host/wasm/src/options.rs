@@ -46,6 +46,16 @@ pub enum OnError {
     Skip,
 }
 
+/// How batches cross to a guest and back. No pipeline file sets it: results are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Crossing {
+    /// One copy in and one copy out. The default.
+    #[default]
+    Direct,
+    /// By arrow-ipc's encoder and wasmtime's own lists: the oracle of tests, and the fallback.
+    Stock,
+}
+
 /// What the pipeline file says about one plugin.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PluginOptions {
@@ -55,4 +65,6 @@ pub struct PluginOptions {
     pub limits: PluginLimits,
     /// What becomes of refused rows.
     pub on_error: OnError,
+    /// How batches cross. Default: direct.
+    pub crossing: Crossing,
 }

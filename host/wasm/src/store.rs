@@ -11,7 +11,7 @@ use crate::imports::log::Log;
 use crate::imports::random::Random;
 use crate::limits::{Deadline, Limiter};
 use crate::metrics::PluginMetrics;
-use crate::options::PluginLimits;
+use crate::options::{Crossing, PluginLimits};
 use crate::plugin::Who;
 
 /// Bytes of texts (rejects, names) that one call may give back beyond its batches.
@@ -61,12 +61,14 @@ pub(crate) struct JobParts {
     pub(crate) random: Random,
     /// Node and index of the subtask, for the log.
     pub(crate) task: Option<(String, u32)>,
+    /// How batches cross.
+    pub(crate) crossing: Crossing,
 }
 
 impl Default for JobParts {
     fn default() -> Self {
         let (metrics, clock) = (Arc::new(PluginMetrics::default()), Arc::new(SystemClock));
-        Self { metrics, clock, random: Random::default(), task: None }
+        Self { metrics, clock, random: Random::default(), task: None, crossing: Crossing::default() }
     }
 }
 

@@ -11,6 +11,7 @@ use wasmtime::component::{LinkerInstance, WasmList};
 
 use crate::contract::EmitError;
 use crate::options::PluginLimits;
+use crate::path::pool;
 use crate::store::{HostState, Phase};
 use crate::text::visible;
 
@@ -141,7 +142,7 @@ fn emit(
     }
     let (index, schema) = state.emitter.admit(port, parents.len(), batch.len())?;
     // One copy each, out of the guest's memory into aligned memory of the host.
-    let message = Buffer::from_slice_ref(batch.as_le_slice(&context));
+    let message = pool::copied(batch.as_le_slice(&context));
     let parents =
         UInt32Array::from_iter_values(parents.as_le_slice(&context).iter().map(|parent| u32::from_le(*parent)));
     context.data_mut().emitter.keep(index, &schema, parents, &message)

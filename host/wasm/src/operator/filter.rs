@@ -12,10 +12,10 @@ pub(super) struct Keep(Option<BooleanBufferBuilder>);
 
 impl Keep {
     /// The bitmap of one part, of exactly ceil(rows / 8) bytes; refused rows are not kept, whatever it says.
-    pub(super) fn append(&mut self, bitmap: Vec<u8>, rows: usize, rejected: &[usize]) {
+    pub(super) fn append(&mut self, bitmap: Buffer, rows: usize, rejected: &[usize]) {
         let bits = self.0.get_or_insert_with(|| BooleanBufferBuilder::new(rows));
         let start = bits.len();
-        bits.append_buffer(&BooleanBuffer::new(Buffer::from(bitmap), 0, rows));
+        bits.append_buffer(&BooleanBuffer::new(bitmap, 0, rows));
         rejected.iter().for_each(|row| bits.set_bit(start + row, false));
     }
 
@@ -47,9 +47,9 @@ mod tests {
     #[test]
     fn parts_are_joined_and_refused_rows_left_out() {
         let mut keep = Keep::default();
-        keep.append(vec![0b1111_1111, 0xff], 9, &[0, 8]);
+        keep.append(Buffer::from([0b1111_1111_u8, 0xff]), 9, &[0, 8]);
         keep.append_none(2);
-        keep.append(vec![0b101], 3, &[]);
+        keep.append(Buffer::from([0b101_u8]), 3, &[]);
         let kept: Vec<usize> = keep.finish().expect("parts").set_indices().collect();
         assert_eq!(kept, [1, 2, 3, 4, 5, 6, 7, 11, 13]);
         assert!(Keep::default().finish().is_none());

@@ -1,25 +1,35 @@
-//! How batches cross to a guest and back: one trait, so that another way can take its place.
+//! How batches cross to a guest and back: one trait, two ways behind it.
 //!
-//! The stock path is `list<u8>` in both directions and arrow-ipc's encoder. A path only moves bytes: whatever comes
-//! back is gated by the caller.
+//! The [direct path](direct) copies each byte once per crossing and is what jobs use; the [stock path](stock) is made of
+//! other people's parts only, and is the oracle that tests hold the direct path to. Every component runs on either: a
+//! guest cannot tell them apart. A path only moves bytes: whatever comes back is gated by the caller.
 
+mod direct;
+pub(crate) mod pool;
+mod process;
 mod stock;
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
+use arrow::datatypes::Schema;
 use wasmtime::Store;
 use wasmtime::component::{ComponentExportIndex, Instance};
 
+use self::process::Process;
 use crate::contract::{Failure, Reject};
 use crate::inspect::PluginKind;
+use crate::options::Crossing;
 use crate::store::HostState;
 
 /// The crossing of batches for one instance.
 pub(crate) trait BatchPath: Send {
+    /// The columns that will cross, in wire form: once, before the first batch.
+    fn bind(&mut self, wire: &Schema) -> volley_ipc::Result<()>;
+
     /// Prepares a batch, in wire form, for the next [`BatchPath::call`]; gives the bytes that will cross.
     fn encode(&mut self, batch: &RecordBatch) -> volley_ipc::Result<usize>;
 
-    /// Calls the guest with what was prepared, which is used up. An error is a trap.
+    /// Calls the guest with what was prepared last. An error is a trap.
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>>;
 }
 
@@ -34,19 +44,23 @@ pub(crate) struct Reply {
 #[derive(Debug)]
 pub(crate) enum ReplyOutput {
     /// A filter's bitmap.
-    Keep(Vec<u8>),
+    Keep(Buffer),
     /// A map's columns, as a message.
     Columns(Buffer),
     /// A flat-map's rows went through `emit`.
     Emitted,
 }
 
-/// The path that every component can use.
-pub(crate) fn stock(
+/// The path for an instance.
+pub(crate) fn new(
+    crossing: Crossing,
     store: &mut Store<HostState>,
     instance: &Instance,
     export: &ComponentExportIndex,
     kind: PluginKind,
 ) -> wasmtime::Result<Box<dyn BatchPath>> {
-    Ok(Box::new(stock::Stock::new(store, instance, export, kind)?))
+    Ok(match crossing {
+        Crossing::Direct => Box::new(direct::Direct::new(store, instance, export, kind)?),
+        Crossing::Stock => Box::new(stock::Stock::new(store, instance, export, kind)?),
+    })
 }

@@ -8,7 +8,9 @@ use volley_api::{
     ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory, Output,
     PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
 };
-use volley_wasm::{EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions};
+use volley_wasm::{
+    Crossing, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions,
+};
 
 static ENGINE: LazyLock<Arc<PluginEngine>> =
     LazyLock::new(|| PluginEngine::new(&EngineSettings { cache_dir: None }).expect("starts"));
@@ -51,11 +53,17 @@ pub(crate) struct Setup {
     pub(crate) limits: PluginLimits,
     pub(crate) on_error: OnError,
     pub(crate) errors_attached: bool,
+    pub(crate) crossing: Crossing,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { limits: PluginLimits::default(), on_error: OnError::Fail, errors_attached: true }
+        Self {
+            limits: PluginLimits::default(),
+            on_error: OnError::Fail,
+            errors_attached: true,
+            crossing: Crossing::Direct,
+        }
     }
 }
 
@@ -65,6 +73,7 @@ impl Setup {
             config: serde_json::json!({"limit": 3}),
             limits: self.limits.clone(),
             on_error: self.on_error,
+            crossing: self.crossing,
         };
         Ok(PluginFactory::new(load(component)?, options))
     }
@@ -86,8 +95,18 @@ impl Setup {
         })
     }
 
-    /// Runs one record through a fresh instance.
+    /// Runs one record through a fresh instance, by either crossing: results and errors must be the same.
     pub(crate) fn run(&self, component: &[u8], record: StreamRecord) -> Result<Collected> {
+        let by = |crossing| Self { limits: self.limits.clone(), crossing, ..*self }.run_once(component, record.clone());
+        let (direct, stock) = (by(Crossing::Direct), by(Crossing::Stock));
+        match (&direct, &stock) {
+            (Ok(direct), Ok(stock)) => assert_eq!(format!("{direct:?}"), format!("{stock:?}")),
+            (direct, stock) => assert_eq!(without_times(direct), without_times(stock)),
+        }
+        direct
+    }
+
+    fn run_once(&self, component: &[u8], record: StreamRecord) -> Result<Collected> {
         let mut collected = Collected::default();
         let mut operator = self.operator(component)?;
         operator.process(record, &mut collected)?;
@@ -102,6 +121,12 @@ impl Setup {
             Err(error) => error,
         }
     }
+}
+
+/// An error's words, without how long something took.
+fn without_times(result: &Result<Collected>) -> String {
+    let text = result.as_ref().map_or_else(ToString::to_string, |collected| format!("{collected:?}"));
+    text.split(' ').filter(|word| word.parse::<u64>().is_err()).collect::<Vec<_>>().join(" ")
 }
 
 /// What an operator put out.
