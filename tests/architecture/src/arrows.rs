@@ -36,6 +36,11 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-test-contract", &["volley-api"]),
     // Sees the repository as text.
     ("volley-test-architecture", &[]),
+    // Drives operators and a job itself, with plugins and without.
+    (
+        "volley-bench-boundary",
+        &["volley-api", "volley-connector-memory", "volley-expr", "volley-runtime", "volley-wasm"],
+    ),
     // Measures whole programs from outside, against the same written by hand.
     ("volley-bench-flights", &[]),
 ];
