@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
-use arrow::buffer::Buffer;
+use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::datatypes::SchemaRef;
 use volley_ipc::{GateLimits, decode_batch};
 use wasmtime::StoreContextMut;
@@ -105,7 +105,8 @@ impl Emitter {
         parents: UInt32Array,
         message: &Buffer,
     ) -> Result<(), EmitError> {
-        if let Some(parent) = parents.values().iter().find(|parent| **parent as usize >= self.input_rows) {
+        // The greatest one tells for all, and is found without a branch per row.
+        if let Some(parent) = parents.values().iter().max().filter(|parent| **parent as usize >= self.input_rows) {
             let rows = self.input_rows;
             return Err(EmitError::InvalidBatch(format!("parent {parent} of a batch of {rows} rows")));
         }
@@ -143,7 +144,14 @@ fn emit(
     let (index, schema) = state.emitter.admit(port, parents.len(), batch.len())?;
     // One copy each, out of the guest's memory into aligned memory of the host.
     let message = pool::copied(batch.as_le_slice(&context));
-    let parents =
-        UInt32Array::from_iter_values(parents.as_le_slice(&context).iter().map(|parent| u32::from_le(*parent)));
+    let parents = UInt32Array::new(copied_numbers(parents.as_le_slice(&context)), None);
     context.data_mut().emitter.keep(index, &schema, parents, &message)
+}
+
+/// Numbers of a guest, in memory of the host. (Hosts are little-endian, as guests are: Arrow's IPC is read as it stands.)
+fn copied_numbers(numbers: &[u32]) -> ScalarBuffer<u32> {
+    const { assert!(cfg!(target_endian = "little"), "columns cross as they lie in memory") };
+    let mut block = pool::Block::of(size_of_val(numbers));
+    block.extend_from_slice(numbers);
+    ScalarBuffer::from(block.freeze())
 }

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use arrow::buffer::{Buffer, MutableBuffer};
+use arrow::datatypes::ArrowNativeType;
 use bytes::Bytes;
 
 /// Blocks that one thread keeps for later: about as many batches as are under way between it and a sink.
@@ -27,19 +28,45 @@ thread_local! {
 
 /// The blocks that wait for use. The lock is held for a few instructions, and nearly always by its own thread.
 #[derive(Debug, Default)]
-struct Pool(Mutex<Vec<MutableBuffer>>);
+pub(crate) struct Pool(Mutex<Vec<MutableBuffer>>);
 
 /// A copy of these bytes, aligned for every type of Arrow.
 pub(crate) fn copied(bytes: &[u8]) -> Buffer {
-    if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&bytes.len()) {
-        return Buffer::from_slice_ref(bytes);
+    let mut block = Block::of(bytes.len());
+    block.extend_from_slice(bytes);
+    block.freeze()
+}
+
+/// An empty block, to be filled.
+pub(crate) struct Block {
+    memory: MutableBuffer,
+    home: Option<Weak<Pool>>,
+}
+
+impl Block {
+    /// Room for so many bytes.
+    pub(crate) fn of(bytes: usize) -> Self {
+        if !(BLOCK_BYTES_MIN..=BLOCK_BYTES_MAX).contains(&bytes) {
+            return Self { memory: MutableBuffer::with_capacity(bytes), home: None };
+        }
+        POOL.with(|pool| {
+            let memory = pool.take(bytes).unwrap_or_else(|| MutableBuffer::with_capacity(bytes));
+            Self { memory, home: Some(Arc::downgrade(pool)) }
+        })
     }
-    POOL.with(|pool| {
-        let mut block = pool.take(bytes.len()).unwrap_or_else(|| MutableBuffer::with_capacity(bytes.len()));
-        block.clear();
-        block.extend_from_slice(bytes);
-        Buffer::from(Bytes::from_owner(Loan { block, home: Arc::downgrade(pool) }))
-    })
+
+    /// Adds values as they lie in memory.
+    pub(crate) fn extend_from_slice<T: ArrowNativeType>(&mut self, values: &[T]) {
+        self.memory.extend_from_slice(values);
+    }
+
+    /// What was added, for anybody to read; the block goes home after the last reader.
+    pub(crate) fn freeze(self) -> Buffer {
+        match self.home {
+            None => self.memory.into(),
+            Some(home) => Buffer::from(Bytes::from_owner(Loan { memory: self.memory, home })),
+        }
+    }
 }
 
 impl Pool {
@@ -48,7 +75,9 @@ impl Pool {
         let fits = |block: &MutableBuffer| (bytes..=bytes * WASTE_FACTOR_MAX).contains(&block.capacity());
         // The one given back last is the one that is still in the processor's cache.
         let at = blocks.iter().rposition(fits)?;
-        Some(blocks.remove(at))
+        let mut block = blocks.remove(at);
+        block.clear();
+        Some(block)
     }
 
     fn give_back(&self, block: MutableBuffer) {
@@ -63,20 +92,20 @@ impl Pool {
 
 /// A block in use, which finds its way home.
 struct Loan {
-    block: MutableBuffer,
+    memory: MutableBuffer,
     home: Weak<Pool>,
 }
 
 impl AsRef<[u8]> for Loan {
     fn as_ref(&self) -> &[u8] {
-        self.block.as_slice()
+        self.memory.as_slice()
     }
 }
 
 impl Drop for Loan {
     fn drop(&mut self) {
         if let Some(home) = self.home.upgrade() {
-            home.give_back(std::mem::take(&mut self.block));
+            home.give_back(std::mem::take(&mut self.memory));
         }
     }
 }
