@@ -11,6 +11,7 @@
 pub mod dead_letter;
 mod element;
 mod error;
+mod gather;
 mod ids;
 mod operator;
 mod origin;

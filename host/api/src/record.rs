@@ -6,7 +6,7 @@ use arrow::compute;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::OriginColumn;
+use crate::{OriginColumn, gather};
 
 /// Identifies the trace that a record belongs to (W3C Trace Context).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,9 +90,10 @@ impl StreamRecord {
         if selection.count_set_bits() == selection.len() {
             return Ok(Self { selection: None, ..self });
         }
+        let batch = gather::live_rows(&self.batch, &selection)?;
         let keep = BooleanArray::new(selection, None);
         Ok(Self {
-            batch: compute::filter_record_batch(&self.batch, &keep)?,
+            batch,
             origins: self.origins.map(|origins| origins.filter(&keep)).transpose()?,
             selection: None,
             ..self

@@ -29,4 +29,4 @@ pub use schema::{
     decode_schema,
 };
 pub use template::{BatchMessage, BatchTemplate};
-pub use wire::{to_wire, wire_schema};
+pub use wire::{columns_to_wire, to_wire, wire_schema};

@@ -28,17 +28,25 @@ pub fn wire_schema(schema: &Schema) -> Result<Schema> {
 /// # Errors
 /// When `wire` is not the wire form of the batch's schema, or a value cannot be converted.
 pub fn to_wire(batch: &RecordBatch, wire: &SchemaRef) -> Result<RecordBatch> {
-    if batch.num_columns() != wire.fields().len() {
-        let (found, wanted) = (batch.num_columns(), wire.fields().len());
+    columns_to_wire(batch.columns().iter(), batch.num_rows(), wire)
+}
+
+/// As [`to_wire`], for some columns of a batch of `rows` rows.
+///
+/// # Errors
+/// As [`to_wire`].
+pub fn columns_to_wire<'a>(
+    columns: impl ExactSizeIterator<Item = &'a ArrayRef>,
+    rows: usize,
+    wire: &SchemaRef,
+) -> Result<RecordBatch> {
+    if columns.len() != wire.fields().len() {
+        let (found, wanted) = (columns.len(), wire.fields().len());
         return Err(Error::Unsupported(format!("the batch has {found} columns and its wire form {wanted}")));
     }
-    let columns = batch
-        .columns()
-        .iter()
-        .zip(wire.fields())
-        .map(|(column, field)| column_to_wire(column, field))
-        .collect::<Result<Vec<_>>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let columns =
+        columns.zip(wire.fields()).map(|(column, field)| column_to_wire(column, field)).collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(Arc::clone(wire), columns, &options)?)
 }
 

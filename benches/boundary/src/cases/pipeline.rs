@@ -4,7 +4,7 @@ use std::error::Error;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanBufferBuilder, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::Int64Type;
 use volley_api::{NodeName, PortName};
 use volley_connector_memory::{DiscardSink, MemorySource};
@@ -54,23 +54,23 @@ async fn pipeline(batches: &[RecordBatch]) -> volley_api::Result<u64> {
     Ok(handle.num_rows())
 }
 
-/// The same with arrow-rs's buffers and a loop over each column.
+/// The same in one loop without a branch, as one would write it for these three columns and no others.
 fn hand_written(batch: &RecordBatch) -> RecordBatch {
-    let column = |index: usize| batch.column(index).as_primitive::<Int64Type>().values();
+    let column = |index: usize| &batch.column(index).as_primitive::<Int64Type>().values()[..];
     let (a, b, c) = (column(0), column(1), column(2));
-    let mut keep = BooleanBufferBuilder::new(a.len());
-    a.iter().for_each(|a| keep.append(*a > 100));
-    let keep = keep.finish();
-    let rows = keep.count_set_bits();
-    let gather = |value: &dyn Fn(usize) -> i64| {
-        let mut out = Vec::with_capacity(rows);
-        out.extend(keep.set_indices().map(value));
-        Arc::new(Int64Array::from(out)) as _
+    let mut out = [(); 3].map(|()| vec![0_i64; a.len()]);
+    let [out_b, out_a2, out_c] = &mut out;
+    let mut kept = 0;
+    for ((a, b), c) in a.iter().zip(b).zip(c) {
+        out_b[kept] = *b;
+        out_a2[kept] = a.wrapping_mul(2).wrapping_add(1);
+        out_c[kept] = *c;
+        kept += usize::from(*a > 100);
+    }
+    let column = |mut values: Vec<i64>| -> ArrayRef {
+        values.truncate(kept);
+        Arc::new(Int64Array::from(values))
     };
-    RecordBatch::try_from_iter([
-        ("b", gather(&|row| b[row])),
-        ("a2", gather(&|row| a[row].wrapping_mul(2).wrapping_add(1))),
-        ("c", gather(&|row| c[row])),
-    ])
-    .expect("columns of one length")
+    let [b, a2, c] = out.map(column);
+    RecordBatch::try_from_iter([("b", b), ("a2", a2), ("c", c)]).expect("columns of one length")
 }

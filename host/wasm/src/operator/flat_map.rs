@@ -25,17 +25,26 @@ impl PluginOperator {
     ) -> volley_api::Result<()> {
         let emissions = self.guest.take_emissions();
         let input = record.slice(part.offset, part.rows);
-        let parent_bytes = row_bytes(&input.batch);
+        // Weighed when a port carries columns along, and only then: it takes a look at every row.
+        let mut weighed: Option<Vec<usize>> = None;
         for port in 0..self.bound.ports.len() {
             let of_port: Vec<&Emission> = emissions.iter().filter(|emission| emission.port == port).collect();
             let Some(mut rows) = join(&of_port)? else { continue };
             if !rejected.is_empty() {
                 rows = without(rows, part.rows, rejected)?;
             }
-            let carried_bytes = if self.bound.ports[port].replaces { &[] } else { parent_bytes.as_slice() };
+            let carried_bytes: &[usize] = if self.bound.ports[port].replaces {
+                &[]
+            } else {
+                weighed.get_or_insert_with(|| row_bytes(&input.batch))
+            };
             let mut start = 0;
             while start < rows.batch.num_rows() {
                 let length = chunk_rows(&rows.parents.values()[start..], carried_bytes);
+                if start == 0 && length == rows.batch.num_rows() {
+                    output.emit(port, self.carried(&input, port, &rows)?)?;
+                    break;
+                }
                 output.emit(port, self.carried(&input, port, &rows.slice(start, length))?)?;
                 start += length;
             }
@@ -46,6 +55,10 @@ impl PluginOperator {
     /// The emitted rows with the columns (mode `append`), origins and times of their parents.
     fn carried(&self, input: &StreamRecord, port: PortIndex, rows: &Rows) -> Result<StreamRecord> {
         let port = &self.bound.ports[port];
+        if port.replaces && input.origins.is_none() {
+            // Nothing travels beside the columns but bounds and the trace, which are the whole record's.
+            return Ok(StreamRecord { batch: port.compose(&input.batch, &rows.batch)?, ..input.clone() });
+        }
         let carried = if port.replaces {
             // No column of the input is wanted: gather only what travels beside them.
             let options = RecordBatchOptions::new().with_row_count(Some(input.batch.num_rows()));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use volley_api::{Operator, OperatorContext, Output, RowReject, StreamRecord};
-use volley_ipc::{GateLimits, to_wire};
+use volley_ipc::{GateLimits, columns_to_wire};
 
 use crate::bind::Bound;
 use crate::contract::Failure;
@@ -61,6 +61,12 @@ struct Part {
     rows: usize,
 }
 
+impl Part {
+    fn of(self, batch: &RecordBatch) -> RecordBatch {
+        batch.slice(self.offset, self.rows)
+    }
+}
+
 impl PluginOperator {
     pub(crate) fn new(guest: Guest, bound: Bound, on_error: OnError, context: OperatorContext) -> Self {
         Self { guest, bound, on_error, context, calls: 0, rejects: Vec::new(), part_rows: CALL_ROWS_MAX }
@@ -68,8 +74,8 @@ impl PluginOperator {
 
     /// The columns of `reads`, as they cross.
     fn project(&self, record: &StreamRecord) -> Result<RecordBatch> {
-        let columns = record.batch.project(&self.bound.reads)?;
-        to_wire(&columns, &self.bound.wire)
+        let columns = self.bound.reads.iter().map(|index| record.batch.column(*index));
+        columns_to_wire(columns, record.batch.num_rows(), &self.bound.wire)
             .map_err(|source| Error::Wire { plugin: self.guest.who().to_string(), source })
     }
 
@@ -80,7 +86,8 @@ impl PluginOperator {
         self.calls += 1;
         let mut retries = 0;
         loop {
-            let bytes = self.guest.encode(&wire.slice(part.offset, part.rows))?;
+            let whole = part.rows == wire.num_rows();
+            let bytes = if whole { self.guest.encode(wire) } else { self.guest.encode(&part.of(wire)) }?;
             if bytes > bytes_max && part.rows > 1 {
                 part.rows = part.rows.div_ceil(2);
                 continue;
