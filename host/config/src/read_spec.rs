@@ -38,6 +38,24 @@ const COLUMNS_MAX: usize = 10_000;
 const MEMORY_LIMITS: (ByteCount, ByteCount) = (ByteCount(64 * 1024), ByteCount(4 << 30));
 const DEADLINE_LIMITS: (TimeSpan, TimeSpan) = (TimeSpan(Duration::from_millis(1)), TimeSpan(Duration::from_secs(3600)));
 
+const OUTPUT_LIMITS: (ByteCount, ByteCount) = (ByteCount(64 * 1024), ByteCount(1 << 30));
+const OUTPUT_ROWS_MAX: u32 = 1 << 26;
+const TABLE_ELEMENTS_MAX: u32 = 10_000_000;
+const RESTARTS_MAX: u32 = 1_000_000;
+const LIMIT_KEYS: [&str; 11] = [
+    "memory",
+    "deadline",
+    "open_deadline",
+    "output",
+    "output_rows",
+    "bytes_per_row",
+    "rows_per_row",
+    "transfer",
+    "table_elements",
+    "restarts",
+    "restarts_within",
+];
+
 /// What could be read. With errors, nodes may be missing.
 pub(crate) struct Draft {
     pub(crate) spec: PipelineSpec,
@@ -128,6 +146,17 @@ impl<'a, 'f> Fields<'a, 'f> {
             self.findings.note::<()>(Err(error));
         }
         count
+    }
+
+    /// A value within limits; none when nothing stands there.
+    fn read_within<T: PartialOrd + std::fmt::Display + DeserializeOwned>(
+        &mut self,
+        key: &str,
+        limits: (T, T),
+    ) -> Option<T> {
+        let view = self.get(key)?;
+        let value = self.findings.note(view.read::<Option<T>>())??;
+        self.within(&view, value, limits)
     }
 
     fn within<T: PartialOrd + std::fmt::Display>(&mut self, view: &View<'_>, value: T, limits: (T, T)) -> Option<T> {
@@ -324,14 +353,18 @@ fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginSpec> {
 }
 
 fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {
-    let mut fields = Fields::new(view, &["memory", "deadline"], findings)?;
-    let memory = fields.get("memory").and_then(|view| {
-        let memory = fields.findings.note(view.read::<Option<ByteCount>>())??;
-        fields.within(&view, memory, MEMORY_LIMITS)
-    });
-    let deadline = fields.get("deadline").and_then(|view| {
-        let deadline = fields.findings.note(view.read::<Option<TimeSpan>>())??;
-        fields.within(&view, deadline, DEADLINE_LIMITS)
-    });
-    Some(LimitsSpec { memory, deadline })
+    let mut fields = Fields::new(view, &LIMIT_KEYS, findings)?;
+    Some(LimitsSpec {
+        memory: fields.read_within("memory", MEMORY_LIMITS),
+        deadline: fields.read_within("deadline", DEADLINE_LIMITS),
+        open_deadline: fields.read_within("open_deadline", DEADLINE_LIMITS),
+        output: fields.read_within("output", OUTPUT_LIMITS),
+        output_rows: fields.bounded("output_rows", OUTPUT_ROWS_MAX),
+        bytes_per_row: fields.read_within("bytes_per_row", OUTPUT_LIMITS),
+        rows_per_row: fields.bounded("rows_per_row", OUTPUT_ROWS_MAX),
+        transfer: fields.read_within("transfer", OUTPUT_LIMITS),
+        table_elements: fields.bounded("table_elements", TABLE_ELEMENTS_MAX),
+        restarts: fields.bounded("restarts", RESTARTS_MAX),
+        restarts_within: fields.read_within("restarts_within", DEADLINE_LIMITS),
+    })
 }

@@ -270,6 +270,38 @@ pub struct LimitsSpec {
     /// The most time that one call may take, counted in processor time of the thread: 1ms to 1h. Default: 1s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline: Option<TimeSpan>,
+    /// The same for starting and opening an instance: 1ms to 1h. Default: 10s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_deadline: Option<TimeSpan>,
+    /// The most bytes that one call may put out: 64KiB to 1GiB. Default: 64MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<ByteCount>,
+    /// The most rows that one call may put out: 1 to 67108864. Default: 1048576.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 67_108_864))]
+    pub output_rows: Option<NonZeroU32>,
+    /// The most bytes that one call may put out for each row that came in: 64KiB to 1GiB. Default: 16MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_per_row: Option<ByteCount>,
+    /// The most rows that one call may put out for each row that came in: 1 to 67108864. Default: 65536.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 67_108_864))]
+    pub rows_per_row: Option<NonZeroU32>,
+    /// The most bytes that may cross in one call, both ways together: 64KiB to 1GiB. Default: 128MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<ByteCount>,
+    /// The most elements of a table: 1 to 10000000. Default: 100000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 10_000_000))]
+    pub table_elements: Option<NonZeroU32>,
+    /// How many fresh instances may take the place of failed ones within `restarts_within`: 1 to 1000000. One more, and
+    /// the plugin is quarantined and the job stops. Default: 1024.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub restarts: Option<NonZeroU32>,
+    /// Within which time `restarts` counts: 1ms to 1h. Default: 1m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restarts_within: Option<TimeSpan>,
 }
 
 impl LimitsSpec {

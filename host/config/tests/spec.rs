@@ -143,7 +143,7 @@ fn single(errors: bool) -> SinglePlugin {
     SinglePlugin {
         component: "x.wasm".to_owned(),
         config: json!({ "threshold": 15 }).as_object().unwrap().clone(),
-        limits: LimitsSpec { memory: Some(ByteCount::mebibytes(1)), deadline: None },
+        limits: LimitsSpec { memory: Some(ByteCount::mebibytes(1)), ..LimitsSpec::default() },
         on_error: if errors { OnError::DeadLetter } else { OnError::Fail },
         parallelism: Some(3),
         batch_rows: None,

@@ -1,12 +1,13 @@
 //! Loads the components that a pipeline names, each once, and makes operators of them.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use volley_api::{Error, Result};
-use volley_config::{OnError, PluginSpec};
+use volley_config::{ByteCount, LimitsSpec, OnError, PluginSpec};
 use volley_wasm::{EngineSettings, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions};
 
 /// The components of a job, compiled for this machine.
@@ -25,13 +26,7 @@ impl Plugins {
     /// The operator that a pipeline's `plugin:` describes; paths are relative to `folder`.
     pub(crate) fn factory(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginFactory> {
         let plugin = self.load(&folder.join(spec.component.value.as_str()))?;
-        let mut limits = PluginLimits::default();
-        if let Some(memory) = spec.limits.memory {
-            limits.memory_bytes_max = usize::try_from(memory.0).unwrap_or(usize::MAX);
-        }
-        if let Some(deadline) = spec.limits.deadline {
-            limits.deadline = deadline.0;
-        }
+        let limits = limits(&spec.limits);
         let config = match spec.config.to_json()? {
             Value::Null => Value::Object(serde_json::Map::new()),
             config => config,
@@ -52,5 +47,29 @@ impl Plugins {
         let plugin = Plugin::load(&self.engine, path).map_err(Error::from)?;
         loaded.insert(path.to_owned(), Arc::clone(&plugin));
         Ok(plugin)
+    }
+}
+
+/// The limits of a pipeline file; what it does not say keeps its default.
+fn limits(spec: &LimitsSpec) -> PluginLimits {
+    let default = PluginLimits::default();
+    let bytes = |bytes: Option<ByteCount>, default: usize| {
+        bytes.map_or(default, |bytes| usize::try_from(bytes.0).unwrap_or(usize::MAX))
+    };
+    let count = |count: Option<NonZeroU32>, default: usize| {
+        count.map_or(default, |count| usize::try_from(count.get()).unwrap_or(usize::MAX))
+    };
+    PluginLimits {
+        memory_bytes_max: bytes(spec.memory, default.memory_bytes_max),
+        deadline: spec.deadline.map_or(default.deadline, |time| time.0),
+        open_deadline: spec.open_deadline.map_or(default.open_deadline, |time| time.0),
+        output_bytes_max: bytes(spec.output, default.output_bytes_max),
+        output_rows_max: count(spec.output_rows, default.output_rows_max),
+        bytes_per_row_max: bytes(spec.bytes_per_row, default.bytes_per_row_max),
+        rows_per_row_max: count(spec.rows_per_row, default.rows_per_row_max),
+        transfer_bytes_max: bytes(spec.transfer, default.transfer_bytes_max),
+        table_elements_max: count(spec.table_elements, default.table_elements_max),
+        restarts_max: count(spec.restarts, default.restarts_max),
+        restarts_within: spec.restarts_within.map_or(default.restarts_within, |time| time.0),
     }
 }

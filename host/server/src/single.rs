@@ -22,7 +22,7 @@ pub(crate) fn spec(single: &Single) -> Result<PipelineSpec> {
     let plugin = SinglePlugin {
         component: component.display().to_string(),
         config,
-        limits: LimitsSpec { memory: single.memory, deadline: single.deadline },
+        limits: LimitsSpec { memory: single.memory, deadline: single.deadline, ..LimitsSpec::default() },
         on_error: match single.on_error {
             args::OnError::Fail => OnError::Fail,
             args::OnError::DeadLetter => OnError::DeadLetter,

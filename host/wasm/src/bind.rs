@@ -14,6 +14,7 @@ use crate::guest::broke;
 use crate::inspect::PluginKind;
 use crate::plugin::Who;
 use crate::text::visible;
+use crate::violation::Violation;
 use crate::{Error, Result};
 
 /// Outputs that one operator may have.
@@ -127,7 +128,7 @@ fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
     for name in names {
         let shown = visible(name, NAME_BYTES_MAX);
         if !seen.insert(name) {
-            return Err(broke(who, "open", format!("it reads the column `{shown}` twice")));
+            return Err(broke(who, "open", Violation::BadBinding, format!("it reads the column `{shown}` twice")));
         }
         let mut found = input.fields().iter().enumerate().filter(|(_, field)| field.name() == name);
         let Some((index, _)) = found.next() else {
@@ -145,7 +146,7 @@ fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
 }
 
 fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::OutputPort>) -> Result<Vec<BoundPort>> {
-    let broke = |problem: String| broke(who, "open", problem);
+    let broke = |problem: String| broke(who, "open", Violation::BadBinding, problem);
     match (kind, outputs.len()) {
         (PluginKind::Filter, 0) => {
             let nothing = Arc::new(Schema::empty());

@@ -9,6 +9,8 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine};
 
 use crate::cache::{Cache, default_cache_dir};
+use crate::limits::{HostBudget, HostLimits};
+use crate::quarantine::Quarantine;
 use crate::store::HostState;
 use crate::ticks::Ticks;
 use crate::{Error, Result, imports};
@@ -25,11 +27,13 @@ pub struct EngineSettings {
     /// Where compiled components are kept; `None` compiles anew in each process. A folder that cannot be made or that
     /// others can write to is not used, and the log says so. Default: [`default_cache_dir`].
     pub cache_dir: Option<PathBuf>,
+    /// What all plugins may use together.
+    pub limits: HostLimits,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { cache_dir: default_cache_dir() }
+        Self { cache_dir: default_cache_dir(), limits: HostLimits::default() }
     }
 }
 
@@ -39,6 +43,8 @@ pub struct PluginEngine {
     linker: Linker<HostState>,
     cache: Option<Cache>,
     ticks: Arc<Ticks>,
+    quarantine: Quarantine,
+    budget: Arc<HostBudget>,
 }
 
 impl PluginEngine {
@@ -57,7 +63,14 @@ impl PluginEngine {
             }
         });
         let ticks = Ticks::start(&engine).map_err(|error| Error::Engine(error.to_string()))?;
-        Ok(Arc::new(Self { engine, linker, cache, ticks: Arc::new(ticks) }))
+        Ok(Arc::new(Self {
+            engine,
+            linker,
+            cache,
+            ticks: Arc::new(ticks),
+            quarantine: Quarantine::default(),
+            budget: Arc::new(HostBudget::new(settings.limits)),
+        }))
     }
 
     pub(crate) fn wasmtime(&self) -> &Engine {
@@ -70,6 +83,14 @@ impl PluginEngine {
 
     pub(crate) fn ticks(&self) -> &Arc<Ticks> {
         &self.ticks
+    }
+
+    pub(crate) fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
+    }
+
+    pub(crate) fn budget(&self) -> &Arc<HostBudget> {
+        &self.budget
     }
 
     /// The compiled component: from the cache, or compiled now and put there.
@@ -130,7 +151,8 @@ mod tests {
 
     #[test]
     fn proposals_that_are_off_are_refused() {
-        let engine = PluginEngine::new(&EngineSettings { cache_dir: None }).expect("starts");
+        let engine =
+            PluginEngine::new(&EngineSettings { cache_dir: None, ..EngineSettings::default() }).expect("starts");
         let modules = [
             ("threads", "(module (memory 1 1 shared))"),
             ("memory64", "(module (memory i64 1))"),

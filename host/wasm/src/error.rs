@@ -3,6 +3,7 @@
 use volley_api::ErrorKind;
 
 use crate::trap::Trap;
+use crate::violation::Violation;
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -69,8 +70,37 @@ pub enum Error {
         plugin: String,
         /// The exported function.
         function: String,
-        /// What it did.
+        /// What it did, for programs.
+        violation: Violation,
+        /// What it did, for people.
         problem: String,
+    },
+    /// One call put out more than it may.
+    #[error("operator `{operator}`: {plugin} put out too much in `{function}`: {problem}")]
+    Limit {
+        /// The node.
+        operator: String,
+        /// The plugin.
+        plugin: String,
+        /// The exported function.
+        function: String,
+        /// Which limit.
+        violation: Violation,
+        /// What was seen, and the limit.
+        problem: String,
+    },
+    /// The plugin failed too often, and is not started again for a while.
+    #[error(
+        "operator `{operator}`: {plugin} is quarantined {why}. Mend the plugin, or raise `limits.restarts` if so many rows \
+         are expected to fail"
+    )]
+    Quarantined {
+        /// The node.
+        operator: String,
+        /// The plugin.
+        plugin: String,
+        /// After what, or for how long.
+        why: String,
     },
     /// The plugin trapped, or was stopped by a limit.
     #[error("{0}")]
@@ -152,6 +182,8 @@ impl Error {
             | Self::Load { .. }
             | Self::Open { .. }
             | Self::Contract { .. }
+            | Self::Limit { .. }
+            | Self::Quarantined { .. }
             | Self::Trap(_)
             | Self::Fatal { .. }
             | Self::RejectedBatch { .. } => ErrorKind::Plugin,
@@ -159,6 +191,36 @@ impl Error {
             // A file that is not there or not readable is the disk's matter; one that is no component is the plugin's.
             Self::Read { .. } | Self::RetriesExhausted { .. } => ErrorKind::External,
             Self::Engine(_) | Self::Arrow(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// What the plugin did wrong; `None` where it is not the plugin that did something, or not now: a quarantine is
+    /// counted where it begins.
+    #[must_use]
+    pub fn violation(&self) -> Option<Violation> {
+        match self {
+            Self::Contract { violation, .. } | Self::Limit { violation, .. } => Some(*violation),
+            Self::Trap(trap) => Some(trap.reason.violation()),
+            Self::Fatal { .. } => Some(Violation::Fatal),
+            Self::RetriesExhausted { .. } => Some(Violation::Retries),
+            Self::NotAComponent { .. } => Some(Violation::NotAComponent),
+            _ => None,
+        }
+    }
+
+    /// Whether single rows may be to blame for a failed call, so that others are worth another try.
+    pub(crate) fn may_be_of_rows(&self) -> bool {
+        matches!(self, Self::Contract { .. } | Self::Limit { .. } | Self::Trap(_))
+    }
+
+    /// The same error with the row that is to blame.
+    pub(crate) fn at_row(self, row: &str) -> Self {
+        match self {
+            Self::Trap(trap) => Self::Trap(Box::new(Trap { row: Some(row.to_owned()), ..*trap })),
+            Self::Limit { operator, plugin, function, violation, problem } => {
+                Self::Limit { operator, plugin, function, violation, problem: format!("{problem} ({row})") }
+            }
+            other => other,
         }
     }
 

@@ -5,14 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::SchemaRef;
 use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity};
 
+use crate::Error;
 use crate::bind::Bound;
-use crate::guest::Guest;
-use crate::imports::random::Random;
+use crate::instances::Instances;
 use crate::metrics::PluginMetrics;
 use crate::operator::PluginOperator;
 use crate::options::PluginOptions;
 use crate::plugin::{Plugin, config_text};
-use crate::store::JobParts;
 
 /// One plugin with its options: makes the operator of a plan, and an instance for each subtask.
 #[derive(Debug)]
@@ -43,8 +42,10 @@ impl PluginFactory {
         Arc::clone(&self.metrics)
     }
 
-    fn config(&self) -> String {
-        config_text(&self.options.config)
+    fn count(&self, error: &Error) {
+        if let Some(violation) = error.violation() {
+            self.metrics.violation(violation);
+        }
     }
 }
 
@@ -54,31 +55,19 @@ impl OperatorFactory for PluginFactory {
     }
 
     fn bind(&self, input: &SchemaRef) -> volley_api::Result<OperatorBinding> {
-        let bound = self.plugin.bind_fresh(&self.config(), input, &self.options.limits)?;
+        let bound = self.plugin.bind_fresh(&config_text(&self.options.config), input, &self.options.limits);
+        let bound = bound.inspect_err(|error| self.count(error))?;
         let binding = bound.to_operator_binding();
         *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(input), bound));
         Ok(binding)
     }
 
     fn create(&self, context: OperatorContext) -> volley_api::Result<Box<dyn Operator>> {
-        let job = JobParts {
-            metrics: Arc::clone(&self.metrics),
-            clock: Arc::clone(&context.clock),
-            random: Random::new(context.seeds, context.node.clone(), context.subtask),
-            task: Some((context.node.to_string(), context.subtask.index)),
-            crossing: self.options.crossing,
-        };
-        let mut guest = Guest::instantiate(&self.plugin, &self.options.limits, job)?;
-        let bound = guest.open(&self.config(), &context.input)?;
-        let expected = self.bound.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((input, expected)) = expected
-            && input == context.input
-            && expected != bound
-        {
-            let problem = "it is not pure: the same configuration and input gave another binding before".to_owned();
-            return Err(guest.broke("open", problem).into());
-        }
-        Ok(Box::new(PluginOperator::new(guest, bound, self.options.on_error, context)))
+        let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let expected = bound.filter(|(input, _)| *input == context.input).map(|(_, bound)| bound);
+        let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, expected);
+        let instances = instances.inspect_err(|error| self.count(error))?;
+        Ok(Box::new(PluginOperator::new(instances, self.options.on_error, context)))
     }
 
     fn wants_coalesced_input(&self) -> bool {

@@ -11,13 +11,15 @@ use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 use crate::bind::{self, Bound};
 use crate::contract;
 use crate::inspect::PluginKind;
+use crate::limits::InstancePermit;
 use crate::options::PluginLimits;
 use crate::path::{self, BatchPath, Reply};
 use crate::plugin::{Description, Plugin, Who};
 use crate::store::{HostState, JobParts, Phase, new_store};
 use crate::text::visible;
 use crate::ticks::Ticks;
-use crate::trap::Trap;
+use crate::trap::{Trap, TrapReason};
+use crate::violation::Violation;
 use crate::{Error, Result};
 
 /// What is shown of a message from a plugin, in bytes.
@@ -40,6 +42,7 @@ pub(crate) struct Guest {
     ticks: Arc<Ticks>,
     limits: PluginLimits,
     trapped: bool,
+    _permit: InstancePermit,
 }
 
 impl Guest {
@@ -47,6 +50,7 @@ impl Guest {
     pub(crate) fn instantiate(plugin: &Plugin, limits: &PluginLimits, job: JobParts) -> Result<Self> {
         let (engine, who, kind) = (plugin.engine(), plugin.who(), plugin.info().kind);
         let ticks = Arc::clone(engine.ticks());
+        let permit = engine.budget().instance().map_err(|words| refused_by_host(who, &job, words))?;
         let crossing = job.crossing;
         let mut store = new_store(engine, limits, who, job);
         let call = Call { function: "instantiate", phase: Phase::Binding, deadline: limits.open_deadline };
@@ -64,6 +68,7 @@ impl Guest {
             ticks,
             limits: limits.clone(),
             trapped: false,
+            _permit: permit,
         })
     }
 
@@ -76,6 +81,7 @@ impl Guest {
             let (name, bytes) = (visible(name, NAME_BYTES_MAX), schema.len());
             return Err(self.broke(
                 "describe",
+                Violation::StateDeclared,
                 format!(
                     "it declares the state `{name}` (a schema of {bytes} bytes), which a {} cannot have",
                     self.kind
@@ -113,7 +119,9 @@ impl Guest {
 
     /// Prepares a batch for the next [`Guest::process`]; gives the bytes that will cross.
     pub(crate) fn encode(&mut self, batch: &arrow::array::RecordBatch) -> Result<usize> {
-        self.path.encode(batch).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })
+        let bytes = self.path.encode(batch).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
+        self.store.data_mut().transfer.prepare(bytes);
+        Ok(bytes)
     }
 
     /// Calls the function of the kind with the batch that was encoded last, of so many rows. `number` identifies the
@@ -122,7 +130,19 @@ impl Guest {
         let state = self.store.data_mut();
         state.emitter.begin(rows);
         state.random.begin(number);
-        self.call(self.kind.as_str(), Phase::Batch, self.limits.deadline, |store, path| path.call(store))
+        let answer =
+            self.call(self.kind.as_str(), Phase::Batch, self.limits.deadline, |store, path| path.call(store))?;
+        // Whatever the guest made of the refusal: what it put out is not complete.
+        match self.store.data_mut().emitter.take_exceeded() {
+            Some((violation, problem)) => Err(Error::Limit {
+                operator: self.store.data().log.operator_in_job().unwrap_or_default(),
+                plugin: self.who.to_string(),
+                function: self.kind.to_string(),
+                violation,
+                problem,
+            }),
+            None => Ok(answer),
+        }
     }
 
     /// The last call of a clean end.
@@ -137,21 +157,9 @@ impl Guest {
         self.store.data_mut().emitter.take()
     }
 
-    pub(crate) fn who(&self) -> &Who {
-        &self.who
-    }
-
-    pub(crate) fn kind(&self) -> PluginKind {
-        self.kind
-    }
-
-    pub(crate) fn limits(&self) -> &PluginLimits {
-        &self.limits
-    }
-
     /// The error for a breach of the contract.
-    pub(crate) fn broke(&self, function: &str, problem: String) -> Error {
-        broke(&self.who, function, problem)
+    pub(crate) fn broke(&self, function: &str, violation: Violation, problem: String) -> Error {
+        broke(&self.who, function, violation, problem)
     }
 
     fn call<R>(
@@ -162,7 +170,7 @@ impl Guest {
         call: impl FnOnce(&mut Store<HostState>, &mut dyn BatchPath) -> wasmtime::Result<R>,
     ) -> Result<R> {
         if self.trapped {
-            return Err(self.broke(function, "it was called again after a trap".to_owned()));
+            return Err(self.broke(function, Violation::OtherContract, "it was called again after a trap".to_owned()));
         }
         let path = &mut *self.path;
         let about = Call { function, phase, deadline };
@@ -189,7 +197,8 @@ fn guarded<R>(
     let state = store.data_mut();
     state.phase = call.phase;
     state.now_ms = None;
-    state.limiter.refused_bytes = None;
+    state.limiter.refused = None;
+    state.transfer.begin();
     let deadline_name =
         if call.phase == Phase::Binding { "the limit for opening" } else { "`limits.deadline` (--deadline)" };
     state.deadline.begin(deadline_name, call.deadline);
@@ -220,6 +229,20 @@ fn wrong_type(who: &Who, function: &str, error: &wasmtime::Error) -> Error {
     Error::Load { plugin: who.to_string(), problem: format!("its `{function}` is not that of the contract: {error:#}") }
 }
 
-pub(crate) fn broke(who: &Who, function: &str, problem: String) -> Error {
-    Error::Contract { plugin: who.to_string(), function: function.to_owned(), problem }
+pub(crate) fn broke(who: &Who, function: &str, violation: Violation, problem: String) -> Error {
+    Error::Contract { plugin: who.to_string(), function: function.to_owned(), violation, problem }
+}
+
+fn refused_by_host(who: &Who, job: &JobParts, words: String) -> Error {
+    Error::Trap(Box::new(Trap {
+        operator: job.task.as_ref().map(|(node, _)| node.clone()),
+        plugin: who.name.clone(),
+        digest: who.digest.clone(),
+        file: who.file.clone(),
+        function: "instantiate".to_owned(),
+        reason: TrapReason::HostBudget(words),
+        last_error: None,
+        row: None,
+        frames: Vec::new(),
+    }))
 }

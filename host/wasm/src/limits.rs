@@ -1,14 +1,14 @@
 //! Memory and CPU time of one store.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use crate::options::PluginLimits;
-
-/// Elements of one table: Python components need some tens of thousands.
-const TABLE_ELEMENTS_MAX: usize = 100_000;
+use crate::trap::TrapReason;
 
 /// Core instances, memories and tables of one component: Python components have about 39 of the first.
 const CORE_PARTS_MAX: usize = 50;
@@ -18,17 +18,21 @@ const CORE_PARTS_MAX: usize = 50;
 pub(crate) struct Limiter {
     memory_bytes_max: usize,
     memory_bytes: usize,
-    /// Bytes of memory that the present call asked for in vain.
-    pub(crate) refused_bytes: Option<usize>,
+    table_elements_max: usize,
+    budget: Arc<HostBudget>,
+    /// What the present call asked for in vain.
+    pub(crate) refused: Option<TrapReason>,
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: &PluginLimits) -> Self {
-        Self { memory_bytes_max: limits.memory_bytes_max, memory_bytes: 0, refused_bytes: None }
-    }
-
-    pub(crate) fn memory_bytes_max(&self) -> usize {
-        self.memory_bytes_max
+    pub(crate) fn new(limits: &PluginLimits, budget: &Arc<HostBudget>) -> Self {
+        Self {
+            memory_bytes_max: limits.memory_bytes_max,
+            memory_bytes: 0,
+            table_elements_max: limits.table_elements_max,
+            budget: Arc::clone(budget),
+            refused: None,
+        }
     }
 }
 
@@ -38,18 +42,30 @@ impl ResourceLimiter for Limiter {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        let total = self.memory_bytes.saturating_add(desired.saturating_sub(current));
+        let more = desired.saturating_sub(current);
+        let total = self.memory_bytes.saturating_add(more);
+        // The guest sees a failed `memory.grow`, which interpreters survive and Rust turns into an abort.
         if total > self.memory_bytes_max {
-            self.refused_bytes = Some(total);
-            // The guest sees a failed `memory.grow`, which interpreters survive and Rust turns into an abort.
+            self.refused = Some(TrapReason::Memory { wanted_bytes: total, limit_bytes: self.memory_bytes_max });
+            return Ok(false);
+        }
+        if let Err(words) = self.budget.take_memory(more) {
+            self.refused = Some(TrapReason::HostBudget(words));
             return Ok(false);
         }
         self.memory_bytes = total;
         Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS_MAX)
+    fn table_growing(&mut self, _current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired <= self.table_elements_max {
+            return Ok(true);
+        }
+        if maximum.is_none_or(|maximum| desired <= maximum) {
+            let limit_elements = self.table_elements_max;
+            self.refused = Some(TrapReason::Table { wanted_elements: desired, limit_elements });
+        }
+        Ok(false)
     }
 
     fn instances(&self) -> usize {
@@ -62,6 +78,117 @@ impl ResourceLimiter for Limiter {
 
     fn memories(&self) -> usize {
         CORE_PARTS_MAX
+    }
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        self.budget.give_memory_back(self.memory_bytes);
+    }
+}
+
+/// What all plugins of a host may use together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostLimits {
+    /// Bytes of linear memory of all instances. Default: 8 GiB.
+    pub memory_bytes_max: usize,
+    /// Instances alive at once. Default: 1,000.
+    pub instances_max: usize,
+}
+
+impl Default for HostLimits {
+    fn default() -> Self {
+        Self { memory_bytes_max: 8 << 30, instances_max: 1_000 }
+    }
+}
+
+/// What is left of the [`HostLimits`].
+#[derive(Debug)]
+pub(crate) struct HostBudget {
+    limits: HostLimits,
+    memory_bytes: AtomicUsize,
+    instances: AtomicUsize,
+}
+
+impl HostBudget {
+    pub(crate) fn new(limits: HostLimits) -> Self {
+        Self { limits, memory_bytes: AtomicUsize::new(0), instances: AtomicUsize::new(0) }
+    }
+
+    fn take_memory(&self, bytes: usize) -> Result<(), String> {
+        let limit = self.limits.memory_bytes_max;
+        take(&self.memory_bytes, bytes, limit)
+            .map_err(|seen| format!("{seen} bytes of memory for all plugins together; the host's limit is {limit}"))
+    }
+
+    fn give_memory_back(&self, bytes: usize) {
+        self.memory_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Room for one more instance, for as long as the permit lives.
+    pub(crate) fn instance(self: &Arc<Self>) -> Result<InstancePermit, String> {
+        let limit = self.limits.instances_max;
+        take(&self.instances, 1, limit)
+            .map_err(|seen| format!("{seen} instances of all plugins together; the host's limit is {limit}"))?;
+        Ok(InstancePermit(Arc::clone(self)))
+    }
+}
+
+/// Adds `more` unless that passes the limit; the error is what it would have come to.
+fn take(sum: &AtomicUsize, more: usize, limit: usize) -> Result<(), usize> {
+    let fits = |seen: usize| seen.checked_add(more).filter(|sum| *sum <= limit);
+    sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).map(drop).map_err(|seen| seen.saturating_add(more))
+}
+
+/// Stands for one instance alive.
+#[derive(Debug)]
+pub(crate) struct InstancePermit(Arc<HostBudget>);
+
+impl Drop for InstancePermit {
+    fn drop(&mut self) {
+        self.0.instances.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The bytes that crossed in the call under way, both ways together.
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    bytes_max: usize,
+    bytes: usize,
+    /// Bytes of the message that the next call is handed.
+    incoming: usize,
+}
+
+/// More bytes crossed in one call than may.
+#[derive(Debug, thiserror::Error)]
+#[error("{seen} bytes crossed in one call; `limits.transfer` is {limit}")]
+pub(crate) struct TransferExceeded {
+    seen: usize,
+    limit: usize,
+}
+
+impl Transfer {
+    pub(crate) fn new(limits: &PluginLimits) -> Self {
+        Self { bytes_max: limits.transfer_bytes_max, bytes: 0, incoming: 0 }
+    }
+
+    /// The next call will be handed so many bytes.
+    pub(crate) fn prepare(&mut self, bytes: usize) {
+        self.incoming = bytes;
+    }
+
+    /// A call begins.
+    pub(crate) fn begin(&mut self) {
+        self.bytes = std::mem::take(&mut self.incoming);
+    }
+
+    /// Counts bytes, before they are copied.
+    pub(crate) fn add(&mut self, bytes: usize) -> Result<(), TransferExceeded> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes <= self.bytes_max {
+            return Ok(());
+        }
+        Err(TransferExceeded { seen: self.bytes, limit: self.bytes_max })
     }
 }
 
@@ -111,22 +238,67 @@ fn thread_cpu_time() -> Duration {
 mod tests {
     use super::*;
 
+    fn limiter() -> Limiter {
+        let limits = PluginLimits { memory_bytes_max: 100, table_elements_max: 10, ..PluginLimits::default() };
+        let host = HostLimits { memory_bytes_max: 150, instances_max: 2 };
+        Limiter::new(&limits, &Arc::new(HostBudget::new(host)))
+    }
+
+    #[test]
+    fn tables_have_a_limit() {
+        let mut limiter = limiter();
+        assert!(limiter.table_growing(0, 10, None).expect("never fails"));
+        assert!(!limiter.table_growing(10, 11, Some(10)).expect("never fails"));
+        assert_eq!(limiter.refused, None, "the table's own maximum");
+        assert!(!limiter.table_growing(10, 11, None).expect("never fails"));
+        assert_eq!(limiter.refused, Some(TrapReason::Table { wanted_elements: 11, limit_elements: 10 }));
+    }
+
+    #[test]
+    fn a_host_has_one_budget_for_all() {
+        let one = limiter();
+        let budget = Arc::clone(&one.budget);
+        let mut one = one;
+        let mut two = Limiter::new(&PluginLimits::default(), &budget);
+        assert!(one.memory_growing(0, 90, None).expect("never fails"));
+        assert!(!two.memory_growing(0, 90, None).expect("never fails"));
+        assert!(matches!(&two.refused, Some(TrapReason::HostBudget(words)) if words.contains("180 bytes")));
+        drop(one);
+        assert!(two.memory_growing(0, 90, None).expect("never fails"), "given back");
+        let permits = [budget.instance(), budget.instance()];
+        assert!(budget.instance().expect_err("two are alive").contains("3 instances"));
+        drop(permits);
+        assert!(budget.instance().is_ok());
+    }
+
+    #[test]
+    fn bytes_that_cross_are_added_up_per_call() {
+        let mut transfer = Transfer::new(&PluginLimits { transfer_bytes_max: 10, ..PluginLimits::default() });
+        assert!(transfer.add(6).is_ok() && transfer.add(4).is_ok());
+        assert!(transfer.add(1).expect_err("one too many").to_string().contains("11 bytes"));
+        transfer.begin();
+        assert!(transfer.add(10).is_ok() && transfer.add(usize::MAX).is_err());
+        transfer.prepare(8);
+        transfer.begin();
+        assert!(transfer.add(2).is_ok() && transfer.add(1).is_err(), "what goes in counts too");
+    }
+
     #[test]
     fn memories_are_counted_together() {
-        let mut limiter = Limiter::new(&PluginLimits { memory_bytes_max: 100, ..PluginLimits::default() });
+        let mut limiter = limiter();
         assert!(limiter.memory_growing(0, 60, None).expect("never fails"));
         assert!(!limiter.memory_growing(0, 60, None).expect("never fails"), "a second memory");
-        assert_eq!(limiter.refused_bytes, Some(120));
+        assert_eq!(limiter.refused, Some(TrapReason::Memory { wanted_bytes: 120, limit_bytes: 100 }));
         assert!(limiter.memory_growing(60, 100, None).expect("never fails"));
     }
 
     #[test]
     fn growth_beyond_a_memorys_own_maximum_does_not_count() {
-        let mut limiter = Limiter::new(&PluginLimits { memory_bytes_max: 100, ..PluginLimits::default() });
+        let mut limiter = limiter();
         for _ in 0..3 {
             assert!(!limiter.memory_growing(10, 60, Some(50)).expect("never fails"));
         }
-        assert_eq!(limiter.refused_bytes, None, "no limit of the host's");
+        assert_eq!(limiter.refused, None, "no limit of the host's");
         assert!(limiter.memory_growing(0, 100, None).expect("never fails"));
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use crate::violation::{Violation, Violations};
+
 /// Names that one operator may use; further ones are counted and dropped.
 pub(crate) const NAMES_MAX: usize = 64;
 
@@ -39,18 +41,18 @@ pub enum Metric {
 pub struct MetricsSnapshot {
     /// By the plugin's own name, without the prefix `volley_plugin_custom_`.
     pub metrics: BTreeMap<String, Metric>,
-    /// Reports that were dropped: a bad name, a name too many, another kind than at first, or not a number.
-    pub dropped: u64,
-    /// Lines for the log that were dropped because a call wrote too many.
-    pub log_lines_dropped: u64,
+    /// What it did wrong, and how often: reasons that never happened are left out.
+    pub violations: BTreeMap<Violation, u64>,
+    /// Instances that took the place of one that had failed.
+    pub restarts: u64,
 }
 
 /// Collects what one operator's plugin reports, from all its subtasks.
 #[derive(Debug, Default)]
 pub struct PluginMetrics {
     metrics: Mutex<BTreeMap<String, Metric>>,
-    dropped: AtomicU64,
-    log_lines_dropped: AtomicU64,
+    violations: Violations,
+    restarts: AtomicU64,
 }
 
 impl PluginMetrics {
@@ -59,8 +61,8 @@ impl PluginMetrics {
     pub fn snapshot(&self) -> MetricsSnapshot {
         MetricsSnapshot {
             metrics: self.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            dropped: self.dropped.load(Ordering::Relaxed),
-            log_lines_dropped: self.log_lines_dropped.load(Ordering::Relaxed),
+            violations: self.violations.snapshot(),
+            restarts: self.restarts.load(Ordering::Relaxed),
         }
     }
 
@@ -100,8 +102,12 @@ impl PluginMetrics {
         });
     }
 
-    pub(crate) fn log_line_dropped(&self) {
-        self.log_lines_dropped.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn violation(&self, violation: Violation) {
+        self.violations.count(violation);
+    }
+
+    pub(crate) fn restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed);
     }
 
     fn update(&self, name: &str, first: Metric, change: impl FnOnce(&mut Metric) -> Option<()>) {
@@ -109,16 +115,17 @@ impl PluginMetrics {
         let room = metrics.len() < NAMES_MAX;
         let changed = match metrics.get_mut(name) {
             Some(metric) => change(metric),
-            None if room && is_name(name) => {
+            None if !is_name(name) => None,
+            None if !room => return self.violation(Violation::MetricSeries),
+            None => {
                 let mut metric = first;
                 change(&mut metric).map(|()| {
                     metrics.insert(name.to_owned(), metric);
                 })
             }
-            None => None,
         };
         if changed.is_none() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.violation(Violation::MetricName);
         }
     }
 }
@@ -147,7 +154,7 @@ mod tests {
         assert_eq!(seen.metrics["level"], Metric::Gauge(4.5));
         let size = Histogram { count: 2, sum: 4.0, min: 1.0, max: 3.0 };
         assert_eq!(seen.metrics["size"], Metric::Histogram(size));
-        assert_eq!(seen.dropped, 2);
+        assert_eq!(seen.violations, BTreeMap::from([(Violation::MetricName, 2)]));
     }
 
     #[test]
@@ -160,6 +167,8 @@ mod tests {
             metrics.counter_add(&format!("n{number}"), 1);
         }
         let seen = metrics.snapshot();
-        assert_eq!((seen.metrics.len(), seen.dropped), (NAMES_MAX, 6 + 36));
+        assert_eq!(seen.metrics.len(), NAMES_MAX);
+        let dropped = [(Violation::MetricSeries, 36), (Violation::MetricName, 6)];
+        assert_eq!(seen.violations, BTreeMap::from(dropped));
     }
 }

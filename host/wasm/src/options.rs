@@ -12,12 +12,26 @@ pub struct PluginLimits {
     /// from the first tick within the call, so it is kept to within two ticks of 5 ms. Default: 1 s, with room for
     /// an interpreter that spends 100 µs on each of 8,192 rows.
     pub deadline: Duration,
-    /// The same for instantiation, `describe` and `open`. Default: 10 s.
+    /// The same for instantiation, `describe` and `open` (`limits.open_deadline`). Default: 10 s.
     pub open_deadline: Duration,
-    /// Bytes that one call may put out, all batches together. Default: 64 MiB.
+    /// Bytes that one call may put out, all batches together (`limits.output`). Default: 64 MiB.
     pub output_bytes_max: usize,
-    /// Rows that one call may put out, all ports together. Default: 1,048,576.
+    /// Rows that one call may put out, all ports together (`limits.output_rows`). Default: 1,048,576.
     pub output_rows_max: usize,
+    /// Rows that one call may put out for each row that came in (`limits.rows_per_row`). Default: 65,536.
+    pub rows_per_row_max: usize,
+    /// Bytes that one call may put out for each row that came in (`limits.bytes_per_row`). Default: 16 MiB.
+    pub bytes_per_row_max: usize,
+    /// Bytes that may cross in one call, both ways together: batches, names, messages, lines (`limits.transfer`).
+    /// Default: 128 MiB.
+    pub transfer_bytes_max: usize,
+    /// Elements of each table (`limits.table_elements`). Default: 100,000, which holds an interpreter.
+    pub table_elements_max: usize,
+    /// Fresh instances that may take the place of failed ones within `restarts_within` (`limits.restarts`). One more,
+    /// and the plugin is quarantined. Default: 1,024, some hundred guilty rows.
+    pub restarts_max: usize,
+    /// Default: 60 s.
+    pub restarts_within: Duration,
 }
 
 impl Default for PluginLimits {
@@ -28,21 +42,28 @@ impl Default for PluginLimits {
             open_deadline: Duration::from_secs(10),
             output_bytes_max: 64 << 20,
             output_rows_max: 1 << 20,
+            rows_per_row_max: 1 << 16,
+            bytes_per_row_max: 16 << 20,
+            transfer_bytes_max: 128 << 20,
+            table_elements_max: 100_000,
+            restarts_max: 1_024,
+            restarts_within: Duration::from_secs(60),
         }
     }
 }
 
-/// What becomes of rows that a plugin refuses (`on_error`).
+/// What becomes of rows that a plugin refuses, or that make it fail (`on_error`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnError {
     /// The job stops, unless somebody reads the operator's `errors` port: then refused rows go there. A batch refused
-    /// as a whole always stops the job. The default.
+    /// as a whole, and a row that makes the plugin trap or exceed a limit, always stop the job. The default.
     #[default]
     Fail,
-    /// Refused rows go to the `errors` port, those of a batch refused as a whole with the code `reject-batch`.
-    /// Without a reader of that port it means the same as [`OnError::Fail`]: nothing is dropped in silence.
+    /// Refused rows go to the `errors` port: those of a batch refused as a whole with the code `reject-batch`, those
+    /// that make the plugin fail with `plugin-` and the reason, as in `plugin-unreachable`. Without a reader of that port
+    /// it means the same as [`OnError::Fail`]: nothing is dropped in silence.
     DeadLetter,
-    /// Refused rows, and batches refused as a whole, are counted and left out; a reader of the `errors` port sees them.
+    /// All these rows are counted and left out; a reader of the `errors` port sees them.
     Skip,
 }
 

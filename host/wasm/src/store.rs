@@ -9,12 +9,12 @@ use crate::engine::PluginEngine;
 use crate::imports::emitter::Emitter;
 use crate::imports::log::Log;
 use crate::imports::random::Random;
-use crate::limits::{Deadline, Limiter};
+use crate::limits::{Deadline, Limiter, Transfer};
 use crate::metrics::PluginMetrics;
 use crate::options::{Crossing, PluginLimits};
 use crate::plugin::Who;
 
-/// Bytes of texts (rejects, names) that one call may give back beyond its batches.
+/// Bytes of texts (rejects, names) that one call may give back beside its batches.
 const TEXT_BYTES_MAX: usize = 16 << 20;
 
 /// Which export is running, and so which imports may be called.
@@ -32,6 +32,9 @@ pub(crate) enum Phase {
 pub(crate) struct HostState {
     pub(crate) phase: Phase,
     pub(crate) limiter: Limiter,
+    pub(crate) transfer: Transfer,
+    /// What [`lift_bytes_max`] came to.
+    pub(crate) lift_bytes_max: usize,
     pub(crate) deadline: Deadline,
     pub(crate) log: Log,
     pub(crate) metrics: Arc<PluginMetrics>,
@@ -72,11 +75,18 @@ impl Default for JobParts {
     }
 }
 
+/// Bytes that the results of one call may have: the output, and texts (rejects) beside it.
+pub(crate) fn lift_bytes_max(limits: &PluginLimits) -> usize {
+    limits.output_bytes_max.saturating_add(limits.output_bytes_max.min(TEXT_BYTES_MAX)).min(limits.transfer_bytes_max)
+}
+
 /// A fresh store with its limits in place.
 pub(crate) fn new_store(engine: &PluginEngine, limits: &PluginLimits, who: &Who, job: JobParts) -> Store<HostState> {
     let state = HostState {
         phase: Phase::Binding,
-        limiter: Limiter::new(limits),
+        limiter: Limiter::new(limits, engine.budget()),
+        transfer: Transfer::new(limits),
+        lift_bytes_max: lift_bytes_max(limits),
         deadline: Deadline::default(),
         log: Log::new(who, job.task),
         metrics: job.metrics,
@@ -88,6 +98,6 @@ pub(crate) fn new_store(engine: &PluginEngine, limits: &PluginLimits, who: &Who,
     let mut store = Store::new(engine.wasmtime(), state);
     store.limiter(|state| &mut state.limiter);
     store.epoch_deadline_callback(|mut context| context.data_mut().deadline.on_tick());
-    store.set_hostcall_fuel(limits.output_bytes_max.saturating_add(TEXT_BYTES_MAX));
+    store.set_hostcall_fuel(lift_bytes_max(limits));
     store
 }

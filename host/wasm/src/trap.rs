@@ -4,10 +4,11 @@ use std::fmt::{self, Write as _};
 
 use wasmtime::WasmBacktrace;
 
-use crate::limits::DeadlineExceeded;
+use crate::limits::{DeadlineExceeded, TransferExceeded};
 use crate::plugin::Who;
 use crate::store::{HostState, NotNow};
 use crate::text::{CHARACTER_BYTES_MAX, cut, visible};
+use crate::violation::Violation;
 
 /// Frames that the message names.
 const FRAMES_SHOWN_MAX: usize = 6;
@@ -37,12 +38,43 @@ pub enum TrapReason {
         /// Bytes that it may have.
         limit_bytes: usize,
     },
+    /// It asked for a larger table than it may have and did not get over the refusal.
+    Table {
+        /// Elements that the table would have had.
+        wanted_elements: usize,
+        /// Elements that it may have.
+        limit_elements: usize,
+    },
+    /// All plugins of the host together have as much as they may. In words.
+    HostBudget(String),
+    /// The call handed over more bytes than it may. In words.
+    Transfer(String),
     /// It divided by zero or converted a number that does not fit.
     Arithmetic(String),
     /// It called an import at a time when the contract forbids it.
     Contract(String),
     /// Anything else, in wasmtime's words.
     Other(String),
+}
+
+impl TrapReason {
+    /// Under what it is counted.
+    #[must_use]
+    pub fn violation(&self) -> Violation {
+        match self {
+            Self::Unreachable => Violation::Unreachable,
+            Self::OutOfBounds => Violation::OutOfBounds,
+            Self::StackOverflow => Violation::StackOverflow,
+            Self::Deadline(_) => Violation::Deadline,
+            Self::Memory { .. } => Violation::Memory,
+            Self::Table { .. } => Violation::Table,
+            Self::HostBudget(_) => Violation::HostBudget,
+            Self::Transfer(_) => Violation::TransferBytes,
+            Self::Arithmetic(_) => Violation::Arithmetic,
+            Self::Contract(_) => Violation::ImportNotAllowed,
+            Self::Other(_) => Violation::OtherTrap,
+        }
+    }
 }
 
 impl fmt::Display for TrapReason {
@@ -58,7 +90,14 @@ impl fmt::Display for TrapReason {
                     "memory limit reached: it asked for {wanted_bytes} bytes; `limits.memory` is {limit_bytes} (--memory)"
                 )
             }
-            Self::Arithmetic(words) | Self::Contract(words) | Self::Other(words) => f.write_str(words),
+            Self::Table { wanted_elements, limit_elements } => write!(
+                f,
+                "table limit reached: it asked for {wanted_elements} elements; `limits.table_elements` is {limit_elements}"
+            ),
+            Self::HostBudget(words) => write!(f, "the host's budget for all plugins is used up: {words}"),
+            Self::Transfer(words) | Self::Arithmetic(words) | Self::Contract(words) | Self::Other(words) => {
+                f.write_str(words)
+            }
         }
     }
 }
@@ -96,6 +135,8 @@ pub struct Trap {
     pub reason: TrapReason,
     /// The last line of level error that the call logged: SDKs log a panic there, with file and line.
     pub last_error: Option<String>,
+    /// The one row that makes it trap, where it was found: its place and its values.
+    pub row: Option<String>,
     /// The guest's stack, innermost first.
     pub frames: Vec<TrapFrame>,
 }
@@ -119,6 +160,7 @@ impl Trap {
             function: function.to_owned(),
             reason: reason(error, state),
             last_error: state.log.take_last_error(),
+            row: None,
             frames,
         }
     }
@@ -138,8 +180,18 @@ fn reason(error: &wasmtime::Error, state: &HostState) -> TrapReason {
     if let Some(not_now) = error.downcast_ref::<NotNow>() {
         return TrapReason::Contract(not_now.to_string());
     }
-    if let Some(wanted_bytes) = state.limiter.refused_bytes {
-        return TrapReason::Memory { wanted_bytes, limit_bytes: state.limiter.memory_bytes_max() };
+    if let Some(refused) = state.limiter.refused.clone() {
+        return refused;
+    }
+    if let Some(exceeded) = error.downcast_ref::<TransferExceeded>() {
+        return TrapReason::Transfer(exceeded.to_string());
+    }
+    // The type of wasmtime's own error for its budget of lists and strings is private.
+    if error.root_cause().to_string().starts_with("too much data is being copied") {
+        let limit = state.lift_bytes_max;
+        return TrapReason::Transfer(format!(
+            "it gave back more than {limit} bytes (`limits.output`, `limits.transfer`)"
+        ));
     }
     match error.downcast_ref::<T>() {
         Some(T::UnreachableCodeReached) => TrapReason::Unreachable,
@@ -205,6 +257,9 @@ impl fmt::Display for Trap {
         }
         if let Some(line) = &self.last_error {
             write!(f, "; it last logged: {line}")?;
+        }
+        if let Some(row) = &self.row {
+            write!(f, "; on one row ({row})")?;
         }
         let stack: Vec<String> =
             self.frames.iter().filter_map(|frame| Some(format!("{:#x}", frame.code_offset?))).collect();
@@ -282,6 +337,7 @@ mod tests {
             function: "map".to_owned(),
             reason: TrapReason::Unreachable,
             last_error: None,
+            row: None,
             frames,
         };
         let text = trap.to_string();

@@ -14,6 +14,7 @@ use crate::options::PluginLimits;
 use crate::path::pool;
 use crate::store::{HostState, Phase};
 use crate::text::visible;
+use crate::violation::Violation;
 
 /// Emits that one call may make: each keeps a batch in the host's memory, however few its rows.
 const EMITS_PER_CALL_MAX: usize = 65_536;
@@ -36,10 +37,14 @@ pub(crate) struct Emitter {
     ports: Arc<[SchemaRef]>,
     bytes_max: usize,
     rows_max: usize,
+    rows_per_row_max: usize,
+    bytes_per_row_max: usize,
     input_rows: usize,
     bytes: usize,
     rows: usize,
     calls: usize,
+    /// The first limit that the present call passed, and how.
+    exceeded: Option<(Violation, String)>,
     emissions: Vec<Emission>,
 }
 
@@ -49,10 +54,13 @@ impl Emitter {
             ports: Arc::new([]),
             bytes_max: limits.output_bytes_max,
             rows_max: limits.output_rows_max,
+            rows_per_row_max: limits.rows_per_row_max,
+            bytes_per_row_max: limits.bytes_per_row_max,
             input_rows: 0,
             bytes: 0,
             rows: 0,
             calls: 0,
+            exceeded: None,
             emissions: Vec::new(),
         }
     }
@@ -68,7 +76,13 @@ impl Emitter {
         self.bytes = 0;
         self.rows = 0;
         self.calls = 0;
+        self.exceeded = None;
         self.emissions.clear();
+    }
+
+    /// The limit that the call passed, if it did. The guest was told, and may have gone on all the same.
+    pub(crate) fn take_exceeded(&mut self) -> Option<(Violation, String)> {
+        self.exceeded.take()
     }
 
     /// What the call emitted, now that it has succeeded.
@@ -83,19 +97,21 @@ impl Emitter {
         self.bytes = self.bytes.saturating_add(bytes).saturating_add(parents.saturating_mul(size_of::<u32>()));
         self.rows = self.rows.saturating_add(parents);
         self.calls += 1;
-        let exceeded = |what: &str, seen: usize, limit: usize| {
-            Err(EmitError::LimitExceeded(format!("{seen} {what} in one call; the limit is {limit}")))
+        let schema = Arc::clone(schema);
+        let per_row = |limit: usize| limit.saturating_mul(self.input_rows);
+        let limits = [
+            (Violation::OutputBytes, "bytes (`limits.output`)", self.bytes, self.bytes_max),
+            (Violation::OutputRows, "rows (`limits.output_rows`)", self.rows, self.rows_max),
+            (Violation::Amplification, "rows (`limits.rows_per_row`)", self.rows, per_row(self.rows_per_row_max)),
+            (Violation::Amplification, "bytes (`limits.bytes_per_row`)", self.bytes, per_row(self.bytes_per_row_max)),
+            (Violation::Emits, "emits", self.calls, EMITS_PER_CALL_MAX),
+        ];
+        let Some((violation, what, seen, limit)) = limits.into_iter().find(|(_, _, seen, limit)| seen > limit) else {
+            return Ok((index, schema));
         };
-        if self.bytes > self.bytes_max {
-            return exceeded("bytes", self.bytes, self.bytes_max);
-        }
-        if self.rows > self.rows_max {
-            return exceeded("rows", self.rows, self.rows_max);
-        }
-        if self.calls > EMITS_PER_CALL_MAX {
-            return exceeded("emits", self.calls, EMITS_PER_CALL_MAX);
-        }
-        Ok((index, Arc::clone(schema)))
+        let problem = format!("{seen} {what} in one call on {} rows; the limit is {limit}", self.input_rows);
+        self.exceeded.get_or_insert_with(|| (violation, problem.clone()));
+        Err(EmitError::LimitExceeded(problem))
     }
 
     fn keep(
@@ -128,11 +144,19 @@ impl Emitter {
 type Emit = (u32, WasmList<u32>, WasmList<u8>);
 
 pub(crate) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
-    instance.func_wrap("emit", |context, (port, parents, batch): Emit| Ok((emit(context, port, &parents, &batch),)))
+    instance.func_wrap("emit", |mut context: StoreContextMut<'_, HostState>, (port, parents, batch): Emit| {
+        let bytes = batch.len().saturating_add(size_of::<u32>().saturating_mul(parents.len()));
+        context.data_mut().transfer.add(bytes)?;
+        let emitted = emit(&mut context, port, &parents, &batch);
+        if let Err(EmitError::UnknownPort(_) | EmitError::InvalidBatch(_)) = &emitted {
+            context.data().metrics.violation(Violation::EmitRefused);
+        }
+        Ok((emitted,))
+    })
 }
 
 fn emit(
-    mut context: StoreContextMut<'_, HostState>,
+    context: &mut StoreContextMut<'_, HostState>,
     port: u32,
     parents: &WasmList<u32>,
     batch: &WasmList<u8>,
@@ -143,8 +167,8 @@ fn emit(
     }
     let (index, schema) = state.emitter.admit(port, parents.len(), batch.len())?;
     // One copy each, out of the guest's memory into aligned memory of the host.
-    let message = pool::copied(batch.as_le_slice(&context));
-    let parents = UInt32Array::new(copied_numbers(parents.as_le_slice(&context)), None);
+    let message = pool::copied(batch.as_le_slice(&*context));
+    let parents = UInt32Array::new(copied_numbers(parents.as_le_slice(&*context)), None);
     context.data_mut().emitter.keep(index, &schema, parents, &message)
 }
 

@@ -7,12 +7,16 @@ use crate::contract::Level;
 use crate::plugin::Who;
 use crate::store::HostState;
 use crate::text::{CHARACTER_BYTES_MAX, cut, visible};
+use crate::violation::Violation;
 
 /// A longer line is cut.
 const LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Lines that one call may write; further ones are counted and dropped.
 const LINES_PER_CALL_MAX: u32 = 256;
+
+/// Bytes that the lines of one call may have together; further lines are counted and dropped.
+const BYTES_PER_CALL_MAX: usize = 64 << 10;
 
 /// Who writes, and how much already in the present call.
 #[derive(Debug)]
@@ -21,6 +25,7 @@ pub(crate) struct Log {
     subtask: Option<u32>,
     digest: String,
     lines: u32,
+    bytes: usize,
     /// The last line of level error in the present call: a panic writes one before it traps.
     last_error: Option<String>,
 }
@@ -28,7 +33,7 @@ pub(crate) struct Log {
 impl Log {
     pub(crate) fn new(who: &Who, task: Option<(String, u32)>) -> Self {
         let (operator, subtask) = task.map_or((who.name.clone(), None), |(node, index)| (node, Some(index)));
-        Self { operator, subtask, digest: who.short_digest().to_owned(), lines: 0, last_error: None }
+        Self { operator, subtask, digest: who.short_digest().to_owned(), lines: 0, bytes: 0, last_error: None }
     }
 
     /// The node, when the plugin runs in a job.
@@ -38,6 +43,7 @@ impl Log {
 
     pub(crate) fn begin(&mut self) {
         self.lines = 0;
+        self.bytes = 0;
         self.last_error = None;
     }
 
@@ -47,27 +53,30 @@ impl Log {
 
     /// Whether a line of that level is looked at: errors always, since they explain the trap that may follow.
     fn wants(&self, level: Level) -> bool {
-        level == Level::Error || (!self.is_full() && level >= max_level())
+        level == Level::Error || (self.full().is_none() && level >= max_level())
     }
 
-    /// Whether the present call has written all its lines.
-    fn is_full(&self) -> bool {
-        self.lines >= LINES_PER_CALL_MAX
+    /// What the present call has written too much of, if anything.
+    fn full(&self) -> Option<Violation> {
+        if self.lines >= LINES_PER_CALL_MAX {
+            return Some(Violation::LogLines);
+        }
+        (self.bytes >= BYTES_PER_CALL_MAX).then_some(Violation::LogBytes)
     }
 
-    /// Writes one line that is wanted; false when it was one too many.
-    fn write(&mut self, level: Level, message: &str) -> bool {
-        let (is_error, full) = (level == Level::Error, self.is_full());
+    /// Writes one line that is wanted; says why it was dropped, if it was.
+    fn write(&mut self, level: Level, message: &str) -> Option<Violation> {
+        let (is_error, full) = (level == Level::Error, self.full());
         let line = visible(message, LINE_BYTES_MAX);
         if is_error {
             self.last_error = Some(line.clone());
         }
-        if full {
-            return false;
+        if full.is_none() {
+            self.lines += 1;
+            self.bytes += line.len();
+            self.trace(level, &line);
         }
-        self.lines += 1;
-        self.trace(level, &line);
-        true
+        full
     }
 
     fn trace(&self, level: Level, line: &str) {
@@ -108,15 +117,15 @@ fn max_level() -> Level {
 pub(crate) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
     instance.func_wrap("log", |mut context: StoreContextMut<'_, HostState>, (level, message): (Level, WasmStr)| {
         let log = &context.data().log;
-        let written = if log.wants(level) {
+        let dropped = if log.wants(level) {
             // A little more than a line, which shows that there was more.
             let line = cut(&message.to_str(&context)?, LINE_BYTES_MAX + CHARACTER_BYTES_MAX).to_owned();
             context.data_mut().log.write(level, &line)
         } else {
-            !log.is_full()
+            log.full()
         };
-        if !written {
-            context.data_mut().metrics.log_line_dropped();
+        if let Some(violation) = dropped {
+            context.data().metrics.violation(violation);
         }
         Ok(())
     })?;
@@ -131,12 +140,21 @@ mod tests {
     fn lines_are_bounded_and_the_last_error_is_kept() {
         let who = Who { name: "p".into(), digest: "0".repeat(64), file: None };
         let mut log = Log::new(&who, Some(("node".into(), 3)));
-        let written = (0..LINES_PER_CALL_MAX + 10).filter(|_| log.write(Level::Error, "a\nb")).count();
+        let written = (0..LINES_PER_CALL_MAX + 10).filter(|_| log.write(Level::Error, "a\nb").is_none()).count();
         assert_eq!(written, usize::try_from(LINES_PER_CALL_MAX).expect("small"));
-        assert!(!log.write(Level::Error, "panicked"));
+        assert_eq!(log.write(Level::Error, "panicked"), Some(Violation::LogLines));
         assert_eq!(log.take_last_error().as_deref(), Some("panicked"));
         log.begin();
-        assert!(log.write(Level::Error, "a\nb"));
+        assert_eq!(log.write(Level::Error, "a\nb"), None);
         assert_eq!(log.take_last_error().as_deref(), Some("a\\nb"));
+    }
+
+    #[test]
+    fn long_lines_use_up_the_bytes_of_a_call() {
+        let mut log = Log::new(&Who { name: "p".into(), digest: "0".repeat(64), file: None }, None);
+        let line = "x".repeat(3 * LINE_BYTES_MAX);
+        let written = (0..LINES_PER_CALL_MAX).filter(|_| log.write(Level::Warn, &line).is_none()).count();
+        assert!(written <= BYTES_PER_CALL_MAX / LINE_BYTES_MAX, "{written}");
+        assert_eq!(log.write(Level::Warn, "x"), Some(Violation::LogBytes));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{concat, concat_batches, filter, filter_record_batch};
 use arrow::datatypes::Schema;
-use volley_api::{Output, PortIndex, StreamRecord};
+use volley_api::{PortIndex, RowReject, StreamRecord};
 
 use super::map::all_but;
 use super::weigh::{chunk_rows, row_bytes};
@@ -14,26 +14,26 @@ use crate::Result;
 use crate::imports::emitter::Emission;
 
 impl PluginOperator {
-    /// Sends the outputs of one call on, port by port, without the rows of refused parents. Rows that carry columns of
+    /// The outputs of one call, port by port, without the rows of refused parents. Rows that carry columns of
     /// their parents go in records of bounded size: a few bytes from the plugin can ask for many copies of a long row.
-    pub(super) fn emit_rows(
+    pub(super) fn emitted(
         &mut self,
         record: &StreamRecord,
         part: Part,
-        rejected: &[usize],
-        output: &mut dyn Output,
-    ) -> volley_api::Result<()> {
-        let emissions = self.guest.take_emissions();
+        rejects: &[RowReject],
+    ) -> Result<Vec<(PortIndex, StreamRecord)>> {
+        let emissions = self.instances.guest()?.take_emissions();
+        let mut records = Vec::with_capacity(1);
         let input = record.slice(part.offset, part.rows);
         // Weighed when a port carries columns along, and only then: it takes a look at every row.
         let mut weighed: Option<Vec<usize>> = None;
-        for port in 0..self.bound.ports.len() {
+        for port in 0..self.instances.bound().ports.len() {
             let of_port: Vec<&Emission> = emissions.iter().filter(|emission| emission.port == port).collect();
             let Some(mut rows) = join(&of_port)? else { continue };
-            if !rejected.is_empty() {
-                rows = without(rows, part.rows, rejected)?;
+            if !rejects.is_empty() {
+                rows = without(rows, part.rows, rejects)?;
             }
-            let carried_bytes: &[usize] = if self.bound.ports[port].replaces {
+            let carried_bytes: &[usize] = if self.instances.bound().ports[port].replaces {
                 &[]
             } else {
                 weighed.get_or_insert_with(|| row_bytes(&input.batch))
@@ -42,19 +42,19 @@ impl PluginOperator {
             while start < rows.batch.num_rows() {
                 let length = chunk_rows(&rows.parents.values()[start..], carried_bytes);
                 if start == 0 && length == rows.batch.num_rows() {
-                    output.emit(port, self.carried(&input, port, &rows)?)?;
+                    records.push((port, self.carried(&input, port, &rows)?));
                     break;
                 }
-                output.emit(port, self.carried(&input, port, &rows.slice(start, length))?)?;
+                records.push((port, self.carried(&input, port, &rows.slice(start, length))?));
                 start += length;
             }
         }
-        Ok(())
+        Ok(records)
     }
 
     /// The emitted rows with the columns (mode `append`), origins and times of their parents.
     fn carried(&self, input: &StreamRecord, port: PortIndex, rows: &Rows) -> Result<StreamRecord> {
-        let port = &self.bound.ports[port];
+        let port = &self.instances.bound().ports[port];
         if port.replaces && input.origins.is_none() {
             // Nothing travels beside the columns but bounds and the trace, which are the whole record's.
             return Ok(StreamRecord { batch: port.compose(&input.batch, &rows.batch)?, ..input.clone() });
@@ -95,8 +95,8 @@ fn join(emissions: &[&Emission]) -> Result<Option<Rows>> {
     Ok(Some(Rows { parents: parents.to_data().into(), batch }))
 }
 
-fn without(rows: Rows, input_rows: usize, rejected: &[usize]) -> Result<Rows> {
-    let kept = all_but(input_rows, rejected);
+fn without(rows: Rows, input_rows: usize, rejects: &[RowReject]) -> Result<Rows> {
+    let kept = all_but(input_rows, rejects);
     let keep: BooleanArray = rows.parents.values().iter().map(|parent| Some(kept.value(*parent as usize))).collect();
     let parents = filter(&rows.parents, &keep)?;
     Ok(Rows { parents: parents.to_data().into(), batch: filter_record_batch(&rows.batch, &keep)? })

@@ -7,12 +7,13 @@ use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use volley_api::StreamRecord;
+use volley_api::{RowReject, StreamRecord};
 use volley_ipc::decode_batch;
 
-use super::{Part, PluginOperator};
-use crate::Result;
+use super::{Part, PluginOperator, rows_of};
 use crate::text::visible;
+use crate::violation::Violation;
+use crate::{Error, Result};
 
 /// What is shown of a problem that the gate found, in bytes.
 const PROBLEM_BYTES_MAX: usize = 1 << 10;
@@ -24,22 +25,30 @@ impl PluginOperator {
         record: &StreamRecord,
         part: Part,
         message: &Buffer,
-        rejected: &[usize],
+        rejects: &[RowReject],
     ) -> Result<StreamRecord> {
-        let port = &self.bound.ports[0];
-        let broke = |error: &dyn std::error::Error| self.broke("map", visible(&error.to_string(), PROBLEM_BYTES_MAX));
+        let port = &self.instances.bound().ports[0];
+        let bytes_max = self.instances.limits().bytes_per_row_max.saturating_mul(part.rows);
+        if message.len() > bytes_max {
+            let problem = format!("{} bytes for {} rows; the limit is {bytes_max}", message.len(), part.rows);
+            return Err(self.too_much(Violation::Amplification, format!("{problem} (`limits.bytes_per_row`)")));
+        }
+        let broke = |error: &dyn std::error::Error| {
+            self.broke(Violation::BadBatch, visible(&error.to_string(), PROBLEM_BYTES_MAX))
+        };
         // What stands at refused rows is not looked at: a null there keeps the contract, whatever the column declares.
-        let expected = if rejected.is_empty() { Arc::clone(&port.own) } else { nullable(&port.own) };
-        let own = decode_batch(message, &expected, &self.gate_limits(part.rows)).map_err(|error| broke(&error))?;
+        let expected = if rejects.is_empty() { Arc::clone(&port.own) } else { nullable(&port.own) };
+        let own = decode_batch(message, &expected, &self.gate_limits(part.rows))
+            .map_err(|error| self.gate_refused(&error))?;
         if own.num_rows() != part.rows {
-            return Err(self.broke("map", format!("{} rows for {}", own.num_rows(), part.rows)));
+            return Err(self.broke(Violation::WrongRows, format!("{} rows for {}", own.num_rows(), part.rows)));
         }
         let input = record.slice(part.offset, part.rows);
-        if rejected.is_empty() {
+        if rejects.is_empty() {
             let batch = port.compose(&input.batch, &own)?;
             return Ok(input.with_columns_of(batch));
         }
-        let kept = all_but(part.rows, rejected);
+        let kept = all_but(part.rows, rejects);
         if let Ok(own) = retyped(&own, &port.own) {
             let batch = port.compose(&input.batch, &own)?;
             return Ok(input.with_columns_of(batch).narrow(&kept));
@@ -50,6 +59,23 @@ impl PluginOperator {
         let input = input.narrow(&kept).compact()?;
         let batch = port.compose(&input.batch, &own)?;
         Ok(input.with_columns_of(batch))
+    }
+}
+
+impl PluginOperator {
+    fn gate_refused(&self, error: &volley_ipc::Error) -> Error {
+        use volley_ipc::Error as E;
+        let problem = visible(&error.to_string(), PROBLEM_BYTES_MAX);
+        match error {
+            E::TooManyBytes { .. } | E::TooManyLogicalBytes { .. } => self.too_much(Violation::OutputBytes, problem),
+            E::TooManyRows { .. } => self.broke(Violation::WrongRows, problem),
+            _ => self.broke(Violation::BadBatch, problem),
+        }
+    }
+
+    fn too_much(&self, violation: Violation, problem: String) -> Error {
+        let (operator, plugin) = (self.context.node.to_string(), self.instances.who().to_string());
+        Error::Limit { operator, plugin, function: self.kind_name().to_owned(), violation, problem }
     }
 }
 
@@ -66,9 +92,9 @@ fn retyped(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arrow
 }
 
 /// One bit per row, set for all but those.
-pub(super) fn all_but(rows: usize, rejected: &[usize]) -> BooleanBuffer {
+pub(super) fn all_but(rows: usize, rejects: &[RowReject]) -> BooleanBuffer {
     let mut bits = BooleanBufferBuilder::new(rows);
     bits.append_n(rows, true);
-    rejected.iter().for_each(|row| bits.set_bit(*row, false));
+    rows_of(rejects).for_each(|row| bits.set_bit(row, false));
     bits.build()
 }

@@ -1,23 +1,21 @@
 //! A running plugin: records in, calls of bounded size, gated results out.
 
+mod attempt;
+mod bisect;
 mod filter;
 mod flat_map;
 mod map;
 mod rejects;
 mod weigh;
 
-use std::time::Duration;
-
 use arrow::array::RecordBatch;
 use volley_api::{Operator, OperatorContext, Output, RowReject, StreamRecord};
 use volley_ipc::{GateLimits, columns_to_wire};
 
-use crate::bind::Bound;
-use crate::contract::Failure;
-use crate::guest::{Guest, MESSAGE_BYTES_MAX};
+use self::attempt::{Treated, TreatedRows};
+use crate::instances::Instances;
 use crate::options::OnError;
-use crate::path::ReplyOutput;
-use crate::text::visible;
+use crate::violation::Violation;
 use crate::{Error, Result};
 
 /// Rows that cross in one call at most; a longer record takes several calls.
@@ -32,110 +30,113 @@ pub const RETRIES_MAX: u32 = 5;
 /// The longest wait before a call is made again, in milliseconds.
 pub const RETRY_WAIT_MS_MAX: u64 = 5_000;
 
-/// One instance at work.
+/// One subtask of a plugin at work.
 pub(crate) struct PluginOperator {
-    guest: Guest,
-    bound: Bound,
+    instances: Instances,
     on_error: OnError,
     context: OperatorContext,
     /// Calls made so far, repeated ones counted once.
     calls: u64,
-    /// The rows that the current part had refused, by their index in the part.
-    rejects: Vec<RowReject>,
     /// Rows that the next part of the current record tries to have: those of the last one, or more when it was small.
     part_rows: usize,
+    /// The part that the present instance has been handed and not yet been called with.
+    encoded: Option<Part>,
 }
 
-/// What one call came to. Rejects have been put aside.
-enum Outcome {
-    /// It succeeded; `rejected` are the refused rows of its part, ascending.
-    Done { output: ReplyOutput, rejected: Vec<usize> },
-    /// The batch was refused as a whole, and the policy lets the job go on.
-    Refused,
+/// A record on its way through the plugin.
+struct Input {
+    record: StreamRecord,
+    /// The columns of `reads`, as they cross.
+    wire: RecordBatch,
 }
 
 /// Rows `offset..offset + rows` of a record, which one call treats.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Part {
     offset: usize,
     rows: usize,
 }
 
 impl Part {
-    fn of(self, batch: &RecordBatch) -> RecordBatch {
-        batch.slice(self.offset, self.rows)
+    fn of(self, record: &StreamRecord) -> StreamRecord {
+        record.slice(self.offset, self.rows)
     }
 }
 
 impl PluginOperator {
-    pub(crate) fn new(guest: Guest, bound: Bound, on_error: OnError, context: OperatorContext) -> Self {
-        Self { guest, bound, on_error, context, calls: 0, rejects: Vec::new(), part_rows: CALL_ROWS_MAX }
+    pub(crate) fn new(instances: Instances, on_error: OnError, context: OperatorContext) -> Self {
+        Self { instances, on_error, context, calls: 0, part_rows: CALL_ROWS_MAX, encoded: None }
     }
 
-    /// The columns of `reads`, as they cross.
-    fn project(&self, record: &StreamRecord) -> Result<RecordBatch> {
-        let columns = self.bound.reads.iter().map(|index| record.batch.column(*index));
-        columns_to_wire(columns, record.batch.num_rows(), &self.bound.wire)
-            .map_err(|source| Error::Wire { plugin: self.guest.who().to_string(), source })
+    fn input(&self, record: StreamRecord) -> Result<Input> {
+        let bound = self.instances.bound();
+        let columns = bound.reads.iter().map(|index| record.batch.column(*index));
+        let wire = columns_to_wire(columns, record.batch.num_rows(), &bound.wire)
+            .map_err(|source| Error::Wire { plugin: self.instances.who().to_string(), source })?;
+        Ok(Input { record, wire })
     }
 
-    /// Calls the plugin on as many rows from `offset` on as may cross at once; gives the rows it treated.
-    fn call(&mut self, record: &StreamRecord, wire: &RecordBatch, offset: usize) -> Result<(Part, Outcome)> {
-        let mut part = Part { offset, rows: self.part_rows.min(wire.num_rows() - offset) };
-        let bytes_max = CALL_BYTES_MAX.min(self.guest.limits().memory_bytes_max / 8);
-        self.calls += 1;
-        let mut retries = 0;
+    /// As many rows from `offset` on as may cross at once.
+    fn next_part(&mut self, input: &Input, offset: usize) -> Result<Part> {
+        let mut part = Part { offset, rows: self.part_rows.min(input.wire.num_rows() - offset) };
+        let bytes_max = CALL_BYTES_MAX.min(self.instances.limits().memory_bytes_max / 8);
         loop {
-            let whole = part.rows == wire.num_rows();
-            let bytes = if whole { self.guest.encode(wire) } else { self.guest.encode(&part.of(wire)) }?;
+            let bytes = self.encode(input, part)?;
             if bytes > bytes_max && part.rows > 1 {
                 part.rows = part.rows.div_ceil(2);
                 continue;
             }
             let room_for_more = bytes <= bytes_max / 2;
             self.part_rows = if room_for_more { (part.rows * 2).min(CALL_ROWS_MAX) } else { part.rows };
-            match self.guest.process(part.rows, self.calls)? {
-                Ok(reply) => {
-                    let rejects = self.take_rejects(record, part, reply.rejects)?;
-                    return Ok((part, Outcome::Done { output: reply.output, rejected: rejects }));
-                }
-                Err(Failure::Retry(_)) if retries == RETRIES_MAX => return Err(self.retries_exhausted(retries)),
-                Err(Failure::Retry(after_ms)) => {
-                    retries += 1;
-                    std::thread::sleep(Duration::from_millis(after_ms.min(RETRY_WAIT_MS_MAX)));
-                }
-                Err(Failure::RejectBatch(message)) => {
-                    self.reject_batch(part, &message)?;
-                    return Ok((part, Outcome::Refused));
-                }
-                Err(Failure::Fatal(message)) => {
-                    return Err(Error::Fatal {
-                        operator: self.context.node.to_string(),
-                        plugin: self.guest.who().to_string(),
-                        message: visible(&message, MESSAGE_BYTES_MAX),
-                    });
-                }
-            }
+            return Ok(part);
         }
     }
 
-    fn retries_exhausted(&self, retries: u32) -> Error {
-        let (operator, plugin) = (self.context.node.to_string(), self.guest.who().to_string());
-        Error::RetriesExhausted { operator, plugin, retries }
+    /// Hands a part to the present instance, or to a fresh one; gives the bytes that will cross.
+    fn encode(&mut self, input: &Input, part: Part) -> Result<usize> {
+        let guest = self.instances.guest()?;
+        let bytes = if part.rows == input.wire.num_rows() {
+            guest.encode(&input.wire)?
+        } else {
+            guest.encode(&input.wire.slice(part.offset, part.rows))?
+        };
+        self.encoded = Some(part);
+        Ok(bytes)
+    }
+
+    /// Sends on what became of a part.
+    fn deliver(
+        &mut self,
+        input: &Input,
+        part: Part,
+        treated: Treated,
+        keep: &mut filter::Keep,
+        output: &mut dyn Output,
+    ) -> volley_api::Result<()> {
+        let Treated { rows, rejects } = treated;
+        match rows {
+            TreatedRows::None => keep.append_none(part.rows),
+            TreatedRows::Kept(bitmap) => keep.append(bitmap, part.rows, &rejects),
+            TreatedRows::One(record) => output.emit(0, record)?,
+            TreatedRows::Many(records) => {
+                records.into_iter().try_for_each(|(port, record)| output.emit(port, record))?;
+            }
+        }
+        if rejects.is_empty() { Ok(()) } else { output.reject(&part.of(&input.record), rejects) }
     }
 
     /// The error for a breach of the contract while running.
-    fn broke(&self, function: &str, problem: impl Into<String>) -> Error {
-        let plugin = format!("operator `{}`: {}", self.context.node, self.guest.who());
-        Error::Contract { plugin, function: function.to_owned(), problem: problem.into() }
+    fn broke(&self, violation: Violation, problem: impl Into<String>) -> Error {
+        let plugin = format!("operator `{}`: {}", self.context.node, self.instances.who());
+        Error::Contract { plugin, function: self.kind_name().to_owned(), violation, problem: problem.into() }
     }
 
     fn kind_name(&self) -> &'static str {
-        self.guest.kind().as_str()
+        self.instances.kind().as_str()
     }
 
     fn gate_limits(&self, input_rows: usize) -> GateLimits {
-        let limits = self.guest.limits();
+        let limits = self.instances.limits();
         GateLimits {
             bytes_max: limits.output_bytes_max,
             rows_max: limits.output_rows_max.max(input_rows),
@@ -144,46 +145,39 @@ impl PluginOperator {
     }
 }
 
+/// Indices of the refused rows, ascending.
+fn rows_of(rejects: &[RowReject]) -> impl Iterator<Item = usize> + Clone {
+    rejects.iter().map(|reject| reject.row)
+}
+
 impl Operator for PluginOperator {
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> volley_api::Result<()> {
         let record = record.compact().map_err(Error::from)?;
-        if record.batch.num_rows() == 0 {
+        let rows = record.batch.num_rows();
+        if rows == 0 {
             return Ok(());
         }
-        let wire = self.project(&record)?;
+        let input = self.input(record)?;
         let mut offset = 0;
         let mut keep = filter::Keep::default();
         self.part_rows = CALL_ROWS_MAX;
-        while offset < wire.num_rows() {
-            let (part, outcome) = self.call(&record, &wire, offset)?;
-            match outcome {
-                Outcome::Refused => keep.append_none(part.rows),
-                Outcome::Done { output: ReplyOutput::Keep(bitmap), rejected } => {
-                    self.check_bitmap(part, &bitmap)?;
-                    keep.append(bitmap, part.rows, &rejected);
-                }
-                Outcome::Done { output: ReplyOutput::Columns(message), rejected } => {
-                    let mapped = self.mapped(&record, part, &message, &rejected)?;
-                    output.emit(0, mapped)?;
-                }
-                Outcome::Done { output: ReplyOutput::Emitted, rejected } => {
-                    self.emit_rows(&record, part, &rejected, output)?;
-                }
-            }
-            let rejects = std::mem::take(&mut self.rejects);
-            if !rejects.is_empty() {
-                output.reject(&record.slice(part.offset, part.rows), rejects)?;
+        while offset < rows {
+            let part = self.next_part(&input, offset)?;
+            self.calls += 1;
+            match self.attempt(&input, part) {
+                Ok(treated) => self.deliver(&input, part, treated, &mut keep, output)?,
+                Err(error) => self.bisect(&input, part, error, &mut keep, output)?,
             }
             offset += part.rows;
         }
         match keep.finish() {
-            Some(keep) if keep.count_set_bits() > 0 => output.emit(0, record.narrow(&keep)),
+            Some(keep) if keep.count_set_bits() > 0 => output.emit(0, input.record.narrow(&keep)),
             _ => Ok(()),
         }
     }
 
     fn finish(&mut self, _output: &mut dyn Output) -> volley_api::Result<()> {
         self.calls += 1;
-        Ok(self.guest.close(self.calls)?)
+        Ok(self.instances.close(self.calls)?)
     }
 }

@@ -110,12 +110,20 @@ fn emitted_rows_are_checked_while_the_guest_can_still_answer() {
     let mut setup = Setup::default();
     setup.limits.output_rows_max = 1999;
     let error = setup.error(&emits(&many, &numbers(2000), 0)).to_string();
-    assert!(error.contains("limit-exceeded"), "{error}");
+    assert!(error.contains("put out too much") && error.contains("`limits.output_rows`"), "{error}");
     setup.limits.output_rows_max = 2000;
     setup.limits.output_bytes_max = 16_000;
     let error = setup.error(&emits(&many, &numbers(2000), 0)).to_string();
-    assert!(error.contains("limit-exceeded"), "{error}");
+    assert!(error.contains("put out too much") && error.contains("`limits.output`"), "{error}");
     setup.limits.output_bytes_max = 64_000;
+    setup.limits.rows_per_row_max = 600;
+    let error = setup.error(&emits(&many, &numbers(2000), 0)).to_string();
+    assert!(error.contains("`limits.rows_per_row`"), "{error}");
+    setup.limits.rows_per_row_max = 2000;
+    setup.limits.bytes_per_row_max = 8_000;
+    let error = setup.error(&emits(&many, &numbers(2000), 0)).to_string();
+    assert!(error.contains("`limits.bytes_per_row`"), "{error}");
+    setup.limits.bytes_per_row_max = 64_000;
     let collected = setup.run(&emits(&many, &numbers(2000), 0), crate::harness::input(1)).expect("within the limits");
     assert_eq!(collected.numbers(0, "y").len(), 2000);
 }

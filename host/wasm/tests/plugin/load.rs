@@ -99,7 +99,7 @@ fn a_missing_file_is_named() {
 #[test]
 fn the_cache_is_filled_and_used_by_the_next_engine() {
     let folder = tempfile::tempdir().expect("a folder");
-    let settings = EngineSettings { cache_dir: Some(folder.path().join("aot")) };
+    let settings = EngineSettings { cache_dir: Some(folder.path().join("aot")), ..EngineSettings::default() };
     let path = folder.path().join("keep.wasm");
     std::fs::write(&path, filter()).expect("written");
     for _ in 0..2 {

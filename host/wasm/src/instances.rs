@@ -1,0 +1,165 @@
+//! The instance of one subtask, and the fresh ones that take its place when it fails.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use volley_api::OperatorContext;
+
+use crate::bind::Bound;
+use crate::guest::Guest;
+use crate::imports::random::Random;
+use crate::inspect::PluginKind;
+use crate::metrics::PluginMetrics;
+use crate::options::{PluginLimits, PluginOptions};
+use crate::plugin::{Plugin, Who, config_text};
+use crate::store::JobParts;
+use crate::violation::Violation;
+use crate::{Error, Result};
+
+/// How long a plugin that failed too often is not started again in this process, in milliseconds.
+pub(crate) const QUARANTINE_MS: u64 = 5 * 60 * 1_000;
+
+/// Makes the instances of one subtask: the first, and one more after each failure, within the restart budget.
+pub(crate) struct Instances {
+    plugin: Arc<Plugin>,
+    options: PluginOptions,
+    config: String,
+    metrics: Arc<PluginMetrics>,
+    context: OperatorContext,
+    bound: Bound,
+    guest: Option<Guest>,
+    /// When fresh instances were made, within the last `restarts_within`; as many as the budget at most.
+    restarts_ms: VecDeque<u64>,
+}
+
+impl Instances {
+    /// The first instance, bound. `expected` is what an earlier instance agreed to for the same input, if there was one.
+    pub(crate) fn start(
+        plugin: &Arc<Plugin>,
+        options: &PluginOptions,
+        metrics: &Arc<PluginMetrics>,
+        context: &OperatorContext,
+        expected: Option<Bound>,
+    ) -> Result<Self> {
+        let config = config_text(&options.config);
+        let now_ms = context.clock.now_ms();
+        if let Some(left_ms) = plugin.engine().quarantine().left_ms(&plugin.who().digest, now_ms) {
+            metrics.violation(Violation::Quarantined);
+            return Err(quarantined(plugin, context, &format!("for another {} s", left_ms.div_ceil(1_000))));
+        }
+        let (guest, bound) = make(plugin, options, &config, metrics, context)?;
+        if let Some(expected) = expected {
+            same(&guest, &expected, &bound)?;
+        }
+        Ok(Self {
+            plugin: Arc::clone(plugin),
+            options: options.clone(),
+            config,
+            metrics: Arc::clone(metrics),
+            context: context.clone(),
+            bound,
+            guest: Some(guest),
+            restarts_ms: VecDeque::new(),
+        })
+    }
+
+    /// What was agreed on.
+    pub(crate) fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    /// The instance, or a fresh one where the last has failed.
+    pub(crate) fn guest(&mut self) -> Result<&mut Guest> {
+        if self.guest.is_none() {
+            self.spend_restart()?;
+            self.metrics.restart();
+            let (guest, bound) = make(&self.plugin, &self.options, &self.config, &self.metrics, &self.context)?;
+            same(&guest, &self.bound, &bound)?;
+            self.guest = Some(guest);
+        }
+        Ok(self.guest.as_mut().expect("made just now, if it was not there"))
+    }
+
+    /// Lets go of an instance that has failed.
+    pub(crate) fn discard(&mut self) {
+        self.guest = None;
+    }
+
+    /// Ends the instance, if it still lives.
+    pub(crate) fn close(&mut self, number: u64) -> Result<()> {
+        let Some(guest) = &mut self.guest else { return Ok(()) };
+        let closed = guest.close(number);
+        if let Err(violation) = closed.as_ref().map_err(Error::violation)
+            && let Some(violation) = violation
+        {
+            self.count(violation);
+        }
+        closed
+    }
+
+    pub(crate) fn count(&self, violation: Violation) {
+        self.metrics.violation(violation);
+    }
+
+    pub(crate) fn who(&self) -> &Who {
+        self.plugin.who()
+    }
+
+    pub(crate) fn kind(&self) -> PluginKind {
+        self.plugin.info().kind
+    }
+
+    pub(crate) fn limits(&self) -> &PluginLimits {
+        &self.options.limits
+    }
+
+    /// One more fresh instance: allowed as long as there were not too many lately.
+    fn spend_restart(&mut self) -> Result<()> {
+        let limits = &self.options.limits;
+        let now_ms = self.context.clock.now_ms();
+        let within_ms = u64::try_from(limits.restarts_within.as_millis()).unwrap_or(u64::MAX);
+        while self.restarts_ms.front().is_some_and(|at_ms| now_ms.saturating_sub(*at_ms) >= within_ms) {
+            self.restarts_ms.pop_front();
+        }
+        if self.restarts_ms.len() >= limits.restarts_max {
+            self.plugin.engine().quarantine().put(&self.plugin.who().digest, now_ms.saturating_add(QUARANTINE_MS));
+            self.count(Violation::Quarantined);
+            let (count, seconds) = (self.restarts_ms.len(), limits.restarts_within.as_secs_f64());
+            let why = format!("after {count} failures within {seconds} s (`limits.restarts`)");
+            return Err(quarantined(&self.plugin, &self.context, &why));
+        }
+        self.restarts_ms.push_back(now_ms);
+        Ok(())
+    }
+}
+
+fn make(
+    plugin: &Plugin,
+    options: &PluginOptions,
+    config: &str,
+    metrics: &Arc<PluginMetrics>,
+    context: &OperatorContext,
+) -> Result<(Guest, Bound)> {
+    let job = JobParts {
+        metrics: Arc::clone(metrics),
+        clock: Arc::clone(&context.clock),
+        random: Random::new(context.seeds, context.node.clone(), context.subtask),
+        task: Some((context.node.to_string(), context.subtask.index)),
+        crossing: options.crossing,
+    };
+    let mut guest = Guest::instantiate(plugin, &options.limits, job)?;
+    let bound = guest.open(config, &context.input)?;
+    Ok((guest, bound))
+}
+
+fn same(guest: &Guest, expected: &Bound, bound: &Bound) -> Result<()> {
+    if expected == bound {
+        return Ok(());
+    }
+    let problem = "it is not pure: the same configuration and input gave another binding before".to_owned();
+    Err(guest.broke("open", Violation::ImpureOpen, problem))
+}
+
+fn quarantined(plugin: &Plugin, context: &OperatorContext, why: &str) -> Error {
+    Error::Quarantined { operator: context.node.to_string(), plugin: plugin.who().to_string(), why: why.to_owned() }
+}
