@@ -1,9 +1,36 @@
-//! One batch with every type that the file formats produce, in random sizes and with nulls everywhere.
+//! Batches to send: one with every type that the file formats produce, and arbitrary ones.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod arbitrary;
 
 use std::sync::Arc;
 
 use arrow::array::*;
+use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::datatypes::*;
+use arrow::ipc::root_as_message;
+
+/// The messages of a stream as arrow-ipc writes it, without the mark of its end.
+pub(crate) fn frames(mut stream: &[u8]) -> Vec<&[u8]> {
+    let mut frames = Vec::new();
+    loop {
+        let metadata = usize::try_from(u32::from_le_bytes(stream[4..8].try_into().expect("4 bytes"))).expect("small");
+        if metadata == 0 {
+            return frames;
+        }
+        let message = root_as_message(&stream[8..8 + metadata]).expect("own message");
+        let (frame, rest) = stream.split_at(8 + metadata + usize::try_from(message.bodyLength()).expect("small"));
+        frames.push(frame);
+        stream = rest;
+    }
+}
+
+/// A copy of `bytes` that begins `shift` bytes after an address that suits every type.
+pub(crate) fn shifted(bytes: &[u8], shift: usize) -> Buffer {
+    let mut copy = MutableBuffer::from_len_zeroed(shift);
+    copy.extend_from_slice(bytes);
+    Buffer::from(copy).slice(shift)
+}
 
 /// A batch of `rows` rows whose values and nulls follow from `seed`.
 pub(crate) fn batch(rows: usize, seed: u64) -> RecordBatch {
