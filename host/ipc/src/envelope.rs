@@ -1,6 +1,7 @@
 //! The outermost layer of a message: marker, length, verified metadata, body.
 
-use arrow::ipc::{Message, MetadataVersion, root_as_message};
+use arrow::ipc::{Message, MetadataVersion, root_as_message_with_opts};
+use flatbuffers::VerifierOptions;
 
 use crate::{Error, Result};
 
@@ -12,6 +13,17 @@ const PREFIX_BYTES: usize = 8;
 const METADATA_BYTES_MIN: usize = 8;
 
 const CONTINUATION_MARKER: [u8; 4] = [0xff; 4];
+
+/// What the metadata may cost to verify. Tables and text may be pointed at from many places, so the cost has no bound in
+/// the bytes of the metadata alone.
+pub(crate) struct MetadataLimits {
+    /// Tables, each counted as often as it is pointed at.
+    pub(crate) tables_max: usize,
+    /// Tables within tables.
+    pub(crate) depth_max: usize,
+    /// Bytes that are looked at, each counted as often as that happens.
+    pub(crate) apparent_bytes_max: usize,
+}
 
 /// A message whose metadata is verified and whose body is known to be where the metadata says.
 pub(crate) struct Envelope<'a> {
@@ -25,12 +37,19 @@ pub(crate) struct Envelope<'a> {
 }
 
 /// Opens a message of at most `bytes_max` bytes.
-pub(crate) fn open(bytes: &[u8], bytes_max: usize) -> Result<Envelope<'_>> {
+pub(crate) fn open<'a>(bytes: &'a [u8], bytes_max: usize, limits: &MetadataLimits) -> Result<Envelope<'a>> {
     if bytes.len() > bytes_max {
         return Err(Error::TooManyBytes { bytes: bytes.len(), limit: bytes_max });
     }
     let metadata = metadata(bytes)?;
-    let message = root_as_message(metadata).map_err(|error| Error::Flatbuffer(error.to_string()))?;
+    let options = VerifierOptions {
+        max_depth: limits.depth_max,
+        max_tables: limits.tables_max,
+        max_apparent_size: limits.apparent_bytes_max,
+        ignore_missing_null_terminator: false,
+    };
+    let message =
+        root_as_message_with_opts(&options, metadata).map_err(|error| Error::Flatbuffer(error.to_string()))?;
     if message.version() != MetadataVersion::V5 {
         return Err(Error::Unsupported(format!("metadata version {:?}: only V5 is accepted", message.version())));
     }
@@ -65,6 +84,8 @@ mod tests {
     use super::*;
     use arrow::datatypes::{DataType, Field, Schema};
 
+    const LIMITS: MetadataLimits = MetadataLimits { tables_max: 8, depth_max: 4, apparent_bytes_max: 1 << 10 };
+
     fn message() -> Vec<u8> {
         crate::encode_schema(&Schema::new(vec![Field::new("a", DataType::Int64, true)])).expect("plain schema")
     }
@@ -72,7 +93,7 @@ mod tests {
     #[test]
     fn a_good_message_opens() {
         let bytes = message();
-        let envelope = open(&bytes, bytes.len()).expect("good");
+        let envelope = open(&bytes, bytes.len(), &LIMITS).expect("good");
         assert_eq!((envelope.body_offset, envelope.body_bytes), (bytes.len(), 0));
     }
 
@@ -80,7 +101,19 @@ mod tests {
     fn every_truncation_is_refused() {
         let bytes = message();
         for end in 0..bytes.len() {
-            assert!(open(&bytes[..end], usize::MAX).is_err(), "{end} bytes");
+            assert!(open(&bytes[..end], usize::MAX, &LIMITS).is_err(), "{end} bytes");
+        }
+    }
+
+    #[test]
+    fn metadata_beyond_its_limits_is_refused() {
+        let bytes = message();
+        for limits in [
+            MetadataLimits { tables_max: 3, ..LIMITS },
+            MetadataLimits { depth_max: 3, ..LIMITS },
+            MetadataLimits { apparent_bytes_max: 100, ..LIMITS },
+        ] {
+            assert!(matches!(open(&bytes, usize::MAX, &limits), Err(Error::Flatbuffer(_))));
         }
     }
 
@@ -90,11 +123,11 @@ mod tests {
         for (at, value) in [(0, 0x00), (7, 0xff), (7, 0x7f), (4, 0x03), (6, 0x10)] {
             let mut bytes = good.clone();
             bytes[at] = value;
-            assert!(open(&bytes, usize::MAX).is_err(), "byte {at} = {value}");
+            assert!(open(&bytes, usize::MAX, &LIMITS).is_err(), "byte {at} = {value}");
         }
-        assert!(matches!(open(&good, 10), Err(Error::TooManyBytes { limit: 10, .. })));
+        assert!(matches!(open(&good, 10, &LIMITS), Err(Error::TooManyBytes { limit: 10, .. })));
         let mut longer = good;
         longer.extend([0; 8]);
-        assert!(open(&longer, usize::MAX).is_err(), "bytes after the end");
+        assert!(open(&longer, usize::MAX, &LIMITS).is_err(), "bytes after the end");
     }
 }

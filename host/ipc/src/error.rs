@@ -59,16 +59,58 @@ pub enum Error {
         problem: String,
     },
     /// Arrow refused the data, or could not encode or convert it.
-    #[error("{0}")]
+    #[error("{}", shown(&.0.to_string()))]
     Arrow(#[from] ArrowError),
 }
 
 impl Error {
     pub(crate) fn layout(column: &str, problem: impl Into<String>) -> Self {
-        Self::Layout { column: column.to_owned(), problem: problem.into() }
+        Self::Layout { column: shown(column), problem: problem.into() }
     }
 
     pub(crate) fn schema(field: &str, problem: impl Into<String>) -> Self {
-        Self::Schema { field: field.to_owned(), problem: problem.into() }
+        Self::Schema { field: shown(field), problem: problem.into() }
+    }
+
+    /// The same about a child of `parent`. Paths are put together on the way out, so that a good batch pays for none.
+    pub(crate) fn within(self, parent: &str) -> Self {
+        match self {
+            Self::Layout { column, problem } => Self::Layout { column: format!("{}.{column}", shown(parent)), problem },
+            other => other,
+        }
+    }
+}
+
+/// The most characters of one name or text from outside that an error repeats.
+const SHOWN_CHARS_MAX: usize = 300;
+
+/// Text from outside as it may stand in a log: on one line, without anything that steers a terminal, and not endless.
+pub(crate) fn shown(text: &str) -> String {
+    let mut out = String::new();
+    for (at, char) in text.chars().enumerate() {
+        match char {
+            _ if at == SHOWN_CHARS_MAX => {
+                out.push('…');
+                break;
+            }
+            '"' | '\'' | '\\' => out.push(char),
+            other => out.extend(other.escape_debug()),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_names_stay_on_their_line() {
+        let error = Error::layout("größe \"x\"\n\u{1b}[2Jgone\u{202e}", "wrong").within("s\r").to_string();
+        assert_eq!(error, r#"column `s\r.größe "x"\n\u{1b}[2Jgone\u{202e}`: wrong"#);
+        let long = Error::schema(&"n".repeat(1 << 20), "wrong").to_string();
+        assert!(long.len() < 400 && long.contains("n…"), "{long}");
+        let arrow = Error::from(ArrowError::SchemaError("a\nb".repeat(1000))).to_string();
+        assert!(arrow.contains(r"a\nb") && arrow.chars().count() < 700, "{arrow}");
     }
 }

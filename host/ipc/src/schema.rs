@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use arrow::array::timezone::Tz;
 use arrow::datatypes::{
-    DECIMAL32_MAX_PRECISION, DECIMAL64_MAX_PRECISION, DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType,
-    Field, FieldRef, IntervalUnit, Schema, TimeUnit,
+    ArrowNativeType, DECIMAL32_MAX_PRECISION, DECIMAL64_MAX_PRECISION, DECIMAL128_MAX_PRECISION,
+    DECIMAL256_MAX_PRECISION, DataType, Field, FieldRef, Fields, IntervalUnit, Schema, TimeUnit,
 };
 use arrow::ipc;
 
-use crate::{Error, Result, envelope};
+use crate::envelope::{self, MetadataLimits};
+use crate::scan::width_bytes;
+use crate::{Error, Result};
 
 /// The longest Schema message: 1 MiB.
 pub const SCHEMA_BYTES_MAX: usize = 1 << 20;
@@ -33,14 +35,28 @@ pub const FIELD_METADATA_BYTES_MAX: usize = 64 << 10;
 /// The deepest nesting of a type: a plain column has depth 0.
 pub const TYPE_DEPTH_MAX: usize = 24;
 
+/// The most bytes that every row takes, whatever is in it: 16 MiB. Sizes of lists and binaries multiply, and one row of
+/// nulls made by the host takes as much as one that was sent.
+pub const ROW_BYTES_MAX: usize = 16 << 20;
+
+/// What the metadata of a schema may cost to verify. Each field is a table beside that of its type; what is left over is for
+/// pairs of metadata. Nesting is refused by [`TYPE_DEPTH_MAX`] first, with a better message. Honest metadata is looked at
+/// three times or so: a name, a length, a default.
+const METADATA_LIMITS: MetadataLimits = MetadataLimits {
+    tables_max: 4 * FIELDS_MAX,
+    depth_max: TYPE_DEPTH_MAX + 8,
+    apparent_bytes_max: 8 * SCHEMA_BYTES_MAX,
+};
+
 /// Decodes one encapsulated Schema message from outside. The schema is in wire form, its column names are unique.
 ///
 /// # Errors
 /// When the message is damaged or beyond [`SCHEMA_BYTES_MAX`], or the schema has types that never cross, two columns
 /// of one name, more than [`COLUMNS_MAX`] columns or [`FIELDS_MAX`] fields, types nested deeper than
-/// [`TYPE_DEPTH_MAX`], a name beyond [`FIELD_NAME_BYTES_MAX`] or metadata beyond [`FIELD_METADATA_BYTES_MAX`].
+/// [`TYPE_DEPTH_MAX`], a name beyond [`FIELD_NAME_BYTES_MAX`], metadata beyond [`FIELD_METADATA_BYTES_MAX`] or rows
+/// beyond [`ROW_BYTES_MAX`].
 pub fn decode_schema(bytes: &[u8]) -> Result<Schema> {
-    let envelope = envelope::open(bytes, SCHEMA_BYTES_MAX)?;
+    let envelope = envelope::open(bytes, SCHEMA_BYTES_MAX, &METADATA_LIMITS)?;
     let Some(schema) = envelope.message.header_as_schema() else {
         return Err(Error::Unsupported("another message where a Schema is due".to_owned()));
     };
@@ -58,9 +74,27 @@ pub fn decode_schema(bytes: &[u8]) -> Result<Schema> {
             return Err(Error::schema(name, "two columns have this name"));
         }
     }
-    let fields =
-        fields.iter().map(|field| read_field(&field, "", 0, &mut budget)).collect::<Result<Vec<FieldRef>>>()?;
+    let fields = fields.iter().map(|field| read_field(&field, "", 0, &mut budget)).collect::<Result<Fields>>()?;
+    let row_bytes = fields.iter().fold(0, |sum: usize, field| sum.saturating_add(row_bytes(field.data_type())));
+    if row_bytes > ROW_BYTES_MAX {
+        return Err(Error::Unsupported(format!(
+            "each row takes {row_bytes} bytes; at most {ROW_BYTES_MAX} are accepted"
+        )));
+    }
     Ok(Schema::new(fields))
+}
+
+/// Bytes that a value takes even when it is null. One that takes none counts for one.
+fn row_bytes(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::FixedSizeList(item, size) => row_bytes(item.data_type()).saturating_mul(size.as_usize()),
+        DataType::Struct(fields) => {
+            fields.iter().fold(1, |sum: usize, field| sum.saturating_add(row_bytes(field.data_type())))
+        }
+        DataType::Utf8 | DataType::Binary | DataType::List(_) | DataType::Map(..) => size_of::<i32>(),
+        DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList(_) => size_of::<i64>(),
+        other => width_bytes(other).unwrap_or(1),
+    }
 }
 
 /// What a schema may still cost. Flatbuffers may point at one field from many places: a few bytes can stand for many.
@@ -150,7 +184,16 @@ fn read_type(field: &ipc::Field<'_>, path: &str, depth: usize, budget: &mut Budg
             let sorted = field.type_as_map().ok_or_else(unknown)?.keysSorted();
             let entries = only_child(field, path, depth, budget)?;
             match entries.data_type() {
-                DataType::Struct(pair) if pair.len() == 2 => DataType::Map(entries, sorted),
+                DataType::Struct(pair) if pair.len() != 2 => {
+                    return Err(Error::schema(path, "the entries of a map are structs of a key and a value"));
+                }
+                DataType::Struct(pair) if entries.is_nullable() || pair[0].is_nullable() => {
+                    return Err(Error::schema(
+                        path,
+                        "the entries and the keys of a map are never null: declare them so",
+                    ));
+                }
+                DataType::Struct(_) => DataType::Map(entries, sorted),
                 _ => return Err(Error::schema(path, "the entries of a map are structs of a key and a value")),
             }
         }

@@ -1,8 +1,11 @@
 //! Batches that hold on to far more memory than they use are copied out of it.
 
-use arrow::array::{Array, ArrayData, MutableArrayData, RecordBatch, RecordBatchOptions, make_array};
+use arrow::array::{Array, AsArray, MutableArrayData, OffsetSizeTrait, RecordBatch, RecordBatchOptions, make_array};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{ArrowNativeType, DataType};
 use arrow::error::ArrowError;
+
+use crate::scan::width_bytes;
 
 /// Bytes that a message may have beyond twice what its batch uses: metadata, and padding of small columns.
 const SLACK_BYTES: usize = 4 << 10;
@@ -10,45 +13,53 @@ const SLACK_BYTES: usize = 4 << 10;
 /// The batch itself, or a copy of what it uses when the message that it refers to is much larger: gaps between buffers,
 /// or values that no offset reaches, would live as long as the batch does.
 pub(crate) fn trim(batch: RecordBatch, message_bytes: usize) -> Result<RecordBatch, ArrowError> {
-    let columns: Vec<ArrayData> = batch.columns().iter().map(|column| column.to_data()).collect();
-    let used: usize = columns.iter().map(used_bytes).sum();
+    let used: usize = batch.columns().iter().map(|column| used_bytes(column, 0, column.len())).sum();
     if message_bytes <= used.saturating_mul(2).saturating_add(SLACK_BYTES) {
         return Ok(batch);
     }
-    let copies = columns.iter().map(|column| {
-        let mut copy = MutableArrayData::new(vec![column], false, column.len());
-        copy.extend(0, 0, column.len());
+    let copies = batch.columns().iter().map(|column| {
+        let data = column.to_data();
+        let mut copy = MutableArrayData::new(vec![&data], false, data.len());
+        copy.extend(0, 0, data.len());
         make_array(copy.freeze())
     });
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(batch.schema(), copies.collect(), &options)
 }
 
-/// Bytes that the values take, without what lies beside them in their buffers.
-fn used_bytes(data: &ArrayData) -> usize {
-    match data.data_type() {
-        DataType::List(_) | DataType::Map(..) => own_bytes(data) + items_bytes::<i32>(data),
-        DataType::LargeList(_) => own_bytes(data) + items_bytes::<i64>(data),
-        DataType::Struct(_) | DataType::FixedSizeList(..) => {
-            own_bytes(data) + data.child_data().iter().map(used_bytes).sum::<usize>()
+/// Bytes that the values from `begin` to `end` take, without what lies beside them in their buffers.
+fn used_bytes(array: &dyn Array, begin: usize, end: usize) -> usize {
+    let count = end - begin;
+    let nulls = array.nulls().map_or(0, |_| count.div_ceil(8));
+    let values = match array.data_type() {
+        DataType::Boolean => count.div_ceil(8),
+        DataType::Utf8 => bytes_between(array.as_string::<i32>().offsets(), begin, end),
+        DataType::LargeUtf8 => bytes_between(array.as_string::<i64>().offsets(), begin, end),
+        DataType::Binary => bytes_between(array.as_binary::<i32>().offsets(), begin, end),
+        DataType::LargeBinary => bytes_between(array.as_binary::<i64>().offsets(), begin, end),
+        DataType::List(_) => items_bytes(array.as_list::<i32>().offsets(), array.as_list::<i32>().values(), begin, end),
+        DataType::LargeList(_) => {
+            items_bytes(array.as_list::<i64>().offsets(), array.as_list::<i64>().values(), begin, end)
         }
-        _ => data.get_slice_memory_size().unwrap_or_default(),
-    }
+        DataType::Map(..) => items_bytes(array.as_map().offsets(), array.as_map().entries(), begin, end),
+        DataType::Struct(_) => array.as_struct().columns().iter().map(|child| used_bytes(child, begin, end)).sum(),
+        DataType::FixedSizeList(_, size) => {
+            let size = size.as_usize();
+            used_bytes(array.as_fixed_size_list().values(), begin * size, end * size)
+        }
+        fixed => count * width_bytes(fixed).unwrap_or_default(),
+    };
+    nulls + values
 }
 
-/// Bytes of a bitmap of nulls.
-fn own_bytes(data: &ArrayData) -> usize {
-    data.nulls().map_or(0, |_| data.len().div_ceil(8))
+/// Bytes of offsets, and of the bytes that they reach.
+fn bytes_between<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>, begin: usize, end: usize) -> usize {
+    size_of::<O>() * (end + 1 - begin) + (offsets[end] - offsets[begin]).as_usize()
 }
 
 /// Bytes of offsets, and of the items that they reach.
-fn items_bytes<O: ArrowNativeType>(data: &ArrayData) -> usize {
-    if data.is_empty() {
-        return 0;
-    }
-    let offsets = &data.buffer::<O>(0)[..=data.len()];
-    let (first, last) = (offsets[0].as_usize(), offsets[data.len()].as_usize());
-    size_of_val(offsets) + used_bytes(&data.child_data()[0].slice(first, last - first))
+fn items_bytes<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>, items: &dyn Array, begin: usize, end: usize) -> usize {
+    size_of::<O>() * (end + 1 - begin) + used_bytes(items, offsets[begin].as_usize(), offsets[end].as_usize())
 }
 
 #[cfg(test)]

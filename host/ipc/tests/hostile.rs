@@ -13,8 +13,8 @@ use arrow::ipc::writer::{
 use proptest::prelude::*;
 use support::Chance;
 use volley_ipc::{
-    Error, FIELD_METADATA_BYTES_MAX, FIELD_NAME_BYTES_MAX, FIELDS_MAX, GateLimits, decode_batch, decode_schema,
-    encode_batch, encode_schema, to_wire, wire_schema,
+    Error, FIELD_METADATA_BYTES_MAX, FIELD_NAME_BYTES_MAX, FIELDS_MAX, GateLimits, ROW_BYTES_MAX, decode_batch,
+    decode_schema, encode_batch, encode_schema, to_wire, wire_schema,
 };
 
 const LIMITS: GateLimits = GateLimits { bytes_max: 1 << 24, rows_max: 1 << 16, logical_bytes_max: 1 << 20 };
@@ -201,6 +201,39 @@ fn view_batches_are_refused() {
     let mut bytes = Vec::new();
     write_message(&mut bytes, encoded, &options).expect("to memory");
     assert!(decode(&bytes, &batch.schema()).is_err());
+}
+
+#[test]
+fn maps_whose_entries_or_keys_can_be_null_are_refused_in_schemas() {
+    let map = |entries_nullable, key_nullable| {
+        let pair = vec![Field::new("key", DataType::Int8, key_nullable), Field::new("value", DataType::Int8, true)];
+        let entries = Field::new("entries", DataType::Struct(pair.into()), entries_nullable);
+        let schema = Schema::new(vec![Field::new("m", DataType::Map(Arc::new(entries), false), true)]);
+        decode_schema(&encode_schema(&schema).expect("encodes"))
+    };
+    assert!(map(false, false).is_ok());
+    for (entries, key) in [(true, false), (false, true)] {
+        let error = map(entries, key).expect_err("Arrow makes no such map").to_string();
+        assert!(error.contains("`m`") && error.contains("never null"), "{error}");
+    }
+}
+
+#[test]
+fn schemas_whose_rows_are_huge_are_refused() {
+    let list = |item, size| DataType::FixedSizeList(Arc::new(Field::new("item", item, true)), size);
+    let decode = |data_type| decode_schema(&encode_schema(&Schema::new(vec![Field::new("a", data_type, true)]))?);
+    let bytes = i32::try_from(ROW_BYTES_MAX).expect("fits");
+    assert!(decode(list(DataType::Int8, bytes)).is_ok() && decode(DataType::FixedSizeBinary(bytes)).is_ok());
+    for data_type in [
+        list(DataType::Int16, bytes),
+        list(DataType::Null, i32::MAX),
+        list(list(list(DataType::Utf8, 1 << 20), 1 << 20), i32::MAX),
+        list(DataType::Struct(vec![Field::new("x", DataType::Int8, true)].into()), bytes),
+        DataType::FixedSizeBinary(i32::MAX),
+    ] {
+        let error = decode(data_type).expect_err("a row of nulls would fill the host").to_string();
+        assert!(error.contains("each row takes"), "{error}");
+    }
 }
 
 #[test]
