@@ -1,6 +1,6 @@
 # One command per task, the same at a desk and in CI. Each installs what it needs first (scripts/setup).
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint plugins clean
+.PHONY: help demo test bench fuzz lint plugins clean
 
 help: ## this list
 	@echo "Volley: a stream processor whose operators are WebAssembly components"
@@ -18,6 +18,9 @@ test: ## every test
 bench: ## the benches: NAME value [min–max] bar
 	@scripts/bench $(ARGS)
 
+fuzz: ## ten minutes of hostile bytes against the gate: ARGS="--seconds 60 --seed 7"
+	@scripts/fuzz $(ARGS)
+
 lint: ## formatting, clippy, scripts, licences
 	@scripts/lint
 
@@ -26,4 +29,4 @@ plugins: ## the example operators as components, in build/plugins
 
 clean: ## deletes what make built, the caches included
 	@cache="$${VOLLEY_CACHE:-$$HOME/.cache/volley}"; \
-	rm -rf build demo/out "$$cache/target" "$$cache/demo" "$$cache/guest" "$$cache/venv" "$$cache/data"
+	rm -rf build demo/out "$$cache/target" "$$cache/demo" "$$cache/guest" "$$cache/venv" "$$cache/data" "$$cache/fuzz"

@@ -1,17 +1,16 @@
-//! What the gate refuses, and that no bytes at all make it panic.
+//! What the gate refuses. What mutations find is in the fuzz crate beside this one.
 
 mod support;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, NullArray, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int64Array, NullArray, RecordBatch, StringArray};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::writer::{
     CompressionContext, DictionaryTracker, IpcDataGenerator, IpcWriteOptions, StreamWriter, write_message,
 };
 use proptest::prelude::*;
-use support::Chance;
 use volley_ipc::{
     Error, FIELD_METADATA_BYTES_MAX, FIELD_NAME_BYTES_MAX, FIELDS_MAX, GateLimits, ROW_BYTES_MAX, decode_batch,
     decode_schema, encode_batch, encode_schema, to_wire, wire_schema,
@@ -35,69 +34,8 @@ fn decode(bytes: &[u8], schema: &SchemaRef) -> Result<RecordBatch, Error> {
     decode_batch(&Buffer::from(bytes.to_vec()), schema, &LIMITS)
 }
 
-/// An error, or a batch of the schema that is valid through and through.
-fn survive(bytes: &[u8], schema: &SchemaRef) {
-    if let Ok(batch) = decode(bytes, schema) {
-        assert_eq!(batch.schema(), *schema);
-        for column in batch.columns() {
-            column.to_data().validate_full().expect("the gate lets only valid data through");
-        }
-    }
-}
-
-fn mutate(bytes: &mut Vec<u8>, chance: &mut Chance) {
-    let metadata = 8 + usize::try_from(u32::from_le_bytes(bytes[4..8].try_into().expect("4 bytes"))).expect("small");
-    for _ in 0..=chance.below(4) {
-        // Most changes go where the structure is.
-        let limit = if chance.below(4) == 0 { bytes.len() } else { metadata.min(bytes.len()) };
-        let at = chance.below(limit);
-        match chance.below(5) {
-            0 => bytes[at] ^= 1 << chance.below(8),
-            1 => bytes[at] = chance.next() as u8,
-            2 => bytes[at] = 0xff,
-            3 => {
-                let word = [0u64, 1, 7, u64::MAX, 1 << 31, 1 << 62, i64::MIN as u64][chance.below(7)].to_le_bytes();
-                let at = at & !7;
-                let end = (at + 8).min(bytes.len());
-                bytes[at..end].copy_from_slice(&word[..end - at]);
-            }
-            _ => bytes[at] = 0,
-        }
-    }
-    if chance.below(16) == 0 {
-        let end = chance.below(bytes.len());
-        bytes.truncate(end);
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
-
-    #[test]
-    fn mutated_batches_never_pass_as_something_invalid(rows in 0usize..40, seed: u64) {
-        let (good, schema) = message(rows, seed);
-        let mut chance = Chance(seed);
-        for _ in 0..20 {
-            let mut bytes = good.clone();
-            mutate(&mut bytes, &mut chance);
-            survive(&bytes, &schema);
-        }
-    }
-
-    #[test]
-    fn mutated_schemas_never_panic(seed: u64) {
-        let (_, schema) = message(1, 1);
-        let good = encode_schema(&schema).expect("encodes");
-        let mut chance = Chance(seed);
-        for _ in 0..50 {
-            let mut bytes = good.clone();
-            mutate(&mut bytes, &mut chance);
-            if let Ok(schema) = decode_schema(&bytes) {
-                // Whatever passes can be used: an empty array of each type can be made.
-                RecordBatch::new_empty(Arc::new(schema));
-            }
-        }
-    }
 
     #[test]
     fn noise_never_passes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -107,8 +45,8 @@ proptest! {
         let mut framed = vec![0xff, 0xff, 0xff, 0xff];
         framed.extend(u32::try_from(bytes.len()).expect("short").to_le_bytes());
         framed.extend(&bytes);
-        survive(&framed, &schema);
-        let _ = decode_schema(&framed);
+        prop_assert!(decode(&framed, &schema).is_err());
+        prop_assert!(decode_schema(&framed).is_err());
     }
 }
 

@@ -15,6 +15,8 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-api", &[]),
     // The gate for foreign bytes, plans as data, and expressions: each stands on the data model alone.
     ("volley-ipc", &["volley-api"]),
+    // What attacks it knows it.
+    ("volley-ipc-fuzz", &["volley-ipc"]),
     ("volley-config", &["volley-api"]),
     ("volley-expr", &["volley-api"]),
     // Foreign bytes come out of guests, so the plugin boundary goes through the gate.
@@ -56,6 +58,8 @@ pub const SHIELDED: &[(&str, &str)] = &[
     ("parquet", "volley-connector-file"),
     ("arrow-avro", "volley-connector-file"),
     ("arrow-csv", "volley-connector-file"),
+    ("flatbuffers", "volley-ipc"),
+    ("libfuzzer-sys", "volley-ipc-fuzz"),
     ("saphyr-parser", "volley-config"),
     ("wit-component", "volley-cli"),
     ("wit-bindgen", "volley-sdk"),

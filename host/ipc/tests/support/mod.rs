@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub(crate) mod arbitrary;
+mod chance;
 
 use std::sync::Arc;
 
@@ -9,6 +10,8 @@ use arrow::array::*;
 use arrow::buffer::{Buffer, MutableBuffer};
 use arrow::datatypes::*;
 use arrow::ipc::root_as_message;
+
+pub(crate) use chance::Chance;
 
 /// The messages of a stream as arrow-ipc writes it, without the mark of its end.
 pub(crate) fn frames(mut stream: &[u8]) -> Vec<&[u8]> {
@@ -42,22 +45,7 @@ pub(crate) fn batch(rows: usize, seed: u64) -> RecordBatch {
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("one length")
 }
 
-/// SplitMix64: small, and the same everywhere.
-pub(crate) struct Chance(pub(crate) u64);
-
 impl Chance {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit.max(1) as u64).expect("below a usize")
-    }
-
     fn option<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.below(4) == 0 { None } else { Some(make(self)) }
     }
