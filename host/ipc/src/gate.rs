@@ -12,7 +12,8 @@ use crate::{Error, Result, decode, scan, trim};
 
 /// What the metadata of a batch may cost to verify. Beside the message and the batch there are only pairs of metadata,
 /// which nobody reads; and the lists of nodes and buffers are small however many columns a schema may have.
-const METADATA_LIMITS: MetadataLimits = MetadataLimits { tables_max: 64, depth_max: 4, apparent_bytes_max: 4 << 20 };
+pub(crate) const METADATA_LIMITS: MetadataLimits =
+    MetadataLimits { tables_max: 64, depth_max: 4, apparent_bytes_max: 4 << 20 };
 
 /// What a batch from outside may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use arrow::datatypes::{Field, Schema};
 use arrow::ipc::{self, MetadataVersion};
 
 use super::columns::Columns;
+use crate::gate::METADATA_LIMITS;
 use crate::{Error, Result, encode_batch, envelope};
 
 /// Bytes of a node (length, null count) and of a buffer (offset, length) in the header.
@@ -29,7 +30,7 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn of(wire: &Schema) -> Result<Self> {
         let message = encode_batch(&sample(wire)?)?;
-        let envelope = envelope::open(&message, message.len())?;
+        let envelope = envelope::open(&message, message.len(), &METADATA_LIMITS)?;
         let batch = envelope.message.header_as_record_batch().expect("arrow-ipc writes what it was asked for");
         debug_assert_eq!(envelope.message.version(), MetadataVersion::V5);
         let prefix_bytes = envelope.body_offset - envelope.metadata_bytes;
