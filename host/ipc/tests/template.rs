@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::{Array, RecordBatch};
 use arrow::ipc::reader::StreamReader;
 use proptest::prelude::*;
+use support::arbitrary::wire_batches;
 use volley_ipc::{BatchMessage, BatchTemplate, encode_batch, encode_schema, to_wire, wire_schema};
 
 /// What a stock reader makes of one message behind its schema.
@@ -45,6 +46,17 @@ proptest! {
                 // Not byte for byte: a slice keeps its bits and offsets where arrow-ipc may write them anew.
                 prop_assert!(bytes.len() <= encode_batch(&batch).expect("encodes").len() + 64 * batch.num_columns());
             }
+        }
+    }
+
+    #[test]
+    fn so_it_does_for_schemas_of_any_shape(batch in wire_batches(), skip in 0usize..20) {
+        let template = BatchTemplate::new(&batch.schema()).expect("wire form");
+        let mut message = BatchMessage::default();
+        let skip = skip.min(batch.num_rows());
+        for batch in [batch.clone(), batch.slice(skip, batch.num_rows() - skip)] {
+            template.fill(&batch, &mut message).expect("of the schema");
+            prop_assert_eq!(read(&batch, &message.to_vec()), batch);
         }
     }
 }
