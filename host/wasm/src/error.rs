@@ -184,10 +184,12 @@ impl Error {
             | Self::Contract { .. }
             | Self::Limit { .. }
             | Self::Quarantined { .. }
-            | Self::Trap(_)
             | Self::Fatal { .. }
             | Self::RejectedBatch { .. } => ErrorKind::Plugin,
             Self::RejectedRow { .. } => ErrorKind::Data,
+            // The plugin asked for no more than it may; all of them together did.
+            Self::Trap(trap) if trap.reason.violation() == Violation::HostBudget => ErrorKind::Config,
+            Self::Trap(_) => ErrorKind::Plugin,
             // A file that is not there or not readable is the disk's matter; one that is no component is the plugin's.
             Self::Read { .. } | Self::RetriesExhausted { .. } => ErrorKind::External,
             Self::Engine(_) | Self::Arrow(_) => ErrorKind::Internal,
@@ -210,7 +212,12 @@ impl Error {
 
     /// Whether single rows may be to blame for a failed call, so that others are worth another try.
     pub(crate) fn may_be_of_rows(&self) -> bool {
-        matches!(self, Self::Contract { .. } | Self::Limit { .. } | Self::Trap(_))
+        match self {
+            Self::Contract { .. } | Self::Limit { .. } => true,
+            // Not a fresh instance that cannot be opened, and not what the host has run out of.
+            Self::Trap(trap) => trap.in_batch && trap.reason.violation() != Violation::HostBudget,
+            _ => false,
+        }
     }
 
     /// The same error with the row that is to blame.

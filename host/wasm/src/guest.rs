@@ -240,6 +240,7 @@ fn refused_by_host(who: &Who, job: &JobParts, words: String) -> Error {
         digest: who.digest.clone(),
         file: who.file.clone(),
         function: "instantiate".to_owned(),
+        in_batch: false,
         reason: TrapReason::HostBudget(words),
         last_error: None,
         row: None,

@@ -6,7 +6,7 @@ use wasmtime::WasmBacktrace;
 
 use crate::limits::{DeadlineExceeded, TransferExceeded};
 use crate::plugin::Who;
-use crate::store::{HostState, NotNow};
+use crate::store::{HostState, NotNow, Phase};
 use crate::text::{CHARACTER_BYTES_MAX, cut, visible};
 use crate::violation::Violation;
 
@@ -131,6 +131,8 @@ pub struct Trap {
     pub file: Option<String>,
     /// The export that was called; `instantiate` for start functions.
     pub function: String,
+    /// Whether a batch was being processed: then single rows may be to blame.
+    pub in_batch: bool,
     /// Why.
     pub reason: TrapReason,
     /// The last line of level error that the call logged: SDKs log a panic there, with file and line.
@@ -158,6 +160,7 @@ impl Trap {
             digest: who.digest.clone(),
             file: who.file.clone(),
             function: function.to_owned(),
+            in_batch: state.phase == Phase::Batch,
             reason: reason(error, state),
             last_error: state.log.take_last_error(),
             row: None,
@@ -335,6 +338,7 @@ mod tests {
             digest: "d".to_owned(),
             file: None,
             function: "map".to_owned(),
+            in_batch: true,
             reason: TrapReason::Unreachable,
             last_error: None,
             row: None,

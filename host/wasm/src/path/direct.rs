@@ -31,7 +31,7 @@ impl Direct {
         Ok(Self { function: Process::new(store, instance, export, kind)?, template: None, message: Arc::default() })
     }
 
-    /// The message, to be filled: a trap may have kept the one before.
+    /// The message, to be filled or emptied: a trap may have kept the one before.
     fn message(&mut self) -> &mut BatchMessage {
         if Arc::get_mut(&mut self.message).is_none() {
             self.message = Arc::default();
@@ -56,6 +56,9 @@ impl BatchPath for Direct {
     }
 
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>> {
-        self.function.call(store, Outgoing(Arc::clone(&self.message)), |Incoming(bytes)| bytes)
+        let answer = self.function.call(store, Outgoing(Arc::clone(&self.message)), |Incoming(bytes)| bytes);
+        // An idle operator holds no batch.
+        self.message().clear();
+        answer
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use volley_api::ErrorKind;
-use volley_wasm::{PluginLimits, Trap, TrapReason};
+use volley_wasm::{EngineSettings, HostLimits, Plugin, PluginEngine, PluginLimits, Trap, TrapReason, Violation};
 
 use crate::guest::Guest;
 use crate::harness::{Setup, input_schema, load};
@@ -126,4 +126,21 @@ fn imports_are_refused_while_binding() {
         .expect_err("not while binding")
         .to_string();
     assert!(error.contains("clock.now-ms") && error.contains("`open`"), "{error}");
+}
+
+#[test]
+fn all_plugins_together_have_a_budget() {
+    let with = |limits: HostLimits| {
+        let settings = EngineSettings { cache_dir: None, limits, ..EngineSettings::default() };
+        let engine = PluginEngine::new(&settings).expect("starts");
+        let plugin = Plugin::from_bytes(&engine, "canned", &filter("unreachable").build()).expect("loads");
+        plugin.bind(&serde_json::Value::Null, &input_schema(), &PluginLimits::default())
+    };
+    let error = with(HostLimits { memory_bytes_max: 1 << 19, ..HostLimits::default() }).expect_err("1 MiB is too much");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.violation(), Some(Violation::HostBudget));
+    assert!(error.to_string().contains("1048576 bytes of memory for all plugins together"), "{error}");
+    let error = with(HostLimits { instances_max: 0, ..HostLimits::default() }).expect_err("none at all");
+    assert!(error.to_string().contains("1 instances of all plugins together"), "{error}");
+    assert!(with(HostLimits::default()).is_ok());
 }
