@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::error::{ConfigError, ConfigErrors, Findings};
+use crate::limits::LimitsSpec;
 use crate::parse::parse;
 use crate::place::{Document, Place};
 use crate::section::View;
-use crate::spec::{LimitsSpec, OnError, PipelineSpec};
+use crate::spec::{OnError, PipelineSpec};
 use crate::tree::{Node, NodeKind, Scalar};
 use crate::{KnownConnectors, from_json};
 

@@ -15,6 +15,7 @@ mod de;
 mod error;
 mod graph;
 mod interpolate;
+mod limits;
 mod parse;
 mod place;
 mod read_spec;
@@ -33,13 +34,14 @@ use std::sync::Arc;
 pub use cli_form::{ConnectorOptions, SinglePlugin, set};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use interpolate::{Environment, ProcessEnvironment};
+pub use limits::{LimitsSpec, RestartsSpec};
 pub use place::{Located, Place, Position};
 pub use read_spec::KnownConnectors;
 pub use schema::pipeline_schema;
 pub use section::Section;
 pub use spec::{
-    Action, BATCH_ROWS_MAX, ConnectorSection, InputRef, LimitsSpec, NamedExpression, NamedExpressions, NodeIndex,
-    OnError, OperatorSpec, PARALLELISM_MAX, PipelineSpec, PluginSpec, Select, SinkSpec, SourceSpec,
+    Action, BATCH_ROWS_MAX, ConnectorSection, InputRef, NamedExpression, NamedExpressions, NodeIndex, OnError,
+    OperatorSpec, PARALLELISM_MAX, PipelineSpec, PluginSpec, Select, SinkSpec, SourceSpec,
 };
 pub use suggest::{Unknown, nearest};
 pub use units::{ByteCount, TimeSpan};

@@ -2,20 +2,22 @@
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use volley_api::{NodeName, PortName};
 
 use crate::error::{ConfigError, Findings, Problem};
+use crate::limits::{
+    BYTES_LIMITS, LIMIT_KEYS, LimitsSpec, MEMORY_LIMITS, RESTART_KEYS, RESTARTS_MAX, ROWS_MAX, RestartsSpec,
+    TABLE_ELEMENTS_MAX, TIME_LIMITS,
+};
 use crate::place::{Located, Place};
 use crate::section::{Field, Section, View};
 use crate::spec::{
-    Action, BATCH_ROWS_MAX, ConnectorSection, InputRef, LimitsSpec, NamedExpression, NamedExpressions, OperatorSpec,
+    Action, BATCH_ROWS_MAX, ConnectorSection, InputRef, NamedExpression, NamedExpressions, OperatorSpec,
     PARALLELISM_MAX, PipelineSpec, PluginSpec, Select, SinkSpec, SourceSpec, one,
 };
 use crate::suggest::Unknown;
-use crate::units::{ByteCount, TimeSpan};
 
 /// The kinds of connector that the host was built with, in the order in which errors list them.
 #[derive(Debug, Clone, Copy)]
@@ -34,27 +36,6 @@ const UNSUPPORTED_KEYS: [&str; 7] = ["checkpoint", "state", "event_time", "key_b
 
 /// The most output columns of one node.
 const COLUMNS_MAX: usize = 10_000;
-/// The smallest memory that holds a WebAssembly page, and the largest that 32 bits address.
-const MEMORY_LIMITS: (ByteCount, ByteCount) = (ByteCount(64 * 1024), ByteCount(4 << 30));
-const DEADLINE_LIMITS: (TimeSpan, TimeSpan) = (TimeSpan(Duration::from_millis(1)), TimeSpan(Duration::from_secs(3600)));
-
-const OUTPUT_LIMITS: (ByteCount, ByteCount) = (ByteCount(64 * 1024), ByteCount(1 << 30));
-const OUTPUT_ROWS_MAX: u32 = 1 << 26;
-const TABLE_ELEMENTS_MAX: u32 = 10_000_000;
-const RESTARTS_MAX: u32 = 1_000_000;
-const LIMIT_KEYS: [&str; 11] = [
-    "memory",
-    "deadline",
-    "open_deadline",
-    "output",
-    "output_rows",
-    "bytes_per_row",
-    "rows_per_row",
-    "transfer",
-    "table_elements",
-    "restarts",
-    "restarts_within",
-];
 
 /// What could be read. With errors, nodes may be missing.
 pub(crate) struct Draft {
@@ -148,22 +129,17 @@ impl<'a, 'f> Fields<'a, 'f> {
         count
     }
 
-    /// A value within limits; none when nothing stands there.
-    fn read_within<T: PartialOrd + std::fmt::Display + DeserializeOwned>(
-        &mut self,
-        key: &str,
-        limits: (T, T),
-    ) -> Option<T> {
+    /// A size or a length of time within its bounds; none when nothing stands there.
+    fn measure<T>(&mut self, key: &str, bounds: (T, T)) -> Option<T>
+    where
+        T: DeserializeOwned + PartialOrd + std::fmt::Display,
+    {
         let view = self.get(key)?;
         let value = self.findings.note(view.read::<Option<T>>())??;
-        self.within(&view, value, limits)
-    }
-
-    fn within<T: PartialOrd + std::fmt::Display>(&mut self, view: &View<'_>, value: T, limits: (T, T)) -> Option<T> {
-        if limits.0 <= value && value <= limits.1 {
+        if bounds.0 <= value && value <= bounds.1 {
             return Some(value);
         }
-        let message = format!("`{value}` is not within {} and {}", limits.0, limits.1);
+        let message = format!("`{value}` is not within {} and {}", bounds.0, bounds.1);
         self.findings.push(&view.place, Problem::Value(message));
         None
     }
@@ -240,7 +216,7 @@ fn operator(node: &NodeView<'_>, findings: &mut Findings) -> Option<OperatorSpec
         ("filter", view) => Action::Filter(fields.text(&view)?),
         ("select", view) => Action::Select(select(&view, &mut fields)?),
         ("with_columns", view) => Action::WithColumns(named_expressions(&view, &mut fields)?),
-        ("plugin", view) => Action::Plugin(plugin(&view, fields.findings)?),
+        ("plugin", view) => Action::Plugin(Box::new(plugin(&view, fields.findings)?)),
         (_, view) => union(&view, fields.findings)?,
     };
     Some(OperatorSpec { name: node.name.clone(), from: from?, parallelism, action })
@@ -355,16 +331,20 @@ fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginSpec> {
 fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {
     let mut fields = Fields::new(view, &LIMIT_KEYS, findings)?;
     Some(LimitsSpec {
-        memory: fields.read_within("memory", MEMORY_LIMITS),
-        deadline: fields.read_within("deadline", DEADLINE_LIMITS),
-        open_deadline: fields.read_within("open_deadline", DEADLINE_LIMITS),
-        output: fields.read_within("output", OUTPUT_LIMITS),
-        output_rows: fields.bounded("output_rows", OUTPUT_ROWS_MAX),
-        bytes_per_row: fields.read_within("bytes_per_row", OUTPUT_LIMITS),
-        rows_per_row: fields.bounded("rows_per_row", OUTPUT_ROWS_MAX),
-        transfer: fields.read_within("transfer", OUTPUT_LIMITS),
+        memory: fields.measure("memory", MEMORY_LIMITS),
+        deadline: fields.measure("deadline", TIME_LIMITS),
+        open_deadline: fields.measure("open_deadline", TIME_LIMITS),
+        output: fields.measure("output", BYTES_LIMITS),
+        output_rows: fields.bounded("output_rows", ROWS_MAX),
+        rows_per_row: fields.bounded("rows_per_row", ROWS_MAX),
+        bytes_per_row: fields.measure("bytes_per_row", BYTES_LIMITS),
+        transfer: fields.measure("transfer", BYTES_LIMITS),
         table_elements: fields.bounded("table_elements", TABLE_ELEMENTS_MAX),
-        restarts: fields.bounded("restarts", RESTARTS_MAX),
-        restarts_within: fields.read_within("restarts_within", DEADLINE_LIMITS),
+        restarts: fields.get("restarts").and_then(|view| restarts(&view, fields.findings)).unwrap_or_default(),
     })
+}
+
+fn restarts(view: &View<'_>, findings: &mut Findings) -> Option<RestartsSpec> {
+    let mut fields = Fields::new(view, &RESTART_KEYS, findings)?;
+    Some(RestartsSpec { max: fields.bounded("max", RESTARTS_MAX), within: fields.measure("within", TIME_LIMITS) })
 }

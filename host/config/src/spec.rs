@@ -14,9 +14,9 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use volley_api::{NodeName, PortName};
 
+use crate::limits::LimitsSpec;
 use crate::place::{Document, Located, Place};
 use crate::section::Section;
-use crate::units::{ByteCount, TimeSpan};
 
 /// The most instances of a node: each is a thread, and keyed state will be dealt out in 256 key groups.
 pub const PARALLELISM_MAX: u32 = 256;
@@ -177,7 +177,7 @@ pub enum Action {
     /// were.
     WithColumns(#[schemars(with = "BTreeMap<String, Expression>", extend("minProperties" = 1))] NamedExpressions),
     /// Runs a WebAssembly component.
-    Plugin(PluginSpec),
+    Plugin(Box<PluginSpec>),
     /// Only unites what it reads: columns by name, types equal. Every node may read a list; this one does nothing else.
     #[schemars(with = "Nothing")]
     Union {},
@@ -258,56 +258,6 @@ pub struct PluginSpec {
     /// as a whole. Default: `fail`.
     #[schemars(default)]
     pub on_error: OnError,
-}
-
-/// What each instance of a plugin may use.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-pub struct LimitsSpec {
-    /// The most linear memory: 64KiB to 4GiB. Default: 64MiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<ByteCount>,
-    /// The most time that one call may take, counted in processor time of the thread: 1ms to 1h. Default: 1s.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deadline: Option<TimeSpan>,
-    /// The same for starting and opening an instance: 1ms to 1h. Default: 10s.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub open_deadline: Option<TimeSpan>,
-    /// The most bytes that one call may put out: 64KiB to 1GiB. Default: 64MiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<ByteCount>,
-    /// The most rows that one call may put out: 1 to 67108864. Default: 1048576.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(max = 67_108_864))]
-    pub output_rows: Option<NonZeroU32>,
-    /// The most bytes that one call may put out for each row that came in: 64KiB to 1GiB. Default: 16MiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bytes_per_row: Option<ByteCount>,
-    /// The most rows that one call may put out for each row that came in: 1 to 67108864. Default: 65536.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(max = 67_108_864))]
-    pub rows_per_row: Option<NonZeroU32>,
-    /// The most bytes that may cross in one call, both ways together: 64KiB to 1GiB. Default: 128MiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transfer: Option<ByteCount>,
-    /// The most elements of a table: 1 to 10000000. Default: 100000.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(max = 10_000_000))]
-    pub table_elements: Option<NonZeroU32>,
-    /// How many fresh instances may take the place of failed ones within `restarts_within`: 1 to 1000000. One more, and
-    /// the plugin is quarantined and the job stops. Default: 1024.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(max = 1_000_000))]
-    pub restarts: Option<NonZeroU32>,
-    /// Within which time `restarts` counts: 1ms to 1h. Default: 1m.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub restarts_within: Option<TimeSpan>,
-}
-
-impl LimitsSpec {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// What happens to rows that a plugin refuses while nobody reads its `errors` port (they go there otherwise), and to

@@ -3,11 +3,14 @@
 
 mod support;
 
+use std::num::NonZeroU32;
+
 use serde_json::json;
 use support::{FileOptions, Fixed, Format, GOOD, KNOWN, parse};
 use volley_api::{NodeName, PortName};
 use volley_config::{
-    Action, ByteCount, LimitsSpec, NodeIndex, OnError, PipelineSpec, Position, Select, SinglePlugin, from_json,
+    Action, ByteCount, LimitsSpec, NodeIndex, OnError, PipelineSpec, Position, RestartsSpec, Select, SinglePlugin,
+    from_json,
 };
 
 #[derive(serde::Deserialize)]
@@ -52,6 +55,8 @@ fn actions_are_read() {
     );
     assert_eq!(plugin.limits.memory, Some(ByteCount::mebibytes(64)));
     assert_eq!(plugin.limits.deadline.unwrap().0.as_millis(), 200);
+    let RestartsSpec { max, within } = plugin.limits.restarts;
+    assert_eq!((max.map(NonZeroU32::get), within.map(|within| within.0.as_secs())), (Some(100), Some(600)));
     assert_eq!(plugin.on_error, OnError::DeadLetter);
     let Action::Filter(filter) = action(&spec, "departed") else { panic!() };
     assert_eq!(**filter, *"dep_delay IS NOT NULL");

@@ -69,7 +69,7 @@ fn limits(spec: &LimitsSpec) -> PluginLimits {
         rows_per_row_max: count(spec.rows_per_row, default.rows_per_row_max),
         transfer_bytes_max: bytes(spec.transfer, default.transfer_bytes_max),
         table_elements_max: count(spec.table_elements, default.table_elements_max),
-        restarts_max: count(spec.restarts, default.restarts_max),
-        restarts_within: spec.restarts_within.map_or(default.restarts_within, |time| time.0),
+        restarts_max: count(spec.restarts.max, default.restarts_max),
+        restarts_within: spec.restarts.within.map_or(default.restarts_within, |time| time.0),
     }
 }

@@ -25,10 +25,8 @@ pub(super) enum TreatedRows {
     None,
     /// A filter's bitmap, of the right length.
     Kept(Buffer),
-    /// A map's rows.
-    One(StreamRecord),
-    /// A flat-map's rows, port by port.
-    Many(Vec<(PortIndex, StreamRecord)>),
+    /// The rows of a map or flat-map, port by port.
+    Made(Vec<(PortIndex, StreamRecord)>),
 }
 
 impl PluginOperator {
@@ -72,8 +70,10 @@ impl PluginOperator {
                 self.check_bitmap(part, &bitmap)?;
                 TreatedRows::Kept(bitmap)
             }
-            ReplyOutput::Columns(message) => TreatedRows::One(self.mapped(&input.record, part, &message, rejects)?),
-            ReplyOutput::Emitted => TreatedRows::Many(self.emitted(&input.record, part, rejects)?),
+            ReplyOutput::Columns(message) => {
+                TreatedRows::Made(vec![(0, self.mapped(&input.record, part, &message, rejects)?)])
+            }
+            ReplyOutput::Emitted => TreatedRows::Made(self.emitted(&input.record, part, rejects)?),
         })
     }
 

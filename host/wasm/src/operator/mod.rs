@@ -117,8 +117,7 @@ impl PluginOperator {
         match rows {
             TreatedRows::None => keep.append_none(part.rows),
             TreatedRows::Kept(bitmap) => keep.append(bitmap, part.rows, &rejects),
-            TreatedRows::One(record) => output.emit(0, record)?,
-            TreatedRows::Many(records) => {
+            TreatedRows::Made(records) => {
                 records.into_iter().try_for_each(|(port, record)| output.emit(port, record))?;
             }
         }
