@@ -131,7 +131,7 @@ fn imports_are_refused_while_binding() {
 #[test]
 fn all_plugins_together_have_a_budget() {
     let with = |limits: HostLimits| {
-        let settings = EngineSettings { cache_dir: None, limits, ..EngineSettings::default() };
+        let settings = EngineSettings { cache_dir: None, limits };
         let engine = PluginEngine::new(&settings).expect("starts");
         let plugin = Plugin::from_bytes(&engine, "canned", &filter("unreachable").build()).expect("loads");
         plugin.bind(&serde_json::Value::Null, &input_schema(), &PluginLimits::default())
