@@ -260,15 +260,15 @@ pub struct PluginSpec {
     pub on_error: OnError,
 }
 
-/// What happens to rows that a plugin refuses while nobody reads its `errors` port (they go there otherwise), and to
-/// batches that it refuses as a whole.
+/// What happens to rows that a plugin refuses while nobody reads its `errors` port (they go there otherwise), to batches
+/// that it refuses as a whole, and to single rows that make it trap, exceed a limit or break the contract.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
     /// The job stops, with where the row came from and the reason.
     #[default]
     Fail,
-    /// Batches refused as a whole go to the `errors` port too, which somebody must read.
+    /// Batches refused as a whole, and rows that make it fail, go to the `errors` port too, which somebody must read.
     DeadLetter,
     /// Rows and batches are left out and counted.
     Skip,

@@ -111,12 +111,13 @@ fn batch_rows(text: &str) -> Result<NonZeroU32, String> {
     rows.ok_or_else(|| format!("use a number from 1 to {BATCH_ROWS_MAX}"))
 }
 
-/// What becomes of rows that the plugin refuses without --errors, and of batches that it refuses as a whole.
+/// What becomes of rows that the plugin refuses without --errors, of batches that it refuses as a whole, and of rows that make
+/// it fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnError {
     /// The job stops.
     Fail,
-    /// Batches refused as a whole go to --errors too.
+    /// Batches refused as a whole, and rows that make the plugin fail, go to --errors too.
     DeadLetter,
     /// They are counted and dropped.
     Skip,
