@@ -7,11 +7,16 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VOLLEY_CACHE=${VOLLEY_CACHE:-$HOME/.cache/volley}
 export ROOT VOLLEY_CACHE
 
-# Three target folders, because features unify differently (a shared folder would rebuild on every change of command):
-# the workspace with all its tests, the released tools alone, and the guests.
+# Four target folders, because features unify differently (a shared folder would rebuild on every change of command):
+# the workspace with all its tests, the released tools alone, the guests, and the bench of the peers.
 TARGET_TEST=$VOLLEY_CACHE/target
 TARGET_DEMO=$VOLLEY_CACHE/demo
 TARGET_GUEST=$VOLLEY_CACHE/guest
+TARGET_PEERS=$VOLLEY_CACHE/peers
+
+GUEST_TARGET=wasm32-unknown-unknown
+# Where Debian's rustc-web puts its compiler, which is newer than Debian's usual one.
+DEBIAN_RUSTC=/usr/bin/rustc
 
 # The example operators as components, beside the sources they were built from.
 PLUGINS_OUT=$ROOT/build/plugins
@@ -38,6 +43,39 @@ bounded() {
     local limit_s=$1
     shift
     if have timeout; then timeout "$limit_s" "$@"; else "$@"; fi
+}
+
+# version_at_least SEEN WANTED: both as 1.95 or 1.95.0.
+version_at_least() {
+    local seen_major seen_minor wanted_major wanted_minor rest
+    IFS=. read -r seen_major seen_minor rest <<<"$1"
+    IFS=. read -r wanted_major wanted_minor rest <<<"$2"
+    [ "$seen_major" -gt "$wanted_major" ] || { [ "$seen_major" -eq "$wanted_major" ] && [ "$seen_minor" -ge "$wanted_minor" ]; }
+}
+
+# rust_of RUSTC: its version, 1.95.0; nothing when it does not run.
+rust_of() { "$1" --version 2>/dev/null | sed -n 's/^rustc \([0-9.]*\).*/\1/p'; }
+
+has_rustup_target() {
+    local sysroot
+    # rustup is not asked: a Rust from elsewhere may well bring the target.
+    sysroot=$(rustc --print sysroot 2>/dev/null) && [ -d "$sysroot/lib/rustlib/$GUEST_TARGET/lib" ]
+}
+
+# The Rust that benches/peers asks for: its package's, which stands below its workspace's.
+peers_rust() { sed -n 's/^rust-version *= *"\(.*\)"/\1/p' "$ROOT/benches/peers/Cargo.toml" | tail -n 1; }
+
+# The compiler of this machine that is new enough for benches/peers; fails when there is none.
+peers_rustc() {
+    local rustc seen
+    for rustc in rustc "$DEBIAN_RUSTC"; do
+        seen=$(rust_of "$rustc") || true
+        if version_at_least "${seen:-0.0}" "$(peers_rust)"; then
+            printf '%s\n' "$rustc"
+            return 0
+        fi
+    done
+    return 1
 }
 
 # cargo_quietly ARGS...: runs cargo and turns its "Compiling x" lines into one moving line (a line now and then where

@@ -43,6 +43,10 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
         "volley-bench-boundary",
         &["volley-api", "volley-connector-memory", "volley-expr", "volley-runtime", "volley-wasm"],
     ),
+    // The boundary alone, beside others'; their guests know nothing of ours.
+    ("volley-bench-peers", &["volley-api", "volley-wasm"]),
+    ("peer-arrow-udf", &[]),
+    ("peer-extism", &[]),
     // Measures whole programs from outside, against the same written by hand.
     ("volley-bench-flights", &[]),
 ];

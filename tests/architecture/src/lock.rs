@@ -7,6 +7,9 @@ use crate::Finding;
 /// Families of crates that stand in the lock file once each: the name itself, or the name and a dash.
 pub const ONCE: &[&str] = &["arrow", "datafusion", "parquet", "wasmtime"];
 
+/// Families that may stand several times in one lock file: each peer of the plugin boundary brings its own engine.
+const SEVERAL: &[(&str, &str)] = &[("benches/peers/Cargo.lock", "wasmtime")];
+
 /// Crates of those families that stand in a `Cargo.lock` more than once.
 ///
 /// # Panics
@@ -21,13 +24,14 @@ pub fn check(path: &str, text: &str) -> Vec<Finding> {
     }
     versions
         .iter()
-        .filter(|(name, seen)| seen.len() > 1 && is_watched(name))
+        .filter(|(name, seen)| seen.len() > 1 && is_watched(path, name))
         .map(|(name, seen)| format!("{path}: {name} stands there {} times ({})", seen.len(), seen.join(", ")))
         .collect()
 }
 
-fn is_watched(name: &str) -> bool {
-    ONCE.iter().any(|family| name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
+fn is_watched(path: &str, name: &str) -> bool {
+    let is_of = |family: &str| name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    ONCE.iter().any(|family| is_of(family) && !SEVERAL.contains(&(path, *family)))
 }
 
 #[cfg(test)]
@@ -46,6 +50,14 @@ mod tests {
             let found = check("Cargo.lock", &lock(&[(name, "57.0.0"), ("serde", "1.0.0"), (name, "58.0.0")]));
             assert_eq!(found, [format!("Cargo.lock: {name} stands there 2 times (57.0.0, 58.0.0)")]);
         }
+    }
+
+    #[test]
+    fn peers_bring_their_engines_and_no_second_arrow() {
+        let twice = |path, name| check(path, &lock(&[(name, "36.0.0"), (name, "48.0.0")]));
+        assert!(twice("benches/peers/Cargo.lock", "wasmtime").is_empty());
+        assert_eq!(twice("benches/peers/Cargo.lock", "arrow-array").len(), 1);
+        assert_eq!(twice("Cargo.lock", "wasmtime").len(), 1);
     }
 
     #[test]

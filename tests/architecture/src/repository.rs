@@ -63,8 +63,16 @@ impl Repository {
 
     /// The manifests of the example operators.
     pub fn plugins(&self) -> Vec<Manifest> {
-        let files =
-            self.files().into_iter().filter(|path| path.starts_with("plugins/") && path.ends_with("/Cargo.toml"));
+        self.manifests_below("plugins/")
+    }
+
+    /// The manifests of the bench that sets the plugin boundary beside its peers, guests included.
+    pub fn peers(&self) -> Vec<Manifest> {
+        self.manifests_below("benches/peers/")
+    }
+
+    fn manifests_below(&self, folder: &str) -> Vec<Manifest> {
+        let files = self.files().into_iter().filter(|path| path.starts_with(folder) && path.ends_with("/Cargo.toml"));
         files.map(|path| Manifest::parse(&path, &self.read(&path))).collect()
     }
 

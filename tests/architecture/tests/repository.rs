@@ -4,7 +4,8 @@ use volley_test_architecture::repository::Repository;
 use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
-const DOCUMENTS: [&str; 4] = ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "data/README.md"];
+const DOCUMENTS: [&str; 5] =
+    ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md", "data/README.md", "benches/peers/README.md"];
 
 #[track_caller]
 fn assert_none(findings: &[Finding]) {
@@ -23,6 +24,7 @@ fn each_crate_knows_only_what_it_may() {
     let repository = Repository::here();
     assert_none(&arrows::check(&at_least(10, repository.members())));
     assert_none(&arrows::check(&repository.plugins()));
+    assert_none(&arrows::check(&at_least(3, repository.peers())));
 }
 
 #[test]
@@ -33,7 +35,7 @@ fn members_inherit_from_the_catalogue() {
 #[test]
 fn arrow_and_datafusion_stand_once_in_every_lock_file() {
     let repository = Repository::here();
-    let locks = at_least(1, repository.locks());
+    let locks = at_least(3, repository.locks());
     assert_none(&locks.iter().flat_map(|path| lock::check(path, &repository.read(path))).collect::<Vec<_>>());
 }
 
