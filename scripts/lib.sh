@@ -20,6 +20,8 @@ DEBIAN_RUSTC=/usr/bin/rustc
 
 # The example operators as components, beside the sources they were built from.
 PLUGINS_OUT=$ROOT/build/plugins
+# The same for operators in other languages, which only tests use.
+GUESTS_OUT=$ROOT/build/guests
 
 # How often a long build says that it is still alive, when nobody watches a terminal.
 TICK_S=30

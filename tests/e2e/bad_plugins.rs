@@ -76,6 +76,37 @@ fn configurations_that_cannot_work() {
 }
 
 #[test]
+fn trust_needs_a_host_that_allows_it() {
+    let folder = Folder::new();
+    let component = plugin("threshold").display().to_string();
+    let trusted = ["--set", "column=a", "--set", "min=2", "--trust", "trusted"];
+    run(&folder, &component, &trusted).says("not allowed", 2, &["trust: trusted", "--allow-trusted"]);
+    assert_eq!(folder.files(), ["in.csv"]);
+    run(&folder, &component, &[&trusted[..], &["--allow-trusted"]].concat()).says("allowed", 0, &[]);
+    assert_eq!(folder.read("out.csv"), "a,b\n2,y\n");
+    folder.write(
+        "p.yaml",
+        format!(
+            "name: p\nsources: {{ in: {{ file: {{ path: in.csv }} }} }}\noperators:\n  late:\n    from: in\n    plugin:\n      \
+             component: {component}\n      config: {{ column: a, min: 1 }}\n      trust: trusted\n\
+             sinks: {{ out: {{ from: late, file: {{ path: next.csv }} }} }}\n"
+        ),
+    );
+    for command in ["run", "validate", "plan"] {
+        folder.run(&[command, "p.yaml"]).says(command, 2, &["operators.late", "--allow-trusted"]);
+        folder.run(&[command, "p.yaml", "--allow-trusted"]).says(command, 0, &[]);
+    }
+}
+
+#[test]
+fn the_host_compiles_plugins_in_a_process_of_its_own() {
+    let folder = Folder::new();
+    let alone = folder.run(&["compile-plugin"]);
+    alone.says("not for people", 1, &["only the host itself starts this"]);
+    assert!(!folder.run(&["--help"]).text().contains("compile-plugin"));
+}
+
+#[test]
 fn memory_for_a_whole_batch_is_not_what_a_row_is_blamed_for() {
     let folder = Folder::new();
     let (enrich, month) = (plugin("enrich-flight").display().to_string(), month().display().to_string());

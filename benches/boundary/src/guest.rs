@@ -8,23 +8,28 @@ use arrow::datatypes::SchemaRef;
 use volley_api::{
     NodeName, Operator, OperatorContext, OperatorFactory, OriginDirectory, SeedSource, SubtaskId, SystemClock,
 };
-use volley_wasm::{Crossing, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginOptions};
+use volley_wasm::{CompileIn, Crossing, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginOptions, Trust};
 
 /// The components under test.
 pub(crate) struct Guests {
     pub(crate) folder: PathBuf,
     pub(crate) filter_project: Arc<Plugin>,
     pub(crate) identity: Arc<Plugin>,
+    /// The same without ticks.
+    pub(crate) trusted: Arc<Plugin>,
 }
 
 impl Guests {
     pub(crate) fn load(folder: &Path) -> Result<Self, Box<dyn Error>> {
-        let engine = PluginEngine::new(&EngineSettings::default())?;
+        let settings = EngineSettings { allow_trusted: true, ..EngineSettings::new(CompileIn::ThisProcess) };
+        let engine = PluginEngine::new(&settings)?;
         let load = |name: &str| Plugin::load(&engine, &folder.join(name));
+        let trusted = Plugin::load_as(&engine, &folder.join("filter-project.wasm"), Trust::Trusted)?;
         Ok(Self {
             folder: folder.to_owned(),
             filter_project: load("filter-project.wasm")?,
             identity: load("identity.wasm")?,
+            trusted,
         })
     }
 }

@@ -9,7 +9,7 @@ use crate::limits::LimitsSpec;
 use crate::parse::parse;
 use crate::place::{Document, Place};
 use crate::section::View;
-use crate::spec::{OnError, PipelineSpec};
+use crate::spec::{OnError, PipelineSpec, Trust};
 use crate::tree::{Node, NodeKind, Scalar};
 use crate::{KnownConnectors, from_json};
 
@@ -32,6 +32,8 @@ pub struct SinglePlugin {
     pub limits: LimitsSpec,
     /// What happens to rows that the plugin refuses. With `dead_letter`, `errors` must be there.
     pub on_error: OnError,
+    /// How far the plugin's code is trusted.
+    pub trust: Trust,
     /// How many instances each node has; none for the default.
     pub parallelism: Option<u32>,
     /// How many rows a batch has at most; none for the source's own choice.
@@ -62,6 +64,7 @@ impl SinglePlugin {
                         "config": self.config,
                         "limits": self.limits,
                         "on_error": self.on_error,
+                        "trust": self.trust,
                     },
                 },
             },

@@ -30,7 +30,7 @@ pub struct KnownConnectors<'a> {
 
 const PIPELINE_KEYS: [&str; 6] = ["name", "parallelism", "batch_rows", "sources", "operators", "sinks"];
 const ACTION_KEYS: [&str; 5] = ["filter", "select", "with_columns", "plugin", "union"];
-const PLUGIN_KEYS: [&str; 4] = ["component", "config", "limits", "on_error"];
+const PLUGIN_KEYS: [&str; 5] = ["component", "config", "limits", "on_error", "trust"];
 /// Keys of the pipeline file that belong to features which this version does not have.
 const UNSUPPORTED_KEYS: [&str; 7] = ["checkpoint", "state", "event_time", "key_by", "window", "aggregate", "dedupe"];
 
@@ -324,8 +324,9 @@ fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginSpec> {
     // The plugin gets its configuration as JSON, so what JSON cannot say is refused here.
     fields.findings.note(config.to_json());
     let on_error = fields.read("on_error").unwrap_or_default();
+    let trust = fields.read("trust").unwrap_or_default();
     let limits = fields.get("limits").and_then(|view| limits(&view, fields.findings)).unwrap_or_default();
-    Some(PluginSpec { component: component?, config, limits, on_error })
+    Some(PluginSpec { component: component?, config, limits, on_error, trust })
 }
 
 fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {

@@ -258,6 +258,11 @@ pub struct PluginSpec {
     /// as a whole. Default: `fail`.
     #[schemars(default)]
     pub on_error: OnError,
+    /// How far the plugin's code is trusted. `trusted` is honoured only by a host that was started with
+    /// `--allow-trusted`. Default: `untrusted`.
+    #[serde(skip_serializing_if = "Trust::is_untrusted")]
+    #[schemars(default)]
+    pub trust: Trust,
 }
 
 /// What happens to rows that a plugin refuses while nobody reads its `errors` port (they go there otherwise), to batches
@@ -272,6 +277,25 @@ pub enum OnError {
     DeadLetter,
     /// Rows and batches are left out and counted.
     Skip,
+}
+
+/// How far a plugin's code is trusted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// A call that takes longer than `limits.deadline` is stopped, and results are the same on every processor.
+    #[default]
+    Untrusted,
+    /// The code runs without looking up for a deadline: tight loops are faster, and an endless one is not stopped. Memory
+    /// and output stay limited.
+    Trusted,
+}
+
+impl Trust {
+    /// Whether it is the default, which is not written out.
+    fn is_untrusted(&self) -> bool {
+        *self == Self::Untrusted
+    }
 }
 
 /// Where a node stands in [`PipelineSpec`].

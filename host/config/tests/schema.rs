@@ -116,6 +116,8 @@ fn schema_and_reader_agree() {
         ("/operators/enriched/plugin/extra", json!(1), false),
         ("/operators/enriched/plugin/on_error", json!("skip"), true),
         ("/operators/enriched/plugin/on_error", json!("stop"), false),
+        ("/operators/enriched/plugin/trust", json!("trusted"), true),
+        ("/operators/enriched/plugin/trust", json!(true), false),
         ("/operators/enriched/plugin/limits/memory", json!(1 << 20), true),
         ("/operators/enriched/plugin/limits/deadline", json!(null), true),
         ("/operators/enriched/plugin/limits/fuel", json!(1), false),

@@ -10,7 +10,7 @@ use support::{FileOptions, Fixed, Format, GOOD, KNOWN, parse};
 use volley_api::{NodeName, PortName};
 use volley_config::{
     Action, ByteCount, LimitsSpec, NodeIndex, OnError, PipelineSpec, Position, RestartsSpec, Select, SinglePlugin,
-    from_json,
+    Trust, from_json,
 };
 
 #[derive(serde::Deserialize)]
@@ -58,6 +58,7 @@ fn actions_are_read() {
     let RestartsSpec { max, within } = plugin.limits.restarts;
     assert_eq!((max.map(NonZeroU32::get), within.map(|within| within.0.as_secs())), (Some(100), Some(600)));
     assert_eq!(plugin.on_error, OnError::DeadLetter);
+    assert_eq!(plugin.trust, Trust::Untrusted);
     let Action::Filter(filter) = action(&spec, "departed") else { panic!() };
     assert_eq!(**filter, *"dep_delay IS NOT NULL");
     let Action::Select(Select::Items(items)) = action(&spec, "shorter") else { panic!() };
@@ -150,6 +151,7 @@ fn single(errors: bool) -> SinglePlugin {
         config: json!({ "threshold": 15 }).as_object().unwrap().clone(),
         limits: LimitsSpec { memory: Some(ByteCount::mebibytes(1)), ..LimitsSpec::default() },
         on_error: if errors { OnError::DeadLetter } else { OnError::Fail },
+        trust: if errors { Trust::Trusted } else { Trust::Untrusted },
         parallelism: Some(3),
         batch_rows: None,
         input: ("file".to_owned(), json!({ "path": "-", "format": "csv" })),
@@ -169,7 +171,7 @@ sources: { input: { file: { path: "-", format: csv } } }
 operators:
   plugin:
     from: input
-    plugin: { component: x.wasm, config: { threshold: 15 }, limits: { memory: 1MiB }, on_error: dead_letter }
+    plugin: { component: x.wasm, config: { threshold: 15 }, limits: { memory: 1MiB }, on_error: dead_letter, trust: trusted }
 sinks:
   output: { from: plugin, file: { path: "out.$${X}" } }
   errors: { from: [input.errors, plugin.errors], memory: {} }

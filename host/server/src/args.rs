@@ -40,6 +40,9 @@ fn examples_and_exit_codes() -> String {
     )
 }
 
+/// The command by which the host starts itself as the compiler of one plugin.
+pub(crate) const COMPILE: &str = "compile-plugin";
+
 /// The commands that take a pipeline file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -51,6 +54,13 @@ pub(crate) enum Command {
     Plan(Plan),
     /// Prints the JSON Schema of the pipeline file, for editors.
     Schema,
+    /// Compiles one plugin from standard input to standard output. The host starts itself with it; it is not for people.
+    #[command(name = COMPILE, hide = true)]
+    Compile {
+        /// What the host passes to itself.
+        #[arg(allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 /// What `run` takes.
@@ -77,6 +87,9 @@ pub(crate) struct Validate {
     /// Prints the outcome as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// What the host allows.
+    #[command(flatten)]
+    pub(crate) host: Host,
 }
 
 /// What `plan` takes.
@@ -90,6 +103,17 @@ pub(crate) struct Plan {
     /// Prints the plan as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// What the host allows.
+    #[command(flatten)]
+    pub(crate) host: Host,
+}
+
+/// What the host allows, which no pipeline file can change.
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Host {
+    /// Honours `trust: trusted` of plugins: their code runs without a deadline. For code that you vouch for.
+    #[arg(long)]
+    pub(crate) allow_trusted: bool,
 }
 
 /// How a job is run and reported.
@@ -104,6 +128,9 @@ pub(crate) struct How {
     /// The most rows of one batch; the output never depends on it.
     #[arg(long, value_name = "ROWS", value_parser = batch_rows)]
     pub(crate) batch_rows: Option<NonZeroU32>,
+    /// What the host allows.
+    #[command(flatten)]
+    pub(crate) host: Host,
 }
 
 fn batch_rows(text: &str) -> Result<NonZeroU32, String> {
@@ -121,6 +148,15 @@ pub(crate) enum OnError {
     DeadLetter,
     /// They are counted and dropped.
     Skip,
+}
+
+/// How far the plugin's code is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Trust {
+    /// Calls are stopped at their deadline.
+    Untrusted,
+    /// The code runs without a deadline; needs --allow-trusted.
+    Trusted,
 }
 
 /// One plugin between an input and an output: a Unix filter.
@@ -154,6 +190,9 @@ pub(crate) struct Single {
     /// What becomes of rows that the plugin refuses without --errors, and of batches that it refuses as a whole.
     #[arg(long, value_enum, default_value_t = OnError::Fail, requires = "plugin")]
     pub(crate) on_error: OnError,
+    /// How far the plugin's code is trusted.
+    #[arg(long, value_enum, default_value_t = Trust::Untrusted, requires = "plugin")]
+    pub(crate) trust: Trust,
     /// The most memory that each instance may use, for example 256MiB. Default: 64MiB.
     #[arg(long, value_name = "SIZE", requires = "plugin")]
     pub(crate) memory: Option<ByteCount>,

@@ -27,7 +27,7 @@ use volley_api::{Error, ErrorKind, Result};
 use volley_config::PipelineSpec;
 use volley_runtime::PlanView;
 
-use crate::args::{Cli, Command, Plan, Validate};
+use crate::args::{Cli, Command, Host, Plan, Validate};
 use crate::compose::{Surroundings, check, compose};
 use crate::output::{print, tell};
 use crate::plugins::Plugins;
@@ -38,6 +38,10 @@ const FILES_END_WITHIN: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::Compile { arguments }) = &cli.command {
+        // Alone in its process, and before anything else is started: it limits the process that it is called in.
+        return volley_wasm::compile_worker(arguments);
+    }
     init_log();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -70,6 +74,7 @@ async fn execute(cli: &Cli) -> (Result<Ending>, bool) {
         }
         Some(Command::Validate(validate)) => (self::validate(validate).await, validate.json),
         Some(Command::Plan(plan)) => (self::plan(plan).await, plan.json),
+        Some(Command::Compile { .. }) => (Err(Error::config("this command is done before all others")), false),
         Some(Command::Schema) => {
             (print(&format!("{:#}\n", connectors::pipeline_schema())).map(|()| Ending::Done), false)
         }
@@ -77,7 +82,7 @@ async fn execute(cli: &Cli) -> (Result<Ending>, bool) {
 }
 
 async fn validate(validate: &Validate) -> Result<Ending> {
-    let view = view(&validate.pipeline, None).await?;
+    let view = view(&validate.pipeline, None, validate.host).await?;
     if validate.json {
         print(&format!("{}\n", json!({ "valid": true, "job": view.name, "nodes": view.nodes.len() })))?;
     } else {
@@ -87,7 +92,7 @@ async fn validate(validate: &Validate) -> Result<Ending> {
 }
 
 async fn plan(plan: &Plan) -> Result<Ending> {
-    let view = view(&plan.pipeline, plan.parallelism).await?;
+    let view = view(&plan.pipeline, plan.parallelism, plan.host).await?;
     if plan.json {
         print(&format!("{:#}\n", json!(view)))?;
     } else {
@@ -105,9 +110,9 @@ fn folder(pipeline: &Path) -> &Path {
 }
 
 /// Checks a pipeline completely and gives its plan.
-async fn view(pipeline: &Path, parallelism: Option<std::num::NonZeroU32>) -> Result<PlanView> {
+async fn view(pipeline: &Path, parallelism: Option<std::num::NonZeroU32>, host: Host) -> Result<PlanView> {
     let spec = load(pipeline)?;
-    let plugins = Plugins::new()?;
+    let plugins = Plugins::new(host)?;
     let around = Surroundings { folder: folder(pipeline), parallelism, preview_rows: 0, plugins: &plugins };
     let composed = compose(&spec, &around).await?;
     Ok(check(composed.plan, &spec)?.chain().view())

@@ -8,24 +8,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use volley_api::{Error, Result};
 use volley_config::{ByteCount, LimitsSpec, OnError, PluginSpec};
-use volley_wasm::{EngineSettings, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions};
+use volley_wasm::{CompileIn, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions, Trust};
+
+use crate::args::{COMPILE, Host};
 
 /// The components of a job, compiled for this machine.
 pub(crate) struct Plugins {
     engine: Arc<PluginEngine>,
-    loaded: Mutex<HashMap<PathBuf, Arc<Plugin>>>,
+    loaded: Mutex<HashMap<(PathBuf, Trust), Arc<Plugin>>>,
 }
 
 impl Plugins {
-    /// Makes the engine that all plugins of this process share.
-    pub(crate) fn new() -> Result<Self> {
-        let engine = PluginEngine::new(&EngineSettings::default()).map_err(Error::from)?;
+    /// Makes the engine that all plugins of this process share. They are compiled by this program, started once more.
+    pub(crate) fn new(host: Host) -> Result<Self> {
+        let compile = CompileIn::Child { program: this_program()?, arguments: vec![COMPILE.to_owned()] };
+        let settings = EngineSettings { allow_trusted: host.allow_trusted, ..EngineSettings::new(compile) };
+        let engine = PluginEngine::new(&settings).map_err(Error::from)?;
         Ok(Self { engine, loaded: Mutex::default() })
     }
 
     /// The operator that a pipeline's `plugin:` describes; paths are relative to `folder`.
     pub(crate) fn factory(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginFactory> {
-        let plugin = self.load(&folder.join(spec.component.value.as_str()))?;
+        let trust = match spec.trust {
+            volley_config::Trust::Untrusted => Trust::Untrusted,
+            volley_config::Trust::Trusted => Trust::Trusted,
+        };
+        let plugin = self.load(&folder.join(spec.component.value.as_str()), trust)?;
         let limits = limits(&spec.limits);
         let config = match spec.config.to_json()? {
             Value::Null => Value::Object(serde_json::Map::new()),
@@ -39,13 +47,13 @@ impl Plugins {
         Ok(PluginFactory::new(plugin, PluginOptions { config, limits, on_error, ..PluginOptions::default() }))
     }
 
-    fn load(&self, path: &Path) -> Result<Arc<Plugin>> {
+    fn load(&self, path: &Path, trust: Trust) -> Result<Arc<Plugin>> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(plugin) = loaded.get(path) {
+        if let Some(plugin) = loaded.get(&(path.to_owned(), trust)) {
             return Ok(Arc::clone(plugin));
         }
-        let plugin = Plugin::load(&self.engine, path).map_err(Error::from)?;
-        loaded.insert(path.to_owned(), Arc::clone(&plugin));
+        let plugin = Plugin::load_as(&self.engine, path, trust).map_err(Error::from)?;
+        loaded.insert((path.to_owned(), trust), Arc::clone(&plugin));
         Ok(plugin)
     }
 }
@@ -72,4 +80,15 @@ fn limits(spec: &LimitsSpec) -> PluginLimits {
         restarts_max: count(spec.restarts.max, default.restarts_max),
         restarts_within: spec.restarts.within.map_or(default.restarts_within, |time| time.0),
     }
+}
+
+/// The program that is running, even when another has been put in its place meanwhile.
+fn this_program() -> Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() {
+        return Ok(running.to_owned());
+    }
+    std::env::current_exe().map_err(|error| {
+        Error::external("cannot find the program that is running, to compile plugins with").caused_by(error)
+    })
 }

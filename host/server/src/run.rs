@@ -20,7 +20,7 @@ use crate::summary;
 /// Runs a pipeline and reports what it did.
 pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Overrides, how: &How) -> Result<Ending> {
     refuse_json_among_rows(spec, how)?;
-    let plugins = Plugins::new()?;
+    let plugins = Plugins::new(how.host)?;
     let around = Surroundings {
         folder,
         parallelism: overrides.parallelism,

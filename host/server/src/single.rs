@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use volley_api::{Error, Result};
-use volley_config::{LimitsSpec, OnError, PipelineSpec, SinglePlugin};
+use volley_config::{LimitsSpec, OnError, PipelineSpec, SinglePlugin, Trust};
 
 use crate::args::{self, Single};
 use crate::connectors;
@@ -27,6 +27,10 @@ pub(crate) fn spec(single: &Single) -> Result<PipelineSpec> {
             args::OnError::Fail => OnError::Fail,
             args::OnError::DeadLetter => OnError::DeadLetter,
             args::OnError::Skip => OnError::Skip,
+        },
+        trust: match single.trust {
+            args::Trust::Untrusted => Trust::Untrusted,
+            args::Trust::Trusted => Trust::Trusted,
         },
         parallelism: Some(single.parallelism.get()),
         batch_rows: single.how.batch_rows.map(std::num::NonZeroU32::get),

@@ -12,15 +12,14 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
-use wasmtime::component::Component;
 
-use crate::abi;
+use crate::abi::deserialize::Artefact;
 
 const MARK: &[u8; 16] = b"volley-aot-v1\0\0\0";
 const DIGEST_BYTES: usize = 32;
 
-/// The largest artefact that is read back: a Python component compiles to about 100 MB.
-const ARTEFACT_BYTES_MAX: u64 = 1 << 30;
+/// The largest artefact that is taken: a Python component compiles to about 100 MB.
+pub(crate) const ARTEFACT_BYTES_MAX: u64 = 1 << 30;
 
 /// Where compiled components are kept when nothing else is said: `$XDG_CACHE_HOME/volley/aot`, else
 /// `~/.cache/volley/aot`; `None` when neither variable is set.
@@ -31,36 +30,46 @@ pub fn default_cache_dir() -> Option<PathBuf> {
     Some(base.join("volley").join("aot"))
 }
 
-/// A folder of compiled components for one engine.
+/// A folder of compiled components.
 #[derive(Debug)]
 pub(crate) struct Cache {
     folder: PathBuf,
-    engine_hash: String,
+}
+
+/// What a compiled component is kept under: the component's digest, and a hash of everything that decides how it is
+/// compiled.
+#[derive(Debug)]
+pub(crate) struct CacheKey(String);
+
+impl CacheKey {
+    pub(crate) fn new(digest: &str, engine: &Engine) -> Self {
+        let mut hasher = StableHasher(Sha256::new());
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Self(format!("{digest}-{}", hex(&hasher.0.finalize()[..8])))
+    }
 }
 
 impl Cache {
     /// Makes the folder if need be, and refuses one that others can write to.
-    pub(crate) fn open(folder: &Path, engine: &Engine) -> io::Result<Self> {
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let metadata = fs::metadata(folder)?;
         check_private(&metadata)?;
         if metadata.mode() & 0o077 != 0 {
             return Err(io::Error::other(format!("{} must be open to its owner only (chmod 700)", folder.display())));
         }
-        let mut hasher = StableHasher(Sha256::new());
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { folder: folder.to_owned(), engine_hash: hex(&hasher.0.finalize()[..8]) })
+        Ok(Self { folder: folder.to_owned() })
     }
 
-    fn file(&self, digest: &str) -> PathBuf {
-        self.folder.join(format!("{digest}-{}.aot", self.engine_hash))
+    fn file(&self, key: &CacheKey) -> PathBuf {
+        self.folder.join(format!("{}.aot", key.0))
     }
 
-    /// The compiled component with this digest, if there is an undamaged one.
-    pub(crate) fn get(&self, engine: &Engine, digest: &str) -> Option<Component> {
-        let path = self.file(digest);
-        match self.read(engine, &path) {
-            Ok(component) => component,
+    /// The compiled component that was kept under this key, if it is there and undamaged.
+    pub(crate) fn get(&self, key: &CacheKey) -> Option<Artefact> {
+        let path = self.file(key);
+        match read(&path) {
+            Ok(artefact) => artefact,
             Err(problem) => {
                 tracing::warn!(file = %path.display(), problem, "a cached plugin is not usable and is compiled again");
                 None
@@ -68,36 +77,36 @@ impl Cache {
         }
     }
 
-    #[expect(unsafe_code, reason = "the one call of abi::deserialize")]
-    fn read(&self, engine: &Engine, path: &Path) -> Result<Option<Component>, String> {
-        let file = match OpenOptions::new().read(true).custom_flags(NO_FOLLOW).open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.to_string()),
-        };
-        check_private(&file.metadata().map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
-        let mut bytes = Vec::new();
-        file.take(ARTEFACT_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        let artefact = checked_artefact(&bytes).ok_or("it is damaged")?;
-        // SAFETY: the artefact is what `put` wrote: the digest before it matches these very bytes, which are in our own
-        // memory now, and the file belongs to this process's user and is writable by nobody else, in a folder that is
-        // open to that user alone (`check_private` and `open`), so nobody else can have made both. `put` writes only
-        // what `Component::serialize` gave, under a name with the engine's compatibility hash.
-        let component = unsafe { abi::deserialize::component(engine, artefact) };
-        component.map(Some).map_err(|error| format!("{error:#}"))
-    }
-
     /// Keeps a compiled component. A failure costs time at the next start and nothing else, so it is only logged.
-    pub(crate) fn put(&self, digest: &str, component: &Component) {
-        let path = self.file(digest);
-        let written = component
-            .serialize()
-            .map_err(|error| format!("{error:#}"))
-            .and_then(|artefact| write_atomically(&path, &artefact).map_err(|error| error.to_string()));
-        if let Err(problem) = written {
-            tracing::warn!(file = %path.display(), problem, "a compiled plugin could not be cached");
+    pub(crate) fn put(&self, key: &CacheKey, artefact: &Artefact) {
+        let path = self.file(key);
+        if let Err(error) = write_atomically(&path, artefact.bytes()) {
+            tracing::warn!(file = %path.display(), %error, "a compiled plugin could not be cached");
         }
     }
+}
+
+#[expect(unsafe_code, reason = "bytes from the cache become code")]
+fn read(path: &Path) -> Result<Option<Artefact>, String> {
+    let text = |error: io::Error| error.to_string();
+    let mut file = match OpenOptions::new().read(true).custom_flags(NO_FOLLOW).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    check_private(&file.metadata().map_err(text)?).map_err(text)?;
+    let mut head = [0; MARK.len() + DIGEST_BYTES];
+    file.read_exact(&mut head).map_err(text)?;
+    let mut artefact = Vec::new();
+    file.take(ARTEFACT_BYTES_MAX).read_to_end(&mut artefact).map_err(text)?;
+    let (mark, digest) = head.split_at(MARK.len());
+    if mark != MARK || Sha256::digest(&artefact).as_slice() != digest {
+        return Err("it is damaged".to_owned());
+    }
+    // SAFETY: the artefact is what `put` wrote: the digest before it matches these very bytes, which are in our own memory
+    // now, and the file belongs to this process's user and is writable by nobody else, in a folder that is open to that
+    // user alone (`check_private` and `open`), so nobody else can have made both. `put` writes nothing but artefacts.
+    Ok(Some(unsafe { Artefact::from_bytes(artefact) }))
 }
 
 /// `O_NOFOLLOW`: a symbolic link in place of the file is refused.
@@ -113,11 +122,6 @@ fn write_atomically(path: &Path, artefact: &[u8]) -> io::Result<()> {
     file.as_file().sync_data()?;
     let _: File = file.persist(path).map_err(|error| error.error)?;
     Ok(())
-}
-
-fn checked_artefact(bytes: &[u8]) -> Option<&[u8]> {
-    let (digest, artefact) = bytes.strip_prefix(MARK)?.split_at_checked(DIGEST_BYTES)?;
-    (Sha256::digest(artefact).as_slice() == digest).then_some(artefact)
 }
 
 fn check_private(metadata: &fs::Metadata) -> io::Result<()> {
@@ -155,11 +159,14 @@ impl Hasher for StableHasher {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn component(engine: &Engine) -> Component {
-        Component::from_binary(engine, &wat::parse_str("(component)").expect("valid text")).expect("compiles")
+    use wasmtime::Config;
+
+    use super::*;
+
+    fn artefact(engine: &Engine) -> Artefact {
+        Artefact::compile(engine, &wat::parse_str("(component)").expect("valid text")).expect("compiles")
     }
 
     #[test]
@@ -167,20 +174,32 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("aot");
         let engine = Engine::default();
-        let cache = Cache::open(&path, &engine).expect("opens");
-        assert!(cache.get(&engine, "d1").is_none());
-        cache.put("d1", &component(&engine));
-        assert!(cache.get(&engine, "d1").is_some());
-        assert!(cache.get(&engine, "d2").is_none());
-        let file = cache.file("d1");
+        let cache = Cache::open(&path).expect("opens");
+        let key = CacheKey::new("d1", &engine);
+        assert!(cache.get(&key).is_none());
+        cache.put(&key, &artefact(&engine));
+        let kept = cache.get(&key).expect("kept");
+        assert!(kept.component(&engine).is_ok());
+        assert!(cache.get(&CacheKey::new("d2", &engine)).is_none());
+        let file = cache.file(&key);
         assert_eq!(fs::metadata(&file).expect("written").permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&path).expect("made").permissions().mode() & 0o777, 0o700);
-        let mut bytes = fs::read(&file).expect("readable");
+        let whole = fs::read(&file).expect("readable");
+        let mut bytes = whole.clone();
         *bytes.last_mut().expect("not empty") ^= 1;
-        fs::write(&file, &bytes).expect("writable");
-        assert!(cache.get(&engine, "d1").is_none(), "a flipped bit");
-        cache.put("d1", &component(&engine));
-        assert!(cache.get(&engine, "d1").is_some(), "compiled again");
+        for damaged in [&bytes[..], &whole[..whole.len() - 1], &whole[..10], &[]] {
+            fs::write(&file, damaged).expect("writable");
+            assert!(cache.get(&key).is_none(), "{} bytes of {}", damaged.len(), whole.len());
+        }
+        cache.put(&key, &artefact(&engine));
+        assert!(cache.get(&key).is_some(), "compiled again");
+    }
+
+    #[test]
+    fn another_configuration_is_another_key_and_its_code_does_not_load() {
+        let (one, other) = (Engine::default(), Engine::new(Config::new().epoch_interruption(true)).expect("starts"));
+        assert_ne!(CacheKey::new("d", &one).0, CacheKey::new("d", &other).0);
+        assert!(artefact(&one).component(&other).is_err());
     }
 
     #[test]
@@ -190,10 +209,11 @@ mod tests {
         let open = folder.path().join("open");
         fs::create_dir(&open).expect("made");
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).expect("owner");
-        assert!(Cache::open(&open, &engine).is_err());
-        let cache = Cache::open(&folder.path().join("aot"), &engine).expect("opens");
-        cache.put("d1", &component(&engine));
-        fs::set_permissions(cache.file("d1"), fs::Permissions::from_mode(0o666)).expect("owner");
-        assert!(cache.get(&engine, "d1").is_none());
+        assert!(Cache::open(&open).is_err());
+        let cache = Cache::open(&folder.path().join("aot")).expect("opens");
+        let key = CacheKey::new("d1", &engine);
+        cache.put(&key, &artefact(&engine));
+        fs::set_permissions(cache.file(&key), fs::Permissions::from_mode(0o666)).expect("owner");
+        assert!(cache.get(&key).is_none());
     }
 }

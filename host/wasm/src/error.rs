@@ -36,6 +36,15 @@ pub enum Error {
         /// What it exports, imports or lacks.
         problem: String,
     },
+    /// A plugin shall be trusted, and the host was not told that any may be.
+    #[error(
+        "{plugin} is not loaded with `trust: trusted`: this host does not allow it (start it with --allow-trusted, or leave \
+         the key out, and calls are stopped at their deadline)"
+    )]
+    TrustNotAllowed {
+        /// The plugin.
+        plugin: String,
+    },
     /// Wasmtime itself failed.
     #[error("the WebAssembly engine: {0}")]
     Engine(String),
@@ -177,7 +186,10 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidConfig { .. } | Self::InvalidInput { .. } | Self::Wire { .. } => ErrorKind::Config,
+            Self::InvalidConfig { .. }
+            | Self::InvalidInput { .. }
+            | Self::Wire { .. }
+            | Self::TrustNotAllowed { .. } => ErrorKind::Config,
             Self::NotAComponent { .. }
             | Self::Load { .. }
             | Self::Open { .. }

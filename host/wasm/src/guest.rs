@@ -10,11 +10,13 @@ use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 
 use crate::bind::{self, Bound};
 use crate::contract;
+use crate::engine::is_pool_full;
+use crate::imports::wasi;
 use crate::inspect::PluginKind;
 use crate::limits::InstancePermit;
 use crate::options::PluginLimits;
 use crate::path::{self, BatchPath, Reply};
-use crate::plugin::{Description, Plugin, Who};
+use crate::plugin::{Description, Plugin, Ready, Who};
 use crate::store::{HostState, JobParts, Phase, new_store};
 use crate::text::visible;
 use crate::ticks::Ticks;
@@ -46,17 +48,34 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// A fresh instance: start functions run, nothing else.
+    /// A fresh instance, in the pool or, where it is full or too small, on demand: start functions run, nothing else.
     pub(crate) fn instantiate(plugin: &Plugin, limits: &PluginLimits, job: JobParts) -> Result<Self> {
-        let (engine, who, kind) = (plugin.engine(), plugin.who(), plugin.info().kind);
-        let ticks = Arc::clone(engine.ticks());
-        let permit = engine.budget().instance().map_err(|words| refused_by_host(who, &job, words))?;
+        if let Some(ready) = plugin.pooled(limits) {
+            if let Some(guest) = Self::instantiate_in(ready, plugin, limits, job.clone())? {
+                return Ok(guest);
+            }
+            plugin.count_pool_full();
+        }
+        let guest = Self::instantiate_in(plugin.on_demand()?, plugin, limits, job)?;
+        guest.ok_or_else(|| Error::Engine("an engine without a pool has a full one".to_owned()))
+    }
+
+    /// `None` when the pool of the component's engine is full.
+    fn instantiate_in(ready: &Ready, plugin: &Plugin, limits: &PluginLimits, job: JobParts) -> Result<Option<Self>> {
+        let (who, kind) = (plugin.who(), plugin.info().kind);
+        let (ticks, budget) = (Arc::clone(plugin.engine().ticks()), plugin.engine().budget());
+        let permit = budget.instance().map_err(|words| refused_by_host(who, &job, words))?;
         let crossing = job.crossing;
-        let mut store = new_store(engine, limits, who, job);
+        let mut store = new_store(ready.instance_pre.engine(), budget, limits, who, job);
         let call = Call { function: "instantiate", phase: Phase::Binding, deadline: limits.open_deadline };
-        let instance = guarded(&mut store, &ticks, who, &call, |store| plugin.instance_pre().instantiate(&mut *store))?;
-        let exports = plugin.exports();
-        Ok(Self {
+        let instance = guarded(&mut store, &ticks, who, &call, |store| match ready.instance_pre.instantiate(store) {
+            Ok(instance) => Ok(Some(instance)),
+            Err(error) if is_pool_full(&error) => Ok(None),
+            Err(error) => Err(error),
+        })?;
+        let Some(instance) = instance else { return Ok(None) };
+        let exports = &ready.exports;
+        Ok(Some(Self {
             describe: typed(&mut store, &instance, &exports.describe, "describe", who)?,
             open: typed(&mut store, &instance, &exports.open, "open", who)?,
             close: typed(&mut store, &instance, &exports.close, "close", who)?,
@@ -69,7 +88,7 @@ impl Guest {
             limits: limits.clone(),
             trapped: false,
             _permit: permit,
-        })
+        }))
     }
 
     pub(crate) fn describe(&mut self) -> Result<Description> {
@@ -203,11 +222,13 @@ fn guarded<R>(
         if call.phase == Phase::Binding { "the limit for opening" } else { "`limits.deadline` (--deadline)" };
     state.deadline.begin(deadline_name, call.deadline);
     state.log.begin();
+    state.wasi.begin();
     store.set_epoch_deadline(1);
     let result = {
         let _ticks = ticks.during_call();
         run(store)
     };
+    wasi::end_call(store.data_mut());
     result.map_err(|error| Error::Trap(Box::new(Trap::explain(&error, call.function, who, store.data_mut()))))
 }
 

@@ -11,6 +11,7 @@
 mod abi;
 mod bind;
 mod cache;
+mod compile;
 mod contract;
 mod engine;
 mod error;
@@ -33,7 +34,8 @@ mod trap;
 mod violation;
 
 pub use cache::default_cache_dir;
-pub use engine::{EngineSettings, PluginEngine};
+pub use compile::{CompileIn, CompileLimits, compile_worker};
+pub use engine::{EngineSettings, PluginEngine, PoolMisses, PoolSettings, Trust};
 pub use error::{Error, Result};
 pub use factory::PluginFactory;
 pub use inspect::{PluginInfo, PluginKind};

@@ -7,11 +7,9 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
+use crate::engine::CORE_PARTS_MAX;
 use crate::options::PluginLimits;
 use crate::trap::TrapReason;
-
-/// Core instances, memories and tables of one component: Python components have about 39 of the first.
-const CORE_PARTS_MAX: usize = 50;
 
 /// Decides on growth, and remembers what it refused so that a trap that follows can be explained.
 #[derive(Debug)]
@@ -69,15 +67,15 @@ impl ResourceLimiter for Limiter {
     }
 
     fn instances(&self) -> usize {
-        CORE_PARTS_MAX
+        CORE_PARTS_MAX as usize
     }
 
     fn tables(&self) -> usize {
-        CORE_PARTS_MAX
+        CORE_PARTS_MAX as usize
     }
 
     fn memories(&self) -> usize {
-        CORE_PARTS_MAX
+        CORE_PARTS_MAX as usize
     }
 }
 

@@ -4,17 +4,19 @@ use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
+use crate::abi::deserialize::Artefact;
 use crate::bind::{self, Bound};
 use crate::cache::hex;
-use crate::engine::PluginEngine;
+use crate::compile::Problem;
+use crate::engine::{EnginePair, LinkedEngine, Placed, PluginEngine, Trust};
 use crate::guest::Guest;
-use crate::inspect::{self, COMPONENT_BYTES_MAX, ExportNames, PluginInfo};
+use crate::inspect::{self, COMPONENT_BYTES_MAX, ExportNames, PluginInfo, PluginKind, Surface};
 use crate::options::PluginLimits;
 use crate::store::{HostState, JobParts};
 use crate::{Error, Result};
@@ -79,10 +81,20 @@ pub struct PluginPort {
 /// A component that has passed all checks and is ready to be instantiated. Cheap to share; holds no instance.
 pub struct Plugin {
     engine: Arc<PluginEngine>,
+    pair: Arc<EnginePair>,
     who: Who,
     info: PluginInfo,
-    exports: Exports,
-    instance_pre: InstancePre<HostState>,
+    names: ExportNames,
+    /// None where its parts are larger than the pool's slots, or there is no pool.
+    pooled: Option<Ready>,
+    /// For what does not go into the pool; made when it is needed first.
+    on_demand: OnceLock<Ready>,
+}
+
+/// A component in one engine, its imports linked: an instance is one step away.
+pub(crate) struct Ready {
+    pub(crate) instance_pre: InstancePre<HostState>,
+    pub(crate) exports: Exports,
 }
 
 /// Where a component keeps the functions that the host calls.
@@ -97,17 +109,26 @@ pub(crate) struct Exports {
 impl Plugin {
     /// Reads, checks and compiles the component in a file. None of its code runs.
     ///
-    /// Compiling takes about a second per megabyte the first time on a machine, and milliseconds from the cache.
+    /// Compiling takes about a second per megabyte the first time on a machine, and milliseconds from the cache. The code
+    /// is [`Trust::Untrusted`].
     ///
     /// # Errors
     /// When the file cannot be read, or as [`Plugin::from_bytes`].
     pub fn load(engine: &Arc<PluginEngine>, path: &Path) -> Result<Arc<Self>> {
+        Self::load_as(engine, path, Trust::Untrusted)
+    }
+
+    /// As [`Plugin::load`], with so much trust.
+    ///
+    /// # Errors
+    /// As [`Plugin::load`], and when the host does not allow plugins to be trusted.
+    pub fn load_as(engine: &Arc<PluginEngine>, path: &Path, trust: Trust) -> Result<Arc<Self>> {
         let read = |source| Error::Read { path: path.display().to_string(), source };
         let mut bytes = Vec::new();
         let file = File::open(path).map_err(read)?;
         file.take(COMPONENT_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(read)?;
         let name = path.file_stem().map_or_else(|| "plugin".into(), |stem| stem.to_string_lossy());
-        Self::new(engine, &name, Some(path.display().to_string()), &bytes)
+        Self::new(engine, &name, Some(path.display().to_string()), &bytes, trust)
     }
 
     /// Checks and compiles a component that is in memory. `name` is how messages call it.
@@ -116,23 +137,49 @@ impl Plugin {
     /// When the bytes are not a component, or it exports no operator of a known world, or it imports what is not
     /// granted: the message names it.
     pub fn from_bytes(engine: &Arc<PluginEngine>, name: &str, bytes: &[u8]) -> Result<Arc<Self>> {
-        Self::new(engine, name, None, bytes)
+        Self::from_bytes_as(engine, name, bytes, Trust::Untrusted)
     }
 
-    fn new(engine: &Arc<PluginEngine>, name: &str, file: Option<String>, bytes: &[u8]) -> Result<Arc<Self>> {
+    /// As [`Plugin::from_bytes`], with so much trust.
+    ///
+    /// # Errors
+    /// As [`Plugin::from_bytes`], and when the host does not allow plugins to be trusted.
+    pub fn from_bytes_as(engine: &Arc<PluginEngine>, name: &str, bytes: &[u8], trust: Trust) -> Result<Arc<Self>> {
+        Self::new(engine, name, None, bytes, trust)
+    }
+
+    fn new(
+        engine: &Arc<PluginEngine>,
+        name: &str,
+        file: Option<String>,
+        bytes: &[u8],
+        trust: Trust,
+    ) -> Result<Arc<Self>> {
         let shown = file.clone().unwrap_or_else(|| name.to_owned());
         let not_a_component = |problem: String| Error::NotAComponent { path: shown.clone(), problem };
         inspect::check_bytes(bytes).map_err(not_a_component)?;
         let digest = hex(&Sha256::digest(bytes));
         let who = Who { name: name.to_owned(), digest: digest.clone(), file };
-        let component = engine.compile(bytes, &digest, name).map_err(|error| {
-            not_a_component(format!("it is truncated, damaged or uses a feature that is off: {error:#}"))
-        })?;
+        if !engine.allows(trust) {
+            return Err(Error::TrustNotAllowed { plugin: who.to_string() });
+        }
         let load = |problem: String| Error::Load { plugin: who.to_string(), problem };
-        let (info, names) = inspect::check(&component, engine.wasmtime(), digest, bytes.len() as u64).map_err(load)?;
-        let exports = Exports::find(&component, &names, info.kind.as_str()).map_err(load)?;
-        let instance_pre = engine.linker().instantiate_pre(&component).map_err(|error| load(format!("{error:#}")))?;
-        Ok(Arc::new(Self { engine: Arc::clone(engine), who, info, exports, instance_pre }))
+        let damaged = |reason: String| {
+            not_a_component(format!("it is truncated, damaged or uses a feature that is off: {reason}"))
+        };
+        // What is not an operator, or asks for too much, is refused before any time goes into compiling it.
+        let surface = Surface::read(bytes).map_err(damaged)?;
+        let (info, names) = inspect::check(surface, digest.clone(), bytes.len() as u64).map_err(load)?;
+        let pair = engine.pair(trust)?;
+        let placed = engine.compile(&pair, bytes, &digest, name).map_err(|problem| match problem {
+            Problem::Refused(reason) => damaged(reason),
+            Problem::Stopped(reason) => load(reason),
+            Problem::Host(reason) => Error::Engine(reason),
+        })?;
+        let Placed { engine: home, component, pooled } = placed;
+        let ready = Ready::new(home, &component, &names, info.kind).map_err(load)?;
+        let (pooled, on_demand) = if pooled { (Some(ready), OnceLock::new()) } else { (None, OnceLock::from(ready)) };
+        Ok(Arc::new(Self { engine: Arc::clone(engine), pair, who, info, names, pooled, on_demand }))
     }
 
     /// What can be told of it without running it.
@@ -184,12 +231,49 @@ impl Plugin {
         &self.who
     }
 
-    pub(crate) fn exports(&self) -> &Exports {
-        &self.exports
+    /// The component as the pool takes it; `None` when an instance with these limits does not go there.
+    pub(crate) fn pooled(&self, limits: &PluginLimits) -> Option<&Ready> {
+        let ready =
+            self.pooled.as_ref().filter(|_| self.pair.pool_holds(limits.memory_bytes_max, limits.table_elements_max));
+        if ready.is_none() {
+            self.pair.count_too_large();
+        }
+        ready
     }
 
-    pub(crate) fn instance_pre(&self) -> &InstancePre<HostState> {
-        &self.instance_pre
+    /// The component as the engine without a pool takes it.
+    pub(crate) fn on_demand(&self) -> Result<&Ready> {
+        if self.on_demand.get().is_none()
+            && let Some(pooled) = &self.pooled
+        {
+            let problem = |error: wasmtime::Error| Error::engine(&error);
+            let engine = self.pair.on_demand().map_err(problem)?;
+            let artefact = Artefact::of(pooled.instance_pre.component()).map_err(problem)?;
+            let component = artefact.component(engine.wasmtime()).map_err(problem)?;
+            let ready = Ready::new(engine, &component, &self.names, self.info.kind)
+                .map_err(|problem| Error::Load { plugin: self.who.to_string(), problem })?;
+            // Two threads may get here at once; what one of them made is dropped again.
+            let _ = self.on_demand.set(ready);
+        }
+        self.on_demand.get().ok_or_else(|| Error::Engine("a component was not kept".to_owned()))
+    }
+
+    /// The pool had no slot left for an instance.
+    pub(crate) fn count_pool_full(&self) {
+        self.pair.count_full(&self.who.name);
+    }
+}
+
+impl Ready {
+    fn new(
+        engine: &LinkedEngine,
+        component: &Component,
+        names: &ExportNames,
+        kind: PluginKind,
+    ) -> Result<Self, String> {
+        let exports = Exports::find(component, names, kind.as_str())?;
+        let instance_pre = engine.linker().instantiate_pre(component).map_err(|error| format!("{error:#}"))?;
+        Ok(Self { instance_pre, exports })
     }
 }
 

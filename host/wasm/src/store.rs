@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use volley_api::{Clock, SystemClock};
-use wasmtime::Store;
+use wasmtime::{Engine, Store};
 
-use crate::engine::PluginEngine;
 use crate::imports::emitter::Emitter;
 use crate::imports::log::Log;
 use crate::imports::random::Random;
-use crate::limits::{Deadline, Limiter, Transfer};
+use crate::imports::wasi::Wasi;
+use crate::limits::{Deadline, HostBudget, Limiter, Transfer};
 use crate::metrics::PluginMetrics;
 use crate::options::{Crossing, PluginLimits};
 use crate::plugin::Who;
@@ -20,7 +20,7 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 /// Which export is running, and so which imports may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Instantiation, `describe`, `open`: only `log`.
+    /// Instantiation, `describe`, `open`: only `log`, and WASI, which is inert.
     Binding,
     /// A batch is being processed: everything.
     Batch,
@@ -43,6 +43,7 @@ pub(crate) struct HostState {
     pub(crate) now_ms: Option<u64>,
     pub(crate) random: Random,
     pub(crate) emitter: Emitter,
+    pub(crate) wasi: Wasi,
 }
 
 impl HostState {
@@ -58,6 +59,7 @@ impl HostState {
 pub(crate) struct NotNow(&'static str);
 
 /// What an instance that runs in a job has, and one that only binds has not.
+#[derive(Clone)]
 pub(crate) struct JobParts {
     pub(crate) metrics: Arc<PluginMetrics>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -81,10 +83,16 @@ pub(crate) fn lift_bytes_max(limits: &PluginLimits) -> usize {
 }
 
 /// A fresh store with its limits in place.
-pub(crate) fn new_store(engine: &PluginEngine, limits: &PluginLimits, who: &Who, job: JobParts) -> Store<HostState> {
+pub(crate) fn new_store(
+    engine: &Engine,
+    budget: &Arc<HostBudget>,
+    limits: &PluginLimits,
+    who: &Who,
+    job: JobParts,
+) -> Store<HostState> {
     let state = HostState {
         phase: Phase::Binding,
-        limiter: Limiter::new(limits, engine.budget()),
+        limiter: Limiter::new(limits, budget),
         transfer: Transfer::new(limits),
         lift_bytes_max: lift_bytes_max(limits),
         deadline: Deadline::default(),
@@ -94,8 +102,9 @@ pub(crate) fn new_store(engine: &PluginEngine, limits: &PluginLimits, who: &Who,
         now_ms: None,
         random: job.random,
         emitter: Emitter::new(limits),
+        wasi: Wasi::default(),
     };
-    let mut store = Store::new(engine.wasmtime(), state);
+    let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
     store.epoch_deadline_callback(|mut context| context.data_mut().deadline.on_tick());
     store.set_hostcall_fuel(lift_bytes_max(limits));

@@ -1,7 +1,7 @@
 //! Ticks (wasmtime calls them epochs): a thread that makes running guests look up from their work.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -14,26 +14,32 @@ pub(crate) const TICK: Duration = Duration::from_millis(5);
 /// so a busy operator shall not do it for every batch.
 const IDLE_TICKS_MAX: u32 = 20;
 
-/// The tick thread of one engine. It sleeps while no guest runs, and ends with this value or the engine.
+/// The tick thread of a process's engines. It sleeps while no guest runs, and ends with this value.
 #[derive(Debug)]
 pub(crate) struct Ticks {
     shared: Arc<Shared>,
     thread: Thread,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
+    engines: Mutex<Vec<EngineWeak>>,
     calls: AtomicUsize,
     asleep: AtomicBool,
     ended: AtomicBool,
 }
 
 impl Ticks {
-    pub(crate) fn start(engine: &Engine) -> std::io::Result<Self> {
+    pub(crate) fn start() -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let (weak, of_thread) = (engine.weak(), Arc::clone(&shared));
-        let handle = std::thread::Builder::new().name("ticks".into()).spawn(move || tick(&weak, &of_thread))?;
+        let of_thread = Arc::clone(&shared);
+        let handle = std::thread::Builder::new().name("ticks".into()).spawn(move || tick(&of_thread))?;
         Ok(Self { shared, thread: handle.thread().clone() })
+    }
+
+    /// From now on this engine's guests see ticks too, for as long as it exists.
+    pub(crate) fn add(&self, engine: &Engine) {
+        self.shared.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine.weak());
     }
 
     /// Ticks come for as long as the guard lives.
@@ -61,12 +67,23 @@ impl Drop for CallGuard<'_> {
     }
 }
 
-fn tick(engine: &EngineWeak, shared: &Shared) {
+impl Shared {
+    fn tick(&self) {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        engines.retain(|engine| engine.upgrade().inspect(Engine::increment_epoch).is_some());
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("calls", &self.calls).finish_non_exhaustive()
+    }
+}
+
+fn tick(shared: &Shared) {
     let mut idle_ticks = 0;
     while !shared.ended.load(Ordering::SeqCst) {
-        let Some(engine) = engine.upgrade() else { return };
-        engine.increment_epoch();
-        drop(engine);
+        shared.tick();
         idle_ticks = if shared.calls.load(Ordering::SeqCst) == 0 { idle_ticks + 1 } else { 0 };
         if idle_ticks < IDLE_TICKS_MAX {
             std::thread::sleep(TICK);

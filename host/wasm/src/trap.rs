@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use wasmtime::WasmBacktrace;
 
+use crate::imports::wasi::{Exited, TooManyHandles};
 use crate::limits::{DeadlineExceeded, TransferExceeded};
 use crate::plugin::Who;
 use crate::store::{HostState, NotNow, Phase};
@@ -53,6 +54,10 @@ pub enum TrapReason {
     Arithmetic(String),
     /// It called an import at a time when the contract forbids it.
     Contract(String),
+    /// It called `exit`. In words.
+    Exit(String),
+    /// It asked for more handles to the host's resources than it may have. In words.
+    Handles(String),
     /// Anything else, in wasmtime's words.
     Other(String),
 }
@@ -72,6 +77,8 @@ impl TrapReason {
             Self::Transfer(_) => Violation::TransferBytes,
             Self::Arithmetic(_) => Violation::Arithmetic,
             Self::Contract(_) => Violation::ImportNotAllowed,
+            Self::Exit(_) => Violation::Exit,
+            Self::Handles(_) => Violation::Handles,
             Self::Other(_) => Violation::OtherTrap,
         }
     }
@@ -95,9 +102,12 @@ impl fmt::Display for TrapReason {
                 "table limit reached: it asked for {wanted_elements} elements; `limits.table_elements` is {limit_elements}"
             ),
             Self::HostBudget(words) => write!(f, "the host's budget for all plugins is used up: {words}"),
-            Self::Transfer(words) | Self::Arithmetic(words) | Self::Contract(words) | Self::Other(words) => {
-                f.write_str(words)
-            }
+            Self::Transfer(words)
+            | Self::Arithmetic(words)
+            | Self::Contract(words)
+            | Self::Exit(words)
+            | Self::Handles(words)
+            | Self::Other(words) => f.write_str(words),
         }
     }
 }
@@ -182,6 +192,12 @@ fn reason(error: &wasmtime::Error, state: &HostState) -> TrapReason {
     }
     if let Some(not_now) = error.downcast_ref::<NotNow>() {
         return TrapReason::Contract(not_now.to_string());
+    }
+    if let Some(exited) = error.downcast_ref::<Exited>() {
+        return TrapReason::Exit(exited.to_string());
+    }
+    if let Some(too_many) = error.downcast_ref::<TooManyHandles>() {
+        return TrapReason::Handles(too_many.to_string());
     }
     if let Some(refused) = state.limiter.refused.clone() {
         return refused;

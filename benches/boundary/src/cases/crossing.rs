@@ -50,6 +50,21 @@ pub(crate) fn identity(guests: &Guests, rounds: usize) -> Result<(), Box<dyn Err
     Ok(())
 }
 
+/// R3: with wasmtime's tick checks / without, the same component: what being able to stop a guest costs.
+pub(crate) fn ticks(guests: &Guests, rounds: usize) -> Result<(), Box<dyn Error>> {
+    for shape in Shape::ALL {
+        let batches = shape.batches(ROWS[0]);
+        let mut with = operator(&guests.filter_project, &shape.schema(), Crossing::Direct)?;
+        let mut without = operator(&guests.trusted, &shape.schema(), Crossing::Direct)?;
+        same(&output_of(&mut *with, &batches)?, &output_of(&mut *without, &batches)?)?;
+        let pair = in_turns(rounds, &mut driven(&mut *with, &batches), &mut driven(&mut *without, &batches));
+        let name = format!("R3_{}", shape.name());
+        eprintln!("{name}: with ticks {:.2?}, without {:.2?} a batch", pair.first, pair.second);
+        pair.ratio.print(&name, Bar::AtMost(1.35));
+    }
+    Ok(())
+}
+
 /// Our crossing / the stock one, the same component.
 pub(crate) fn own_against_stock(guests: &Guests, rounds: usize) -> Result<(), Box<dyn Error>> {
     for (rows, bar) in [(ROWS[1], Bar::AtLeast(3.0)), (ROWS[0], Bar::Stated)] {

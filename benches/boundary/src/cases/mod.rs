@@ -16,9 +16,10 @@ use crate::sink::Counting;
 type Case = fn(&Guests, usize) -> Result<(), Box<dyn Error>>;
 
 /// All cases, in the order of their lines.
-pub(crate) const ALL: [(&str, Case); 5] = [
+pub(crate) const ALL: [(&str, Case); 6] = [
     ("R1", crossing::filter_project),
     ("R2", crossing::identity),
+    ("R3", crossing::ticks),
     ("R4", pipeline::native),
     ("path", crossing::own_against_stock),
     ("start", start::start),

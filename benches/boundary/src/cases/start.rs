@@ -5,7 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use volley_api::StreamRecord;
-use volley_wasm::{Crossing, EngineSettings, Plugin, PluginEngine, PluginLimits};
+use volley_wasm::{CompileIn, Crossing, EngineSettings, Plugin, PluginEngine, PluginLimits};
 
 use super::driven;
 use crate::data::Shape;
@@ -29,7 +29,8 @@ pub(crate) fn start(guests: &Guests, rounds: usize) -> Result<(), Box<dyn Error>
 fn first_batch(guests: &Guests, rounds: usize) -> Result<(), Box<dyn Error>> {
     let file = guests.folder.join("filter-project.wasm");
     let cache = tempfile::tempdir()?;
-    let settings = || EngineSettings { cache_dir: Some(cache.path().join("aot")), ..EngineSettings::default() };
+    let settings =
+        || EngineSettings { cache_dir: Some(cache.path().join("aot")), ..EngineSettings::new(CompileIn::ThisProcess) };
     let batches = Shape::Numbers.batches(1_000);
     let run = || -> Result<Duration, Box<dyn Error>> {
         let begin = Instant::now();

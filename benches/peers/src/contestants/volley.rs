@@ -5,7 +5,7 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use volley_api::{Operator, StreamRecord};
-use volley_wasm::{Crossing, EngineSettings, Plugin, PluginEngine};
+use volley_wasm::{CompileIn, Crossing, EngineSettings, Plugin, PluginEngine};
 
 use super::Contestant;
 use crate::data::Shape;
@@ -19,7 +19,7 @@ pub(crate) struct Volley {
 
 impl Volley {
     pub(crate) fn load(plugins: &Path) -> Result<Self, Box<dyn Error>> {
-        let engine = PluginEngine::new(&EngineSettings::default())?;
+        let engine = PluginEngine::new(&EngineSettings::new(CompileIn::ThisProcess))?;
         let plugin = Plugin::load(&engine, &plugins.join("filter-project.wasm"))?;
         Ok(Self { operator: operator(&plugin, &Shape::Numbers.schema(), Crossing::Direct)? })
     }

@@ -16,6 +16,32 @@ pub const SUPPORTED: &str = "0.1";
 /// Imports that every operator may have.
 const IMPORTS: [&str; 5] = ["types", "log", "metrics", "clock", "random"];
 
+/// The versions of WASI that hosts have: `0.2.x`.
+const WASI_SUPPORTED: &str = "0.2";
+
+/// Interfaces of WASI that hosts link, so that a language's runtime starts; they reach nothing.
+const WASI: [(&str, &[&str]); 5] = [
+    ("wasi:io", &["error", "poll", "streams"]),
+    ("wasi:clocks", &["monotonic-clock", "wall-clock"]),
+    ("wasi:random", &["random", "insecure", "insecure-seed"]),
+    (
+        "wasi:cli",
+        &[
+            "environment",
+            "exit",
+            "stdin",
+            "stdout",
+            "stderr",
+            "terminal-input",
+            "terminal-output",
+            "terminal-stdin",
+            "terminal-stdout",
+            "terminal-stderr",
+        ],
+    ),
+    ("wasi:filesystem", &["types", "preopens"]),
+];
+
 /// What the engine of the host takes: WebAssembly 2.0, constant expressions, components; no threads, no exceptions,
 /// no garbage collection, no 64-bit or several memories, no tail calls, no relaxed SIMD, no asynchronous components.
 const FEATURES: WasmFeatures = WasmFeatures::WASM2
@@ -194,9 +220,14 @@ impl Surface {
     }
 }
 
-/// Whether hosts of this release link this import for an operator of that kind. No WASI is among them.
+/// Whether hosts of this release link this import for an operator of that kind: the contract, and an inert WASI 0.2
+/// without sockets and HTTP.
 pub fn granted(import: &str, kind: Option<Kind>) -> bool {
-    let Some((PACKAGE, name, version)) = interface(import) else { return false };
+    let Some((package, name, version)) = interface(import) else { return false };
+    if package != PACKAGE {
+        let known = WASI.iter().any(|(wasi, names)| *wasi == package && names.contains(&name));
+        return known && patch_of(version, WASI_SUPPORTED);
+    }
     let known = IMPORTS.contains(&name) || (name == "emitter" && kind == Some(Kind::FlatMap));
     known && supported(version)
 }
@@ -218,9 +249,14 @@ pub fn validate(bytes: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Any patch of the supported minor version; pre-releases are not.
+/// Any patch of the contract's supported minor version; pre-releases are not.
 fn supported(version: &str) -> bool {
-    let patch = version.strip_prefix(SUPPORTED).and_then(|rest| rest.strip_prefix('.'));
+    patch_of(version, SUPPORTED)
+}
+
+/// Whether a version is one of `minor`, whatever its patch.
+fn patch_of(version: &str, minor: &str) -> bool {
+    let patch = version.strip_prefix(minor).and_then(|rest| rest.strip_prefix('.'));
     patch.is_some_and(|patch| patch.parse::<u64>().is_ok())
 }
 
@@ -269,7 +305,9 @@ mod tests {
         assert!(!granted("volley:operator/emitter@0.1.0", Some(Kind::Map)));
         assert!(!granted("volley:operator/state@0.1.0", Some(Kind::Map)));
         assert!(!granted("volley:operator/log@0.2.0", Some(Kind::Map)));
-        assert!(!granted("wasi:io/streams@0.2.6", Some(Kind::Map)));
+        assert!(granted("wasi:io/streams@0.2.6", Some(Kind::Map)));
+        assert!(!granted("wasi:io/streams@0.3.0", Some(Kind::Map)));
+        assert!(!granted("wasi:sockets/tcp@0.2.6", Some(Kind::Map)));
         assert!(!granted("wasi:http/outgoing-handler@0.2.6", Some(Kind::Map)));
         assert!(!granted("plain", Some(Kind::Map)));
     }

@@ -10,7 +10,7 @@ use crate::text::{CHARACTER_BYTES_MAX, cut, visible};
 use crate::violation::Violation;
 
 /// A longer line is cut.
-const LINE_BYTES_MAX: usize = 4 << 10;
+pub(crate) const LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Lines that one call may write; further ones are counted and dropped.
 const LINES_PER_CALL_MAX: u32 = 256;
@@ -99,6 +99,14 @@ impl Log {
             Level::Warn => line!(WARN),
             Level::Error => line!(ERROR),
         }
+    }
+}
+
+/// Writes a line that the host has in its own memory.
+pub(crate) fn write_line(state: &mut HostState, level: Level, line: &str) {
+    let dropped = if state.log.wants(level) { state.log.write(level, line) } else { state.log.full() };
+    if let Some(violation) = dropped {
+        state.metrics.violation(violation);
     }
 }
 

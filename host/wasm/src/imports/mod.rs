@@ -5,6 +5,7 @@ pub(crate) mod emitter;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod random;
+pub(crate) mod wasi;
 
 use wasmtime::Engine;
 use wasmtime::component::{Linker, LinkerInstance};
@@ -27,6 +28,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     clock::link(&mut interface(&mut linker, "clock")?)?;
     random::link(&mut interface(&mut linker, "random")?)?;
     emitter::link(&mut interface(&mut linker, EMITTER)?)?;
+    wasi::link(&mut linker)?;
     Ok(linker)
 }
 

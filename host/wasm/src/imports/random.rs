@@ -7,7 +7,7 @@ use crate::store::HostState;
 
 /// Where one instance's numbers come from: a stream (SplitMix64) per call, seeded by job, node, subtask and the number
 /// of the call.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Random {
     source: Option<(SeedSource, NodeName, SubtaskId)>,
     call: u64,
@@ -25,7 +25,8 @@ impl Random {
         self.stream = None;
     }
 
-    fn next(&mut self) -> u64 {
+    /// The next number of the present call.
+    pub(crate) fn next(&mut self) -> u64 {
         let state = match self.stream {
             Some(state) => state,
             None => self.source.as_ref().map_or(0, |(seeds, node, subtask)| {

@@ -3,11 +3,15 @@
 use arrow::datatypes::Schema;
 use volley_ipc::encode_schema;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::{Resolve, WorldId};
 
 /// Where canned data begins in the guest's memory.
 const DATA_START: usize = 1024;
 
 const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/volley-operator@0.1.0");
+
+/// Worlds with WASI beside the contract.
+const WASI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wasi");
 
 /// A component in the making. The bodies are instructions of the text format.
 pub(crate) struct Guest {
@@ -21,6 +25,7 @@ pub(crate) struct Guest {
     open: Option<String>,
     close: String,
     pages: u32,
+    wasi: bool,
 }
 
 impl Guest {
@@ -37,6 +42,7 @@ impl Guest {
             open: None,
             close: String::new(),
             pages: 16,
+            wasi: false,
         }
     }
 
@@ -80,6 +86,12 @@ impl Guest {
     /// Pages of memory to begin with; 16 unless told.
     pub(crate) fn pages(mut self, pages: u32) -> Self {
         self.pages = pages;
+        self
+    }
+
+    /// Lets it import WASI. Only filters can.
+    pub(crate) fn wasi(mut self) -> Self {
+        self.wasi = true;
         self
     }
 
@@ -200,17 +212,26 @@ impl Guest {
 
     /// The component.
     pub(crate) fn build(self) -> Vec<u8> {
-        let kind = self.kind;
+        let (kind, wasi) = (self.kind, self.wasi);
         let text = self.module();
         let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-        let mut resolve = wit_parser::Resolve::default();
-        let (package, _) = resolve.push_dir(WIT).expect("the contract parses");
-        let world = resolve.select_world(&[package], Some(&format!("{kind}-operator"))).expect("the world exists");
+        let (resolve, world) = world(kind, wasi);
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embeds");
         let mut encoder = ComponentEncoder::default();
         encoder.validate(true).module(&module).expect("a module of the world");
         encoder.encode().expect("a component")
     }
+}
+
+/// The world of a kind, with or without WASI.
+pub(crate) fn world(kind: &str, wasi: bool) -> (Resolve, WorldId) {
+    let mut resolve = Resolve::default();
+    let (mut package, _) = resolve.push_dir(WIT).expect("the contract parses");
+    if wasi {
+        (package, _) = resolve.push_dir(WASI).expect("WASI parses");
+    }
+    let world = resolve.select_world(&[package], Some(&format!("{kind}-operator"))).expect("the world exists");
+    (resolve, world)
 }
 
 /// Little-endian words, as a guest's memory has them.

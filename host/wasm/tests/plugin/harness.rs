@@ -9,11 +9,12 @@ use volley_api::{
     PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
 };
 use volley_wasm::{
-    Crossing, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions,
+    CompileIn, Crossing, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions,
 };
 
 static ENGINE: LazyLock<Arc<PluginEngine>> = LazyLock::new(|| {
-    PluginEngine::new(&EngineSettings { cache_dir: None, ..EngineSettings::default() }).expect("starts")
+    PluginEngine::new(&EngineSettings { cache_dir: None, ..EngineSettings::new(CompileIn::ThisProcess) })
+        .expect("starts")
 });
 
 pub(crate) fn engine() -> &'static Arc<PluginEngine> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use volley_api::ErrorKind;
-use volley_wasm::{Description, EngineSettings, Plugin, PluginEngine, PluginKind, PluginLimits};
+use volley_wasm::{CompileIn, Description, EngineSettings, Plugin, PluginEngine, PluginKind, PluginLimits};
 
 use crate::guest::Guest;
 use crate::harness::{engine, input_schema, load, numbers_schema};
@@ -40,15 +40,15 @@ fn damaged_components_are_refused() {
 #[test]
 fn imports_that_are_not_granted_are_named() {
     let wasi = r#"(component
-      (import "wasi:cli/environment@0.2.6" (instance (export "initial-cwd" (func (result (option string))))))
+      (import "wasi:sockets/tcp-create-socket@0.2.6" (instance (export "f" (func (result (option string))))))
       (instance $nothing)
       (export "volley:operator/lifecycle@0.1.0" (instance $nothing))
       (export "volley:operator/map@0.1.0" (instance $nothing)))"#;
     let error = refusal(&wat::parse_str(wasi).expect("valid"));
-    assert!(error.contains("wasi:cli/environment@0.2.6") && error.contains("import no WASI"), "{error}");
-    let state = wasi.replace("wasi:cli/environment@0.2.6", "volley:operator/state@0.1.0");
+    assert!(error.contains("wasi:sockets/tcp-create-socket@0.2.6") && error.contains("--stub-wasi"), "{error}");
+    let state = wasi.replace("wasi:sockets/tcp-create-socket@0.2.6", "volley:operator/state@0.1.0");
     assert!(refusal(&wat::parse_str(state).expect("valid")).contains("volley:operator/state@0.1.0"));
-    let log = wasi.replace("wasi:cli/environment@0.2.6", "volley:operator/log@0.1.0");
+    let log = wasi.replace("wasi:sockets/tcp-create-socket@0.2.6", "volley:operator/log@0.1.0");
     let error = refusal(&wat::parse_str(log).expect("valid"));
     assert!(error.contains("its volley:operator/lifecycle@0.1.0 has no function `describe`"), "{error}");
 }
@@ -99,7 +99,8 @@ fn a_missing_file_is_named() {
 #[test]
 fn the_cache_is_filled_and_used_by_the_next_engine() {
     let folder = tempfile::tempdir().expect("a folder");
-    let settings = EngineSettings { cache_dir: Some(folder.path().join("aot")), ..EngineSettings::default() };
+    let cache_dir = Some(folder.path().join("aot"));
+    let settings = EngineSettings { cache_dir, ..EngineSettings::new(CompileIn::ThisProcess) };
     let path = folder.path().join("keep.wasm");
     std::fs::write(&path, filter()).expect("written");
     for _ in 0..2 {

@@ -2,8 +2,12 @@
 
 mod bisect;
 mod contract;
+mod foreign;
 mod guest;
 mod harness;
 mod load;
+mod pool;
 mod run;
 mod traps;
+mod trust;
+mod wasi;

@@ -4,7 +4,9 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use volley_api::ErrorKind;
-use volley_wasm::{EngineSettings, HostLimits, Plugin, PluginEngine, PluginLimits, Trap, TrapReason, Violation};
+use volley_wasm::{
+    CompileIn, EngineSettings, HostLimits, Plugin, PluginEngine, PluginLimits, Trap, TrapReason, Violation,
+};
 
 use crate::guest::Guest;
 use crate::harness::{Setup, input_schema, load};
@@ -131,7 +133,7 @@ fn imports_are_refused_while_binding() {
 #[test]
 fn all_plugins_together_have_a_budget() {
     let with = |limits: HostLimits| {
-        let settings = EngineSettings { cache_dir: None, limits };
+        let settings = EngineSettings { cache_dir: None, limits, ..EngineSettings::new(CompileIn::ThisProcess) };
         let engine = PluginEngine::new(&settings).expect("starts");
         let plugin = Plugin::from_bytes(&engine, "canned", &filter("unreachable").build()).expect("loads");
         plugin.bind(&serde_json::Value::Null, &input_schema(), &PluginLimits::default())
