@@ -67,11 +67,11 @@ pub struct LimitsSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 16_777_216))]
     pub output_rows: Option<NonZeroU32>,
-    /// The most rows that one call may put out for each row that came in: 1 to 16,777,216. Default: 65,536.
+    /// The most rows that one row may become, on all ports together: 1 to 16,777,216. Default: 65,536.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 16_777_216))]
     pub rows_per_row: Option<NonZeroU32>,
-    /// The most bytes that one call may put out for each row that came in: 1KiB to 4GiB. Default: 16MiB.
+    /// The most bytes that the values of one row may become: 1KiB to 4GiB. Default: 16MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_per_row: Option<ByteCount>,
     /// The most bytes that may cross in one call, both ways together: batches, names, messages, lines of the log.

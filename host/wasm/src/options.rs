@@ -18,9 +18,9 @@ pub struct PluginLimits {
     pub output_bytes_max: usize,
     /// Rows that one call may put out, all ports together (`limits.output_rows`). Default: 1,048,576.
     pub output_rows_max: usize,
-    /// Rows that one call may put out for each row that came in (`limits.rows_per_row`). Default: 65,536.
+    /// Rows that one row may become, on all ports together (`limits.rows_per_row`). Default: 65,536.
     pub rows_per_row_max: usize,
-    /// Bytes that one call may put out for each row that came in (`limits.bytes_per_row`). Default: 16 MiB.
+    /// Bytes that the values of those rows may have (`limits.bytes_per_row`). Default: 16 MiB.
     pub bytes_per_row_max: usize,
     /// Bytes that may cross in one call, both ways together: batches, names, messages, lines (`limits.transfer`).
     /// Default: 128 MiB.

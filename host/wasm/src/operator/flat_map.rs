@@ -23,6 +23,7 @@ impl PluginOperator {
         rejects: &[RowReject],
     ) -> Result<Vec<(PortIndex, StreamRecord)>> {
         let emissions = self.instances.guest()?.take_emissions();
+        self.check_emitted(part, &emissions)?;
         let mut records = Vec::with_capacity(1);
         let input = record.slice(part.offset, part.rows);
         // Weighed when a port carries columns along, and only then: it takes a look at every row.

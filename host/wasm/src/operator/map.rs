@@ -28,11 +28,6 @@ impl PluginOperator {
         rejects: &[RowReject],
     ) -> Result<StreamRecord> {
         let port = &self.instances.bound().ports[0];
-        let bytes_max = self.instances.limits().bytes_per_row_max.saturating_mul(part.rows);
-        if message.len() > bytes_max {
-            let problem = format!("{} bytes for {} rows; the limit is {bytes_max}", message.len(), part.rows);
-            return Err(self.too_much(Violation::Amplification, format!("{problem} (`limits.bytes_per_row`)")));
-        }
         let broke = |error: &dyn std::error::Error| {
             self.broke(Violation::BadBatch, visible(&error.to_string(), PROBLEM_BYTES_MAX))
         };
@@ -43,6 +38,7 @@ impl PluginOperator {
         if own.num_rows() != part.rows {
             return Err(self.broke(Violation::WrongRows, format!("{} rows for {}", own.num_rows(), part.rows)));
         }
+        self.check_mapped(&own, message.len(), rejects)?;
         let input = record.slice(part.offset, part.rows);
         if rejects.is_empty() {
             let batch = port.compose(&input.batch, &own)?;
@@ -71,11 +67,6 @@ impl PluginOperator {
             E::TooManyRows { .. } => self.broke(Violation::WrongRows, problem),
             _ => self.broke(Violation::BadBatch, problem),
         }
-    }
-
-    fn too_much(&self, violation: Violation, problem: String) -> Error {
-        let (operator, plugin) = (self.context.node.to_string(), self.instances.who().to_string());
-        Error::Limit { operator, plugin, function: self.kind_name().to_owned(), violation, problem }
     }
 }
 

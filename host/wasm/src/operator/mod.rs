@@ -1,5 +1,6 @@
 //! A running plugin: records in, calls of bounded size, gated results out.
 
+mod amplify;
 mod attempt;
 mod bisect;
 mod filter;

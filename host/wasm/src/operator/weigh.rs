@@ -1,4 +1,4 @@
-//! How many bytes rows have, before they are copied: rows that are carried along leave in records of bounded size.
+//! How many bytes rows have: those that are carried along leave in records of bounded size, and none may become too much.
 
 use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, RecordBatch};
 use arrow::buffer::OffsetBuffer;
@@ -28,7 +28,8 @@ pub(super) fn row_bytes(batch: &RecordBatch) -> Vec<usize> {
     bytes
 }
 
-/// Adds the bytes of each value; exact for texts, binaries and lists of any depth, the mean for all else.
+/// Adds the bytes of each value, whatever its neighbours are: exact for numbers, texts, binaries and lists of any depth, a
+/// byte for a truth value, the mean for what has one size (and for dictionaries).
 fn add(column: &ArrayRef, bytes: &mut [usize]) {
     match column.data_type() {
         DataType::Utf8 => add_lengths(column.as_string::<i32>().offsets(), bytes),
@@ -44,12 +45,16 @@ fn add(column: &ArrayRef, bytes: &mut [usize]) {
             add_items(map.offsets(), &(std::sync::Arc::new(map.entries().clone()) as ArrayRef), bytes);
         }
         DataType::Struct(_) => column.as_struct().columns().iter().for_each(|child| add(child, bytes)),
-        _ => {
-            let whole = column.to_data().get_slice_memory_size().unwrap_or_default();
-            let mean = whole.div_ceil(bytes.len().max(1));
-            bytes.iter_mut().for_each(|sum| *sum += mean);
+        DataType::Boolean => bytes.iter_mut().for_each(|sum| *sum += 1),
+        other => {
+            let size = other.primitive_width().unwrap_or_else(|| mean_bytes(column));
+            bytes.iter_mut().for_each(|sum| *sum += size);
         }
     }
+}
+
+fn mean_bytes(column: &ArrayRef) -> usize {
+    column.to_data().get_slice_memory_size().unwrap_or_default().div_ceil(column.len().max(1))
 }
 
 fn add_lengths<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>, bytes: &mut [usize]) {

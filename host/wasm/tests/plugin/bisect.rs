@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use proptest::prelude::*;
 use std::sync::Arc;
 use volley_api::{ErrorKind, OriginColumn, Positions, StreamRecord};
@@ -39,7 +40,17 @@ fn filter(row: &str) -> Guest {
     let mut guest = Guest::new("filter", &["x"]);
     let bitmap = guest.put(&[0xff; 1_024]);
     let result = guest.put(&[0; 24]);
-    let body = format!(
+    let answer = format!(
+        "(i32.store offset=8 (i32.const {result}) (i32.const {bitmap}))
+         (i32.store offset=12 (i32.const {result}) (i32.shr_u (i32.add (local.get $rows) (i32.const 7)) (i32.const 3)))
+         (i32.const {result})"
+    );
+    guest.process(&for_each_row(row, &answer))
+}
+
+/// Runs `row` for each row of a message of `x`, and then gives the answer.
+fn for_each_row(row: &str, answer: &str) -> String {
+    format!(
         "(local $rows i32) (local $x i64) (local $at i32)
          (local.set $rows (i32.load (i32.add (local.get $ptr) (i32.const {rows_at}))))
          (local.set $at (i32.add (i32.add (local.get $ptr) (i32.const 8)) (i32.load offset=4 (local.get $ptr))))
@@ -49,12 +60,9 @@ fn filter(row: &str) -> Guest {
            {row}
            (local.set $i (i32.add (local.get $i) (i32.const 1)))
            (br $next)))
-         (i32.store offset=8 (i32.const {result}) (i32.const {bitmap}))
-         (i32.store offset=12 (i32.const {result}) (i32.shr_u (i32.add (local.get $rows) (i32.const 7)) (i32.const 3)))
-         (i32.const {result})",
+         {answer}",
         rows_at = rows_at(),
-    );
-    guest.process(&body)
+    )
 }
 
 fn trapping() -> Vec<u8> {
@@ -132,6 +140,7 @@ fn failures_are_counted_and_too_many_of_them_quarantine_the_plugin() {
     let setup = Setup { limits, ..policy(OnError::DeadLetter) };
     let factory = setup.factory(&component).expect("loads");
     let mut operator = setup.create(&factory).expect("created");
+    let mut neighbour = setup.create(&factory).expect("created");
     let mut output = Collected::default();
     operator.process(record(&[1, 2, POISON, 4], 0), &mut output).expect("within the budget");
     let seen = factory.metrics().snapshot();
@@ -142,6 +151,75 @@ fn failures_are_counted_and_too_many_of_them_quarantine_the_plugin() {
     assert_eq!(factory.metrics().snapshot().violations[&Violation::Quarantined], 1);
     let error = setup.create(&setup.factory(&component).expect("loads")).map(drop).expect_err("still quarantined");
     assert!(error.to_string().contains("quarantined for another 300 s"), "{error}");
+    // One that was already running goes on, until it would have to be started again.
+    neighbour.process(record(&[1, 2], 8), &mut output).expect("nothing happened to it");
+    let error = neighbour.process(record(&[POISON], 10), &mut output).expect_err("no fresh instance");
+    assert!(error.to_string().contains("quarantined for another 300 s"), "{error}");
+}
+
+/// A flat-map that emits one canned batch for a poisoned row and another for all others, each with that row as the
+/// parent of all its rows.
+fn emitting(poisoned: &StringArray, other: &StringArray) -> Vec<u8> {
+    let emit = r#"(import "volley:operator/emitter@0.1.0" "emit" (func $emit (param i32 i32 i32 i32 i32 i32)))"#;
+    let schema = Schema::new(vec![Field::new("t", DataType::Utf8, true)]);
+    let mut guest = Guest::new("flat-map", &["x"]).output("out", &schema, true).imports(emit);
+    let answer = guest.put(&[0; 16]);
+    let done = guest.emitted(&[]);
+    let mut emits = |texts: &StringArray| {
+        let column: ArrayRef = Arc::new(texts.clone());
+        let batch = RecordBatch::try_from_iter_with_nullable([("t", column, true)]).expect("fits");
+        let [address, length] = {
+            let message = encode_batch(&batch).expect("encodes");
+            guest.list(&message, message.len())
+        };
+        let rows = texts.len();
+        let parents = guest.put(&vec![0; 4 * rows]);
+        let fill: String = (0..rows)
+            .map(|row| {
+                format!("(i32.store (i32.const {}) (local.get $i))", usize::try_from(parents).expect("small") + 4 * row)
+            })
+            .collect();
+        format!(
+            "{fill} (call $emit (i32.const 0) (i32.const {parents}) (i32.const {rows}) (i32.const {address}) \
+               (i32.const {length}) (i32.const {answer}))"
+        )
+    };
+    let (poisoned, other) = (emits(poisoned), emits(other));
+    let row = format!("(if (i64.eq (local.get $x) (i64.const {POISON})) (then {poisoned}) (else {other}))");
+    guest.process(&for_each_row(&row, &format!("(i32.const {done})"))).build()
+}
+
+/// What the poisoned row of a record becomes, and the others, in calls on so many rows each.
+fn in_calls_of(setup: &Setup, component: &[u8], values: &[i64], rows: usize) -> (Vec<i64>, Vec<usize>, Vec<String>) {
+    let mut operator = setup.operator(component).expect("created");
+    let mut collected = Collected::default();
+    for (call, part) in values.chunks(rows).enumerate() {
+        operator.process(record(part, call * rows), &mut collected).expect("goes on");
+    }
+    let codes = collected.rejects.iter().map(|reject| reject.code.clone()).collect();
+    (collected.positions(0), collected.rejected_rows(), codes)
+}
+
+#[test]
+fn how_much_a_row_may_become_does_not_depend_on_its_neighbours() {
+    let values = [0, 1, 2, POISON, 4, 5, 6, 7, 8];
+    let short = StringArray::from(vec!["short"]);
+    let long = StringArray::from(vec!["x".repeat(70 << 10)]);
+    let cases = [
+        (StringArray::from(vec!["many"; 20]), PluginLimits { rows_per_row_max: 19, ..PluginLimits::default() }),
+        (long, PluginLimits { bytes_per_row_max: 64 << 10, ..PluginLimits::default() }),
+    ];
+    for (poisoned, limits) in cases {
+        let component = emitting(&poisoned, &short);
+        let setup = Setup { limits, ..policy(OnError::DeadLetter) };
+        for rows in 1..=values.len() {
+            let (positions, rejected, codes) = in_calls_of(&setup, &component, &values, rows);
+            assert_eq!(positions, [100, 101, 102, 104, 105, 106, 107, 108], "in calls of {rows}");
+            assert_eq!((rejected, codes), (vec![3], vec!["plugin-amplification".to_owned()]), "in calls of {rows}");
+        }
+        let allowed = Setup { limits: PluginLimits::default(), ..policy(OnError::DeadLetter) };
+        assert_eq!(in_calls_of(&allowed, &component, &values, 4).0.len(), values.len() - 1 + poisoned.len());
+    }
 }
 
 proptest! {
