@@ -7,6 +7,7 @@ use volley_api::OperatorContext;
 
 use crate::bind::Bound;
 use crate::guest::Guest;
+use crate::imports::log::LogRate;
 use crate::imports::random::Random;
 use crate::inspect::PluginKind;
 use crate::metrics::PluginMetrics;
@@ -28,6 +29,7 @@ pub(crate) struct Instances {
     context: OperatorContext,
     bound: Bound,
     guest: Option<Guest>,
+    log_rate: Arc<LogRate>,
     /// When fresh instances were made, within the last `restarts_within`; as many as the budget at most.
     restarts_ms: VecDeque<u64>,
 }
@@ -42,12 +44,9 @@ impl Instances {
         expected: Option<Bound>,
     ) -> Result<Self> {
         let config = config_text(&options.config);
-        let now_ms = context.clock.now_ms();
-        if let Some(left_ms) = plugin.engine().quarantine().left_ms(&plugin.who().digest, now_ms) {
-            metrics.violation(Violation::Quarantined);
-            return Err(quarantined(plugin, context, &format!("for another {} s", left_ms.div_ceil(1_000))));
-        }
-        let (guest, bound) = make(plugin, options, &config, metrics, context)?;
+        let log_rate = Arc::default();
+        not_quarantined(plugin, metrics, context, context.clock.now_ms())?;
+        let (guest, bound) = make(plugin, options, &config, metrics, context, &log_rate)?;
         if let Some(expected) = expected {
             same(&guest, &expected, &bound)?;
         }
@@ -59,6 +58,7 @@ impl Instances {
             context: context.clone(),
             bound,
             guest: Some(guest),
+            log_rate,
             restarts_ms: VecDeque::new(),
         })
     }
@@ -73,7 +73,8 @@ impl Instances {
         if self.guest.is_none() {
             self.spend_restart()?;
             self.metrics.restart();
-            let (guest, bound) = make(&self.plugin, &self.options, &self.config, &self.metrics, &self.context)?;
+            let Self { plugin, options, config, metrics, context, log_rate, .. } = self;
+            let (guest, bound) = make(plugin, options, config, metrics, context, log_rate)?;
             same(&guest, &self.bound, &bound)?;
             self.guest = Some(guest);
         }
@@ -117,6 +118,8 @@ impl Instances {
     fn spend_restart(&mut self) -> Result<()> {
         let limits = &self.options.limits;
         let now_ms = self.context.clock.now_ms();
+        // Another subtask, or another job of this process, may have used up its budget meanwhile.
+        not_quarantined(&self.plugin, &self.metrics, &self.context, now_ms)?;
         let within_ms = u64::try_from(limits.restarts_within.as_millis()).unwrap_or(u64::MAX);
         while self.restarts_ms.front().is_some_and(|at_ms| now_ms.saturating_sub(*at_ms) >= within_ms) {
             self.restarts_ms.pop_front();
@@ -139,12 +142,14 @@ fn make(
     config: &str,
     metrics: &Arc<PluginMetrics>,
     context: &OperatorContext,
+    log_rate: &Arc<LogRate>,
 ) -> Result<(Guest, Bound)> {
     let job = JobParts {
         metrics: Arc::clone(metrics),
         clock: Arc::clone(&context.clock),
         random: Random::new(context.seeds, context.node.clone(), context.subtask),
         task: Some((context.node.to_string(), context.subtask.index)),
+        log_rate: Arc::clone(log_rate),
         crossing: options.crossing,
     };
     let mut guest = Guest::instantiate(plugin, &options.limits, job)?;
@@ -158,6 +163,12 @@ fn same(guest: &Guest, expected: &Bound, bound: &Bound) -> Result<()> {
     }
     let problem = "it is not pure: the same configuration and input gave another binding before".to_owned();
     Err(guest.broke("open", Violation::ImpureOpen, problem))
+}
+
+fn not_quarantined(plugin: &Plugin, metrics: &PluginMetrics, context: &OperatorContext, now_ms: u64) -> Result<()> {
+    let Some(left_ms) = plugin.engine().quarantine().left_ms(&plugin.who().digest, now_ms) else { return Ok(()) };
+    metrics.violation(Violation::Quarantined);
+    Err(quarantined(plugin, context, &format!("for another {} s", left_ms.div_ceil(1_000))))
 }
 
 fn quarantined(plugin: &Plugin, context: &OperatorContext, why: &str) -> Error {

@@ -6,7 +6,7 @@ use volley_api::{Clock, SystemClock};
 use wasmtime::{Engine, Store};
 
 use crate::imports::emitter::Emitter;
-use crate::imports::log::Log;
+use crate::imports::log::{Log, LogRate};
 use crate::imports::random::Random;
 use crate::imports::wasi::Wasi;
 use crate::limits::{Deadline, HostBudget, Limiter, Transfer};
@@ -66,6 +66,8 @@ pub(crate) struct JobParts {
     pub(crate) random: Random,
     /// Node and index of the subtask, for the log.
     pub(crate) task: Option<(String, u32)>,
+    /// What the subtask may write to the log, through all its instances.
+    pub(crate) log_rate: Arc<LogRate>,
     /// How batches cross.
     pub(crate) crossing: Crossing,
 }
@@ -73,7 +75,8 @@ pub(crate) struct JobParts {
 impl Default for JobParts {
     fn default() -> Self {
         let (metrics, clock) = (Arc::new(PluginMetrics::default()), Arc::new(SystemClock));
-        Self { metrics, clock, random: Random::default(), task: None, crossing: Crossing::default() }
+        let (log_rate, crossing) = (Arc::default(), Crossing::default());
+        Self { metrics, clock, random: Random::default(), task: None, log_rate, crossing }
     }
 }
 
@@ -96,7 +99,7 @@ pub(crate) fn new_store(
         transfer: Transfer::new(limits),
         lift_bytes_max: lift_bytes_max(limits),
         deadline: Deadline::default(),
-        log: Log::new(who, job.task),
+        log: Log::new(who, job.task, job.log_rate),
         metrics: job.metrics,
         clock: job.clock,
         now_ms: None,

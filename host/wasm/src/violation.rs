@@ -52,7 +52,7 @@ pub enum Violation {
     OutputBytes,
     /// One call put out too many rows.
     OutputRows,
-    /// One call put out too many rows, or bytes, for each row that came in.
+    /// One row became too many rows, or too many bytes.
     Amplification,
     /// One call emitted too often.
     Emits,
@@ -64,9 +64,9 @@ pub enum Violation {
     Fatal,
     /// It asked for the same call again too often.
     Retries,
-    /// A line for the log was dropped: too many in one call.
+    /// A line for the log was dropped: too many in one call, or in one second.
     LogLines,
-    /// A line for the log was dropped: too many bytes in one call.
+    /// A line for the log was dropped: too many bytes in one call, or in one second.
     LogBytes,
     /// A number was dropped: too many names.
     MetricSeries,

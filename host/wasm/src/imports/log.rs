@@ -1,5 +1,7 @@
 //! `log`: lines for the host's log, bounded and made harmless.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, WasmStr};
 
@@ -18,22 +20,62 @@ const LINES_PER_CALL_MAX: u32 = 256;
 /// Bytes that the lines of one call may have together; further lines are counted and dropped.
 const BYTES_PER_CALL_MAX: usize = 64 << 10;
 
+/// Lines that one subtask may write within a second, however often it is called or started again.
+const LINES_PER_SECOND_MAX: u32 = 1_024;
+
+/// Bytes that these lines may have together.
+const BYTES_PER_SECOND_MAX: usize = 256 << 10;
+
+/// What one subtask has written within the present second of the host's clock, through all its instances.
+#[derive(Debug, Default)]
+pub(crate) struct LogRate(Mutex<Second>);
+
+#[derive(Debug, Default)]
+struct Second {
+    number: u64,
+    lines: u32,
+    bytes: usize,
+}
+
+impl LogRate {
+    /// Takes one more line, or says what there are too many of.
+    fn take(&self, now_ms: u64, bytes: usize) -> Option<Violation> {
+        let mut second = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if second.number != now_ms / 1_000 {
+            *second = Second { number: now_ms / 1_000, ..Second::default() };
+        }
+        if second.lines >= LINES_PER_SECOND_MAX {
+            return Some(Violation::LogLines);
+        }
+        if second.bytes >= BYTES_PER_SECOND_MAX {
+            return Some(Violation::LogBytes);
+        }
+        second.lines += 1;
+        second.bytes += bytes;
+        None
+    }
+}
+
 /// Who writes, and how much already in the present call.
 #[derive(Debug)]
 pub(crate) struct Log {
     operator: String,
     subtask: Option<u32>,
     digest: String,
+    rate: Arc<LogRate>,
     lines: u32,
     bytes: usize,
+    /// What there was too much of: nothing more is written in the present call.
+    full: Option<Violation>,
     /// The last line of level error in the present call: a panic writes one before it traps.
     last_error: Option<String>,
 }
 
 impl Log {
-    pub(crate) fn new(who: &Who, task: Option<(String, u32)>) -> Self {
+    pub(crate) fn new(who: &Who, task: Option<(String, u32)>, rate: Arc<LogRate>) -> Self {
         let (operator, subtask) = task.map_or((who.name.clone(), None), |(node, index)| (node, Some(index)));
-        Self { operator, subtask, digest: who.short_digest().to_owned(), lines: 0, bytes: 0, last_error: None }
+        let digest = who.short_digest().to_owned();
+        Self { operator, subtask, digest, rate, lines: 0, bytes: 0, full: None, last_error: None }
     }
 
     /// The node, when the plugin runs in a job.
@@ -44,6 +86,7 @@ impl Log {
     pub(crate) fn begin(&mut self) {
         self.lines = 0;
         self.bytes = 0;
+        self.full = None;
         self.last_error = None;
     }
 
@@ -53,30 +96,33 @@ impl Log {
 
     /// Whether a line of that level is looked at: errors always, since they explain the trap that may follow.
     fn wants(&self, level: Level) -> bool {
-        level == Level::Error || (self.full().is_none() && level >= max_level())
-    }
-
-    /// What the present call has written too much of, if anything.
-    fn full(&self) -> Option<Violation> {
-        if self.lines >= LINES_PER_CALL_MAX {
-            return Some(Violation::LogLines);
-        }
-        (self.bytes >= BYTES_PER_CALL_MAX).then_some(Violation::LogBytes)
+        level == Level::Error || (self.full.is_none() && level >= max_level())
     }
 
     /// Writes one line that is wanted; says why it was dropped, if it was.
-    fn write(&mut self, level: Level, message: &str) -> Option<Violation> {
-        let (is_error, full) = (level == Level::Error, self.full());
+    fn write(&mut self, level: Level, message: &str, now_ms: u64) -> Option<Violation> {
         let line = visible(message, LINE_BYTES_MAX);
-        if is_error {
+        if level == Level::Error {
             self.last_error = Some(line.clone());
         }
-        if full.is_none() {
-            self.lines += 1;
-            self.bytes += line.len();
+        self.full = self.full.or_else(|| self.take(now_ms, line.len()));
+        if self.full.is_none() {
             self.trace(level, &line);
         }
-        full
+        self.full
+    }
+
+    /// Takes one more line of the present call, or says what there are too many of.
+    fn take(&mut self, now_ms: u64, bytes: usize) -> Option<Violation> {
+        if self.lines >= LINES_PER_CALL_MAX {
+            return Some(Violation::LogLines);
+        }
+        if self.bytes >= BYTES_PER_CALL_MAX {
+            return Some(Violation::LogBytes);
+        }
+        self.lines += 1;
+        self.bytes += bytes;
+        self.rate.take(now_ms, bytes)
     }
 
     fn trace(&self, level: Level, line: &str) {
@@ -128,9 +174,10 @@ pub(crate) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Re
         let dropped = if log.wants(level) {
             // A little more than a line, which shows that there was more.
             let line = cut(&message.to_str(&context)?, LINE_BYTES_MAX + CHARACTER_BYTES_MAX).to_owned();
-            context.data_mut().log.write(level, &line)
+            let state = context.data_mut();
+            state.log.write(level, &line, state.clock.now_ms())
         } else {
-            log.full()
+            log.full
         };
         if let Some(violation) = dropped {
             context.data().metrics.violation(violation);
@@ -144,25 +191,53 @@ pub(crate) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Re
 mod tests {
     use super::*;
 
+    fn log(rate: &Arc<LogRate>) -> Log {
+        let who = Who { name: "p".into(), digest: "0".repeat(64), file: None };
+        Log::new(&who, Some(("node".into(), 3)), Arc::clone(rate))
+    }
+
     #[test]
     fn lines_are_bounded_and_the_last_error_is_kept() {
-        let who = Who { name: "p".into(), digest: "0".repeat(64), file: None };
-        let mut log = Log::new(&who, Some(("node".into(), 3)));
-        let written = (0..LINES_PER_CALL_MAX + 10).filter(|_| log.write(Level::Error, "a\nb").is_none()).count();
+        let mut log = log(&Arc::default());
+        let written = (0..LINES_PER_CALL_MAX + 10).filter(|_| log.write(Level::Error, "a\nb", 0).is_none()).count();
         assert_eq!(written, usize::try_from(LINES_PER_CALL_MAX).expect("small"));
-        assert_eq!(log.write(Level::Error, "panicked"), Some(Violation::LogLines));
+        assert_eq!(log.write(Level::Error, "panicked", 0), Some(Violation::LogLines));
         assert_eq!(log.take_last_error().as_deref(), Some("panicked"));
         log.begin();
-        assert_eq!(log.write(Level::Error, "a\nb"), None);
+        assert_eq!(log.write(Level::Error, "a\nb", 0), None);
         assert_eq!(log.take_last_error().as_deref(), Some("a\\nb"));
     }
 
     #[test]
     fn long_lines_use_up_the_bytes_of_a_call() {
-        let mut log = Log::new(&Who { name: "p".into(), digest: "0".repeat(64), file: None }, None);
+        let mut log = log(&Arc::default());
         let line = "x".repeat(3 * LINE_BYTES_MAX);
-        let written = (0..LINES_PER_CALL_MAX).filter(|_| log.write(Level::Warn, &line).is_none()).count();
+        let written = (0..LINES_PER_CALL_MAX).filter(|_| log.write(Level::Warn, &line, 0).is_none()).count();
         assert!(written <= BYTES_PER_CALL_MAX / LINE_BYTES_MAX, "{written}");
-        assert_eq!(log.write(Level::Warn, "x"), Some(Violation::LogBytes));
+        assert_eq!(log.write(Level::Warn, "x", 0), Some(Violation::LogBytes));
+    }
+
+    #[test]
+    fn a_second_has_an_end_too_however_many_calls_and_instances_write_in_it() {
+        let rate = Arc::default();
+        let flood = |line: &str, now_ms: u64| {
+            let calls = (0..10).map(|_| log(&rate));
+            let mut dropped = None;
+            let mut written = 0;
+            for mut call in calls {
+                for _ in 0..LINES_PER_CALL_MAX {
+                    match call.write(Level::Warn, line, now_ms) {
+                        None => written += 1,
+                        Some(violation) => dropped = Some(violation),
+                    }
+                }
+            }
+            (written, dropped)
+        };
+        assert_eq!(flood("x", 1_000), (LINES_PER_SECOND_MAX, Some(Violation::LogLines)));
+        assert_eq!(flood("x", 1_999), (0, Some(Violation::LogLines)));
+        assert_eq!(flood("x", 2_000).0, LINES_PER_SECOND_MAX, "the next one");
+        let (written, dropped) = flood(&"x".repeat(1 << 10), 3_000);
+        assert_eq!((written, dropped), (256, Some(Violation::LogBytes)));
     }
 }
