@@ -1,26 +1,49 @@
 //! Owned columns and batches: what builders make, what a map returns, what tests feed.
 
+use std::cell::RefCell;
 use std::fmt;
 
-use arrow_array::{Array as _, ArrayRef};
-
+use crate::buffer::Buffer;
+use crate::build::Validity;
 use crate::column::Column;
+use crate::store::Store;
 use crate::{Batch, DataType, Field, Schema};
 
-/// One column of values, without a name. Made by the builders in [`build`](crate::build). Cheap to clone.
+/// One column of values, without a name. Made by the builders in [`build`](crate::build). A clone copies the values.
 #[derive(Clone)]
 pub struct Array {
     data_type: DataType,
-    inner: ArrayRef,
+    data: ArrayData,
+}
+
+/// The values of an array as they lie in memory; which parts there are, the type's layout says.
+#[derive(Clone, Default)]
+pub(crate) struct ArrayData {
+    pub(crate) len: usize,
+    pub(crate) null_count: usize,
+    pub(crate) validity: Buffer,
+    /// Values, bits, offsets or keys.
+    pub(crate) values: Buffer,
+    /// What offsets of text and bytes point into.
+    pub(crate) data: Buffer,
+    pub(crate) children: Vec<Array>,
+}
+
+impl ArrayData {
+    /// No values yet: so many rows, some of them without one.
+    pub(crate) fn of(len: usize, validity: Validity) -> Self {
+        let (null_count, validity) = validity.into_parts();
+        Self { len, null_count, validity, ..Self::default() }
+    }
 }
 
 impl Array {
-    pub(crate) fn new(data_type: DataType, inner: ArrayRef) -> Self {
-        Self { data_type, inner }
+    pub(crate) fn new(data_type: DataType, data: ArrayData) -> Self {
+        Self { data_type, data }
     }
 
-    pub(crate) fn inner(&self) -> &ArrayRef {
-        &self.inner
+    pub(crate) fn data(&self) -> &ArrayData {
+        &self.data
     }
 
     /// The type of the values.
@@ -32,7 +55,7 @@ impl Array {
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.inner.len()
+        self.data.len
     }
 
     /// Whether there is no row.
@@ -44,14 +67,14 @@ impl Array {
     /// A view of the values; `name` stands in its error messages.
     #[must_use]
     pub fn column<'a>(&'a self, name: &'a str) -> Column<'a> {
-        Column::new(name, &self.data_type, &self.inner)
+        Column::new(name, &self.data_type, Store::Array(&self.data))
     }
 }
 
 /// Same type, same values, nulls at the same rows.
 impl PartialEq for Array {
     fn eq(&self, other: &Self) -> bool {
-        self.data_type == other.data_type && self.inner.as_ref() == other.inner.as_ref()
+        self.column("").same(&other.column(""))
     }
 }
 
@@ -131,7 +154,7 @@ impl RecordBatch {
     /// The batch as an operator sees it.
     #[must_use]
     pub fn view(&self) -> Batch<'_> {
-        Batch::new(&self.schema, self.columns.iter().map(Array::inner), self.rows)
+        Batch::of_arrays(&self.schema, &self.columns, self.rows)
     }
 }
 
@@ -139,4 +162,30 @@ impl fmt::Debug for RecordBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         crate::display::table(f, &self.schema, &self.columns, self.rows)
     }
+}
+
+/// At most this many lists of columns wait for their next use.
+const SPARES_MAX: usize = 8;
+
+thread_local! {
+    /// Lists of columns whose columns are gone, so that a steady job allocates none.
+    static SPARES: RefCell<Vec<Vec<Array>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A list of these columns, in memory that was used before.
+#[doc(hidden)]
+pub fn collect<const N: usize>(columns: [Array; N]) -> Vec<Array> {
+    let mut list = SPARES.with_borrow_mut(Vec::pop).unwrap_or_default();
+    list.extend(columns);
+    list
+}
+
+/// The list is done with; its memory may be used again.
+pub(crate) fn spare(mut columns: Vec<Array>) {
+    columns.clear();
+    SPARES.with_borrow_mut(|spares| {
+        if columns.capacity() > 0 && spares.len() < SPARES_MAX {
+            spares.push(columns);
+        }
+    });
 }

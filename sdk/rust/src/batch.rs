@@ -1,21 +1,35 @@
 //! The rows of one call, as columns that the operator may look at.
 
-use arrow_array::ArrayRef;
-
 use crate::column::{Column, ColumnError};
-use crate::{Failure, Schema};
+use crate::layout::Place;
+use crate::store::Store;
+use crate::wire::Frame;
+use crate::{Array, Failure, Schema};
 
 /// The rows of one call: the columns that the operator's binding reads, in that order, and at least one row.
 #[derive(Clone)]
 pub struct Batch<'a> {
     schema: &'a Schema,
-    columns: Vec<&'a ArrayRef>,
+    source: Source<'a>,
     rows: usize,
 }
 
+/// Where the columns lie.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    Message(&'a Frame<'a>, &'a [Place]),
+    Arrays(&'a [Array]),
+}
+
 impl<'a> Batch<'a> {
-    pub(crate) fn new(schema: &'a Schema, columns: impl Iterator<Item = &'a ArrayRef>, rows: usize) -> Self {
-        Self { schema, columns: columns.collect(), rows }
+    /// The columns of a message, whose places are known.
+    pub(crate) fn of_message(schema: &'a Schema, frame: &'a Frame<'a>, places: &'a [Place]) -> Self {
+        Self { schema, source: Source::Message(frame, places), rows: frame.rows }
+    }
+
+    /// Columns that were built.
+    pub(crate) fn of_arrays(schema: &'a Schema, columns: &'a [Array], rows: usize) -> Self {
+        Self { schema, source: Source::Arrays(columns), rows }
     }
 
     /// Names and types of the columns.
@@ -43,7 +57,11 @@ impl<'a> Batch<'a> {
     #[must_use]
     pub fn at(&self, index: usize) -> Column<'a> {
         let field = &self.schema.fields()[index];
-        Column::new(&field.name, &field.data_type, self.columns[index])
+        let store = match self.source {
+            Source::Message(frame, places) => Store::Message(frame, places[index]),
+            Source::Arrays(columns) => Store::Array(columns[index].data()),
+        };
+        Column::new(&field.name, &field.data_type, store)
     }
 
     /// The column of that name.
@@ -57,7 +75,7 @@ impl<'a> Batch<'a> {
 
     /// All columns.
     pub fn columns(&self) -> impl Iterator<Item = Column<'a>> + '_ {
-        (0..self.columns.len()).map(|index| self.at(index))
+        (0..self.schema.len()).map(|index| self.at(index))
     }
 }
 

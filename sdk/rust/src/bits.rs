@@ -1,5 +1,7 @@
 //! Bitmaps in Arrow's layout: one bit per row, least significant first.
 
+use crate::buffer::Buffer;
+
 /// A bitmap that belongs to someone else.
 #[derive(Debug, Clone, Copy)]
 pub struct Bits<'a> {
@@ -46,10 +48,43 @@ impl<'a> Bits<'a> {
     /// How many bits are 1.
     #[must_use]
     pub fn count_ones(&self) -> usize {
-        (0..self.len).filter(|index| self.get(*index)).count()
+        if self.start.is_multiple_of(8) {
+            let (whole, tail) = self.bytes[self.start / 8..].split_at(self.len / 8);
+            let (words, rest) = whole.as_chunks::<8>();
+            let ones = |word: &[u8; 8]| u64::from_le_bytes(*word).count_ones() as usize;
+            let tail = if self.len.is_multiple_of(8) { 0 } else { tail[0] & !(0xff << (self.len % 8)) };
+            return words.iter().map(ones).sum::<usize>()
+                + rest.iter().chain([&tail]).map(|byte| byte.count_ones() as usize).sum::<usize>();
+        }
+        (0..self.len.div_ceil(8)).map(|index| self.eight(index).count_ones() as usize).sum()
     }
 
-    pub(crate) fn slice(&self, start: usize, len: usize) -> Self {
+    /// The bits from bit `8 * index` on; zeros beyond the end.
+    #[inline]
+    pub(crate) fn eight(&self, index: usize) -> u8 {
+        let at = self.start + index * 8;
+        let pair = u16::from(self.bytes[at / 8]) | u16::from(self.bytes.get(at / 8 + 1).copied().unwrap_or(0)) << 8;
+        let left = self.len - index * 8;
+        let byte = (pair >> (at % 8)) as u8;
+        if left < 8 { byte & !(0xff << left) } else { byte }
+    }
+
+    /// Writes the bits to bytes, from the first bit on.
+    pub(crate) fn copy_to(&self, bytes: &mut [u8]) {
+        let count = self.len.div_ceil(8);
+        if self.start.is_multiple_of(8) {
+            bytes[..count].copy_from_slice(&self.bytes[self.start / 8..][..count]);
+        } else {
+            (0..count).zip(bytes).for_each(|(index, byte)| *byte = self.eight(index));
+        }
+    }
+
+    /// `len` of the bits, from bit `start` on.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    #[must_use]
+    pub fn slice(&self, start: usize, len: usize) -> Self {
         Self::new(self.bytes, self.start + start, len)
     }
 }
@@ -57,7 +92,7 @@ impl<'a> Bits<'a> {
 /// A bitmap under construction.
 #[derive(Debug, Clone, Default)]
 pub struct BitsBuilder {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     len: usize,
 }
 
@@ -71,18 +106,32 @@ impl BitsBuilder {
     /// A bitmap of `len` equal bits.
     #[must_use]
     pub fn filled(len: usize, bit: bool) -> Self {
-        let byte = if bit { 0xff } else { 0 };
-        Self { bytes: vec![byte; len.div_ceil(8)], len }
+        let mut bytes = Buffer::new();
+        bytes.extend_filled(len.div_ceil(8), if bit { 0xff } else { 0 });
+        Self { bytes, len }
     }
 
     /// A bitmap of these bits.
     #[must_use]
     pub fn from_bools(bools: &[bool]) -> Self {
-        let bytes = bools
-            .chunks(8)
-            .map(|eight| eight.iter().enumerate().fold(0, |byte, (at, bit)| byte | u8::from(*bit) << at))
-            .collect();
+        let mut bytes = Buffer::new();
+        let (eights, rest) = bools.as_chunks::<8>();
+        let packed = bytes.extend_any(bools.len().div_ceil(8));
+        for (byte, eight) in packed.iter_mut().zip(eights) {
+            *byte = pack(*eight);
+        }
+        if !rest.is_empty() {
+            let mut eight = [false; 8];
+            eight[..rest.len()].copy_from_slice(rest);
+            packed[eights.len()] = pack(eight);
+        }
         Self { bytes, len: bools.len() }
+    }
+
+    /// A bitmap of `len` bits that lie in these bytes.
+    pub(crate) fn from_buffer(bytes: Buffer, len: usize) -> Self {
+        debug_assert_eq!(bytes.len(), len.div_ceil(8));
+        Self { bytes, len }
     }
 
     /// One bit more.
@@ -90,9 +139,8 @@ impl BitsBuilder {
     pub fn push(&mut self, bit: bool) {
         let at = self.len % 8;
         if at == 0 {
-            self.bytes.push(0);
-        }
-        if let Some(last) = self.bytes.last_mut() {
+            self.bytes.push(u8::from(bit));
+        } else if let Some(last) = self.bytes.bytes_mut().last_mut() {
             // A builder made by `filled` may have ones beyond its end.
             *last = *last & !(1 << at) | u8::from(bit) << at;
         }
@@ -111,11 +159,32 @@ impl BitsBuilder {
         self.len == 0
     }
 
+    /// The bits so far.
+    #[must_use]
+    pub fn bits(&self) -> Bits<'_> {
+        Bits::new(self.bytes.bytes(), 0, self.len)
+    }
+
     /// The bits, in ceil(len / 8) bytes.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes.bytes().to_vec()
+    }
+
+    pub(crate) fn into_buffer(self) -> Buffer {
         self.bytes
     }
+
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.bytes.bytes_mut()
+    }
+}
+
+/// Eight bits in a byte, without a branch.
+#[inline]
+pub(crate) fn pack(bits: [bool; 8]) -> u8 {
+    let [a, b, c, d, e, f, g, h] = bits.map(u8::from);
+    a | b << 1 | c << 2 | d << 3 | e << 4 | f << 5 | g << 6 | h << 7
 }
 
 #[cfg(test)]
@@ -137,6 +206,13 @@ mod tests {
             let found: Vec<bool> = (0..len).map(|index| bits.get(index)).collect();
             prop_assert_eq!(&found, &wanted);
             prop_assert_eq!(bits.count_ones(), wanted.iter().filter(|bit| **bit).count());
+            let mut copied = vec![0; len.div_ceil(8)];
+            let shift = 3.min(len);
+            let shifted = bits.slice(shift, len - shift);
+            prop_assert_eq!(shifted.count_ones(), wanted[shift..].iter().filter(|bit| **bit).count());
+            shifted.copy_to(&mut copied);
+            let copied = Bits::new(&copied, 0, len - shift);
+            prop_assert!((shift..len).all(|index| copied.get(index - shift) == wanted[index]));
             let packed = BitsBuilder::from_bools(&tail).into_bytes();
             let packed = Bits::new(&packed, 0, tail.len());
             prop_assert!(tail.iter().enumerate().all(|(index, bit)| packed.get(index) == *bit));

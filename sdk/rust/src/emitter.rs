@@ -1,12 +1,10 @@
 //! Where a flat-map hands over its rows.
 
-use std::sync::Arc;
-
-use arrow_schema::SchemaRef;
 use thiserror::Error;
 
-use crate::arrow::wire;
-use crate::{Array, Failure, Port};
+use crate::buffer::Buffer;
+use crate::runner::PortWire;
+use crate::{Array, Failure, Port, Writer, kernels};
 
 /// Why rows were not taken. It turns into a fatal [`Failure`] with `?`.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -60,24 +58,27 @@ impl PortRef for &str {
 }
 
 /// Takes one encoded batch: port, parents, message.
-pub(crate) type EmitFn<'a> = dyn FnMut(u32, &[u32], Vec<u8>) -> Result<(), EmitError> + 'a;
+pub(crate) type EmitFn<'a> = dyn FnMut(u32, &[u32], &[u8]) -> Result<(), EmitError> + 'a;
 
 /// Takes the rows of a flat-map while a batch is processed.
 pub struct Emitter<'a> {
     ports: &'a [Port],
-    schemas: &'a [SchemaRef],
+    wires: &'a [PortWire],
     input_rows: usize,
+    /// Where messages are written; the host has copied one when it took it.
+    out: &'a mut Buffer,
     emit: &'a mut EmitFn<'a>,
 }
 
 impl<'a> Emitter<'a> {
     pub(crate) fn new(
         ports: &'a [Port],
-        schemas: &'a [SchemaRef],
+        wires: &'a [PortWire],
         input_rows: usize,
+        out: &'a mut Buffer,
         emit: &'a mut EmitFn<'a>,
     ) -> Self {
-        Self { ports, schemas, input_rows, emit }
+        Self { ports, wires, input_rows, out, emit }
     }
 
     /// Hands over rows for a port, given by name or by index.
@@ -88,18 +89,45 @@ impl<'a> Emitter<'a> {
     /// # Errors
     /// [`EmitError`] when port, columns or parents are wrong, or the host takes no more.
     pub fn emit(&mut self, port: impl PortRef, parents: &[u32], columns: Vec<Array>) -> Result<(), EmitError> {
-        let index = port.index(self.ports).ok_or_else(|| EmitError::UnknownPort(port.describe()))?;
-        if let Some(parent) = parents.iter().find(|parent| **parent as usize >= self.input_rows) {
-            let rows = self.input_rows;
-            return Err(EmitError::InvalidBatch(format!("parent {parent} in a batch of {rows} rows")));
-        }
-        let port = &self.ports[index];
-        crate::runner::check_columns(port, &columns, parents.len()).map_err(EmitError::InvalidBatch)?;
-        let columns = columns.iter().map(|column| Arc::clone(column.inner()));
-        let batch = wire::crossing_batch(Arc::clone(&self.schemas[index]), columns, parents.len());
-        let message = batch.and_then(|batch| wire::write_batch(&batch));
-        let message = message.map_err(|error| EmitError::InvalidBatch(error.to_string()))?;
+        let index = self.index(&port)?;
+        self.check_parents(parents)?;
+        self.wires[index].encode(&self.ports[index], &columns, parents.len(), self.out)?;
+        crate::array::spare(columns);
         // The number of ports is far below u32::MAX.
-        (self.emit)(index as u32, parents, message)
+        (self.emit)(index as u32, parents, self.out.bytes())
+    }
+
+    /// Hands over rows for a port, whose columns `fill` writes straight into the message. It is for operators to which a
+    /// copy of the values matters; otherwise as [`Emitter::emit`].
+    ///
+    /// # Errors
+    /// What `fill` returns; [`EmitError`] when port, columns or parents are wrong, or the host takes no more.
+    pub fn write<E: From<EmitError>>(
+        &mut self,
+        port: impl PortRef,
+        parents: &[u32],
+        fill: impl FnOnce(&mut Writer<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let index = self.index(&port)?;
+        self.check_parents(parents)?;
+        let mut writer = self.wires[index].writer(parents.len(), self.out);
+        fill(&mut writer)?;
+        writer.finish()?;
+        (self.emit)(index as u32, parents, self.out.bytes())?;
+        Ok(())
+    }
+
+    fn index(&self, port: &impl PortRef) -> Result<usize, EmitError> {
+        port.index(self.ports).ok_or_else(|| EmitError::UnknownPort(port.describe()))
+    }
+
+    fn check_parents(&self, parents: &[u32]) -> Result<(), EmitError> {
+        match kernels::max_u32(parents) {
+            Some(parent) if parent as usize >= self.input_rows => {
+                let rows = self.input_rows;
+                Err(EmitError::InvalidBatch(format!("parent {parent} in a batch of {rows} rows")))
+            }
+            _ => Ok(()),
+        }
     }
 }

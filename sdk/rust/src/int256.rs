@@ -1,7 +1,5 @@
 //! Integers of 256 bits, for decimals of more than 38 digits.
 
-use arrow_buffer::i256;
-
 /// A signed integer of 256 bits in two's complement, as decimals of more than 38 digits hold it. It carries values;
 /// arithmetic is left to a library of the author's choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -25,13 +23,14 @@ impl Int256 {
         self.high as f64 * 2f64.powi(128) + self.low as f64
     }
 
-    pub(crate) fn from_arrow(value: i256) -> Self {
-        let (low, high) = value.to_parts();
-        Self { high, low }
+    /// From the halves as they lie in memory.
+    pub(crate) fn from_halves([low, high]: [u128; 2]) -> Self {
+        Self { high: high as i128, low }
     }
 
-    pub(crate) fn to_arrow(self) -> i256 {
-        i256::from_parts(self.low, self.high)
+    /// The halves as they lie in memory.
+    pub(crate) fn to_halves(self) -> [u128; 2] {
+        [self.low, self.high as u128]
     }
 }
 
@@ -50,7 +49,6 @@ mod tests {
         let value = Int256::from(-5);
         assert_eq!(value.to_f64(), -5.0);
         assert_eq!(Int256 { high: -1, low: 0 }.to_f64(), -(2f64.powi(128)));
-        assert_eq!(value.to_arrow(), i256::from_i128(-5));
-        assert_eq!(Int256::from_arrow(i256::from_i128(-5)), value);
+        assert_eq!(Int256::from_halves(value.to_halves()), value);
     }
 }

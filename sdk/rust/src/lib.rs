@@ -1,7 +1,7 @@
 //! The guest SDK of Volley: what an operator written in Rust is built on.
 //!
-//! It knows the interface package in `wit/` and nothing of the host's crates. Arrow messages are read and written with
-//! arrow-rs inside `arrow/`; no type of arrow-rs is part of the public interface.
+//! It knows the interface package in `wit/` and nothing of the host's crates. Arrow messages are read in place and
+//! written into memory that is used again, inside `wire/`; there is no Arrow library below it.
 //!
 #![doc = include_str!("../README.md")]
 // Unsafe code is in the generated bindings alone, which only a component has.
@@ -11,29 +11,37 @@
 extern crate self as volley_sdk;
 
 mod array;
-mod arrow;
 mod batch;
 mod bits;
+mod buffer;
 pub mod build;
 pub mod clock;
 pub mod column;
 mod display;
 mod emitter;
 mod export;
+mod float16;
+mod gather;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
 mod int256;
+pub mod kernels;
+mod layout;
 pub mod log;
 pub mod metrics;
+mod offsets;
 mod operator;
 pub mod random;
 pub mod row;
 #[doc(hidden)]
 pub mod runner;
 mod schema;
+mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+mod wire;
+mod writer;
 
 pub use array::{Array, RecordBatch};
 pub use batch::Batch;
@@ -46,7 +54,9 @@ pub use operator::{
     Reject, Rejects, WriteMode,
 };
 pub use row::{Date, Decimal, Emit, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
-pub use schema::{DataType, Field, Schema, TimeUnit};
+pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
+
+pub use writer::Writer;
 
 pub use volley_sdk_macros::{Columns, filter, flat_map, map};
 

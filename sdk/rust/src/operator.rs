@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-use crate::{Array, Batch, Emitter, Schema};
+use crate::{Array, Batch, BitsBuilder, Emitter, Schema};
 
 /// Why `open` refused. The message goes to the person who wrote the pipeline: name the key or column, what was
 /// found and what is wanted.
@@ -171,13 +171,28 @@ pub struct Mapped {
     pub columns: Vec<Array>,
     /// The refused rows; what stands there in `columns` is ignored.
     pub rejects: Rejects,
+    /// Whether the columns that were read go out as they are, and `columns` is empty.
+    pub(crate) unchanged: bool,
 }
 
 impl Mapped {
+    /// The columns that were read, as they are, and no rejects. Nothing is copied. The port must be those columns, in the
+    /// same order, with the same types.
+    #[must_use]
+    pub fn unchanged() -> Self {
+        Self { unchanged: true, ..Self::default() }
+    }
+
+    /// These columns and rejects.
+    #[must_use]
+    pub fn with_rejects(columns: Vec<Array>, rejects: Rejects) -> Self {
+        Self { columns, rejects, unchanged: false }
+    }
+
     /// These columns, and no rejects.
     #[must_use]
     pub fn new(columns: Vec<Array>) -> Self {
-        Self { columns, rejects: Rejects::new() }
+        Self::with_rejects(columns, Rejects::new())
     }
 }
 
@@ -185,16 +200,29 @@ impl Mapped {
 #[derive(Debug, Clone, Default)]
 pub struct Filtered {
     /// Whether each row stays; as many as the batch has rows.
-    pub keep: Vec<bool>,
-    /// The refused rows; their entries in `keep` are ignored.
+    pub(crate) keep: BitsBuilder,
+    /// The refused rows; what was decided for them is ignored.
     pub rejects: Rejects,
 }
 
 impl Filtered {
-    /// These decisions, and no rejects.
+    /// Whether each row stays, and no rejects.
     #[must_use]
     pub fn new(keep: Vec<bool>) -> Self {
+        Self::from_bits(BitsBuilder::from_bools(&keep))
+    }
+
+    /// One bit for each row, 1 if it stays, and no rejects. What [`kernels`](crate::kernels) give.
+    #[must_use]
+    pub fn from_bits(keep: BitsBuilder) -> Self {
         Self { keep, rejects: Rejects::new() }
+    }
+
+    /// The same decisions, with these rejects.
+    #[must_use]
+    pub fn with_rejects(mut self, rejects: Rejects) -> Self {
+        self.rejects = rejects;
+        self
     }
 }
 

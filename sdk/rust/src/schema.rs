@@ -26,6 +26,17 @@ impl fmt::Display for TimeUnit {
     }
 }
 
+/// What an interval counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IntervalUnit {
+    /// Months, in 32 bits.
+    YearMonth,
+    /// Days and milliseconds, in 32 bits each.
+    DayTime,
+    /// Months and days in 32 bits each, nanoseconds in 64.
+    MonthDayNano,
+}
+
 /// The type of a column, in Arrow's words.
 ///
 /// New variants may come; match with a wildcard arm.
@@ -88,8 +99,14 @@ pub enum DataType {
     List(Box<Field>),
     /// A list of values per row, with 64-bit offsets.
     LargeList(Box<Field>),
+    /// A list of as many values in every row as the number says.
+    FixedSizeList(Box<Field>, i32),
     /// Several columns under one name.
     Struct(Vec<Field>),
+    /// A list of keys and values per row: the field is a struct of the two. Whether keys are sorted.
+    Map(Box<Field>, bool),
+    /// A length of time in calendar units.
+    Interval(IntervalUnit),
     /// Values stored once, with a 32-bit key per row. Crosses the boundary unpacked, as the type named here.
     Dictionary(Box<DataType>),
     /// A type that this SDK has no view for (its name as Arrow prints it). Such a column can be in the input, but
@@ -105,6 +122,8 @@ impl DataType {
             Self::Dictionary(value) => value.unpacked(),
             Self::List(item) => Self::List(Box::new(item.unpacked())),
             Self::LargeList(item) => Self::LargeList(Box::new(item.unpacked())),
+            Self::FixedSizeList(item, size) => Self::FixedSizeList(Box::new(item.unpacked()), *size),
+            Self::Map(entry, sorted) => Self::Map(Box::new(entry.unpacked()), *sorted),
             Self::Struct(fields) => Self::Struct(fields.iter().map(Field::unpacked).collect()),
             other => other.clone(),
         }
@@ -141,6 +160,9 @@ impl fmt::Display for DataType {
             Self::FixedSizeBinary(width) => write!(f, "FixedSizeBinary({width})"),
             Self::List(item) => write!(f, "List({})", item.data_type),
             Self::LargeList(item) => write!(f, "LargeList({})", item.data_type),
+            Self::FixedSizeList(item, size) => write!(f, "FixedSizeList({size} x {})", item.data_type),
+            Self::Map(entry, _) => write!(f, "Map({})", entry.data_type),
+            Self::Interval(unit) => write!(f, "Interval({unit:?})"),
             Self::Struct(fields) => {
                 f.write_str("Struct(")?;
                 for (i, field) in fields.iter().enumerate() {

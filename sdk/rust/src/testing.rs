@@ -3,19 +3,17 @@
 //! Rows go through the same encoding as between host and component, and the output is put together as a host does
 //! it: untouched columns carried along, refused rows left out.
 
-use std::sync::Arc;
-
-use arrow_array::{ArrayRef, UInt32Array};
-use arrow_schema::Schema as ArrowSchema;
-use arrow_select::take::take;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::arrow::{types, wire};
 use crate::bits::Bits;
+use crate::buffer::Buffer;
 use crate::build::Builder;
+use crate::column::Column;
+use crate::gather::{self, gather};
 use crate::row::Output;
-use crate::runner::{Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner as _};
+use crate::runner::{Answer, Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner as _};
+use crate::wire::{self, Frame};
 use crate::{
     Array, Failure, Field, FilterOperator, FlatMapOperator, MapOperator, OpenError, RecordBatch, Reject, Schema,
     WriteMode,
@@ -72,10 +70,14 @@ impl FlatOutcome {
 pub fn map<Op: MapOperator>(config: Value, input: &RecordBatch) -> Result<Outcome, TestError> {
     let crossed = Crossed::new(input)?;
     let mut runner = MapRunner::<Op>::open(&config.to_string(), &crossed.schema_message()?)?;
-    let (message, rejects) = runner.map(crossed.message(&runner.bound)?)?;
-    let written = crossed.written(&runner.bound, 0, message)?;
+    let message = crossed.message(&runner.bound)?;
+    let (answer, rejects) = runner.map(&message)?;
+    let answer = match answer {
+        Answer::Same => message,
+        Answer::Written(answer) => answer.to_vec(),
+    };
     let kept = crossed.kept(|_| true, &rejects);
-    let output = crossed.output(&runner.bound, 0, &written, &kept, &kept)?;
+    let output = crossed.output(&runner.bound, 0, &answer, &kept, &kept)?;
     runner.close();
     Ok(Outcome { output, rejects })
 }
@@ -87,12 +89,12 @@ pub fn map<Op: MapOperator>(config: Value, input: &RecordBatch) -> Result<Outcom
 pub fn filter<Op: FilterOperator>(config: Value, input: &RecordBatch) -> Result<Outcome, TestError> {
     let crossed = Crossed::new(input)?;
     let mut runner = FilterRunner::<Op>::open(&config.to_string(), &crossed.schema_message()?)?;
-    let (bitmap, rejects) = runner.filter(crossed.message(&runner.bound)?)?;
-    let keep = Bits::new(&bitmap, 0, input.len());
+    let (bitmap, rejects) = runner.filter(&crossed.message(&runner.bound)?)?;
+    let keep = Bits::new(bitmap, 0, input.len());
     let kept = crossed.kept(|row| keep.get(row), &rejects);
-    let output = crossed.carried(&kept, |_| true)?;
+    let output = batch(crossed.carried(&kept), kept.len());
     runner.close();
-    Ok(Outcome { output: batch(output, kept.len()), rejects })
+    Ok(Outcome { output, rejects })
 }
 
 /// Runs a flat-map over a batch.
@@ -104,22 +106,21 @@ pub fn flat_map<Op: FlatMapOperator>(config: Value, input: &RecordBatch) -> Resu
     let mut runner = FlatMapRunner::<Op>::open(&config.to_string(), &crossed.schema_message()?)?;
     let message = crossed.message(&runner.bound)?;
     let mut emitted: Vec<(usize, Vec<u32>, Vec<u8>)> = Vec::new();
-    let rejects = runner.flat_map(message, &mut |port, parents, message| {
-        emitted.push((port as usize, parents.to_vec(), message));
+    let rejects = runner.flat_map(&message, &mut |port, parents, message| {
+        emitted.push((port as usize, parents.to_vec(), message.to_vec()));
         Ok(())
     })?;
     let mut outputs = Vec::new();
     for (index, port) in runner.bound.binding.ports.iter().enumerate() {
         let batches = emitted.iter().filter(|(port, ..)| *port == index);
         let batches = batches.map(|(_, parents, message)| {
-            let written = crossed.written(&runner.bound, index, message.clone())?;
-            let of_kept = |at: &u32| !rejects.iter().any(|(row, _)| *row == parents[*at as usize]);
-            let rows: Vec<u32> = (0..parents.len() as u32).filter(of_kept).collect();
-            let parents: Vec<u32> = rows.iter().map(|row| parents[*row as usize]).collect();
-            crossed.output(&runner.bound, index, &written, &rows, &parents)
+            let of_kept = |at: &usize| !rejects.iter().any(|(row, _)| *row == parents[*at]);
+            let rows: Vec<usize> = (0..parents.len()).filter(of_kept).collect();
+            let parents: Vec<usize> = rows.iter().map(|row| parents[*row] as usize).collect();
+            crossed.output(&runner.bound, index, message, &rows, &parents)
         });
-        let batches: Result<Vec<RecordBatch>, TestError> = batches.collect();
-        outputs.push((port.name.clone(), crossed.joined(&runner.bound, index, batches?)?));
+        let batches: Vec<RecordBatch> = batches.collect::<Result<_, TestError>>()?;
+        outputs.push((port.name.clone(), joined(&crossed.empty(&runner.bound, index)?, &batches)));
     }
     runner.close();
     Ok(FlatOutcome { outputs, rejects })
@@ -127,17 +128,17 @@ pub fn flat_map<Op: FlatMapOperator>(config: Value, input: &RecordBatch) -> Resu
 
 /// The input as it crosses the boundary.
 struct Crossed {
-    schema: Arc<ArrowSchema>,
-    batch: arrow_array::RecordBatch,
+    /// What the operator is opened with.
+    schema: Schema,
+    columns: Vec<Array>,
+    rows: usize,
 }
 
 impl Crossed {
     fn new(input: &RecordBatch) -> Result<Self, TestError> {
-        let schema = types::schema_to_arrow(&input.schema().unpacked()).map_err(broken)?;
-        let schema = Arc::new(schema);
-        let columns = input.columns().iter().map(|column| Arc::clone(column.inner()));
-        let batch = wire::crossing_batch(Arc::clone(&schema), columns, input.len()).map_err(broken)?;
-        Ok(Self { schema, batch })
+        let schema = input.schema().unpacked();
+        let message = written(&schema, input.columns(), input.len())?;
+        Ok(Self { columns: read(&schema, &message)?, schema, rows: input.len() })
     }
 
     fn schema_message(&self) -> Result<Vec<u8>, TestError> {
@@ -146,83 +147,99 @@ impl Crossed {
 
     /// The columns of the binding.
     fn message(&self, bound: &Bound) -> Result<Vec<u8>, TestError> {
-        let indices = bound.binding.reads.iter().map(|name| self.schema.index_of(name));
-        let indices: Vec<usize> = indices.collect::<Result<_, _>>().map_err(broken)?;
-        let batch = self.batch.project(&indices).map_err(broken)?;
-        wire::write_batch(&batch).map_err(broken)
-    }
-
-    /// What the operator wrote for a port.
-    fn written(&self, bound: &Bound, port: usize, message: Vec<u8>) -> Result<arrow_array::RecordBatch, TestError> {
-        wire::read_batch(message, &bound.port_schemas[port]).map_err(broken)
+        let places = bound.binding.reads.iter().map(|name| self.schema.index_of(name));
+        let places: Vec<usize> = places.map(|place| place.expect("the binding was checked")).collect();
+        let schema = Schema::new(places.iter().map(|place| self.schema.fields()[*place].clone()));
+        let columns: Vec<Array> = places.iter().map(|place| self.columns[*place].clone()).collect();
+        written(&schema, &columns, self.rows)
     }
 
     /// The rows that neither the operator nor its rejects leave out.
-    fn kept(&self, keep: impl Fn(usize) -> bool, rejects: &RejectedRows) -> Vec<u32> {
-        let rejected = |row: u32| rejects.iter().any(|(other, _)| *other == row);
-        // Batches of tests are short.
-        (0..self.batch.num_rows() as u32).filter(|row| keep(*row as usize) && !rejected(*row)).collect()
+    fn kept(&self, keep: impl Fn(usize) -> bool, rejects: &RejectedRows) -> Vec<usize> {
+        let rejected = |row: usize| rejects.iter().any(|(other, _)| *other as usize == row);
+        (0..self.rows).filter(|row| keep(*row) && !rejected(*row)).collect()
     }
 
     /// Columns of the input at these rows.
-    fn carried(&self, rows: &[u32], wanted: impl Fn(&str) -> bool) -> Result<Vec<(Field, Array)>, TestError> {
-        let schema = types::schema_from_arrow(&self.schema);
-        let columns = schema.fields().iter().zip(self.batch.columns());
-        let columns = columns.filter(|(field, _)| wanted(&field.name));
-        columns.map(|(field, column)| taken(field, column, rows)).collect()
+    fn carried(&self, rows: &[usize]) -> Vec<(Field, Array)> {
+        taken(&self.schema, &self.columns, rows)
     }
 
-    /// A port's output: the `rows` of what was written, beside the input's `parents` in mode append.
+    /// A port's output: the `rows` of the message that was written, beside the input's `parents` in mode append.
     fn output(
         &self,
         bound: &Bound,
         port: usize,
-        written: &arrow_array::RecordBatch,
-        rows: &[u32],
-        parents: &[u32],
+        message: &[u8],
+        rows: &[usize],
+        parents: &[usize],
     ) -> Result<RecordBatch, TestError> {
-        let port = &bound.binding.ports[port];
-        let schema = port.schema.unpacked();
-        let own = schema.fields().iter().zip(written.columns());
-        let mut own: Vec<(Field, Array)> =
-            own.map(|(field, column)| taken(field, column, rows)).collect::<Result<_, _>>()?;
-        if port.writes == WriteMode::Replace {
-            return Ok(batch(own, rows.len()));
+        let schema = &bound.wires[port].schema;
+        let own = taken(schema, &read(schema, message)?, rows);
+        Ok(self.beside(bound, port, own, parents))
+    }
+
+    /// A port's output without rows.
+    fn empty(&self, bound: &Bound, port: usize) -> Result<RecordBatch, TestError> {
+        let fields = bound.wires[port].schema.fields().iter();
+        let own = fields.map(|field| (field.clone(), gather(&field.data_type, &[], &[]))).collect();
+        Ok(self.beside(bound, port, own, &[]))
+    }
+
+    /// The columns of a port, beside the input's at `parents` in mode append.
+    fn beside(&self, bound: &Bound, port: usize, mut own: Vec<(Field, Array)>, parents: &[usize]) -> RecordBatch {
+        if bound.binding.ports[port].writes == WriteMode::Replace {
+            return batch(own, parents.len());
         }
-        let mut columns = self.carried(parents, |_| true)?;
+        let mut columns = self.carried(parents);
         for (field, column) in &mut columns {
             if let Some(place) = own.iter().position(|(other, _)| other.name == field.name) {
                 (*field, *column) = own.remove(place);
             }
         }
         columns.append(&mut own);
-        Ok(batch(columns, rows.len()))
-    }
-
-    /// The batches of a port as one.
-    fn joined(&self, bound: &Bound, port: usize, batches: Vec<RecordBatch>) -> Result<RecordBatch, TestError> {
-        let nothing = wire::crossing_batch(
-            Arc::clone(&bound.port_schemas[port]),
-            bound.port_schemas[port].fields().iter().map(|field| arrow_array::new_empty_array(field.data_type())),
-            0,
-        );
-        let empty = self.output(bound, port, &nothing.map_err(broken)?, &[], &[])?;
-        let rows = batches.iter().map(RecordBatch::len).sum();
-        let fields = empty.schema().fields().iter().enumerate();
-        let columns = fields.map(|(index, field)| {
-            let parts = batches.iter().map(|batch| batch.columns()[index].inner().as_ref());
-            let parts: Vec<_> = parts.chain([empty.columns()[index].inner().as_ref()]).collect();
-            let joined = arrow_select::concat::concat(&parts).map_err(broken)?;
-            Ok((field.clone(), Array::new(field.data_type.clone(), joined)))
-        });
-        Ok(batch(columns.collect::<Result<Vec<_>, TestError>>()?, rows))
+        batch(columns, parents.len())
     }
 }
 
-fn taken(field: &Field, column: &ArrayRef, rows: &[u32]) -> Result<(Field, Array), TestError> {
-    let rows = UInt32Array::from(rows.to_vec());
-    let column = take(column, &rows, None).map_err(broken)?;
-    Ok((field.clone(), Array::new(field.data_type.clone(), column)))
+/// The message of a batch.
+fn written(schema: &Schema, columns: &[Array], rows: usize) -> Result<Vec<u8>, TestError> {
+    let places = wire::places(schema).map_err(|field| broken(format!("a column of type {}", field.data_type)))?;
+    let template = wire::Template::new(places.last().copied().unwrap_or_default());
+    let mut out = Buffer::new();
+    let mut message = wire::Message::begin(&mut out, &template, rows);
+    columns.iter().for_each(|column| message.column(column.column("")));
+    message.finish();
+    Ok(out.bytes().to_vec())
+}
+
+/// The columns of a message, copied out of it.
+fn read(schema: &Schema, message: &[u8]) -> Result<Vec<Array>, TestError> {
+    let mut aligned = Buffer::new();
+    aligned.extend(message);
+    let places = wire::places(schema).map_err(|field| broken(format!("a column of type {}", field.data_type)))?;
+    let frame = Frame::open(aligned.bytes(), schema, &places).map_err(broken)?;
+    let rows: Vec<gather::Row> = (0..frame.rows).map(|row| (0, row)).collect();
+    let batch = crate::Batch::of_message(schema, &frame, &places);
+    Ok(batch.columns().map(|column| gather(column.data_type(), &[column], &rows)).collect())
+}
+
+/// These rows of columns.
+fn taken(schema: &Schema, columns: &[Array], rows: &[usize]) -> Vec<(Field, Array)> {
+    let rows: Vec<gather::Row> = rows.iter().map(|row| (0, *row)).collect();
+    let columns = schema.fields().iter().zip(columns);
+    columns.map(|(field, array)| (field.clone(), gather(&field.data_type, &[array.column("")], &rows))).collect()
+}
+
+/// Batches of the same columns as one.
+fn joined(empty: &RecordBatch, batches: &[RecordBatch]) -> RecordBatch {
+    let rows: Vec<gather::Row> =
+        batches.iter().enumerate().flat_map(|(part, batch)| (0..batch.len()).map(move |row| (part, row))).collect();
+    let columns = empty.schema().fields().iter().enumerate().map(|(index, field)| {
+        let parts: Vec<Column<'_>> = batches.iter().map(|batch| batch.columns()[index].column("")).collect();
+        (field.clone(), gather(&field.data_type, &parts, &rows))
+    });
+    batch(columns.collect(), rows.len())
 }
 
 fn batch(columns: Vec<(Field, Array)>, rows: usize) -> RecordBatch {

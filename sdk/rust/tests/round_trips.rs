@@ -304,7 +304,7 @@ impl MapOperator for Sloppy {
             "reject" => rejects.push(batch.len(), "beyond"),
             _ => {}
         }
-        Ok(Mapped { columns: vec![column], rejects })
+        Ok(Mapped::with_rejects(vec![column], rejects))
     }
 }
 

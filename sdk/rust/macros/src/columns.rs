@@ -48,7 +48,7 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
             }
 
             fn finish(builders: Self::Builders) -> ::std::vec::Vec<::volley_sdk::Array> {
-                ::std::vec![#(::volley_sdk::build::Builder::finish(builders.#indices)),*]
+                ::volley_sdk::row::collect([#(::volley_sdk::build::Builder::finish(builders.#indices)),*])
             }
         }
 

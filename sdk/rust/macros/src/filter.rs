@@ -65,13 +65,13 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
                 batch: &::volley_sdk::Batch<'_>,
             ) -> ::core::result::Result<::volley_sdk::Filtered, ::volley_sdk::Failure> {
                 #readers
-                let mut __keep = ::std::vec::Vec::with_capacity(batch.len());
+                let mut __keep = ::volley_sdk::BitsBuilder::new();
                 let mut __rejects = ::volley_sdk::Rejects::new();
                 for __row in 0..batch.len() {
                     #arguments
                     #each
                 }
-                ::core::result::Result::Ok(::volley_sdk::Filtered { keep: __keep, rejects: __rejects })
+                ::core::result::Result::Ok(::volley_sdk::Filtered::from_bits(__keep).with_rejects(__rejects))
             }
         }
 

@@ -75,7 +75,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
                     #each
                 }
                 let columns = #as_cells::finish(__builders);
-                ::core::result::Result::Ok(::volley_sdk::Mapped { columns, rejects: __rejects })
+                ::core::result::Result::Ok(::volley_sdk::Mapped::with_rejects(columns, __rejects))
             }
         }
 

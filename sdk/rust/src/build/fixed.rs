@@ -1,33 +1,34 @@
 //! Builders of columns with values of fixed width.
 
-use std::sync::Arc;
+use std::marker::PhantomData;
 
-use arrow_array::types::{ArrowPrimitiveType, Decimal256Type, Float16Type};
-use arrow_array::{BooleanArray, PrimitiveArray};
+use bytemuck::Pod;
 
 use super::{Builder, Validity};
-use crate::arrow::buffers;
+use crate::array::ArrayData;
 use crate::bits::BitsBuilder;
+use crate::buffer::Buffer;
 use crate::column::Fixed;
-use crate::{Array, DataType, Int256, TimeUnit};
+use crate::{Array, DataType, Int256, TimeUnit, float16};
 
 /// Builds a column of numbers, or of dates, times and decimals, which are numbers with a meaning.
 #[derive(Debug, Clone)]
 pub struct FixedBuilder<T> {
     data_type: DataType,
-    values: Vec<T>,
+    values: Buffer,
     validity: Validity,
+    of: PhantomData<T>,
 }
 
 impl<T: Fixed> FixedBuilder<T> {
     fn of(data_type: DataType) -> Self {
-        Self { data_type, values: Vec::new(), validity: Validity::default() }
+        Self { data_type, values: Buffer::new(), validity: Validity::default(), of: PhantomData }
     }
 
     /// Makes room for `rows` more rows.
     #[must_use]
     pub fn with_capacity(mut self, rows: usize) -> Self {
-        self.values.reserve(rows);
+        self.values.reserve(rows * size_of::<T>());
         self
     }
 
@@ -54,18 +55,24 @@ impl<T: Fixed> Builder for FixedBuilder<T> {
     }
 
     fn len(&self) -> usize {
-        self.values.len()
+        self.values.count::<T>()
     }
 
     #[inline]
     fn push_null(&mut self) {
-        self.validity.push_null(self.values.len());
+        self.validity.push_null(self.values.count::<T>());
         self.values.push(T::default());
     }
 
     fn finish(self) -> Array {
-        T::array(&self.data_type, self.values, self.validity.into_bits())
+        fixed_array::<T>(self.data_type, self.values, self.validity)
     }
+}
+
+/// An array of values of type `T`.
+fn fixed_array<T: Pod>(data_type: DataType, values: Buffer, validity: Validity) -> Array {
+    let data = ArrayData::of(values.count::<T>(), validity);
+    Array::new(data_type, ArrayData { values, ..data })
 }
 
 macro_rules! number_builders {
@@ -173,7 +180,7 @@ impl FixedBuilder<i128> {
 pub struct Decimal256Builder {
     precision: u8,
     scale: i8,
-    values: Vec<Int256>,
+    values: Buffer,
     validity: Validity,
 }
 
@@ -186,12 +193,12 @@ impl Decimal256Builder {
     pub fn new(precision: u8, scale: i8) -> Self {
         let fits = (1..=76).contains(&precision) && i16::from(scale) <= i16::from(precision);
         assert!(fits, "Decimal256({precision}, {scale}): precision is 1 to 76, scale at most that");
-        Self { precision, scale, values: Vec::new(), validity: Validity::default() }
+        Self { precision, scale, values: Buffer::new(), validity: Validity::default() }
     }
 
     /// One row with this value, as the integer `value × 10^scale`.
     pub fn push(&mut self, value: impl Into<Int256>) {
-        self.values.push(value.into());
+        self.values.push(value.into().to_halves());
         self.validity.push_valid();
     }
 
@@ -210,28 +217,23 @@ impl Builder for Decimal256Builder {
     }
 
     fn len(&self) -> usize {
-        self.values.len()
+        self.values.count::<[u128; 2]>()
     }
 
     fn push_null(&mut self) {
-        self.validity.push_null(self.values.len());
-        self.values.push(Int256::default());
+        self.validity.push_null(self.len());
+        self.values.push(Int256::default().to_halves());
     }
 
     fn finish(self) -> Array {
-        let data_type = self.data_type();
-        let nulls = buffers::null_buffer(self.validity.into_bits());
-        let values = self.values.into_iter().map(Int256::to_arrow).collect::<Vec<_>>();
-        let array =
-            PrimitiveArray::<Decimal256Type>::new(values.into(), nulls).with_data_type(buffers::arrow_type(&data_type));
-        Array::new(data_type, Arc::new(array))
+        fixed_array::<[u128; 2]>(self.data_type(), self.values, self.validity)
     }
 }
 
 /// Builds a column of type Float16 from `f32`, rounded to the nearest.
 #[derive(Debug, Clone, Default)]
 pub struct Float16Builder {
-    values: Vec<<Float16Type as ArrowPrimitiveType>::Native>,
+    values: Buffer,
     validity: Validity,
 }
 
@@ -244,7 +246,7 @@ impl Float16Builder {
 
     /// One row with this value.
     pub fn push(&mut self, value: f32) {
-        self.values.push(<Float16Type as ArrowPrimitiveType>::Native::from_f32(value));
+        self.values.push(float16::from_f32(value));
         self.validity.push_valid();
     }
 
@@ -263,18 +265,16 @@ impl Builder for Float16Builder {
     }
 
     fn len(&self) -> usize {
-        self.values.len()
+        self.values.count::<u16>()
     }
 
     fn push_null(&mut self) {
-        self.validity.push_null(self.values.len());
-        self.values.push(Default::default());
+        self.validity.push_null(self.len());
+        self.values.push(0_u16);
     }
 
     fn finish(self) -> Array {
-        let nulls = buffers::null_buffer(self.validity.into_bits());
-        let array = PrimitiveArray::<Float16Type>::new(self.values.into(), nulls);
-        Array::new(DataType::Float16, Arc::new(array))
+        fixed_array::<u16>(DataType::Float16, self.values, self.validity)
     }
 }
 
@@ -323,8 +323,7 @@ impl Builder for BooleanBuilder {
     }
 
     fn finish(self) -> Array {
-        let nulls = buffers::null_buffer(self.validity.into_bits());
-        let array = BooleanArray::new(buffers::boolean_buffer(self.values), nulls);
-        Array::new(DataType::Boolean, Arc::new(array))
+        let data = ArrayData::of(self.values.len(), self.validity);
+        Array::new(DataType::Boolean, ArrayData { values: self.values.into_buffer(), ..data })
     }
 }

@@ -24,6 +24,7 @@ pub use nested::{DictionaryBuilder, ListBuilder, StructBuilder};
 pub use text::{BinaryBuilder, StringBuilder};
 
 use crate::bits::BitsBuilder;
+use crate::buffer::Buffer;
 use crate::{Array, DataType};
 
 /// What all builders have in common.
@@ -50,6 +51,7 @@ pub trait Builder {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Validity {
     bits: Option<BitsBuilder>,
+    nulls: usize,
 }
 
 impl Validity {
@@ -65,9 +67,11 @@ impl Validity {
     #[inline]
     pub(crate) fn push_null(&mut self, rows: usize) {
         self.bits.get_or_insert_with(|| BitsBuilder::filled(rows, true)).push(false);
+        self.nulls += 1;
     }
 
-    pub(crate) fn into_bits(self) -> Option<BitsBuilder> {
-        self.bits
+    /// How many rows have no value, and the bitmap of those that have one.
+    pub(crate) fn into_parts(self) -> (usize, Buffer) {
+        (self.nulls, self.bits.map(BitsBuilder::into_buffer).unwrap_or_default())
     }
 }

@@ -1,15 +1,11 @@
 //! Builders of columns made of columns.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-
-use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, DictionaryArray, Int32Array, ListArray, StructArray};
-use arrow_buffer::{OffsetBuffer, ScalarBuffer};
-use arrow_schema::Fields;
 
 use super::{Builder, StringBuilder, Validity};
-use crate::arrow::{buffers, types};
+use crate::array::ArrayData;
+use crate::buffer::Buffer;
+use crate::offsets::Offset;
 use crate::{Array, DataType, Field};
 
 /// Builds a column of lists: push items through [`ListBuilder::items`], then close the row with
@@ -17,7 +13,9 @@ use crate::{Array, DataType, Field};
 #[derive(Debug, Clone)]
 pub struct ListBuilder<B> {
     items: B,
-    ends: Vec<usize>,
+    /// Offsets as the column has them: the first is 0.
+    offsets: Buffer,
+    rows: usize,
     validity: Validity,
 }
 
@@ -28,7 +26,7 @@ impl<B: Builder> ListBuilder<B> {
     /// When `items` has rows already.
     pub fn new(items: B) -> Self {
         assert_eq!(items.len(), 0, "items before the first list");
-        Self { items, ends: Vec::new(), validity: Validity::default() }
+        Self { items, offsets: Buffer::new(), rows: 0, validity: Validity::default() }
     }
 
     /// The items of the row under construction go here.
@@ -38,8 +36,16 @@ impl<B: Builder> ListBuilder<B> {
 
     /// Closes a row: its list is the items since the row before.
     pub fn push(&mut self) {
-        self.ends.push(self.items.len());
         self.validity.push_valid();
+        self.end_row();
+    }
+
+    fn end_row(&mut self) {
+        if self.rows == 0 {
+            self.offsets.push(0_i32);
+        }
+        self.rows += 1;
+        self.offsets.push(i32::from_usize(self.items.len()));
     }
 
     fn item_field(&self) -> Field {
@@ -53,27 +59,19 @@ impl<B: Builder> Builder for ListBuilder<B> {
     }
 
     fn len(&self) -> usize {
-        self.ends.len()
+        self.rows
     }
 
     fn push_null(&mut self) {
-        self.validity.push_null(self.ends.len());
-        self.ends.push(self.items.len());
+        self.validity.push_null(self.rows);
+        self.end_row();
     }
 
     fn finish(self) -> Array {
         let data_type = self.data_type();
-        let field = types::field_to_arrow(&self.item_field()).expect("builders make no columns of other types");
-        let ends = self.ends.iter().map(|end| i32::try_from(*end).expect("at most 2^31 items in a column"));
-        let offsets: Vec<i32> = std::iter::once(0).chain(ends).collect();
-        let items = self.items.finish();
-        let list = ListArray::new(
-            Arc::new(field),
-            OffsetBuffer::new(ScalarBuffer::from(offsets)),
-            Arc::clone(items.inner()),
-            buffers::null_buffer(self.validity.into_bits()),
-        );
-        Array::new(data_type, Arc::new(list))
+        let data = ArrayData::of(self.rows, self.validity);
+        let children = vec![self.items.finish()];
+        Array::new(data_type, ArrayData { values: self.offsets, children, ..data })
     }
 }
 
@@ -114,18 +112,18 @@ impl StructBuilder {
     #[must_use]
     pub fn finish(self) -> Array {
         assert!(!self.columns.is_empty(), "a struct has one column or more");
-        let fields: Fields = self
-            .fields
-            .iter()
-            .map(|field| types::field_to_arrow(field).expect("builders make no columns of other types"))
-            .collect();
-        let columns: Vec<ArrayRef> = self.columns.iter().map(|column| Arc::clone(column.inner())).collect();
-        let nulls = self.nulls.map(|nulls| {
-            let valid: Vec<bool> = nulls.iter().map(|null| !null).collect();
-            valid.into()
-        });
-        let array = StructArray::new(fields, columns, nulls);
-        Array::new(DataType::Struct(self.fields), Arc::new(array))
+        let rows = self.columns[0].len();
+        for (field, column) in self.fields.iter().zip(&self.columns) {
+            assert_eq!(column.len(), rows, "rows of the column `{}` inside a struct", field.name);
+        }
+        let mut validity = Validity::default();
+        for (row, null) in self.nulls.iter().flatten().enumerate() {
+            if *null { validity.push_null(row) } else { validity.push_valid() }
+        }
+        let told = self.nulls.as_ref().map_or(rows, Vec::len);
+        assert_eq!(told, rows, "rows of which a struct says whether they are null");
+        let data = ArrayData::of(rows, validity);
+        Array::new(DataType::Struct(self.fields), ArrayData { children: self.columns, ..data })
     }
 }
 
@@ -135,7 +133,8 @@ impl StructBuilder {
 pub struct DictionaryBuilder {
     places: HashMap<String, i32>,
     values: StringBuilder,
-    keys: Vec<Option<i32>>,
+    keys: Buffer,
+    validity: Validity,
 }
 
 impl DictionaryBuilder {
@@ -159,7 +158,8 @@ impl DictionaryBuilder {
                 key
             }
         };
-        self.keys.push(Some(key));
+        self.keys.push(key);
+        self.validity.push_valid();
     }
 
     /// One row, with or without a value.
@@ -177,18 +177,18 @@ impl Builder for DictionaryBuilder {
     }
 
     fn len(&self) -> usize {
-        self.keys.len()
+        self.keys.count::<i32>()
     }
 
     fn push_null(&mut self) {
-        self.keys.push(None);
+        self.validity.push_null(self.len());
+        self.keys.push(0_i32);
     }
 
     fn finish(self) -> Array {
         let data_type = self.data_type();
-        let values = self.values.finish();
-        let keys = Int32Array::from(self.keys);
-        let array = DictionaryArray::<Int32Type>::new(keys, Arc::clone(values.inner()));
-        Array::new(data_type, Arc::new(array))
+        let data = ArrayData::of(self.keys.count::<i32>(), self.validity);
+        let children = vec![self.values.finish()];
+        Array::new(data_type, ArrayData { values: self.keys, children, ..data })
     }
 }

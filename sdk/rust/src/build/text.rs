@@ -1,55 +1,61 @@
 //! Builders of text and bytes.
 
-use std::sync::Arc;
-
-use arrow_array::{ArrayRef, FixedSizeBinaryArray, GenericBinaryArray, GenericStringArray, OffsetSizeTrait};
-use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-
 use super::{Builder, Validity};
-use crate::arrow::buffers;
+use crate::array::ArrayData;
+use crate::buffer::Buffer;
+use crate::offsets::Offset;
 use crate::{Array, DataType};
 
-/// Where each value ends, in values of any width.
-#[derive(Debug, Clone, Default)]
+/// Values one behind the other, and where each ends.
+#[derive(Debug, Clone)]
 struct Blobs {
-    data: Vec<u8>,
-    ends: Vec<usize>,
+    data: Buffer,
+    /// Offsets as the column has them: the first is 0.
+    offsets: Buffer,
+    /// Whether offsets have 64 bits.
+    large: bool,
+    rows: usize,
     validity: Validity,
 }
 
 impl Blobs {
+    fn new(large: bool) -> Self {
+        Self { data: Buffer::new(), offsets: Buffer::new(), large, rows: 0, validity: Validity::default() }
+    }
+
     #[inline]
     fn push(&mut self, value: &[u8]) {
-        self.data.extend_from_slice(value);
-        self.ends.push(self.data.len());
+        self.data.extend(value);
         self.validity.push_valid();
+        self.end_row();
     }
 
     fn push_null(&mut self) {
-        self.validity.push_null(self.ends.len());
-        self.ends.push(self.data.len());
+        self.validity.push_null(self.rows);
+        self.end_row();
     }
 
-    /// The offsets in 32 or 64 bits.
-    ///
     /// # Panics
     /// When the values do not fit 32-bit offsets, which is more than a component's memory holds twice.
-    fn offsets<O: OffsetSizeTrait>(&self) -> OffsetBuffer<O> {
-        let ends = self.ends.iter().map(|end| O::from_usize(*end).expect("at most 2 GiB of values in a column"));
-        let offsets: Vec<O> = std::iter::once(O::usize_as(0)).chain(ends).collect();
-        OffsetBuffer::new(ScalarBuffer::from(offsets))
+    #[inline]
+    fn end_row(&mut self) {
+        if self.rows == 0 {
+            self.begin();
+        }
+        self.rows += 1;
+        if self.large {
+            self.offsets.push(i64::from_usize(self.data.len()));
+        } else {
+            self.offsets.push(i32::from_usize(self.data.len()));
+        }
     }
 
-    fn into_text<O: OffsetSizeTrait>(self) -> ArrayRef {
-        let offsets = self.offsets::<O>();
-        let nulls = buffers::null_buffer(self.validity.into_bits());
-        Arc::new(GenericStringArray::<O>::new(offsets, Buffer::from_vec(self.data), nulls))
+    fn begin(&mut self) {
+        if self.large { self.offsets.push(0_i64) } else { self.offsets.push(0_i32) }
     }
 
-    fn into_binary<O: OffsetSizeTrait>(self) -> ArrayRef {
-        let offsets = self.offsets::<O>();
-        let nulls = buffers::null_buffer(self.validity.into_bits());
-        Arc::new(GenericBinaryArray::<O>::new(offsets, Buffer::from_vec(self.data), nulls))
+    fn into_data(self) -> ArrayData {
+        ArrayData { values: self.offsets, data: self.data, ..ArrayData::of(self.rows, self.validity) }
     }
 }
 
@@ -70,13 +76,13 @@ impl StringBuilder {
     /// An empty column of type Utf8.
     #[must_use]
     pub fn new() -> Self {
-        Self { data_type: DataType::Utf8, blobs: Blobs::default() }
+        Self { data_type: DataType::Utf8, blobs: Blobs::new(false) }
     }
 
     /// An empty column of type LargeUtf8.
     #[must_use]
     pub fn large() -> Self {
-        Self { data_type: DataType::LargeUtf8, blobs: Blobs::default() }
+        Self { data_type: DataType::LargeUtf8, blobs: Blobs::new(true) }
     }
 
     /// One row with this text.
@@ -100,7 +106,7 @@ impl Builder for StringBuilder {
     }
 
     fn len(&self) -> usize {
-        self.blobs.ends.len()
+        self.blobs.rows
     }
 
     fn push_null(&mut self) {
@@ -108,11 +114,7 @@ impl Builder for StringBuilder {
     }
 
     fn finish(self) -> Array {
-        let inner = match self.data_type {
-            DataType::LargeUtf8 => self.blobs.into_text::<i64>(),
-            _ => self.blobs.into_text::<i32>(),
-        };
-        Array::new(self.data_type, inner)
+        Array::new(self.data_type, self.blobs.into_data())
     }
 }
 
@@ -153,7 +155,7 @@ impl BinaryBuilder {
     }
 
     fn of(data_type: DataType) -> Self {
-        Self { data_type, blobs: Blobs::default() }
+        Self { blobs: Blobs::new(data_type == DataType::LargeBinary), data_type }
     }
 
     /// One row with these bytes.
@@ -182,25 +184,22 @@ impl Builder for BinaryBuilder {
     }
 
     fn len(&self) -> usize {
-        self.blobs.ends.len()
+        self.blobs.rows
     }
 
     fn push_null(&mut self) {
         if let DataType::FixedSizeBinary(width) = self.data_type {
-            self.blobs.data.resize(self.blobs.data.len() + width as usize, 0);
+            self.blobs.data.extend_filled(width as usize, 0);
         }
         self.blobs.push_null();
     }
 
     fn finish(self) -> Array {
-        let inner = match self.data_type {
-            DataType::LargeBinary => self.blobs.into_binary::<i64>(),
-            DataType::FixedSizeBinary(width) => {
-                let nulls = buffers::null_buffer(self.blobs.validity.into_bits());
-                Arc::new(FixedSizeBinaryArray::new(width, Buffer::from_vec(self.blobs.data), nulls))
-            }
-            _ => self.blobs.into_binary::<i32>(),
-        };
-        Array::new(self.data_type, inner)
+        let mut data = self.blobs.into_data();
+        if matches!(self.data_type, DataType::FixedSizeBinary(_)) {
+            // Values of a fixed width need no offsets.
+            data.values = std::mem::take(&mut data.data);
+        }
+        Array::new(self.data_type, data)
     }
 }

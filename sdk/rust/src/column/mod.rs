@@ -3,23 +3,25 @@
 //! Every view has `len`, `is_null(row)`, `get(row) -> Option<value>` (`None` is null) and `iter()`; those over
 //! fixed-width values also have `values()`, the plain slice, in which the entries of null rows mean nothing.
 
+mod fixed;
 mod nested;
+mod same;
 mod scalar;
 mod text;
 
+pub use fixed::Fixed;
 pub use nested::{Dictionary, Lists, Structs};
-pub use scalar::{Bools, Decimals, Durations, Times, Timestamps, Values, WideDecimals};
+pub use scalar::{Bools, Decimals, Durations, Interval, Times, Timestamps, Values, WideDecimals};
 pub use text::{Bytes, Strings};
 
-use arrow_array::{Array as _, ArrayRef};
 use thiserror::Error;
 
 use crate::DataType;
-use crate::arrow::buffers::{self, ColumnRef};
 use crate::bits::Bits;
+use crate::layout::Layout;
+use crate::offsets::Offsets;
 use crate::row::Argument;
-
-pub use crate::arrow::buffers::Fixed;
+use crate::store::Store;
 
 /// A column is not what the operator took it for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -40,6 +42,14 @@ pub enum ColumnError {
         /// What was asked for.
         wanted: String,
     },
+    /// The column's bytes are not what its type says. A host sends no such column.
+    #[error("column `{column}` is broken: {found}")]
+    Broken {
+        /// The column's name.
+        column: String,
+        /// What is wrong.
+        found: &'static str,
+    },
 }
 
 /// One column of a batch. Ask for a typed view with the `as_…` method of its type; [`Column::read`] widens as
@@ -48,14 +58,14 @@ pub enum ColumnError {
 pub struct Column<'a> {
     name: &'a str,
     data_type: &'a DataType,
-    array: &'a ArrayRef,
+    store: Store<'a>,
     start: usize,
     len: usize,
 }
 
 impl<'a> Column<'a> {
-    pub(crate) fn new(name: &'a str, data_type: &'a DataType, array: &'a ArrayRef) -> Self {
-        Self { name, data_type, array, start: 0, len: array.len() }
+    pub(crate) fn new(name: &'a str, data_type: &'a DataType, store: Store<'a>) -> Self {
+        Self { name, data_type, store, start: 0, len: store.len() }
     }
 
     /// Rows `start .. start + len` of this column.
@@ -104,6 +114,9 @@ impl<'a> Column<'a> {
         if *self.data_type == DataType::Null {
             return self.len;
         }
+        if self.len == self.store.len() {
+            return self.store.null_count();
+        }
         self.nulls().map_or(0, |nulls| self.len - nulls.count_ones())
     }
 
@@ -128,22 +141,50 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// One bit per row, 0 where it has no value; `None` when all rows have one.
     pub(crate) fn nulls(&self) -> Option<Bits<'a>> {
-        buffers::null_bits(self.array.as_ref(), self.start, self.len)
+        if self.store.null_count() == 0 || *self.data_type == DataType::Null {
+            return None;
+        }
+        Some(Bits::new(self.store.validity(), self.start, self.len))
     }
 
-    pub(crate) fn array(&self) -> &'a ArrayRef {
-        self.array
+    pub(crate) fn store(&self) -> Store<'a> {
+        self.store
     }
 
     pub(crate) fn range(&self) -> (usize, usize) {
         (self.start, self.len)
     }
 
-    /// The values as they lie there, whatever they mean.
+    /// The values as they lie there, if the type has values of this kind, whatever they mean.
     pub(crate) fn fixed<T: Fixed>(&self) -> Option<Values<'a, T>> {
-        let values = T::slice(ColumnRef(self.array.as_ref()))?;
-        Some(Values::borrowed(&values[self.start..self.start + self.len], self.nulls()))
+        T::holds(self.data_type).then(|| self.values())
+    }
+
+    /// The values as they lie there, which are as wide as `T`.
+    pub(crate) fn values<T: bytemuck::Pod>(&self) -> Values<'a, T> {
+        let bytes = &self.store.values()[self.start * size_of::<T>()..][..self.len * size_of::<T>()];
+        Values::of_bytes(bytes, self.nulls())
+    }
+
+    /// The offsets of the rows.
+    pub(crate) fn offsets(&self) -> Offsets<'a> {
+        let bytes = self.store.values();
+        // The buffer of an empty column may be empty too.
+        let end = if self.len == 0 { self.start } else { self.start + self.len + 1 };
+        match Layout::of(self.data_type) {
+            Layout::Variable(8) | Layout::List(8) => {
+                Offsets::Large(&bytemuck::cast_slice(&bytes[..end * size_of::<i64>()])[self.start..])
+            }
+            _ => Offsets::Small(&bytemuck::cast_slice(&bytes[..end * size_of::<i32>()])[self.start..]),
+        }
+    }
+
+    /// The child at `index`, with all its values.
+    pub(crate) fn child(&self, index: usize) -> Option<Column<'a>> {
+        let (field, store) = self.store.child(self.data_type, index)?;
+        Some(Column::new(&field.name, &field.data_type, store))
     }
 
     pub(crate) fn mismatch(&self, wanted: impl Into<String>) -> ColumnError {

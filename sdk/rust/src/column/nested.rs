@@ -1,41 +1,35 @@
 //! Views over columns made of columns: lists, structs, dictionaries.
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int32Type;
-
 use super::{Column, ColumnError, Values};
 use crate::bits::Bits;
+use crate::layout::Layout;
+use crate::offsets::Offsets;
 use crate::{DataType, Field};
 
-/// A list of values per row, of a List or LargeList column.
+/// A list of values per row, of a List, LargeList, FixedSizeList or Map column.
 #[derive(Clone)]
 pub struct Lists<'a> {
-    offsets: Offsets<'a>,
+    ends: Ends<'a>,
     items: Column<'a>,
     nulls: Option<Bits<'a>>,
 }
 
-/// One offset more than there are rows.
 #[derive(Debug, Clone, Copy)]
-enum Offsets<'a> {
-    Small(&'a [i32]),
-    Large(&'a [i64]),
+enum Ends<'a> {
+    Offsets(Offsets<'a>),
+    /// The first item, so many per row, so many rows.
+    Fixed(usize, usize, usize),
 }
 
-impl Offsets<'_> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Small(offsets) => offsets.len(),
-            Self::Large(offsets) => offsets.len(),
-        }
-    }
-
+impl Ends<'_> {
     #[inline]
-    fn at(&self, index: usize) -> usize {
-        // The reader has checked that offsets are positive and lie within the items.
+    fn range(&self, row: usize) -> std::ops::Range<usize> {
         match self {
-            Self::Small(offsets) => offsets[index] as usize,
-            Self::Large(offsets) => offsets[index] as usize,
+            Self::Offsets(offsets) => offsets.range(row),
+            Self::Fixed(first, size, rows) => {
+                assert!(row < *rows, "row {row} of {rows}");
+                first + row * size..first + (row + 1) * size
+            }
         }
     }
 }
@@ -44,7 +38,10 @@ impl<'a> Lists<'a> {
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.offsets.len() - 1
+        match self.ends {
+            Ends::Offsets(offsets) => offsets.rows(),
+            Ends::Fixed(_, _, rows) => rows,
+        }
     }
 
     /// Whether there is no row.
@@ -68,8 +65,8 @@ impl<'a> Lists<'a> {
         if self.is_null(row) {
             return None;
         }
-        let (start, end) = (self.offsets.at(row), self.offsets.at(row + 1));
-        Some(self.items.slice(start, end - start))
+        let range = self.ends.range(row);
+        Some(self.items.slice(range.start, range.len()))
     }
 
     /// Where the items of the row stand in [`Lists::items`]; empty for a row without a list. A typed view of all
@@ -79,7 +76,7 @@ impl<'a> Lists<'a> {
         if self.is_null(row) {
             return 0..0;
         }
-        self.offsets.at(row)..self.offsets.at(row + 1)
+        self.ends.range(row)
     }
 
     /// The items of all rows, one behind the other.
@@ -194,24 +191,20 @@ impl<'a> Dictionary<'a> {
 }
 
 impl<'a> Column<'a> {
-    /// The lists of a List or LargeList column.
+    /// The lists of a List, LargeList or FixedSizeList column; the entries of a Map column, which are structs of key and
+    /// value.
     ///
     /// # Errors
     /// [`ColumnError::Type`] when the column is of another type.
     pub fn as_list(&self) -> Result<Lists<'a>, ColumnError> {
-        let (DataType::List(item) | DataType::LargeList(item)) = self.data_type() else {
-            return Err(self.mismatch("List"));
-        };
         let (start, len) = self.range();
-        let rows = start..start + len + 1;
-        let (offsets, items) = if let Some(list) = self.array().as_list_opt::<i32>() {
-            (Offsets::Small(&list.offsets()[rows]), list.values())
-        } else if let Some(list) = self.array().as_list_opt::<i64>() {
-            (Offsets::Large(&list.offsets()[rows]), list.values())
-        } else {
-            return Err(self.mismatch("List"));
+        let ends = match Layout::of(self.data_type()) {
+            Layout::List(_) => Ends::Offsets(self.offsets()),
+            Layout::FixedList(size) => Ends::Fixed(start * size, size, len),
+            _ => return Err(self.mismatch("List")),
         };
-        Ok(Lists { offsets, items: Column::new(&item.name, &item.data_type, items), nulls: self.nulls() })
+        let items = self.child(0).ok_or_else(|| self.mismatch("List"))?;
+        Ok(Lists { ends, items, nulls: self.nulls() })
     }
 
     /// The columns inside a Struct column.
@@ -219,15 +212,11 @@ impl<'a> Column<'a> {
     /// # Errors
     /// [`ColumnError::Type`] when the column is of another type.
     pub fn as_struct(&self) -> Result<Structs<'a>, ColumnError> {
-        let (DataType::Struct(fields), Some(array)) = (self.data_type(), self.array().as_struct_opt()) else {
+        let DataType::Struct(fields) = self.data_type() else {
             return Err(self.mismatch("Struct"));
         };
         let (start, len) = self.range();
-        let columns = fields
-            .iter()
-            .zip(array.columns())
-            .map(|(field, inner)| Column::new(&field.name, &field.data_type, inner).slice(start, len))
-            .collect();
+        let columns = (0..fields.len()).filter_map(|index| Some(self.child(index)?.slice(start, len))).collect();
         Ok(Structs { fields, columns, nulls: self.nulls(), len })
     }
 
@@ -236,14 +225,12 @@ impl<'a> Column<'a> {
     /// # Errors
     /// [`ColumnError::Type`] when the column is of another type.
     pub fn as_dictionary(&self) -> Result<Dictionary<'a>, ColumnError> {
-        let array = self.array().as_dictionary_opt::<Int32Type>();
-        let (DataType::Dictionary(value), Some(array)) = (self.data_type(), array) else {
-            return Err(self.mismatch("Dictionary"));
-        };
-        let (start, len) = self.range();
-        Ok(Dictionary {
-            keys: Values::borrowed(&array.keys().values()[start..start + len], self.nulls()),
-            values: Column::new("value", value, array.values()),
-        })
+        match (self.data_type(), self.store()) {
+            (DataType::Dictionary(of), crate::store::Store::Array(data)) if data.children.len() == 1 => {
+                let values = Column::new("value", of, crate::store::Store::Array(data.children[0].data()));
+                Ok(Dictionary { keys: self.values(), values })
+            }
+            _ => Err(self.mismatch("Dictionary")),
+        }
     }
 }

@@ -3,14 +3,11 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::Float16Type;
-use arrow_buffer::i256;
+use bytemuck::Pod;
 
 use super::{Column, ColumnError, Fixed};
-use crate::arrow::buffers;
 use crate::bits::Bits;
-use crate::{DataType, Int256, TimeUnit};
+use crate::{DataType, Int256, IntervalUnit, TimeUnit, float16};
 
 /// Values of a fixed width.
 #[derive(Debug, Clone)]
@@ -20,8 +17,22 @@ pub struct Values<'a, T: Clone> {
 }
 
 impl<'a, T: Copy> Values<'a, T> {
-    pub(crate) fn borrowed(values: &'a [T], nulls: Option<Bits<'a>>) -> Self {
-        Self { values: Cow::Borrowed(values), nulls }
+    /// The values in these bytes. Values of 16 bytes and more may lie unaligned in a message, and are copied then.
+    pub(crate) fn of_bytes(bytes: &'a [u8], nulls: Option<Bits<'a>>) -> Self
+    where
+        T: Pod,
+    {
+        let values = match bytemuck::try_cast_slice(bytes) {
+            Ok(values) => Cow::Borrowed(values),
+            Err(_) => Cow::Owned(bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()),
+        };
+        Self { values, nulls }
+    }
+
+    /// One bit per row, 0 where it has no value; `None` when all rows have one.
+    #[must_use]
+    pub fn validity(&self) -> Option<Bits<'a>> {
+        self.nulls
     }
 
     /// The same rows with every value converted.
@@ -84,7 +95,19 @@ pub struct Bools<'a> {
     nulls: Option<Bits<'a>>,
 }
 
-impl Bools<'_> {
+impl<'a> Bools<'a> {
+    /// The bits of all rows; those of rows without a value mean nothing.
+    #[must_use]
+    pub fn bits(&self) -> Bits<'a> {
+        self.values
+    }
+
+    /// One bit per row, 0 where it has no value; `None` when all rows have one.
+    #[must_use]
+    pub fn validity(&self) -> Option<Bits<'a>> {
+        self.nulls
+    }
+
     /// Number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -185,6 +208,19 @@ pub struct Durations<'a> {
     pub unit: TimeUnit,
 }
 
+const NANOSECONDS_PER_MILLISECOND: i64 = 1_000_000;
+
+/// A length of time in calendar units. The three are independent of each other, and may differ in sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Interval {
+    /// Whole months.
+    pub months: i32,
+    /// Whole days.
+    pub days: i32,
+    /// Nanoseconds.
+    pub nanoseconds: i64,
+}
+
 macro_rules! over_values {
     ($($view:ident => $native:ty),*) => {$(
         impl<'a> Deref for $view<'a> {
@@ -205,9 +241,11 @@ impl<'a> Column<'a> {
     /// # Errors
     /// [`ColumnError::Type`] when the column is of another type.
     pub fn as_bool(&self) -> Result<Bools<'a>, ColumnError> {
-        let array = self.array().as_boolean_opt().ok_or_else(|| self.mismatch("Boolean"))?;
+        if *self.data_type() != DataType::Boolean {
+            return Err(self.mismatch("Boolean"));
+        }
         let (start, len) = self.range();
-        Ok(Bools { values: buffers::bits(array.values()).slice(start, len), nulls: self.nulls() })
+        Ok(Bools { values: Bits::new(self.store().values(), start, len), nulls: self.nulls() })
     }
 
     /// The values of a Float16 column, widened to `f32`.
@@ -215,9 +253,10 @@ impl<'a> Column<'a> {
     /// # Errors
     /// [`ColumnError::Type`] when the column is of another type.
     pub fn as_f16(&self) -> Result<Values<'a, f32>, ColumnError> {
-        let array = self.array().as_primitive_opt::<Float16Type>().ok_or_else(|| self.mismatch("Float16"))?;
-        let (start, len) = self.range();
-        Ok(Values::borrowed(&array.values()[start..start + len], self.nulls()).map(|half| half.to_f32()))
+        if *self.data_type() != DataType::Float16 {
+            return Err(self.mismatch("Float16"));
+        }
+        Ok(self.values::<u16>().map(float16::to_f32))
     }
 
     /// The values of a Decimal128 column of any precision and scale.
@@ -238,14 +277,11 @@ impl<'a> Column<'a> {
     /// # Errors
     /// [`ColumnError::Type`] when the column is of another type.
     pub fn as_decimal256(&self) -> Result<WideDecimals<'a>, ColumnError> {
-        match (self.data_type(), buffers::wide_decimals(self.array().as_ref())) {
-            (DataType::Decimal256(precision, scale), Some(values)) => {
-                let (start, len) = self.range();
-                let values: Values<'a, i256> = Values::borrowed(&values[start..start + len], self.nulls());
-                Ok(WideDecimals { values: values.map(Int256::from_arrow), precision: *precision, scale: *scale })
-            }
-            _ => Err(self.mismatch("Decimal256")),
-        }
+        let DataType::Decimal256(precision, scale) = self.data_type() else {
+            return Err(self.mismatch("Decimal256"));
+        };
+        let values = self.values::<[u128; 2]>().map(Int256::from_halves);
+        Ok(WideDecimals { values, precision: *precision, scale: *scale })
     }
 
     /// The values of a Timestamp column of any unit and zone.
@@ -284,6 +320,28 @@ impl<'a> Column<'a> {
             (DataType::Duration(unit), Some(values)) => Ok(Durations { values, unit: *unit }),
             _ => Err(self.mismatch("Duration")),
         }
+    }
+
+    /// The values of an Interval column of any unit, as months, days and nanoseconds.
+    ///
+    /// # Errors
+    /// [`ColumnError::Type`] when the column is of another type.
+    pub fn as_interval(&self) -> Result<Values<'a, Interval>, ColumnError> {
+        let DataType::Interval(unit) = self.data_type() else {
+            return Err(self.mismatch("Interval"));
+        };
+        Ok(match unit {
+            IntervalUnit::YearMonth => self.values().map(|months| Interval { months, ..Interval::default() }),
+            IntervalUnit::DayTime => self.values().map(|[days, ms]: [i32; 2]| Interval {
+                months: 0,
+                days,
+                nanoseconds: i64::from(ms) * NANOSECONDS_PER_MILLISECOND,
+            }),
+            IntervalUnit::MonthDayNano => self.values().map(|[head, nanoseconds]: [i64; 2]| {
+                // Little-endian: months come first.
+                Interval { months: head as i32, days: (head >> 32) as i32, nanoseconds }
+            }),
+        })
     }
 
     /// The values, where `read` is `Some` for columns that hold them.

@@ -1,10 +1,10 @@
 //! The exported interfaces, over the runners.
 
 use super::bindings::{filter, flat_map, imports, lifecycle, map};
+use super::memory::{Call, lend};
 use super::panic::install_hook;
-use crate::arrow::wire;
-use crate::runner::{Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
-use crate::{EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError, WriteMode};
+use crate::runner::{Answer, Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
+use crate::{EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError, WriteMode, wire};
 
 use imports::volley::operator::emitter::{self, EmitError as Refused};
 use imports::volley::operator::types::{Failure as WitFailure, Reject as WitReject};
@@ -39,11 +39,13 @@ impl<R: Runner> Holder<R> {
 
 impl<S: Slot> wit::Guest for S {
     fn describe() -> wit::Description {
+        let _call = Call::begin();
         install_hook();
         wit::Description { name: S::NAME.to_owned(), version: S::VERSION.to_owned(), states: Vec::new() }
     }
 
     fn open(config: String, input: Vec<u8>) -> Result<wit::Binding, wit::OpenError> {
+        let _call = Call::begin();
         install_hook();
         let opened = S::Runner::open(&config, &input).and_then(|runner| {
             let binding = binding(runner.bound())?;
@@ -59,6 +61,7 @@ impl<S: Slot> wit::Guest for S {
     }
 
     fn close() {
+        let _call = Call::begin();
         S::with(|holder| {
             if let Some(mut runner) = holder.0.take() {
                 runner.close();
@@ -69,9 +72,9 @@ impl<S: Slot> wit::Guest for S {
 
 fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
     let mut outputs = Vec::new();
-    for (port, schema) in bound.binding.ports.iter().zip(&bound.port_schemas) {
-        let schema =
-            wire::write_schema(schema).map_err(|error| OpenError::Failed(format!("port `{}`: {error}", port.name)))?;
+    for (port, crossing) in bound.binding.ports.iter().zip(&bound.wires) {
+        let schema = wire::write_schema(&crossing.schema)
+            .map_err(|error| OpenError::Failed(format!("port `{}`: {error}", port.name)))?;
         outputs.push(wit::OutputPort {
             name: port.name.clone(),
             schema,
@@ -99,17 +102,26 @@ fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
 
 impl<Op: MapOperator, S: Slot<Runner = MapRunner<Op>>> map::exports::volley::operator::map::Guest for S {
     fn map(batch: Vec<u8>) -> Result<map::exports::volley::operator::map::Mapped, WitFailure> {
-        let (columns, rejected) = S::with(|holder| holder.runner()?.map(batch).map_err(failure))?;
-        let rejects = rejects(rejected);
-        Ok(map::exports::volley::operator::map::Mapped { columns, rejects })
+        let _call = Call::begin();
+        S::with(|holder| {
+            let (answer, rejected) = holder.runner()?.map(&batch).map_err(failure)?;
+            let columns = match answer {
+                Answer::Same => batch,
+                Answer::Written(message) => lend(message),
+            };
+            Ok(map::exports::volley::operator::map::Mapped { columns, rejects: rejects(rejected) })
+        })
     }
 }
 
 impl<Op: FilterOperator, S: Slot<Runner = FilterRunner<Op>>> filter::exports::volley::operator::filter::Guest for S {
     fn filter(batch: Vec<u8>) -> Result<filter::exports::volley::operator::filter::Filtered, WitFailure> {
-        let (keep, rejected) = S::with(|holder| holder.runner()?.filter(batch).map_err(failure))?;
-        let rejects = rejects(rejected);
-        Ok(filter::exports::volley::operator::filter::Filtered { keep, rejects })
+        let _call = Call::begin();
+        S::with(|holder| {
+            let (keep, rejected) = holder.runner()?.filter(&batch).map_err(failure)?;
+            let keep = lend(keep);
+            Ok(filter::exports::volley::operator::filter::Filtered { keep, rejects: rejects(rejected) })
+        })
     }
 }
 
@@ -117,14 +129,15 @@ impl<Op: FlatMapOperator, S: Slot<Runner = FlatMapRunner<Op>>> flat_map::exports
     for S
 {
     fn flat_map(batch: Vec<u8>) -> Result<Vec<WitReject>, WitFailure> {
-        let mut emit = |port: u32, parents: &[u32], message: Vec<u8>| {
-            emitter::emit(port, parents, &message).map_err(|error| match error {
+        let _call = Call::begin();
+        let mut emit = |port: u32, parents: &[u32], message: &[u8]| {
+            emitter::emit(port, parents, message).map_err(|error| match error {
                 Refused::UnknownPort(port) => EmitError::UnknownPort(port.to_string()),
                 Refused::InvalidBatch(message) => EmitError::InvalidBatch(message),
                 Refused::LimitExceeded(message) => EmitError::LimitExceeded(message),
             })
         };
-        let rejected = S::with(|holder| holder.runner()?.flat_map(batch, &mut emit).map_err(failure))?;
+        let rejected = S::with(|holder| holder.runner()?.flat_map(&batch, &mut emit).map_err(failure))?;
         Ok(rejects(rejected))
     }
 }

@@ -1,10 +1,11 @@
 //! The component side: bindings to the interface package, and the exports over the runners. Only in wasm.
 
-// The generated code calls imports and exports by raw pointers; nothing else here is unsafe.
+// The generated code calls imports and exports by raw pointers, and `memory` is an allocator.
 #![allow(unsafe_code)]
 
 mod bindings;
 mod exports;
+mod memory;
 mod panic;
 
 pub use bindings::{filter, flat_map, imports, lifecycle, map};

@@ -94,7 +94,7 @@ macro_rules! tuples {
             }
 
             fn finish(builders: Self::Builders) -> Vec<Array> {
-                vec![$(builders.$index.finish()),+]
+                crate::row::collect([$(builders.$index.finish()),+])
             }
         }
     )*};

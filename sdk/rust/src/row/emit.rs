@@ -1,12 +1,14 @@
 //! One output port of a row-wise flat-map while a batch is processed.
 
 use super::cells::Cells;
+use crate::buffer::Buffer;
 use crate::{Emitter, Failure};
 
 /// Takes the rows that a row-wise flat-map puts out on one port: `out: &mut Emit<(String, i64)>`.
 pub struct Emit<C: Cells> {
     builders: C::Builders,
-    parents: Vec<u32>,
+    /// The row that each came from, a `u32` each.
+    parents: Buffer,
     row: u32,
 }
 
@@ -20,7 +22,7 @@ impl<C: Cells> Emit<C> {
     /// Nothing emitted yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { builders: C::builders(), parents: Vec::new(), row: 0 }
+        Self { builders: C::builders(), parents: Buffer::new(), row: 0 }
     }
 
     /// One row more on this port, a child of the row that the function was called with.
@@ -33,13 +35,13 @@ impl<C: Cells> Emit<C> {
     /// How many rows were pushed for this batch.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.parents.len()
+        self.parents.count::<u32>()
     }
 
     /// Whether nothing was pushed for this batch.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.parents.is_empty()
+        self.len() == 0
     }
 
     /// Rows pushed from here on are children of this row.
@@ -52,9 +54,9 @@ impl<C: Cells> Emit<C> {
     /// Hands the rows to the host.
     #[doc(hidden)]
     pub fn flush(self, out: &mut Emitter<'_>, port: usize) -> Result<(), Failure> {
-        if self.parents.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
-        out.emit(port, &self.parents, C::finish(self.builders)).map_err(Failure::from)
+        out.emit(port, self.parents.values(), C::finish(self.builders)).map_err(Failure::from)
     }
 }

@@ -7,6 +7,7 @@ mod output;
 mod section;
 mod types;
 
+pub use crate::array::collect;
 pub use argument::Argument;
 pub(crate) use argument::read_f64;
 pub use cells::{Cells, Columns, NoColumns};

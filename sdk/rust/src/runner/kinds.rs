@@ -1,7 +1,6 @@
 //! The three kinds of operator between messages.
 
-use super::{Bound, Outputs, RejectedRows, Runner, open, sorted};
-use crate::bits::BitsBuilder;
+use super::{Bound, Memory, Outputs, RejectedRows, Runner, open, sorted};
 use crate::emitter::EmitFn;
 use crate::{Emitter, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError};
 
@@ -9,12 +8,13 @@ use crate::{Emitter, Failure, FilterOperator, FlatMapOperator, MapOperator, Open
 pub struct MapRunner<Op> {
     operator: Op,
     pub(crate) bound: Bound,
+    memory: Memory,
 }
 
 impl<Op: MapOperator> Runner for MapRunner<Op> {
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
         let (operator, bound) = open(config, input, Outputs::One, Op::open)?;
-        Ok(Self { operator, bound })
+        Ok(Self { operator, bound, memory: Memory::default() })
     }
 
     fn bound(&self) -> &Bound {
@@ -26,13 +26,32 @@ impl<Op: MapOperator> Runner for MapRunner<Op> {
     }
 }
 
+/// What a map gives back for a message.
+pub(crate) enum Answer<'a> {
+    /// The message itself.
+    Same,
+    /// Another message, in memory of the runner.
+    Written(&'a [u8]),
+}
+
 impl<Op: MapOperator> MapRunner<Op> {
-    pub(crate) fn map(&mut self, message: Vec<u8>) -> Result<(Vec<u8>, RejectedRows), Failure> {
-        let batch = self.bound.decode(message)?;
-        let rows = batch.num_rows();
-        let mapped = self.operator.map(&self.bound.view(&batch))?;
-        let rejects = sorted(mapped.rejects, rows)?;
-        Ok((self.bound.encode(0, &mapped.columns, rows)?, rejects))
+    pub(crate) fn map(&mut self, message: &[u8]) -> Result<(Answer<'_>, RejectedRows), Failure> {
+        let Self { operator, bound, memory } = self;
+        let (message, out) = memory.align(message);
+        let frame = bound.decode(message)?;
+        let mapped = operator.map(&bound.view(&frame))?;
+        let rejects = sorted(mapped.rejects, frame.rows)?;
+        let (port, wire) = (&bound.binding.ports[0], &bound.wires[0]);
+        if mapped.unchanged {
+            if !wire.same_as_read {
+                let message = "a map gives its input unchanged, but its output has other columns than it reads";
+                return Err(Failure::Fatal(message.to_owned()));
+            }
+            return Ok((Answer::Same, rejects));
+        }
+        wire.encode(port, &mapped.columns, frame.rows, out)?;
+        crate::array::spare(mapped.columns);
+        Ok((Answer::Written(self.memory.out.bytes()), rejects))
     }
 }
 
@@ -40,12 +59,13 @@ impl<Op: MapOperator> MapRunner<Op> {
 pub struct FilterRunner<Op> {
     operator: Op,
     pub(crate) bound: Bound,
+    memory: Memory,
 }
 
 impl<Op: FilterOperator> Runner for FilterRunner<Op> {
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
         let (operator, bound) = open(config, input, Outputs::None, Op::open)?;
-        Ok(Self { operator, bound })
+        Ok(Self { operator, bound, memory: Memory::default() })
     }
 
     fn bound(&self) -> &Bound {
@@ -59,16 +79,19 @@ impl<Op: FilterOperator> Runner for FilterRunner<Op> {
 
 impl<Op: FilterOperator> FilterRunner<Op> {
     /// The bitmap of the rows that stay, and the rejects.
-    pub(crate) fn filter(&mut self, message: Vec<u8>) -> Result<(Vec<u8>, RejectedRows), Failure> {
-        let batch = self.bound.decode(message)?;
-        let rows = batch.num_rows();
-        let filtered = self.operator.filter(&self.bound.view(&batch))?;
+    pub(crate) fn filter(&mut self, message: &[u8]) -> Result<(&[u8], RejectedRows), Failure> {
+        let Self { operator, bound, memory } = self;
+        let (message, _) = memory.align(message);
+        let frame = bound.decode(message)?;
+        let rows = frame.rows;
+        let filtered = operator.filter(&bound.view(&frame))?;
         if filtered.keep.len() != rows {
             let found = filtered.keep.len();
             return Err(Failure::Fatal(format!("{found} decisions of the filter for {rows} rows")));
         }
         let rejects = sorted(filtered.rejects, rows)?;
-        Ok((BitsBuilder::from_bools(&filtered.keep).into_bytes(), rejects))
+        self.memory.out = filtered.keep.into_buffer();
+        Ok((self.memory.out.bytes(), rejects))
     }
 }
 
@@ -76,12 +99,13 @@ impl<Op: FilterOperator> FilterRunner<Op> {
 pub struct FlatMapRunner<Op> {
     operator: Op,
     pub(crate) bound: Bound,
+    memory: Memory,
 }
 
 impl<Op: FlatMapOperator> Runner for FlatMapRunner<Op> {
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
         let (operator, bound) = open(config, input, Outputs::OneOrMore, Op::open)?;
-        Ok(Self { operator, bound })
+        Ok(Self { operator, bound, memory: Memory::default() })
     }
 
     fn bound(&self) -> &Bound {
@@ -94,13 +118,14 @@ impl<Op: FlatMapOperator> Runner for FlatMapRunner<Op> {
 }
 
 impl<Op: FlatMapOperator> FlatMapRunner<Op> {
-    pub(crate) fn flat_map(&mut self, message: Vec<u8>, emit: &mut EmitFn<'_>) -> Result<RejectedRows, Failure> {
-        let batch = self.bound.decode(message)?;
-        let rows = batch.num_rows();
+    pub(crate) fn flat_map(&mut self, message: &[u8], emit: &mut EmitFn<'_>) -> Result<RejectedRows, Failure> {
+        let Self { operator, bound, memory } = self;
+        let (message, out) = memory.align(message);
+        let frame = bound.decode(message)?;
         // The emitter wants the closure for exactly as long as itself.
-        let mut emit = |port: u32, parents: &[u32], message: Vec<u8>| emit(port, parents, message);
-        let mut out = Emitter::new(&self.bound.binding.ports, &self.bound.port_schemas, rows, &mut emit);
-        let rejects = self.operator.flat_map(&self.bound.view(&batch), &mut out)?;
-        sorted(rejects, rows)
+        let mut emit = |port: u32, parents: &[u32], message: &[u8]| emit(port, parents, message);
+        let mut out = Emitter::new(&bound.binding.ports, &bound.wires, frame.rows, out, &mut emit);
+        let rejects = operator.flat_map(&bound.view(&frame), &mut out)?;
+        sorted(rejects, frame.rows)
     }
 }

@@ -3,16 +3,16 @@
 
 mod kinds;
 
+pub(crate) use kinds::Answer;
 pub use kinds::{FilterRunner, FlatMapRunner, MapRunner};
 
-use std::sync::Arc;
-
-use arrow_array::RecordBatch;
-use arrow_schema::{Schema as ArrowSchema, SchemaRef};
 use serde::de::DeserializeOwned;
 
-use crate::arrow::{types, wire};
-use crate::{Array, Batch, Binding, Failure, OpenError, Port, Schema};
+use crate::buffer::Buffer;
+use crate::column::Column;
+use crate::layout::Place;
+use crate::wire::{self, Frame, Message, Template};
+use crate::{Array, Batch, Binding, EmitError, Failure, Field, OpenError, Port, Schema, Writer};
 
 /// What one call refuses: rows with their reasons, ascending.
 pub(crate) type RejectedRows = Vec<(u32, crate::Reject)>;
@@ -44,11 +44,42 @@ pub trait Runner: Sized + 'static {
 /// The binding of an opened operator, ready for batches.
 pub struct Bound {
     pub(crate) binding: Binding,
-    /// The columns of `reads`, for the operator and for the decoder.
+    /// The columns of `reads`.
     reads: Schema,
-    reads_arrow: SchemaRef,
+    /// Where they stand in a message.
+    places: Vec<Place>,
     /// One for each port.
-    pub(crate) port_schemas: Vec<SchemaRef>,
+    pub(crate) wires: Vec<PortWire>,
+}
+
+/// A port as its batches cross.
+pub(crate) struct PortWire {
+    /// Its columns, dictionaries unpacked.
+    pub(crate) schema: Schema,
+    template: Template,
+    /// Whether its columns are those that are read.
+    same_as_read: bool,
+}
+
+/// Memory for messages, used again by every call.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// What the call gives back.
+    pub(crate) out: Buffer,
+    /// The call's message, when it came unaligned.
+    aligned: Buffer,
+}
+
+impl Memory {
+    /// The message, where values can be read from it in place; and memory for the answer.
+    fn align<'a>(&'a mut self, message: &'a [u8]) -> (&'a [u8], &'a mut Buffer) {
+        if message.as_ptr().addr().is_multiple_of(align_of::<u64>()) {
+            return (message, &mut self.out);
+        }
+        self.aligned.clear();
+        self.aligned.extend(message);
+        (self.aligned.bytes(), &mut self.out)
+    }
 }
 
 /// Reads configuration and input schema, and opens the operator with them.
@@ -59,10 +90,9 @@ pub(crate) fn open<C: DeserializeOwned, Op>(
     open: impl FnOnce(C, &Schema) -> Result<(Op, Binding), OpenError>,
 ) -> Result<(Op, Bound), OpenError> {
     let config = parse_config(config)?;
-    let input_arrow = wire::read_schema(input).map_err(|error| OpenError::Failed(error.to_string()))?;
-    let input = types::schema_from_arrow(&input_arrow);
+    let input = wire::read_schema(input).map_err(|error| OpenError::Failed(error.to_string()))?;
     let (operator, binding) = open(config, &input)?;
-    let bound = Bound::new(binding, outputs, &input, &input_arrow)?;
+    let bound = Bound::new(binding, outputs, &input)?;
     Ok((operator, bound))
 }
 
@@ -79,57 +109,71 @@ fn parse_config<C: DeserializeOwned>(config: &str) -> Result<C, OpenError> {
 }
 
 impl Bound {
-    fn new(binding: Binding, outputs: Outputs, input: &Schema, input_arrow: &ArrowSchema) -> Result<Self, OpenError> {
+    fn new(binding: Binding, outputs: Outputs, input: &Schema) -> Result<Self, OpenError> {
         check_ports(&binding.ports, outputs)?;
         let mut fields = Vec::new();
-        let mut arrow_fields = Vec::new();
         for name in &binding.reads {
             let field = input.require(name)?;
             if fields.contains(field) {
                 return Err(OpenError::Failed(format!("the operator reads column `{name}` twice")));
             }
             fields.push(field.clone());
-            arrow_fields.push(Arc::clone(&input_arrow.fields()[input.index_of(name).unwrap_or_default()]));
         }
-        let port_schemas: Result<Vec<SchemaRef>, OpenError> = binding.ports.iter().map(port_schema).collect();
-        Ok(Self {
-            binding,
-            reads: Schema::new(fields),
-            reads_arrow: Arc::new(ArrowSchema::new(arrow_fields)),
-            port_schemas: port_schemas?,
-        })
+        let reads = Schema::new(fields);
+        let places = wire::places(&reads).map_err(|field| {
+            let Field { name, data_type, .. } = field;
+            OpenError::InvalidInput(format!("column `{name}` is {data_type}, which this SDK cannot read"))
+        })?;
+        let wires = binding.ports.iter().map(|port| PortWire::new(port, &reads)).collect::<Result<_, _>>()?;
+        Ok(Self { binding, reads, places, wires })
     }
 
-    /// Reads the batch of a call.
-    pub(crate) fn decode(&self, message: Vec<u8>) -> Result<RecordBatch, Failure> {
-        wire::read_batch(message, &self.reads_arrow)
+    /// Opens the message of a call.
+    fn decode<'a>(&self, message: &'a [u8]) -> Result<Frame<'a>, Failure> {
+        Frame::open(message, &self.reads, &self.places)
             .map_err(|error| Failure::Fatal(format!("the host's batch cannot be read: {error}")))
     }
 
     /// The batch as the operator sees it.
-    pub(crate) fn view<'a>(&'a self, batch: &'a RecordBatch) -> Batch<'a> {
-        Batch::new(&self.reads, batch.columns().iter(), batch.num_rows())
-    }
-
-    /// Writes the columns of a port.
-    pub(crate) fn encode(&self, port: usize, columns: &[Array], rows: usize) -> Result<Vec<u8>, Failure> {
-        check_columns(&self.binding.ports[port], columns, rows).map_err(Failure::Fatal)?;
-        let columns = columns.iter().map(|column| Arc::clone(column.inner()));
-        wire::crossing_batch(Arc::clone(&self.port_schemas[port]), columns, rows)
-            .and_then(|batch| wire::write_batch(&batch))
-            .map_err(|error| Failure::Fatal(format!("the output cannot be written: {error}")))
+    fn view<'a>(&'a self, frame: &'a Frame<'a>) -> Batch<'a> {
+        Batch::of_message(&self.reads, frame, &self.places)
     }
 }
 
-fn port_schema(port: &Port) -> Result<SchemaRef, OpenError> {
-    let mut names: Vec<&str> = port.schema.fields().iter().map(|field| field.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(OpenError::Failed(format!("port `{}` has two columns `{}`", port.name, twice[0])));
+impl PortWire {
+    fn new(port: &Port, reads: &Schema) -> Result<Self, OpenError> {
+        let mut names: Vec<&str> = port.schema.fields().iter().map(|field| field.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(OpenError::Failed(format!("port `{}` has two columns `{}`", port.name, twice[0])));
+        }
+        let schema = port.schema.unpacked();
+        let places = wire::places(&schema).map_err(|field| {
+            OpenError::Failed(format!("port `{}`: columns of type {} cannot be written", port.name, field.data_type))
+        })?;
+        let types = |schema: &Schema| -> Vec<_> { schema.fields().iter().map(|f| f.data_type.clone()).collect() };
+        let same_as_read = types(&schema) == types(reads);
+        Ok(Self { schema, template: Template::new(places.last().copied().unwrap_or_default()), same_as_read })
     }
-    match types::schema_to_arrow(&port.schema.unpacked()) {
-        Ok(schema) => Ok(Arc::new(schema)),
-        Err(error) => Err(OpenError::Failed(format!("port `{}`: {error}", port.name))),
+
+    /// Writes a batch of these columns.
+    pub(crate) fn encode(
+        &self,
+        port: &Port,
+        columns: &[Array],
+        rows: usize,
+        out: &mut Buffer,
+    ) -> Result<(), EmitError> {
+        check_columns(port, columns, rows).map_err(EmitError::InvalidBatch)?;
+        let mut message = Message::begin(out, &self.template, rows);
+        columns.iter().for_each(|column| message.column(column.column("")));
+        message.finish();
+        Ok(())
+    }
+
+    /// Writes a batch column by column.
+    pub(crate) fn writer<'a>(&'a self, rows: usize, out: &'a mut Buffer) -> Writer<'a> {
+        Writer::new(Message::begin(out, &self.template, rows), self.schema.fields(), rows)
     }
 }
 
@@ -180,8 +224,18 @@ pub(crate) fn check_columns(port: &Port, columns: &[Array], rows: usize) -> Resu
             let (name, found) = (&field.name, column.len());
             return Err(format!("column `{name}` of port `{}` has {found} values for {rows} rows", port.name));
         }
+        check_nulls(field, column.column(""))?;
     }
     Ok(())
+}
+
+/// Whether a column has nulls only if it may.
+pub(crate) fn check_nulls(field: &Field, column: Column<'_>) -> Result<(), String> {
+    match column.null_count() {
+        0 => Ok(()),
+        _ if field.nullable => Ok(()),
+        nulls => Err(format!("column `{}` is declared without nulls and has {nulls}", field.name)),
+    }
 }
 
 /// Rejects in the contract's order, none beyond the batch.

@@ -1,0 +1,176 @@
+//! Memory for values under construction: aligned, grown by doubling, and used again by the next batch.
+
+use std::cell::RefCell;
+
+use bytemuck::Pod;
+
+/// What memory is asked for in: its alignment serves every value that a column holds.
+type Word = u128;
+
+const WORD_BYTES: usize = size_of::<Word>();
+
+/// The first memory of a buffer.
+const WORDS_MIN: usize = 64;
+
+/// At most this many pieces of memory wait for their next use; what is given back beyond them is freed.
+const POOL_PIECES_MAX: usize = 128;
+
+thread_local! {
+    /// Memory of buffers that are gone. The next batch takes it, so that a steady job allocates nothing.
+    static POOL: RefCell<Vec<Vec<Word>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes that grow. A buffer without bytes has no memory.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    /// All of it is initialised; what lies behind `len_bytes` means nothing.
+    words: Vec<Word>,
+    len_bytes: usize,
+}
+
+impl Buffer {
+    /// No bytes.
+    pub(crate) const fn new() -> Self {
+        Self { words: Vec::new(), len_bytes: 0 }
+    }
+
+    /// Number of bytes.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len_bytes
+    }
+
+    /// Number of values of type `T`.
+    #[inline]
+    pub(crate) fn count<T: Pod>(&self) -> usize {
+        self.len_bytes / size_of::<T>()
+    }
+
+    /// The bytes.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &bytemuck::cast_slice(&self.words)[..self.len_bytes]
+    }
+
+    /// The bytes, to be changed.
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut bytemuck::cast_slice_mut(&mut self.words)[..self.len_bytes]
+    }
+
+    /// The bytes as values; a part of one at the end is left out.
+    #[inline]
+    pub(crate) fn values<T: Pod>(&self) -> &[T] {
+        &bytemuck::cast_slice(&self.words)[..self.count::<T>()]
+    }
+
+    /// Values from byte `at` on, to the end.
+    #[inline]
+    pub(crate) fn values_from_mut<T: Pod>(&mut self, at: usize) -> &mut [T] {
+        bytemuck::cast_slice_mut(&mut self.bytes_mut()[at..])
+    }
+
+    /// No bytes any more; the memory stays.
+    pub(crate) fn clear(&mut self) {
+        self.len_bytes = 0;
+    }
+
+    /// Room for so many more bytes without another allocation.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        let wanted = (self.len_bytes + bytes).div_ceil(WORD_BYTES);
+        if wanted > self.words.len() {
+            self.grow(wanted);
+        }
+    }
+
+    /// One value more. All values of a buffer have the same size.
+    #[inline]
+    pub(crate) fn push<T: Pod>(&mut self, value: T) {
+        let at = self.count::<T>();
+        if let Some(slot) = bytemuck::cast_slice_mut::<Word, T>(&mut self.words).get_mut(at) {
+            *slot = value;
+            self.len_bytes += size_of::<T>();
+        } else {
+            self.extend(bytemuck::bytes_of(&value));
+        }
+    }
+
+    /// These bytes more.
+    #[inline]
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        self.extend_any(bytes.len()).copy_from_slice(bytes);
+    }
+
+    /// So many bytes more, all with this value.
+    pub(crate) fn extend_filled(&mut self, bytes: usize, value: u8) {
+        self.extend_any(bytes).fill(value);
+    }
+
+    /// So many bytes more, whose values mean nothing yet.
+    #[inline]
+    pub(crate) fn extend_any(&mut self, bytes: usize) -> &mut [u8] {
+        self.reserve(bytes);
+        let at = self.len_bytes;
+        self.len_bytes += bytes;
+        &mut bytemuck::cast_slice_mut(&mut self.words)[at..at + bytes]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, words: usize) {
+        if self.words.is_empty() {
+            // The pool is gone only while the thread ends.
+            self.words = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten().unwrap_or_default();
+        }
+        if words > self.words.len() {
+            self.words.resize(words.max(self.words.len() * 2).max(WORDS_MIN), 0);
+        }
+    }
+}
+
+/// A copy of the bytes.
+impl Clone for Buffer {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new();
+        copy.extend(self.bytes());
+        copy
+    }
+}
+
+/// The memory waits for the next buffer.
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if self.words.is_empty() {
+            return;
+        }
+        let words = std::mem::take(&mut self.words);
+        // The pool is gone only while the thread ends; then the memory goes too.
+        let _ = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            if pool.len() < POOL_PIECES_MAX {
+                pool.push(words);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_and_memory_is_used_again() {
+        let mut buffer = Buffer::new();
+        (0..1000_i64).for_each(|value| buffer.push(value));
+        assert_eq!((buffer.len(), buffer.count::<i64>()), (8000, 1000));
+        assert!(buffer.values::<i64>().iter().copied().eq(0..1000));
+        buffer.extend(&7_i64.to_ne_bytes());
+        assert_eq!(buffer.values::<i64>()[1000], 7);
+        let memory = buffer.words.as_ptr();
+        drop(buffer);
+        let mut next = Buffer::new();
+        next.extend_filled(8000, 3);
+        assert_eq!(next.words.as_ptr(), memory);
+        assert_eq!(next.clone().bytes(), [3; 8000]);
+    }
+}
