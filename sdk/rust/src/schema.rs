@@ -37,6 +37,16 @@ pub enum IntervalUnit {
     MonthDayNano,
 }
 
+impl fmt::Display for IntervalUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::YearMonth => "YearMonth",
+            Self::DayTime => "DayTime",
+            Self::MonthDayNano => "MonthDayNano",
+        })
+    }
+}
+
 /// The type of a column, in Arrow's words.
 ///
 /// New variants may come; match with a wildcard arm.
@@ -162,7 +172,7 @@ impl fmt::Display for DataType {
             Self::LargeList(item) => write!(f, "LargeList({})", item.data_type),
             Self::FixedSizeList(item, size) => write!(f, "FixedSizeList({size} x {})", item.data_type),
             Self::Map(entry, _) => write!(f, "Map({})", entry.data_type),
-            Self::Interval(unit) => write!(f, "Interval({unit:?})"),
+            Self::Interval(unit) => write!(f, "Interval({unit})"),
             Self::Struct(fields) => {
                 f.write_str("Struct(")?;
                 for (i, field) in fields.iter().enumerate() {
@@ -173,8 +183,25 @@ impl fmt::Display for DataType {
             }
             Self::Dictionary(value) => write!(f, "Dictionary({value})"),
             Self::Other(name) => f.write_str(name),
-            // Variants without arguments print as they are written.
-            plain => write!(f, "{plain:?}"),
+            Self::Null => f.write_str("Null"),
+            Self::Boolean => f.write_str("Boolean"),
+            Self::Int8 => f.write_str("Int8"),
+            Self::Int16 => f.write_str("Int16"),
+            Self::Int32 => f.write_str("Int32"),
+            Self::Int64 => f.write_str("Int64"),
+            Self::UInt8 => f.write_str("UInt8"),
+            Self::UInt16 => f.write_str("UInt16"),
+            Self::UInt32 => f.write_str("UInt32"),
+            Self::UInt64 => f.write_str("UInt64"),
+            Self::Float16 => f.write_str("Float16"),
+            Self::Float32 => f.write_str("Float32"),
+            Self::Float64 => f.write_str("Float64"),
+            Self::Date32 => f.write_str("Date32"),
+            Self::Date64 => f.write_str("Date64"),
+            Self::Utf8 => f.write_str("Utf8"),
+            Self::LargeUtf8 => f.write_str("LargeUtf8"),
+            Self::Binary => f.write_str("Binary"),
+            Self::LargeBinary => f.write_str("LargeBinary"),
         }
     }
 }

@@ -142,17 +142,17 @@ impl Bound {
 
 impl PortWire {
     fn new(port: &Port, reads: &Schema) -> Result<Self, OpenError> {
-        let mut names: Vec<&str> = port.schema.fields().iter().map(|field| field.name.as_str()).collect();
-        names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(OpenError::Failed(format!("port `{}` has two columns `{}`", port.name, twice[0])));
+        let fields = port.schema.fields();
+        let is_second = |(index, field): &(usize, &Field)| fields[..*index].iter().any(|other| other.name == field.name);
+        if let Some((_, twice)) = fields.iter().enumerate().find(is_second) {
+            return Err(OpenError::Failed(format!("port `{}` has two columns `{}`", port.name, twice.name)));
         }
         let schema = port.schema.unpacked();
         let places = wire::places(&schema).map_err(|field| {
             OpenError::Failed(format!("port `{}`: columns of type {} cannot be written", port.name, field.data_type))
         })?;
-        let types = |schema: &Schema| -> Vec<_> { schema.fields().iter().map(|f| f.data_type.clone()).collect() };
-        let same_as_read = types(&schema) == types(reads);
+        let pairs = || schema.fields().iter().zip(reads.fields());
+        let same_as_read = schema.len() == reads.len() && pairs().all(|(own, read)| own.data_type == read.data_type);
         Ok(Self { schema, template: Template::new(places.last().copied().unwrap_or_default()), same_as_read })
     }
 
