@@ -143,7 +143,8 @@ impl Bound {
 impl PortWire {
     fn new(port: &Port, reads: &Schema) -> Result<Self, OpenError> {
         let fields = port.schema.fields();
-        let is_second = |(index, field): &(usize, &Field)| fields[..*index].iter().any(|other| other.name == field.name);
+        let is_second =
+            |(index, field): &(usize, &Field)| fields[..*index].iter().any(|other| other.name == field.name);
         if let Some((_, twice)) = fields.iter().enumerate().find(is_second) {
             return Err(OpenError::Failed(format!("port `{}` has two columns `{}`", port.name, twice.name)));
         }
