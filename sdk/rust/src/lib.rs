@@ -17,6 +17,7 @@ mod buffer;
 pub mod build;
 pub mod clock;
 pub mod column;
+mod config;
 mod display;
 mod emitter;
 mod export;

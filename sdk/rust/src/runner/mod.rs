@@ -89,23 +89,11 @@ pub(crate) fn open<C: DeserializeOwned, Op>(
     outputs: Outputs,
     open: impl FnOnce(C, &Schema) -> Result<(Op, Binding), OpenError>,
 ) -> Result<(Op, Bound), OpenError> {
-    let config = parse_config(config)?;
+    let config = crate::config::parse(config)?;
     let input = wire::read_schema(input).map_err(|error| OpenError::Failed(error.to_string()))?;
     let (operator, binding) = open(config, &input)?;
     let bound = Bound::new(binding, outputs, &input)?;
     Ok((operator, bound))
-}
-
-/// Errors name the key: `minimum: invalid type: string "a", expected f64`.
-fn parse_config<C: DeserializeOwned>(config: &str) -> Result<C, OpenError> {
-    let mut json = serde_json::Deserializer::from_str(config);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let key = error.path().to_string();
-        let reason = error.into_inner().to_string();
-        // Positions in the JSON text mean nothing to someone who wrote YAML.
-        let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
-        OpenError::InvalidConfig(if key == "." { reason } else { format!("{key}: {reason}") })
-    })
 }
 
 impl Bound {
