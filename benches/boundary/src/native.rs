@@ -47,6 +47,6 @@ impl FilterProject {
 impl Operator for FilterProject {
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
         let batch = self.apply(&record.batch).map_err(|error| volley_api::Error::internal(error.to_string()))?;
-        output.emit(0, record.with_columns_of(batch))
+        output.emit(0, StreamRecord { batch, ..record })
     }
 }

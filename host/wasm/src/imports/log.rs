@@ -150,7 +150,8 @@ impl Log {
 
 /// Writes a line that the host has in its own memory.
 pub(crate) fn write_line(state: &mut HostState, level: Level, line: &str) {
-    let dropped = if state.log.wants(level) { state.log.write(level, line) } else { state.log.full() };
+    let dropped =
+        if state.log.wants(level) { state.log.write(level, line, state.clock.now_ms()) } else { state.log.full };
     if let Some(violation) = dropped {
         state.metrics.violation(violation);
     }
