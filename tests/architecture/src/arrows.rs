@@ -19,8 +19,10 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-ipc-fuzz", &["volley-ipc"]),
     ("volley-config", &["volley-api"]),
     ("volley-expr", &["volley-api"]),
+    // Numbers and their page: whose numbers they are is not its business.
+    ("volley-telemetry", &[]),
     // Foreign bytes come out of guests, so the plugin boundary goes through the gate.
-    ("volley-wasm", &["volley-api", "volley-ipc"]),
+    ("volley-wasm", &["volley-api", "volley-ipc", "volley-telemetry"]),
     // Drives traits: which source, sink, expression or plugin stands behind one is not its business.
     ("volley-runtime", &["volley-api"]),
     // Connectors know the traits and one client library each, never one another.
