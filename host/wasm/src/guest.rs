@@ -1,7 +1,7 @@
 //! One instance in its store, and the calls of its life: describe, open, batches, close.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::datatypes::SchemaRef;
 use volley_ipc::{encode_schema, wire_schema};
@@ -14,6 +14,7 @@ use crate::engine::is_pool_full;
 use crate::imports::wasi;
 use crate::inspect::PluginKind;
 use crate::limits::InstancePermit;
+use crate::metrics::CallStats;
 use crate::options::PluginLimits;
 use crate::path::{self, BatchPath, Reply};
 use crate::plugin::{Description, Plugin, Ready, Who};
@@ -149,8 +150,15 @@ impl Guest {
         let state = self.store.data_mut();
         state.emitter.begin(rows);
         state.random.begin(number);
-        let answer =
-            self.call(self.kind.as_str(), Phase::Batch, self.limits.deadline, |store, path| path.call(store))?;
+        let bytes_in = state.transfer.incoming();
+        let started = Instant::now();
+        let answer = self.call(self.kind.as_str(), Phase::Batch, self.limits.deadline, |store, path| path.call(store));
+        let duration = started.elapsed();
+        let state = self.store.data();
+        let replied = answer.iter().flatten().map(|reply| reply.output.bytes()).sum::<usize>();
+        let bytes_out = state.transfer.bytes().saturating_sub(bytes_in) + replied;
+        state.metrics.call(&CallStats { bytes_in, bytes_out, duration });
+        let answer = answer?;
         // Whatever the guest made of the refusal: what it put out is not complete.
         match self.store.data_mut().emitter.take_exceeded() {
             Some((violation, problem)) => Err(Error::Limit {

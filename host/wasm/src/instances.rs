@@ -102,6 +102,10 @@ impl Instances {
         self.metrics.violation(violation);
     }
 
+    pub(crate) fn metrics(&self) -> &Arc<PluginMetrics> {
+        &self.metrics
+    }
+
     pub(crate) fn who(&self) -> &Who {
         self.plugin.who()
     }

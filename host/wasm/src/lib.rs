@@ -40,7 +40,7 @@ pub use error::{Error, Result};
 pub use factory::PluginFactory;
 pub use inspect::{PluginInfo, PluginKind};
 pub use limits::HostLimits;
-pub use metrics::{Histogram, Metric, MetricsSnapshot, PluginMetrics};
+pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, PluginMetrics};
 pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 pub use options::{Crossing, OnError, PluginLimits, PluginOptions};
 pub use plugin::{Description, Plugin, PluginBinding, PluginPort};

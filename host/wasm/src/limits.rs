@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
+use volley_telemetry::Gauge;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use crate::engine::CORE_PARTS_MAX;
@@ -18,17 +19,20 @@ pub(crate) struct Limiter {
     memory_bytes: usize,
     table_elements_max: usize,
     budget: Arc<HostBudget>,
+    /// Shows the memory of all instances of the operator.
+    shown: Gauge,
     /// What the present call asked for in vain.
     pub(crate) refused: Option<TrapReason>,
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: &PluginLimits, budget: &Arc<HostBudget>) -> Self {
+    pub(crate) fn new(limits: &PluginLimits, budget: &Arc<HostBudget>, shown: Gauge) -> Self {
         Self {
             memory_bytes_max: limits.memory_bytes_max,
             memory_bytes: 0,
             table_elements_max: limits.table_elements_max,
             budget: Arc::clone(budget),
+            shown,
             refused: None,
         }
     }
@@ -52,6 +56,7 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         self.memory_bytes = total;
+        self.shown.add(more as u64);
         Ok(true)
     }
 
@@ -82,6 +87,7 @@ impl ResourceLimiter for Limiter {
 impl Drop for Limiter {
     fn drop(&mut self) {
         self.budget.give_memory_back(self.memory_bytes);
+        self.shown.sub(self.memory_bytes as u64);
     }
 }
 
@@ -180,6 +186,16 @@ impl Transfer {
         self.bytes = std::mem::take(&mut self.incoming);
     }
 
+    /// Bytes that the next call is handed.
+    pub(crate) fn incoming(&self) -> usize {
+        self.incoming
+    }
+
+    /// Bytes that crossed in the call so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Counts bytes, before they are copied.
     pub(crate) fn add(&mut self, bytes: usize) -> Result<(), TransferExceeded> {
         self.bytes = self.bytes.saturating_add(bytes);
@@ -227,7 +243,7 @@ impl Deadline {
     }
 }
 
-fn thread_cpu_time() -> Duration {
+pub(crate) fn thread_cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
@@ -239,7 +255,7 @@ mod tests {
     fn limiter() -> Limiter {
         let limits = PluginLimits { memory_bytes_max: 100, table_elements_max: 10, ..PluginLimits::default() };
         let host = HostLimits { memory_bytes_max: 150, instances_max: 2 };
-        Limiter::new(&limits, &Arc::new(HostBudget::new(host)))
+        Limiter::new(&limits, &Arc::new(HostBudget::new(host)), Gauge::default())
     }
 
     #[test]
@@ -257,12 +273,16 @@ mod tests {
         let one = limiter();
         let budget = Arc::clone(&one.budget);
         let mut one = one;
-        let mut two = Limiter::new(&PluginLimits::default(), &budget);
+        let shown = Gauge::default();
+        let mut two = Limiter::new(&PluginLimits::default(), &budget, shown.clone());
         assert!(one.memory_growing(0, 90, None).expect("never fails"));
         assert!(!two.memory_growing(0, 90, None).expect("never fails"));
         assert!(matches!(&two.refused, Some(TrapReason::HostBudget(words)) if words.contains("180 bytes")));
         drop(one);
         assert!(two.memory_growing(0, 90, None).expect("never fails"), "given back");
+        assert_eq!(shown.get(), 90, "what was refused is not shown");
+        drop(two);
+        assert_eq!(shown.get(), 0);
         let permits = [budget.instance(), budget.instance()];
         assert!(budget.instance().expect_err("two are alive").contains("3 instances"));
         drop(permits);

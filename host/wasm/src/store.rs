@@ -95,7 +95,7 @@ pub(crate) fn new_store(
 ) -> Store<HostState> {
     let state = HostState {
         phase: Phase::Binding,
-        limiter: Limiter::new(limits, budget),
+        limiter: Limiter::new(limits, budget, job.metrics.memory()),
         transfer: Transfer::new(limits),
         lift_bytes_max: lift_bytes_max(limits),
         deadline: Deadline::default(),

@@ -9,12 +9,15 @@ mod map;
 mod rejects;
 mod weigh;
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use volley_api::{Operator, OperatorContext, Output, RowReject, StreamRecord};
 use volley_ipc::{GateLimits, columns_to_wire};
 
 use self::attempt::{Treated, TreatedRows};
 use crate::instances::Instances;
+use crate::metrics::{CpuSampler, Metered};
 use crate::options::OnError;
 use crate::violation::Violation;
 use crate::{Error, Result};
@@ -42,6 +45,7 @@ pub(crate) struct PluginOperator {
     part_rows: usize,
     /// The part that the present instance has been handed and not yet been called with.
     encoded: Option<Part>,
+    cpu: CpuSampler,
 }
 
 /// A record on its way through the plugin.
@@ -66,7 +70,15 @@ impl Part {
 
 impl PluginOperator {
     pub(crate) fn new(instances: Instances, on_error: OnError, context: OperatorContext) -> Self {
-        Self { instances, on_error, context, calls: 0, part_rows: CALL_ROWS_MAX, encoded: None }
+        Self {
+            instances,
+            on_error,
+            context,
+            calls: 0,
+            part_rows: CALL_ROWS_MAX,
+            encoded: None,
+            cpu: CpuSampler::default(),
+        }
     }
 
     fn input(&self, record: StreamRecord) -> Result<Input> {
@@ -157,6 +169,8 @@ impl Operator for PluginOperator {
         if rows == 0 {
             return Ok(());
         }
+        let metrics = Arc::clone(self.instances.metrics());
+        let output = &mut Metered::begin(&metrics, &mut self.cpu, rows, output);
         let input = self.input(record)?;
         let mut offset = 0;
         let mut keep = filter::Keep::default();

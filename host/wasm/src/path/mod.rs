@@ -51,6 +51,16 @@ pub(crate) enum ReplyOutput {
     Emitted,
 }
 
+impl ReplyOutput {
+    /// Bytes that were copied with the reply.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Keep(bytes) | Self::Columns(bytes) => bytes.len(),
+            Self::Emitted => 0,
+        }
+    }
+}
+
 /// The path for an instance.
 pub(crate) fn new(
     crossing: Crossing,

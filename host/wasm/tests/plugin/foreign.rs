@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use volley_api::{ErrorKind, OriginColumn, Positions, StreamRecord};
 use volley_wasm::{
-    CompileIn, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginKind, PluginLimits, PluginOptions,
+    CompileIn, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginKind, PluginLimits, PluginOptions,
 };
 
 use crate::harness::{Collected, Setup, input_schema};

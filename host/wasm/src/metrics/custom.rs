@@ -1,10 +1,10 @@
-//! Numbers that plugins report, bounded in number and name.
+//! Numbers that plugins report themselves, bounded in number and name.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::violation::{Violation, Violations};
+use super::PluginMetrics;
+use crate::violation::Violation;
 
 /// Names that one operator may use; further ones are counted and dropped.
 pub(crate) const NAMES_MAX: usize = 64;
@@ -36,36 +36,18 @@ pub enum Metric {
     Histogram(Histogram),
 }
 
-/// What one operator's plugin has reported so far, all subtasks together.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct MetricsSnapshot {
-    /// By the plugin's own name, without the prefix `volley_plugin_custom_`.
-    pub metrics: BTreeMap<String, Metric>,
-    /// What it did wrong, and how often: reasons that never happened are left out.
-    pub violations: BTreeMap<Violation, u64>,
-    /// Instances that took the place of one that had failed.
-    pub restarts: u64,
-}
-
-/// Collects what one operator's plugin reports, from all its subtasks.
+/// What one operator's plugin has reported so far, by its own names, all subtasks together.
 #[derive(Debug, Default)]
-pub struct PluginMetrics {
-    metrics: Mutex<BTreeMap<String, Metric>>,
-    violations: Violations,
-    restarts: AtomicU64,
+pub(super) struct Custom(Mutex<BTreeMap<String, Metric>>);
+
+impl Custom {
+    pub(super) fn snapshot(&self) -> BTreeMap<String, Metric> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
+/// The interface `metrics` of the contract. A report that cannot be taken is counted and dropped.
 impl PluginMetrics {
-    /// A copy of everything as it stands.
-    #[must_use]
-    pub fn snapshot(&self) -> MetricsSnapshot {
-        MetricsSnapshot {
-            metrics: self.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            violations: self.violations.snapshot(),
-            restarts: self.restarts.load(Ordering::Relaxed),
-        }
-    }
-
     pub(crate) fn counter_add(&self, name: &str, delta: u64) {
         self.update(name, Metric::Counter(0), |metric| match metric {
             Metric::Counter(sum) => {
@@ -102,16 +84,8 @@ impl PluginMetrics {
         });
     }
 
-    pub(crate) fn violation(&self, violation: Violation) {
-        self.violations.count(violation);
-    }
-
-    pub(crate) fn restart(&self) {
-        self.restarts.fetch_add(1, Ordering::Relaxed);
-    }
-
     fn update(&self, name: &str, first: Metric, change: impl FnOnce(&mut Metric) -> Option<()>) {
-        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut metrics = self.custom.0.lock().unwrap_or_else(PoisonError::into_inner);
         let room = metrics.len() < NAMES_MAX;
         let changed = match metrics.get_mut(name) {
             Some(metric) => change(metric),
