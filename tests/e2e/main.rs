@@ -9,6 +9,7 @@ mod commands;
 mod equivalence;
 mod full_disk;
 mod graphs;
+mod metrics;
 mod month;
 mod project;
 mod signals;

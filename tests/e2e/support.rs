@@ -235,6 +235,22 @@ impl Running {
         assert!(eventually(|| said().contains(part)), "no `{part}` in {}", said());
     }
 
+    /// Waits until the program has said a line on standard error that begins so; gives the rest of the line.
+    pub(crate) fn hear_line(&self, start: &str) -> String {
+        let mut rest = None;
+        let found = eventually(|| {
+            let said = String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned();
+            let line = said
+                .split_inclusive('\n')
+                .filter(|line| line.ends_with('\n'))
+                .find_map(|line| line.strip_prefix(start));
+            rest = line.map(|line| line.trim_end().to_owned());
+            rest.is_some()
+        });
+        assert!(found, "no line begins with `{start}`");
+        rest.expect("just found")
+    }
+
     /// Waits for the end.
     ///
     /// # Panics

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use volley_config::{BATCH_ROWS_MAX, ByteCount, TimeSpan};
+use volley_telemetry::MetricsAddress;
 
 use crate::exit;
 
@@ -131,6 +132,10 @@ pub(crate) struct How {
     /// What the host allows.
     #[command(flatten)]
     pub(crate) host: Host,
+    /// Serves metrics for Prometheus at http://ADDR/metrics while the job runs, for example 127.0.0.1:9464. Loopback
+    /// addresses only; port 0 picks a free one, and standard error says which.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<MetricsAddress>,
 }
 
 fn batch_rows(text: &str) -> Result<NonZeroU32, String> {

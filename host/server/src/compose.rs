@@ -8,6 +8,7 @@ use volley_api::{Error, NodeName, OperatorFactory, Result};
 use volley_config::{Action, InputRef, NamedExpressions, OperatorSpec, PipelineSpec, Select};
 use volley_expr::{FilterFactory, SelectFactory, SelectItem, UnionFactory, WithColumnsFactory};
 use volley_runtime::{CheckedPlan, LogicalPlan, PortRef};
+use volley_telemetry::Registry;
 
 use crate::connectors;
 use crate::plugins::Plugins;
@@ -24,6 +25,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) preview_rows: usize,
     /// Where plugins are loaded.
     pub(crate) plugins: &'a Plugins,
+    /// Where the numbers of plugins are shown.
+    pub(crate) registry: &'a Registry,
 }
 
 /// A plan, and what will be shown of its sinks at the end.
@@ -89,7 +92,11 @@ fn operator(node: &OperatorSpec, around: &Surroundings<'_>) -> Result<Arc<dyn Op
             Arc::new(SelectFactory::new(items.collect::<Result<_, _>>().map_err(Error::from)?))
         }
         Action::WithColumns(columns) => Arc::new(WithColumnsFactory::new(named(columns))),
-        Action::Plugin(plugin) => Arc::new(around.plugins.factory(plugin, around.folder)?),
+        Action::Plugin(plugin) => {
+            let factory = around.plugins.factory(plugin, around.folder)?;
+            factory.metrics().register(around.registry, &node.name.value, factory.plugin());
+            Arc::new(factory)
+        }
         Action::Union {} => Arc::new(UnionFactory),
     })
 }

@@ -5,6 +5,7 @@ mod args;
 mod compose;
 mod connectors;
 mod exit;
+mod metrics;
 mod output;
 mod page;
 
@@ -26,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 use volley_api::{Error, ErrorKind, Result};
 use volley_config::PipelineSpec;
 use volley_runtime::PlanView;
+use volley_telemetry::Registry;
 
 use crate::args::{Cli, Command, Host, Plan, Validate};
 use crate::compose::{Surroundings, check, compose};
@@ -113,7 +115,8 @@ fn folder(pipeline: &Path) -> &Path {
 async fn view(pipeline: &Path, parallelism: Option<std::num::NonZeroU32>, host: Host) -> Result<PlanView> {
     let spec = load(pipeline)?;
     let plugins = Plugins::new(host)?;
-    let around = Surroundings { folder: folder(pipeline), parallelism, preview_rows: 0, plugins: &plugins };
+    let (folder, registry) = (folder(pipeline), Registry::default());
+    let around = Surroundings { folder, parallelism, preview_rows: 0, plugins: &plugins, registry: &registry };
     let composed = compose(&spec, &around).await?;
     Ok(check(composed.plan, &spec)?.chain().view())
 }

@@ -8,9 +8,11 @@ use tokio::signal;
 use volley_api::{Error, ErrorKind, ReadOptions, Result};
 use volley_config::PipelineSpec;
 use volley_runtime::{JobHandle, JobOptions, JobReport};
+use volley_telemetry::Registry;
 
 use crate::args::How;
 use crate::compose::{Surroundings, check, compose};
+use crate::metrics;
 use crate::output::{print, tell};
 use crate::plugins::Plugins;
 use crate::progress::Progress;
@@ -20,18 +22,24 @@ use crate::summary;
 /// Runs a pipeline and reports what it did.
 pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Overrides, how: &How) -> Result<Ending> {
     refuse_json_among_rows(spec, how)?;
-    let plugins = Plugins::new(how.host)?;
+    let (plugins, registry) = (Plugins::new(how.host)?, Registry::default());
     let around = Surroundings {
         folder,
         parallelism: overrides.parallelism,
         preview_rows: overrides.preview_rows,
         plugins: &plugins,
+        registry: &registry,
     };
     let composed = compose(spec, &around).await?;
     let plan = check(composed.plan, spec)?.chain();
+    let _server = match how.metrics {
+        Some(address) => Some(metrics::serve(address, &registry).await?),
+        None => None,
+    };
     // Before anything is staged: a signal that comes in between would leave it there.
     let stop = StopSignals::new()?;
     let job = volley_runtime::start(plan, options(spec, how)).await?;
+    metrics::watch(&job, &registry);
     let report = watch(job, stop, how).await?;
     for (name, preview) in &composed.previews {
         if let Some(table) = preview.table() {

@@ -114,6 +114,12 @@ impl JobHandle {
         }
     }
 
+    /// Something that sees the progress of the job while another task waits for it.
+    pub fn watcher(&self) -> impl Fn() -> JobProgress + Send + Sync + 'static {
+        let watched = self.watched.clone();
+        move || watched.progress()
+    }
+
     /// Resolves when the job has ended, well or badly; [`JobHandle::wait`] then says which.
     pub fn finished(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut ended = self.ended.clone();
