@@ -94,7 +94,7 @@ fn operator(node: &OperatorSpec, around: &Surroundings<'_>) -> Result<Arc<dyn Op
         Action::WithColumns(columns) => Arc::new(WithColumnsFactory::new(named(columns))),
         Action::Plugin(plugin) => {
             let factory = around.plugins.factory(plugin, around.folder)?;
-            factory.metrics().register(around.registry, &node.name.value, factory.plugin());
+            factory.metrics().register(around.registry, node.name.value.as_str(), factory.plugin());
             Arc::new(factory)
         }
         Action::Union {} => Arc::new(UnionFactory),
