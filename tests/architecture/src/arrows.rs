@@ -38,6 +38,10 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-sdk-macros", &[]),
     // Suites that connectors run against themselves: the traits, and no connector.
     ("volley-test-contract", &["volley-api"]),
+    // Makes components for tests; what crosses is written by the gate's own encoder.
+    ("volley-test-guests", &["volley-ipc"]),
+    // Runs hostile guests against the plugin boundary as it is.
+    ("volley-test-hostile", &["volley-api", "volley-ipc", "volley-test-guests", "volley-wasm"]),
     // Sees the repository as text.
     ("volley-test-architecture", &[]),
     // Drives operators and a job itself, with plugins and without.
@@ -71,8 +75,8 @@ pub const SHIELDED: &[(&str, &str)] = &[
     ("wit-bindgen", "volley-sdk"),
 ];
 
-/// Peers in benches are written with the libraries themselves.
-const UNSHIELDED: &[&str] = &["volley-bench-flights"];
+/// Peers in benches are written with the libraries themselves; guests of tests are wrapped as the author's tool wraps its own.
+const UNSHIELDED: &[&str] = &["volley-bench-flights", "volley-test-guests"];
 
 /// Dependencies that the tables above do not allow, and packages that the first table does not mention.
 pub fn check(manifests: &[Manifest]) -> Vec<Finding> {

@@ -1,0 +1,40 @@
+//! From a core module in text to a component of one of the contract's worlds.
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::{Resolve, WorldId};
+
+/// The contract that components are built for.
+const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/volley-operator@0.1.0");
+
+/// Worlds with WASI beside the contract.
+const WASI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../host/wasm/tests/wasi");
+
+/// Wraps a core module with the exports of the world of `kind` (`map`, `filter`, `flat-map`); with `wasi`, which only a
+/// filter can have, it may import WASI.
+///
+/// # Panics
+/// When the text is no valid module, or not one of the world.
+#[must_use]
+pub fn component(kind: &str, wasi: bool, text: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let (resolve, world) = world(kind, wasi);
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embeds");
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true).module(&module).expect("a module of the world");
+    encoder.encode().expect("a component")
+}
+
+/// The world of a kind, with or without WASI.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn world(kind: &str, wasi: bool) -> (Resolve, WorldId) {
+    let mut resolve = Resolve::default();
+    let (mut package, _) = resolve.push_dir(WIT).expect("the contract parses");
+    if wasi {
+        (package, _) = resolve.push_dir(WASI).expect("WASI parses");
+    }
+    let world = resolve.select_world(&[package], Some(&format!("{kind}-operator"))).expect("the world exists");
+    (resolve, world)
+}

@@ -1,0 +1,295 @@
+//! An operator in the making: a core module in text, with the exports that the canonical ABI gives the contract.
+
+use std::borrow::Cow;
+
+use arrow::datatypes::Schema;
+use volley_ipc::encode_schema;
+
+use crate::component::component;
+
+/// Where canned data begins in a guest's memory.
+pub const DATA_START: usize = 1024;
+
+/// A component in the making. The bodies are instructions of the text format.
+///
+/// Text or data that does not fit together panics: a test's guest is part of the test.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    kind: Cow<'static, str>,
+    data: Vec<u8>,
+    reads: Vec<String>,
+    outputs: Vec<(String, Vec<u8>, bool)>,
+    imports: String,
+    functions: String,
+    process: Option<String>,
+    open: Option<String>,
+    describe: Option<String>,
+    realloc: Option<String>,
+    close: String,
+    post_return: String,
+    heap: Option<usize>,
+    pages: u32,
+    wasi: bool,
+}
+
+impl Guest {
+    /// An operator of `kind` (`map`, `filter`, `flat-map`) that reads these columns.
+    #[must_use]
+    pub fn new(kind: impl Into<Cow<'static, str>>, reads: &[&str]) -> Self {
+        Self {
+            kind: kind.into(),
+            data: Vec::new(),
+            reads: reads.iter().map(|name| (*name).to_owned()).collect(),
+            outputs: Vec::new(),
+            imports: String::new(),
+            functions: String::new(),
+            process: None,
+            open: None,
+            describe: None,
+            realloc: None,
+            close: String::new(),
+            post_return: String::new(),
+            heap: None,
+            pages: 16,
+            wasi: false,
+        }
+    }
+
+    /// Adds an output.
+    #[must_use]
+    pub fn output(self, name: &str, schema: &Schema, replaces: bool) -> Self {
+        let schema = encode_schema(schema).expect("encodes");
+        self.output_of(name, schema, replaces)
+    }
+
+    /// Adds an output whose schema is any bytes.
+    #[must_use]
+    pub fn output_of(mut self, name: &str, schema: Vec<u8>, replaces: bool) -> Self {
+        self.outputs.push((name.to_owned(), schema, replaces));
+        self
+    }
+
+    /// Adds imports.
+    #[must_use]
+    pub fn imports(mut self, text: &str) -> Self {
+        self.imports.push_str(text);
+        self
+    }
+
+    /// Adds functions, globals or a start function.
+    #[must_use]
+    pub fn functions(mut self, text: &str) -> Self {
+        self.functions.push_str(text);
+        self
+    }
+
+    /// What `open` does instead of answering with the binding; leaves a pointer, or traps.
+    #[must_use]
+    pub fn open(mut self, body: &str) -> Self {
+        self.open = Some(body.to_owned());
+        self
+    }
+
+    /// What the function of the kind does. Parameters: `$ptr`, `$len` of the message. A local `$i` is free for use.
+    /// Leaves a pointer to the result (see [`Guest::filtered`] and its like).
+    #[must_use]
+    pub fn process(mut self, body: &str) -> Self {
+        self.process = Some(body.to_owned());
+        self
+    }
+
+    /// What `describe` does instead of answering `canned`, `1.2.3`; leaves a pointer, or traps.
+    #[must_use]
+    pub fn describe(mut self, body: &str) -> Self {
+        self.describe = Some(body.to_owned());
+        self
+    }
+
+    /// What `cabi_realloc` does instead of handing out memory. Parameters: `$old`, `$old_size`, `$align`, `$size`.
+    #[must_use]
+    pub fn realloc(mut self, body: &str) -> Self {
+        self.realloc = Some(body.to_owned());
+        self
+    }
+
+    /// What the function that follows each call does before it forgets what was allocated. Parameter: `$result`.
+    #[must_use]
+    pub fn post_return(mut self, body: &str) -> Self {
+        self.post_return = body.to_owned();
+        self
+    }
+
+    /// What `close` does.
+    #[must_use]
+    pub fn close(mut self, body: &str) -> Self {
+        self.close = body.to_owned();
+        self
+    }
+
+    /// Pages of memory to begin with; 16 unless told.
+    #[must_use]
+    pub fn pages(mut self, pages: u32) -> Self {
+        self.pages = pages;
+        self
+    }
+
+    /// Where allocation begins; right behind the canned data unless told.
+    #[must_use]
+    pub fn heap(mut self, address: usize) -> Self {
+        self.heap = Some(address);
+        self
+    }
+
+    /// Lets it import WASI. Only filters can.
+    #[must_use]
+    pub fn wasi(mut self) -> Self {
+        self.wasi = true;
+        self
+    }
+
+    /// Puts bytes into the guest's memory; gives their address.
+    pub fn put(&mut self, bytes: &[u8]) -> u32 {
+        let padding = self.data.len().next_multiple_of(8) - self.data.len();
+        self.data.extend(std::iter::repeat_n(0, padding));
+        let address = DATA_START + self.data.len();
+        self.data.extend(bytes);
+        u32::try_from(address).expect("small")
+    }
+
+    /// Puts a message into the guest's memory, aligned as the contract asks; gives its address.
+    pub fn put_aligned(&mut self, bytes: &[u8]) -> u32 {
+        // The data begins at a multiple of 64 itself.
+        self.data.resize(self.data.len().next_multiple_of(64), 0);
+        self.put(bytes)
+    }
+
+    /// A list or string in memory: address and length.
+    pub fn list(&mut self, bytes: &[u8], elements: usize) -> [u32; 2] {
+        [self.put(bytes), u32::try_from(elements).expect("small")]
+    }
+
+    /// A string in memory: address and length.
+    pub fn text(&mut self, text: &str) -> [u32; 2] {
+        self.list(text.as_bytes(), text.len())
+    }
+
+    fn rejects(&mut self, rejects: &[(u32, &str, &str)]) -> [u32; 2] {
+        let mut words = Vec::new();
+        for (row, code, message) in rejects {
+            words.push(*row);
+            words.extend(self.text(code));
+            words.extend(self.text(message));
+        }
+        self.list(&words_to_bytes(&words), rejects.len())
+    }
+
+    /// A filter's successful result; gives its address.
+    pub fn filtered(&mut self, bitmap: &[u8], rejects: &[(u32, &str, &str)]) -> u32 {
+        let (keep, rejects) = (self.list(bitmap, bitmap.len()), self.rejects(rejects));
+        self.put(&words_to_bytes(&[0, 0, keep[0], keep[1], rejects[0], rejects[1]]))
+    }
+
+    /// A map's successful result with canned columns; gives its address.
+    pub fn mapped(&mut self, columns: &[u8], rejects: &[(u32, &str, &str)]) -> u32 {
+        self.filtered(columns, rejects)
+    }
+
+    /// A flat-map's successful result; gives its address.
+    pub fn emitted(&mut self, rejects: &[(u32, &str, &str)]) -> u32 {
+        let rejects = self.rejects(rejects);
+        self.put(&words_to_bytes(&[0, 0, rejects[0], rejects[1]]))
+    }
+
+    /// A failure: 0 `reject-batch`, 1 `retry`, 2 `fatal`; gives its address.
+    pub fn failure(&mut self, case: u32, message: &str, retry_ms: u32) -> u32 {
+        let [address, length] = if case == 1 { [retry_ms, 0] } else { self.text(message) };
+        self.put(&words_to_bytes(&[1, 0, case, 0, address, length]))
+    }
+
+    /// A refusal of `open`: 0 `invalid-config`, 1 `invalid-input`, 2 `failed`; gives its address.
+    pub fn open_error(&mut self, case: u32, message: &str) -> u32 {
+        let [address, length] = self.text(message);
+        self.put(&words_to_bytes(&[1, case, address, length]))
+    }
+
+    fn binding(&mut self) -> u32 {
+        let mut words = Vec::new();
+        for name in self.reads.clone() {
+            words.extend(self.text(&name));
+        }
+        let reads = self.list(&words_to_bytes(&words), self.reads.len());
+        let mut words = Vec::new();
+        for (name, schema, replaces) in std::mem::take(&mut self.outputs) {
+            words.extend(self.text(&name));
+            words.extend(self.list(&schema, schema.len()));
+            words.push(u32::from(replaces));
+        }
+        let outputs = self.list(&words_to_bytes(&words), words.len() / 5);
+        self.put(&words_to_bytes(&[0, reads[0], reads[1], outputs[0], outputs[1]]))
+    }
+
+    fn description(&mut self) -> u32 {
+        let (name, version) = (self.text("canned"), self.text("1.2.3"));
+        self.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], 8, 0]))
+    }
+
+    /// The core module's text. Its globals `$binding` and `$description` are the addresses of what `open` and `describe`
+    /// answer unless told otherwise, so that a body can do something else first.
+    #[must_use]
+    pub fn module(mut self) -> String {
+        let (binding, description) = (self.binding(), self.description());
+        let open = self.open.take().unwrap_or(format!("(i32.const {binding})"));
+        let describe = self.describe.take().unwrap_or(format!("(i32.const {description})"));
+        let process = self.process.take().unwrap_or("unreachable".to_owned());
+        let heap = self.heap.unwrap_or(DATA_START + self.data.len().next_multiple_of(64) + 64);
+        assert!(heap > DATA_START + self.data.len(), "{} bytes of data reach into the heap", self.data.len());
+        let realloc = self.realloc.take().unwrap_or(REALLOC.to_owned());
+        let data: String = self.data.iter().map(|byte| format!("\\{byte:02x}")).collect();
+        let (kind, pages) = (&self.kind, self.pages);
+        let (imports, functions, close, post_return) = (&self.imports, &self.functions, &self.close, &self.post_return);
+        format!(
+            r#"(module
+  {imports}
+  (memory (export "memory") {pages})
+  (data (i32.const {DATA_START}) "{data}")
+  (global $heap (mut i32) (i32.const {heap}))
+  (global $binding i32 (i32.const {binding}))
+  (global $description i32 (i32.const {description}))
+  (func $realloc (export "cabi_realloc") (param $old i32) (param $old_size i32) (param $align i32) (param $size i32)
+    (result i32) (local $at i32) {realloc})
+  {functions}
+  (func (export "volley:operator/lifecycle@0.1.0#describe") (result i32) {describe})
+  (func (export "volley:operator/lifecycle@0.1.0#open") (param $config i32) (param $config_len i32)
+    (param $schema i32) (param $schema_len i32) (result i32) (local $i i32) {open})
+  (func (export "volley:operator/lifecycle@0.1.0#close") (local $i i32) {close})
+  (func $process (export "volley:operator/{kind}@0.1.0#{kind}") (param $ptr i32) (param $len i32) (result i32)
+    (local $i i32) {process})
+  (func (export "cabi_post_volley:operator/{kind}@0.1.0#{kind}") (param $result i32)
+    {post_return} (global.set $heap (i32.const {heap})))
+)"#
+        )
+    }
+
+    /// The component.
+    #[must_use]
+    pub fn build(self) -> Vec<u8> {
+        let (kind, wasi) = (self.kind.clone(), self.wasi);
+        component(&kind, wasi, &self.module())
+    }
+}
+
+/// Hands out memory from `$heap` on, 64-byte-aligned, and grows where it must.
+const REALLOC: &str = "
+    (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 63)) (i32.const -64)))
+    (global.set $heap (i32.add (local.get $at) (local.get $size)))
+    (if (i32.gt_u (global.get $heap) (i32.mul (memory.size) (i32.const 65536)))
+      (then (if (i32.eq (memory.grow (i32.add (i32.const 1)
+          (i32.div_u (i32.sub (global.get $heap) (i32.mul (memory.size) (i32.const 65536))) (i32.const 65536))))
+          (i32.const -1)) (then unreachable))))
+    (local.get $at)";
+
+/// Little-endian words, as a guest's memory has them.
+#[must_use]
+pub fn words_to_bytes(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}

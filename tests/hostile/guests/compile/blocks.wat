@@ -1,0 +1,5 @@
+;;! tries = "has blocks in each other, twenty thousand deep"
+;;! rows_out = 3
+(func $bomb
+  (@repeat 20000 block )
+  (@repeat 20000 end ))

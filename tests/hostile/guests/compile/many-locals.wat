@@ -1,0 +1,3 @@
+;;! tries = "has a function with forty thousand variables, which is allowed"
+;;! rows_out = 3
+(func $bomb (@repeat 40000 (local i64)))

@@ -1,0 +1,9 @@
+;;! tries = "puts the least and the greatest numbers where event times are"
+;;! kind = "map"
+;;! writes = ["x: Int64"]
+;;! rows_out = 3
+(func $lie (local $values i32)
+  (local.set $values (i32.add (global.get $at_body) (i32.load (global.get $at_buffer1))))
+  (i64.store (local.get $values) (i64.const 0x8000000000000000))
+  (i64.store offset=8 (local.get $values) (i64.const 0x7fffffffffffffff))
+  (i64.store offset=16 (local.get $values) (i64.const -1)))

@@ -1,0 +1,5 @@
+;;! tries = "panics in `close`, when all rows are through"
+;;! ends = "close"
+;;! rows_out = 3
+;;! says = ["trapped in `close`"]
+(func $on_close unreachable)

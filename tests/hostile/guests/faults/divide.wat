@@ -1,0 +1,5 @@
+;;! tries = "divides by zero"
+;;! ends = "run"
+;;! says = ["divide by zero"]
+(func $on_process (param $ptr i32) (param $len i32) (result i32)
+  (i32.div_u (local.get $len) (i32.const 0)))

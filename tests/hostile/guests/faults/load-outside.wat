@@ -1,0 +1,5 @@
+;;! tries = "reads far outside its memory"
+;;! ends = "run"
+;;! says = ["it reached outside its memory"]
+(func $on_process (param $ptr i32) (param $len i32) (result i32)
+  (i32.load (i32.const -8)))

@@ -1,0 +1,4 @@
+;;! tries = "panics in `open`"
+;;! ends = "bind"
+;;! says = ["trapped in `open`"]
+(func $on_open (param i32 i32 i32 i32) (result i32) unreachable)

@@ -1,0 +1,5 @@
+;;! tries = "wants the log of a contract of tomorrow"
+;;! ends = "load"
+;;! beside = true
+;;! says = ["it was built for volley:operator/log@0.2.0"]
+(import "volley:operator/log@0.2.0" (instance))

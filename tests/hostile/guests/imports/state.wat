@@ -1,0 +1,5 @@
+;;! tries = "wants keyed state, which no filter has"
+;;! ends = "load"
+;;! beside = true
+;;! says = ["it imports volley:operator/state@0.1.0, which is not granted"]
+(import "volley:operator/state@0.1.0" (instance))

@@ -1,0 +1,5 @@
+;;! tries = "wants an interface that nobody knows"
+;;! ends = "load"
+;;! beside = true
+;;! says = ["it imports evil:host/shell@1.0.0, which is not granted"]
+(import "evil:host/shell@1.0.0" (instance (export "run" (func (param "command" string)))))

@@ -1,0 +1,5 @@
+;;! tries = "wants to send requests"
+;;! ends = "load"
+;;! beside = true
+;;! says = ["it imports wasi:http/outgoing-handler@0.2.6, which is not granted"]
+(import "wasi:http/outgoing-handler@0.2.6" (instance))

@@ -1,0 +1,4 @@
+;;! tries = "is an archive, with an escape sequence in its first bytes"
+;;! ends = "load"
+;;! bytes = "50 4b 1b 5b 32 4a 0a 00"
+;;! says = ["it begins with `PK\\x1b[2J\\n\\x00`"]

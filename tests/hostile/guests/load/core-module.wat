@@ -1,0 +1,4 @@
+;;! tries = "is a core module, which no host function guards"
+;;! ends = "load"
+;;! bytes = "00 61 73 6d 01 00 00 00"
+;;! says = ["this is a core module; run `volley plugin build`"]

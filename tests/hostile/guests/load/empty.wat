@@ -1,0 +1,4 @@
+;;! tries = "is an empty file"
+;;! ends = "load"
+;;! bytes = ""
+;;! says = ["the file is empty"]

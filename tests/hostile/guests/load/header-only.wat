@@ -1,0 +1,4 @@
+;;! tries = "ends behind the header"
+;;! ends = "load"
+;;! cut = 8
+;;! says = ["it exports nothing"]

@@ -1,0 +1,4 @@
+;;! tries = "exports nothing"
+;;! ends = "load"
+;;! says = ["it exports nothing"]
+(component)

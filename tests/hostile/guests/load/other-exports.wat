@@ -1,0 +1,5 @@
+;;! tries = "exports what no operator exports"
+;;! ends = "load"
+;;! says = ["it exports wasi:cli/run@0.2.6 and none of volley:operator's map, filter, flat-map"]
+(component (instance $nothing)
+  (export "wasi:cli/run@0.2.6" (instance $nothing)))

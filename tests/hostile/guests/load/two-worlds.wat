@@ -1,0 +1,7 @@
+;;! tries = "is two operators at once"
+;;! ends = "load"
+;;! says = ["it exports filter and map: one component is one operator"]
+(component (instance $nothing)
+  (export "volley:operator/lifecycle@0.1.0" (instance $nothing))
+  (export "volley:operator/filter@0.1.0" (instance $nothing))
+  (export "volley:operator/map@0.1.0" (instance $nothing)))

@@ -1,0 +1,7 @@
+;;! tries = "leaves the last byte of the body out"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["its metadata speaks of a body"]
+(func $on_process (param $ptr i32) (param $len i32) (result i32)
+  (call $set_output (global.get $message) (i32.sub (global.get $message_bytes) (i32.const 1)))
+  (global.get $done))

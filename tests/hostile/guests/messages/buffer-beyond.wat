@@ -1,0 +1,6 @@
+;;! tries = "has a buffer that begins behind the body"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["outside the body"]
+(func $lie
+  (i64.store (global.get $at_buffer1) (i64.const 0x100000)))

@@ -1,0 +1,7 @@
+;;! tries = "has a buffer whose offset and length add up to less than nothing"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["outside the body"]
+(func $lie
+  (i64.store (global.get $at_buffer1) (i64.const 0x7ffffffffffffff8))
+  (i64.store offset=8 (global.get $at_buffer1) (i64.const 0x7ffffffffffffff8)))

@@ -1,0 +1,7 @@
+;;! tries = "answers with no bytes at all"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["not an encapsulated Arrow IPC message"]
+(func $on_process (param $ptr i32) (param $len i32) (result i32)
+  (call $set_output (global.get $message) (i32.const 0))
+  (global.get $done))

@@ -1,0 +1,6 @@
+;;! tries = "passes its batch off as a schema"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["map"]
+(func $lie
+  (i32.store8 (global.get $at_kind) (i32.const 1)))

@@ -1,0 +1,6 @@
+;;! tries = "passes its batch off as a kind of message that does not exist"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["where a RecordBatch is due"]
+(func $lie
+  (i32.store8 (global.get $at_kind) (i32.const 200)))

@@ -1,0 +1,7 @@
+;;! tries = "says that three lists have 2^62 items"
+;;! ends = "run"
+;;! kind = "map"
+;;! writes = ["y: List(Int64)"]
+;;! says = ["map"]
+(func $lie
+  (i64.store (global.get $at_node1) (i64.const 0x4000000000000000)))

@@ -1,0 +1,7 @@
+;;! tries = "has a list that ends behind its items"
+;;! ends = "run"
+;;! kind = "map"
+;;! writes = ["y: List(Int64)"]
+;;! says = ["map"]
+(func $lie
+  (i32.store offset=12 (i32.add (global.get $at_body) (i32.load (global.get $at_buffer1))) (i32.const 1000)))

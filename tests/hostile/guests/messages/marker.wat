@@ -1,0 +1,6 @@
+;;! tries = "begins its message with another marker"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["instead of the marker ff ff ff ff"]
+(func $lie
+  (i32.store (global.get $message) (i32.const 0x4f525241)))

@@ -1,0 +1,6 @@
+;;! tries = "claims metadata of 2 GiB"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["its metadata should have 2147483640 bytes"]
+(func $lie
+  (i32.store (global.get $at_metadata_bytes) (i32.const 0x7ffffff8)))

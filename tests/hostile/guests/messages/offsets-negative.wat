@@ -1,0 +1,7 @@
+;;! tries = "has a text that begins at minus five"
+;;! ends = "run"
+;;! kind = "map"
+;;! writes = ["y: Utf8"]
+;;! says = ["map"]
+(func $lie
+  (i32.store (i32.add (global.get $at_body) (i32.load (global.get $at_buffer1))) (i32.const -5)))

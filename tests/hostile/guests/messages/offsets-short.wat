@@ -1,0 +1,7 @@
+;;! tries = "has two offsets for three texts"
+;;! ends = "run"
+;;! kind = "map"
+;;! writes = ["y: Utf8"]
+;;! says = ["column `y`: its offsets have 8 bytes where 16 are due"]
+(func $lie
+  (i64.store offset=8 (global.get $at_buffer1) (i64.const 8)))

@@ -1,0 +1,6 @@
+;;! tries = "says that its batch has 2^63 - 1 rows"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["the batch claims 9223372036854775807 rows; the limit is 65536"]
+(func $lie
+  (i64.store (global.get $at_rows) (i64.const 0x7fffffffffffffff)))

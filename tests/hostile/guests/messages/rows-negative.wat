@@ -1,0 +1,6 @@
+;;! tries = "says that its batch has minus three rows"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["the batch claims -3 rows"]
+(func $lie
+  (i64.store (global.get $at_rows) (i64.const -3)))

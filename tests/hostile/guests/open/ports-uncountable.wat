@@ -1,0 +1,7 @@
+;;! tries = "has four thousand million outputs"
+;;! ends = "bind"
+;;! kind = "flat-map"
+;;! says = ["trapped in `open`"]
+(func $on_open (param i32 i32 i32 i32) (result i32)
+  (i32.store offset=16 (global.get $binding) (i32.const -1))
+  (global.get $binding))

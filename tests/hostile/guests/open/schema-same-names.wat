@@ -1,0 +1,5 @@
+;;! tries = "has an output with two columns of one name"
+;;! ends = "bind"
+;;! kind = "map"
+;;! writes = ["y: Int64", "y: Utf8"]
+;;! says = ["two columns have this name"]

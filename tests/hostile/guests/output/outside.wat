@@ -1,0 +1,7 @@
+;;! tries = "gives an answer that begins behind its memory"
+;;! ends = "run"
+;;! kind = "map"
+;;! says = ["trapped in `map`"]
+(func $on_process (param $ptr i32) (param $len i32) (result i32)
+  (call $set_output (i32.const -64) (i32.const 64))
+  (global.get $done))

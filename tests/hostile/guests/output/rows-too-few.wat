@@ -1,0 +1,6 @@
+;;! tries = "maps three rows to two"
+;;! ends = "run"
+;;! kind = "map"
+;;! sends = ["y: Int64"]
+;;! sends_rows = 2
+;;! says = ["2 rows for 3"]

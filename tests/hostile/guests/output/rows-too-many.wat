@@ -1,0 +1,6 @@
+;;! tries = "maps three rows to three hundred"
+;;! ends = "run"
+;;! kind = "map"
+;;! sends = ["y: Int64"]
+;;! sends_rows = 300
+;;! says = ["300 rows for 3"]

@@ -1,0 +1,6 @@
+;;! tries = "agreed on two columns and sends one"
+;;! ends = "run"
+;;! kind = "map"
+;;! writes = ['a: Int64', 'b: Int64']
+;;! sends = ['a: Int64']
+;;! says = ["column `b`: the batch has no node for it"]

@@ -1,0 +1,12 @@
+;;! tries = "writes ten thousand lines to the log each time that it is bound"
+;;! imports = ["log"]
+;;! limits = { open_deadline_ms = 5000 }
+;;! rows_out = 3
+;;! logs = ["flood"]
+(data (i32.const 32768) "flood")
+(func $on_open (param i32 i32 i32 i32) (result i32) (local $line i32)
+  (loop $more
+    (call $log (i32.const 2) (i32.const 32768) (i32.const 5))
+    (local.set $line (i32.add (local.get $line) (i32.const 1)))
+    (br_if $more (i32.lt_u (local.get $line) (i32.const 10000))))
+  (global.get $binding))

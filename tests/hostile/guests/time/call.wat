@@ -1,0 +1,6 @@
+;;! tries = "never comes back from a call"
+;;! ends = "run"
+;;! says = ["deadline exceeded", "`limits.deadline` (--deadline) is 40 ms"]
+(func $on_process (param $ptr i32) (param $len i32) (result i32)
+  (loop $forever (br $forever))
+  unreachable)

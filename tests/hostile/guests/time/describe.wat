@@ -1,0 +1,6 @@
+;;! tries = "never says who it is"
+;;! ends = "bind"
+;;! says = ["deadline exceeded", "trapped in `describe`"]
+(func $on_describe (result i32)
+  (loop $forever (br $forever))
+  unreachable)

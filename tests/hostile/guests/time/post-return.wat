@@ -1,0 +1,5 @@
+;;! tries = "never comes back from the clean-up behind a call"
+;;! ends = "run"
+;;! says = ["deadline exceeded", "trapped in `filter`"]
+(func $on_post_return (param i32)
+  (loop $forever (br $forever)))

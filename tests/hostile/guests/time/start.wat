@@ -1,0 +1,5 @@
+;;! tries = "never ends its start function"
+;;! ends = "bind"
+;;! says = ["deadline exceeded", "trapped in `instantiate`"]
+(func $on_start
+  (loop $forever (br $forever)))

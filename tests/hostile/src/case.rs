@@ -1,0 +1,251 @@
+//! One hostile guest as its file has it: lines of `;;!` say what it tries and what becomes of it, the rest is its code.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use volley_wasm::{OnError, PluginLimits};
+
+/// Where the guests are.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guests");
+
+/// What begins a line that is not code.
+const DIRECTIVE: &str = ";;!";
+
+/// A folder of guests that try the same kind of thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Class {
+    /// The folder's name.
+    pub folder: &'static str,
+    /// What its guests try, as a heading.
+    pub title: &'static str,
+}
+
+/// All classes, in the order of the page for users.
+pub const CLASSES: &[Class] = &[
+    Class { folder: "load", title: "Files that are no operator" },
+    Class { folder: "compile", title: "Code made to be dear to compile" },
+    Class { folder: "imports", title: "Asking for what is not granted" },
+    Class { folder: "open", title: "Answers of `describe` and `open`" },
+    Class { folder: "time", title: "Taking the processor" },
+    Class { folder: "memory", title: "Taking memory" },
+    Class { folder: "faults", title: "Crashing" },
+    Class { folder: "messages", title: "Messages that lie about themselves" },
+    Class { folder: "schemas", title: "Columns other than those agreed" },
+    Class { folder: "output", title: "Too much output, or the wrong rows" },
+    Class { folder: "rejects", title: "Refusing rows" },
+    Class { folder: "telemetry", title: "Logs and metrics" },
+    Class { folder: "data", title: "Data that looks like something else" },
+];
+
+/// How far a guest gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The file is looked at and compiled; none of its code runs.
+    Load,
+    /// Start functions, `describe` and `open`.
+    Bind,
+    /// A batch is processed.
+    Run,
+    /// `close`.
+    Close,
+    /// Everything went well, as far as the job can tell.
+    End,
+}
+
+/// Limits that differ from those of the suite, see [`Case::limits`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    memory: Option<usize>,
+    deadline_ms: Option<u64>,
+    open_deadline_ms: Option<u64>,
+    output_bytes: Option<usize>,
+    output_rows: Option<usize>,
+}
+
+/// What the lines of `;;!` say. They are TOML.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Directives {
+    /// What the guest tries, for people.
+    pub(crate) tries: String,
+    /// Where it is stopped.
+    #[serde(default = "at_the_end")]
+    pub(crate) ends: Stage,
+    /// Words that the error must have.
+    #[serde(default)]
+    pub(crate) says: Vec<String>,
+    /// Reasons that are counted, and how often; no other may be.
+    #[serde(default)]
+    pub(crate) counted: BTreeMap<String, u64>,
+    /// Refused rows, as `row code`, when it matters.
+    pub(crate) refused: Option<Vec<String>>,
+    /// Rows that leave through the main port, when it matters.
+    pub(crate) rows_out: Option<usize>,
+    /// Words that the log must have.
+    #[serde(default)]
+    pub(crate) logs: Vec<String>,
+    /// The kind of operator.
+    #[serde(default = "filter")]
+    pub(crate) kind: String,
+    /// Columns that `open` says it reads.
+    #[serde(default = "reads_x")]
+    pub(crate) reads: Vec<String>,
+    /// Columns that `open` says it writes, as `name: Type`. One `y: Int64` unless told.
+    pub(crate) writes: Option<Vec<String>>,
+    /// Whether they replace the input's.
+    #[serde(default)]
+    pub(crate) replaces: bool,
+    /// Columns of the canned message; those of `writes` unless told.
+    pub(crate) sends: Option<Vec<String>>,
+    /// Rows of the input.
+    #[serde(default = "three")]
+    pub(crate) rows: usize,
+    /// Rows of the canned message; those of the input unless told.
+    pub(crate) sends_rows: Option<usize>,
+    /// The row of the input that has [`crate::component::POISON`] as `x`.
+    pub(crate) poison: Option<usize>,
+    /// Bytes of the input's text in each row, instead of a few.
+    pub(crate) long_text: Option<usize>,
+    /// Functions of the host that it imports.
+    #[serde(default)]
+    pub(crate) imports: Vec<String>,
+    /// Pages of memory to begin with.
+    pub(crate) pages: Option<u32>,
+    /// The code is added to a good component, instead of making an operator.
+    #[serde(default)]
+    pub(crate) beside: bool,
+    /// The file is these bytes, in hexadecimal.
+    pub(crate) bytes: Option<String>,
+    /// Only so many bytes of the component are there.
+    pub(crate) cut: Option<usize>,
+    /// The policy for refused rows: `fail` unless told.
+    #[serde(default)]
+    pub(crate) on_error: Policy,
+    /// Limits other than the suite's.
+    #[serde(default)]
+    pub(crate) limits: Limits,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Policy {
+    #[default]
+    Fail,
+    DeadLetter,
+    Skip,
+}
+
+fn at_the_end() -> Stage {
+    Stage::End
+}
+
+fn filter() -> String {
+    "filter".to_owned()
+}
+
+fn reads_x() -> Vec<String> {
+    vec!["x".to_owned()]
+}
+
+fn three() -> usize {
+    3
+}
+
+/// One hostile guest.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The folder it is in.
+    pub class: Class,
+    /// `folder/file`, without the ending.
+    pub name: String,
+    pub(crate) directives: Directives,
+    pub(crate) code: String,
+}
+
+impl Case {
+    /// What it tries, for people.
+    #[must_use]
+    pub fn tries(&self) -> &str {
+        &self.directives.tries
+    }
+
+    /// Where it is stopped.
+    #[must_use]
+    pub fn ends(&self) -> Stage {
+        self.directives.ends
+    }
+
+    /// The reasons that are counted.
+    pub fn reasons(&self) -> impl Iterator<Item = &str> {
+        self.directives.counted.keys().map(String::as_str)
+    }
+
+    /// Whether the plugin's rows are refused one by one, and the job goes on.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.directives.ends == Stage::End && self.directives.refused.as_ref().is_some_and(|rows| !rows.is_empty())
+    }
+
+    /// What an instance may use: little, so that each check is short and its bound on the host's memory a close one.
+    pub(crate) fn limits(&self) -> PluginLimits {
+        let own = &self.directives.limits;
+        PluginLimits {
+            memory_bytes_max: own.memory.unwrap_or(16 << 20),
+            deadline: Duration::from_millis(own.deadline_ms.unwrap_or(40)),
+            open_deadline: Duration::from_millis(own.open_deadline_ms.unwrap_or(100)),
+            output_bytes_max: own.output_bytes.unwrap_or(4 << 20),
+            output_rows_max: own.output_rows.unwrap_or(1 << 16),
+            ..PluginLimits::default()
+        }
+    }
+
+    pub(crate) fn on_error(&self) -> OnError {
+        match self.directives.on_error {
+            Policy::Fail => OnError::Fail,
+            Policy::DeadLetter => OnError::DeadLetter,
+            Policy::Skip => OnError::Skip,
+        }
+    }
+
+    fn parse(class: Class, name: String, text: &str) -> Self {
+        let directives: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(DIRECTIVE)).collect();
+        let directives = toml::from_str(&directives.join("\n")).unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self { class, name, directives, code: text.to_owned() }
+    }
+}
+
+/// The guests of a class, by name.
+///
+/// # Panics
+/// When a file cannot be read or its directives are wrong.
+#[must_use]
+pub fn cases(class: Class) -> Vec<Case> {
+    let folder = Path::new(FOLDER).join(class.folder);
+    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("a folder that opens can be listed").path()).collect();
+    files.sort();
+    let case = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let stem = file.file_stem().expect("a file of a folder has a name").to_string_lossy();
+        Case::parse(class, format!("{}/{stem}", class.folder), &text)
+    };
+    files.iter().map(case).collect()
+}
+
+/// The folders that are there: a test holds [`CLASSES`] to them.
+///
+/// # Panics
+/// When the folder cannot be read.
+#[must_use]
+pub fn folders() -> Vec<String> {
+    let entries = std::fs::read_dir(FOLDER).unwrap_or_else(|error| panic!("{FOLDER}: {error}"));
+    let name = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("listed").file_name().into_string();
+    let mut names: Vec<String> = entries.map(|entry| name(entry).expect("plain names")).collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,193 @@
+//! Runs one guest, and asks what must hold after every one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use volley_api::Error;
+
+use crate::case::{Case, Stage};
+use crate::component::build;
+use crate::host::{Job, Neighbour, Sink, input};
+use crate::log;
+
+/// The longest error that a guest may cause, in bytes.
+const ERROR_BYTES_MAX: usize = 16 << 10;
+
+/// The longest line of the log, in bytes: 4 KiB of a guest's text, each character of which may have to be written out,
+/// and what the host writes before it.
+const LOG_LINE_BYTES_MAX: usize = 32 << 10;
+
+/// The most bytes of one record that goes on: 4 MiB of carried rows, and as much of the plugin's own.
+const RECORD_BYTES_MAX: usize = 8 << 20;
+
+/// What became of a guest that was contained.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// The case's name.
+    pub name: String,
+    /// What it tried.
+    pub tried: String,
+    /// Where it was stopped.
+    pub stage: Stage,
+    /// What stopped it, in the host's words.
+    pub by: String,
+    /// The most bytes of the host's memory that the thread of the check held at once.
+    pub peak_bytes: u64,
+}
+
+/// How far the guest got, and what was left behind.
+struct Attempt {
+    stage: Stage,
+    error: Option<Error>,
+    sink: Sink,
+    counted: BTreeMap<String, u64>,
+}
+
+/// Runs the guest; `Err` has everything that is not as the case says, or as it must be after every guest.
+///
+/// # Errors
+/// When the guest was not contained.
+///
+/// # Panics
+/// When the case is not well-formed.
+pub fn check(case: &Case) -> Result<Verdict, String> {
+    log::capture();
+    let mut neighbour = Neighbour::start();
+    neighbour.is_well()?;
+    let process = std::process::id();
+    let bytes = build(case);
+    let record = input(case.directives.rows, case.directives.poison, case.directives.long_text);
+    log::take();
+    let mut attempt = None;
+    let memory = allocation_counter::measure(|| attempt = Some(try_it(case, &bytes, record)));
+    let attempt = attempt.expect("made");
+    let mut findings = Findings::default();
+    findings.compare(case, &attempt);
+    findings.texts(case, &attempt, &log::take());
+    let limits = case.limits();
+    let cap = limits.memory_bytes_max.max(limits.output_bytes_max) as u64;
+    findings.expect(memory.bytes_max <= 2 * cap, || format!("held {} bytes of the host's memory", memory.bytes_max));
+    findings.expect(attempt.sink.record_bytes_max <= RECORD_BYTES_MAX, || {
+        format!("sent a record of {} bytes on", attempt.sink.record_bytes_max)
+    });
+    findings.expect(std::process::id() == process, || "the host is another process".to_owned());
+    if let Err(problem) = neighbour.is_well().and_then(|()| Neighbour::start().is_well()) {
+        findings.0.push(problem);
+    }
+    if !findings.0.is_empty() {
+        return Err(format!("{}: {}", case.name, findings.0.join("; ")));
+    }
+    Ok(Verdict {
+        name: case.name.clone(),
+        tried: case.tries().to_owned(),
+        stage: attempt.stage,
+        by: attempt.to_string(),
+        peak_bytes: memory.bytes_max,
+    })
+}
+
+/// The life of a job with one record.
+fn try_it(case: &Case, bytes: &[u8], record: volley_api::StreamRecord) -> Attempt {
+    let mut sink = Sink::default();
+    let (stage, error, counted) = match Job::load("guest", bytes, case.limits(), case.on_error()) {
+        Err(error) => (Stage::Load, Some(error), BTreeMap::new()),
+        Ok(job) => {
+            let (stage, error) = live(&job, record, &mut sink);
+            (stage, error, counted(&job))
+        }
+    };
+    Attempt { stage, error, sink, counted }
+}
+
+fn live(job: &Job, record: volley_api::StreamRecord, sink: &mut Sink) -> (Stage, Option<Error>) {
+    let mut operator = match job.start() {
+        Ok(operator) => operator,
+        Err(error) => return (Stage::Bind, Some(error)),
+    };
+    if let Err(error) = operator.process(record, sink) {
+        return (Stage::Run, Some(error));
+    }
+    match operator.finish(sink) {
+        Ok(()) => (Stage::End, None),
+        Err(error) => (Stage::Close, Some(error)),
+    }
+}
+
+/// The reasons that the host counted.
+fn counted(_job: &Job) -> BTreeMap<String, u64> {
+    BTreeMap::new()
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "{error}"),
+            None if self.counted.is_empty() => f.write_str("nothing was left to stop"),
+            None => write!(f, "{:?}", self.counted),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Findings(Vec<String>);
+
+impl Findings {
+    fn expect(&mut self, holds: bool, otherwise: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(otherwise());
+        }
+    }
+
+    /// What the case says.
+    fn compare(&mut self, case: &Case, attempt: &Attempt) {
+        let directives = &case.directives;
+        let (due, found) = (directives.ends, attempt.stage);
+        self.expect(found == due, || format!("ended in {found:?}, should in {due:?}: {attempt}"));
+        let said = attempt.error.as_ref().map(ToString::to_string).unwrap_or_default();
+        for words in &directives.says {
+            self.expect(said.contains(words), || format!("`{said}` lacks `{words}`"));
+        }
+        let (due, found) = (&directives.counted, &attempt.counted);
+        self.expect(found == due, || format!("counted {found:?}, should have {due:?}"));
+        if let Some(due) = &directives.refused {
+            let row = |(row, reject): &(i64, volley_api::RowReject)| format!("{row} {}", reject.code);
+            let found: Vec<String> = attempt.sink.refused.iter().map(row).collect();
+            self.expect(found == *due, || format!("refused {found:?}, should have {due:?}"));
+        }
+        if let Some(due) = directives.rows_out {
+            let found = attempt.sink.rows;
+            self.expect(found == due, || format!("{found} rows came out, should {due}"));
+        }
+    }
+
+    /// Texts are short, and no character of them can do anything to a terminal or to another line.
+    fn texts(&mut self, case: &Case, attempt: &Attempt, log: &str) {
+        let said = attempt.error.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.expect(said.len() <= ERROR_BYTES_MAX, || format!("an error of {} bytes", said.len()));
+        self.expect(is_harmless(&said), || format!("an error with control characters: {said:?}"));
+        for line in log.lines() {
+            self.expect(line.len() <= LOG_LINE_BYTES_MAX, || format!("a line of {} bytes in the log", line.len()));
+            self.expect(is_harmless(line), || format!("a line with control characters: {line:?}"));
+            self.expect(line.contains("volley::plugin"), || format!("a line that is not the host's: {line}"));
+        }
+        for words in &case.directives.logs {
+            self.expect(log.contains(words), || format!("the log lacks `{words}`: {}", first(log)));
+        }
+        for (_, reject) in &attempt.sink.refused {
+            let (code, message) = (reject.code.len(), reject.message.len());
+            self.expect(code <= 64 && message <= 4 << 10, || format!("a code of {code} bytes, a message of {message}"));
+        }
+    }
+}
+
+/// The beginning of a text, for a message.
+fn first(text: &str) -> String {
+    text.chars().take(1_000).collect()
+}
+
+/// No control characters, and none that reorder or hide text.
+fn is_harmless(text: &str) -> bool {
+    let hides =
+        |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    !text.chars().any(|c| c.is_control() || hides(c))
+}

@@ -1,0 +1,126 @@
+//! The host that all guests of one run meet: one engine, and jobs of one operator each.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
+use volley_api::{
+    ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory, Output,
+    PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
+};
+use volley_wasm::{CompileIn, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions};
+
+use crate::component::{POISON, good};
+
+static ENGINE: LazyLock<Arc<PluginEngine>> =
+    LazyLock::new(|| PluginEngine::new(&EngineSettings { cache_dir: None, ..EngineSettings::new(CompileIn::ThisProcess) }).expect("starts"));
+
+static GOOD: LazyLock<Vec<u8>> = LazyLock::new(good);
+
+/// The one engine: a guest that harmed it would harm all that follow.
+pub(crate) fn engine() -> &'static Arc<PluginEngine> {
+    &ENGINE
+}
+
+/// `x: Int64, name: Utf8`.
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("x", DataType::Int64, true), Field::new("name", DataType::Utf8, true)]))
+}
+
+/// Rows `x = 0..rows`, but for the poisoned one, at positions from 0 on; the texts have as many bytes as are asked for.
+pub(crate) fn input(rows: usize, poison: Option<usize>, text_bytes: Option<usize>) -> StreamRecord {
+    let number = |row: usize| if poison == Some(row) { POISON } else { i64::try_from(row).expect("small") };
+    let text = |row: usize| text_bytes.map_or_else(|| format!("row {row}"), |bytes| "x".repeat(bytes));
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(number)));
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(text)));
+    let batch = RecordBatch::try_new(schema(), vec![numbers, texts]).expect("fits");
+    StreamRecord::new(batch).with_origins(OriginColumn::of_split(0, 0, &Positions::From(0), rows))
+}
+
+/// A plugin on its way through the life of a job.
+pub(crate) struct Job {
+    pub(crate) factory: PluginFactory,
+    pub(crate) errors_attached: bool,
+}
+
+impl Job {
+    pub(crate) fn load(name: &str, bytes: &[u8], limits: PluginLimits, on_error: OnError) -> Result<Self> {
+        let plugin = Plugin::from_bytes(engine(), name, bytes)?;
+        let options = PluginOptions { limits, on_error, ..PluginOptions::default() };
+        Ok(Self { factory: PluginFactory::new(plugin, options), errors_attached: on_error == OnError::DeadLetter })
+    }
+
+    /// Binds as `validate` does, and then again as a job that starts.
+    pub(crate) fn start(&self) -> Result<Box<dyn Operator>> {
+        self.factory.bind(&schema())?;
+        let origins = OriginDirectory::new();
+        origins.register(&NodeName::new("flights").expect("a name"), &SplitId::new("a.csv"));
+        self.factory.create(OperatorContext {
+            node: NodeName::new("node").expect("a name"),
+            subtask: SubtaskId::SINGLE,
+            input: schema(),
+            errors_attached: self.errors_attached,
+            clock: Arc::new(ManualClock::at(1_234)),
+            seeds: SeedSource::new(1),
+            origins,
+        })
+    }
+}
+
+/// What came out of an operator, counted and let go, as a sink would.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    /// Rows of the main port.
+    pub(crate) rows: usize,
+    /// The numbers of the column `x` in the main port, as long as they are few.
+    pub(crate) numbers: Vec<i64>,
+    /// Position and reason of the refused rows.
+    pub(crate) refused: Vec<(i64, RowReject)>,
+    /// The most bytes of one record.
+    pub(crate) record_bytes_max: usize,
+}
+
+/// Numbers that a sink keeps.
+const NUMBERS_MAX: usize = 100;
+
+impl Output for Sink {
+    fn emit(&mut self, port: PortIndex, record: StreamRecord) -> Result<()> {
+        let batch = record.compact().expect("compacts").batch;
+        let bytes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
+        self.record_bytes_max = self.record_bytes_max.max(bytes.sum());
+        if port == 0 {
+            self.rows += batch.num_rows();
+            if let Some(column) = batch.column_by_name("x").and_then(|column| column.as_primitive_opt::<Int64Type>()) {
+                let room = NUMBERS_MAX - self.numbers.len();
+                self.numbers.extend(column.values().iter().take(room));
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()> {
+        let origins = input.origins.as_ref().expect("carried");
+        self.refused.extend(rejects.into_iter().map(|reject| (origins.get(reject.row).position, reject)));
+        Ok(())
+    }
+}
+
+/// A good plugin that lives as long as the run, in the same engine.
+pub(crate) struct Neighbour(Box<dyn Operator>);
+
+impl Neighbour {
+    pub(crate) fn start() -> Self {
+        let job = Job::load("neighbour", &GOOD, PluginLimits::default(), OnError::Fail).expect("loads");
+        Self(job.start().expect("starts"))
+    }
+
+    /// Whether it still gives what it gave at first.
+    pub(crate) fn is_well(&mut self) -> std::result::Result<(), String> {
+        let mut sink = Sink::default();
+        self.0.process(input(5, None, None), &mut sink).map_err(|error| format!("the neighbour failed: {error}"))?;
+        if sink.numbers == [0, 1, 2, 3, 4] && sink.refused.is_empty() {
+            return Ok(());
+        }
+        Err(format!("the neighbour gives {sink:?}"))
+    }
+}
