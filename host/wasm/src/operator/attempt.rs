@@ -5,6 +5,7 @@ use std::time::Duration;
 use arrow::buffer::Buffer;
 use volley_api::{PortIndex, RowReject, StreamRecord};
 
+use super::flat_map::Rows;
 use super::{Input, Part, PluginOperator, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 use crate::contract::Failure;
 use crate::guest::MESSAGE_BYTES_MAX;
@@ -25,8 +26,10 @@ pub(super) enum TreatedRows {
     None,
     /// A filter's bitmap, of the right length.
     Kept(Buffer),
-    /// The rows of a map or flat-map, port by port.
-    Made(Vec<(PortIndex, StreamRecord)>),
+    /// A map's rows.
+    Mapped(Box<StreamRecord>),
+    /// A flat-map's rows, port by port. They get what they carry along when they are sent on.
+    Emitted(Vec<(PortIndex, Rows)>),
 }
 
 impl PluginOperator {
@@ -71,9 +74,9 @@ impl PluginOperator {
                 TreatedRows::Kept(bitmap)
             }
             ReplyOutput::Columns(message) => {
-                TreatedRows::Made(vec![(0, self.mapped(&input.record, part, &message, rejects)?)])
+                TreatedRows::Mapped(Box::new(self.mapped(&input.record, part, &message, rejects)?))
             }
-            ReplyOutput::Emitted => TreatedRows::Made(self.emitted(&input.record, part, rejects)?),
+            ReplyOutput::Emitted => TreatedRows::Emitted(self.emitted(part, rejects)?),
         })
     }
 

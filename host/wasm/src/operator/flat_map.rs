@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{Array, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{concat, concat_batches, filter, filter_record_batch};
 use arrow::datatypes::Schema;
-use volley_api::{PortIndex, RowReject, StreamRecord};
+use volley_api::{Output, PortIndex, RowReject, StreamRecord};
 
 use super::map::all_but;
 use super::weigh::{chunk_rows, row_bytes};
@@ -14,26 +14,35 @@ use crate::Result;
 use crate::imports::emitter::Emission;
 
 impl PluginOperator {
-    /// The outputs of one call, port by port, without the rows of refused parents. Rows that carry columns of
-    /// their parents go in records of bounded size: a few bytes from the plugin can ask for many copies of a long row.
-    pub(super) fn emitted(
-        &mut self,
-        record: &StreamRecord,
-        part: Part,
-        rejects: &[RowReject],
-    ) -> Result<Vec<(PortIndex, StreamRecord)>> {
+    /// The outputs of one call, port by port, without the rows of refused parents: the plugin's own columns alone.
+    pub(super) fn emitted(&mut self, part: Part, rejects: &[RowReject]) -> Result<Vec<(PortIndex, Rows)>> {
         let emissions = self.instances.guest()?.take_emissions();
         self.check_emitted(part, &emissions)?;
-        let mut records = Vec::with_capacity(1);
-        let input = record.slice(part.offset, part.rows);
-        // Weighed when a port carries columns along, and only then: it takes a look at every row.
-        let mut weighed: Option<Vec<usize>> = None;
+        let mut ports = Vec::with_capacity(1);
         for port in 0..self.instances.bound().ports.len() {
             let of_port: Vec<&Emission> = emissions.iter().filter(|emission| emission.port == port).collect();
             let Some(mut rows) = join(&of_port)? else { continue };
             if !rejects.is_empty() {
                 rows = without(rows, part.rows, rejects)?;
             }
+            ports.push((port, rows));
+        }
+        Ok(ports)
+    }
+
+    /// Sends the rows of one call on. Those that carry columns of their parents go in records of bounded size, one at a
+    /// time: a few bytes from the plugin can ask for many copies of a long row.
+    pub(super) fn send_emitted(
+        &self,
+        record: &StreamRecord,
+        part: Part,
+        ports: Vec<(PortIndex, Rows)>,
+        output: &mut dyn Output,
+    ) -> volley_api::Result<()> {
+        let input = record.slice(part.offset, part.rows);
+        // Weighed when a port carries columns along, and only then: it takes a look at every row.
+        let mut weighed: Option<Vec<usize>> = None;
+        for (port, rows) in ports {
             let carried_bytes: &[usize] = if self.instances.bound().ports[port].replaces {
                 &[]
             } else {
@@ -43,14 +52,14 @@ impl PluginOperator {
             while start < rows.batch.num_rows() {
                 let length = chunk_rows(&rows.parents.values()[start..], carried_bytes);
                 if start == 0 && length == rows.batch.num_rows() {
-                    records.push((port, self.carried(&input, port, &rows)?));
+                    output.emit(port, self.carried(&input, port, &rows)?)?;
                     break;
                 }
-                records.push((port, self.carried(&input, port, &rows.slice(start, length))?));
+                output.emit(port, self.carried(&input, port, &rows.slice(start, length))?)?;
                 start += length;
             }
         }
-        Ok(records)
+        Ok(())
     }
 
     /// The emitted rows with the columns (mode `append`), origins and times of their parents.
@@ -73,7 +82,8 @@ impl PluginOperator {
     }
 }
 
-struct Rows {
+/// What a call emitted on one port, gated.
+pub(super) struct Rows {
     parents: UInt32Array,
     batch: RecordBatch,
 }

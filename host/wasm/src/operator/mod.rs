@@ -130,9 +130,8 @@ impl PluginOperator {
         match rows {
             TreatedRows::None => keep.append_none(part.rows),
             TreatedRows::Kept(bitmap) => keep.append(bitmap, part.rows, &rejects),
-            TreatedRows::Made(records) => {
-                records.into_iter().try_for_each(|(port, record)| output.emit(port, record))?;
-            }
+            TreatedRows::Mapped(record) => output.emit(0, *record)?,
+            TreatedRows::Emitted(ports) => self.send_emitted(&input.record, part, ports, output)?,
         }
         if rejects.is_empty() { Ok(()) } else { output.reject(&part.of(&input.record), rejects) }
     }
