@@ -18,7 +18,7 @@ use crate::violation::Violation;
 use crate::{Error, Result};
 
 /// Outputs that one operator may have.
-const PORTS_MAX: usize = 64;
+pub const PORTS_MAX: usize = 64;
 
 /// What is shown of a name from a plugin, in bytes.
 const NAME_BYTES_MAX: usize = 80;

@@ -33,6 +33,8 @@ pub enum Error {
     Load {
         /// The plugin.
         plugin: String,
+        /// What is wrong with it, for programs.
+        violation: Violation,
         /// What it exports, imports or lacks.
         problem: String,
     },
@@ -213,7 +215,9 @@ impl Error {
     #[must_use]
     pub fn violation(&self) -> Option<Violation> {
         match self {
-            Self::Contract { violation, .. } | Self::Limit { violation, .. } => Some(*violation),
+            Self::Contract { violation, .. } | Self::Limit { violation, .. } | Self::Load { violation, .. } => {
+                Some(*violation)
+            }
             Self::Trap(trap) => Some(trap.reason.violation()),
             Self::Fatal { .. } => Some(Violation::Fatal),
             Self::RetriesExhausted { .. } => Some(Violation::Retries),

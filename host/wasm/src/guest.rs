@@ -255,7 +255,8 @@ where
 }
 
 fn wrong_type(who: &Who, function: &str, error: &wasmtime::Error) -> Error {
-    Error::Load { plugin: who.to_string(), problem: format!("its `{function}` is not that of the contract: {error:#}") }
+    let problem = format!("its `{function}` is not that of the contract: {error:#}");
+    Error::Load { plugin: who.to_string(), violation: Violation::WrongType, problem }
 }
 
 pub(crate) fn broke(who: &Who, function: &str, violation: Violation, problem: String) -> Error {

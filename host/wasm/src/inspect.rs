@@ -6,9 +6,10 @@ use wasmtime_wasmparser::{BinaryReaderError, Parser, Payload};
 
 use crate::contract::PACKAGE;
 use crate::imports::{EMITTER, GRANTED, wasi};
+use crate::violation::Violation;
 
 /// The largest component, in bytes: Python ones come to about 40 MB.
-pub(crate) const COMPONENT_BYTES_MAX: usize = 256 << 20;
+pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
 
 /// The interface that every operator exports.
 pub(crate) const LIFECYCLE: &str = "lifecycle";
@@ -136,11 +137,16 @@ impl Surface {
     }
 }
 
-/// Checks what a component imports and exports; the error says what is wrong with it.
-pub(crate) fn check(surface: Surface, digest: String, size_bytes: u64) -> Result<(PluginInfo, ExportNames), String> {
+/// Checks what a component imports and exports; the error says what is wrong with it, for programs and people.
+pub(crate) fn check(
+    surface: Surface,
+    digest: String,
+    size_bytes: u64,
+) -> Result<(PluginInfo, ExportNames), (Violation, String)> {
     let Surface { imports, exports } = surface;
-    let (kind, names, contract_version) = check_exports(&exports)?;
-    check_imports(&imports, kind)?;
+    let (kind, names, contract_version) =
+        check_exports(&exports).map_err(|problem| (Violation::UnknownWorld, problem))?;
+    check_imports(&imports, kind).map_err(|problem| (Violation::ImportNotGranted, problem))?;
     let world = format!("{PACKAGE}/{kind}-operator@{contract_version}");
     Ok((PluginInfo { kind, world, contract_version, digest, size_bytes, imports, exports }, names))
 }

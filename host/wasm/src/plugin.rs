@@ -19,6 +19,7 @@ use crate::guest::Guest;
 use crate::inspect::{self, COMPONENT_BYTES_MAX, ExportNames, PluginInfo, PluginKind, Surface};
 use crate::options::PluginLimits;
 use crate::store::{HostState, JobParts};
+use crate::violation::Violation;
 use crate::{Error, Result};
 
 /// The shown part of a digest.
@@ -163,7 +164,8 @@ impl Plugin {
         if !engine.allows(trust) {
             return Err(Error::TrustNotAllowed { plugin: who.to_string() });
         }
-        let load = |problem: String| Error::Load { plugin: who.to_string(), problem };
+        let load =
+            |(violation, problem): (Violation, String)| Error::Load { plugin: who.to_string(), violation, problem };
         let damaged = |reason: String| {
             not_a_component(format!("it is truncated, damaged or uses a feature that is off: {reason}"))
         };
@@ -173,7 +175,7 @@ impl Plugin {
         let pair = engine.pair(trust)?;
         let placed = engine.compile(&pair, bytes, &digest, name).map_err(|problem| match problem {
             Problem::Refused(reason) => damaged(reason),
-            Problem::Stopped(reason) => load(reason),
+            Problem::Stopped(reason) => load((Violation::CompileLimit, reason)),
             Problem::Host(reason) => Error::Engine(reason),
         })?;
         let Placed { engine: home, component, pooled } = placed;
@@ -251,7 +253,7 @@ impl Plugin {
             let artefact = Artefact::of(pooled.instance_pre.component()).map_err(problem)?;
             let component = artefact.component(engine.wasmtime()).map_err(problem)?;
             let ready = Ready::new(engine, &component, &self.names, self.info.kind)
-                .map_err(|problem| Error::Load { plugin: self.who.to_string(), problem })?;
+                .map_err(|(violation, problem)| Error::Load { plugin: self.who.to_string(), violation, problem })?;
             // Two threads may get here at once; what one of them made is dropped again.
             let _ = self.on_demand.set(ready);
         }
@@ -270,9 +272,12 @@ impl Ready {
         component: &Component,
         names: &ExportNames,
         kind: PluginKind,
-    ) -> Result<Self, String> {
-        let exports = Exports::find(component, names, kind.as_str())?;
-        let instance_pre = engine.linker().instantiate_pre(component).map_err(|error| format!("{error:#}"))?;
+    ) -> Result<Self, (Violation, String)> {
+        let exports = Exports::find(component, names, kind.as_str());
+        let exports = exports.map_err(|problem| (Violation::UnknownWorld, problem))?;
+        // An interface is granted as a whole: what differs from it is not.
+        let instance_pre = engine.linker().instantiate_pre(component);
+        let instance_pre = instance_pre.map_err(|error| (Violation::ImportNotGranted, format!("{error:#}")))?;
         Ok(Self { instance_pre, exports })
     }
 }

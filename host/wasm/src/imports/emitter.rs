@@ -17,7 +17,7 @@ use crate::text::visible;
 use crate::violation::Violation;
 
 /// Emits that one call may make: each keeps a batch in the host's memory, however few its rows.
-const EMITS_PER_CALL_MAX: usize = 65_536;
+pub const EMITS_PER_CALL_MAX: usize = 65_536;
 
 /// What the plugin is told of a batch that the gate refused, in bytes.
 const PROBLEM_BYTES_MAX: usize = 1 << 10;

@@ -15,10 +15,10 @@ use crate::violation::Violation;
 pub(crate) const LINE_BYTES_MAX: usize = 4 << 10;
 
 /// Lines that one call may write; further ones are counted and dropped.
-const LINES_PER_CALL_MAX: u32 = 256;
+pub const LINES_PER_CALL_MAX: u32 = 256;
 
 /// Bytes that the lines of one call may have together; further lines are counted and dropped.
-const BYTES_PER_CALL_MAX: usize = 64 << 10;
+pub const BYTES_PER_CALL_MAX: usize = 64 << 10;
 
 /// Lines that one subtask may write within a second, however often it is called or started again.
 const LINES_PER_SECOND_MAX: u32 = 1_024;

@@ -7,7 +7,7 @@ use super::PluginMetrics;
 use crate::violation::Violation;
 
 /// Names that one operator may use; further ones are counted and dropped.
-pub(crate) const NAMES_MAX: usize = 64;
+pub const NAMES_MAX: usize = 64;
 
 /// The longest name, in bytes.
 const NAME_BYTES_MAX: usize = 64;
