@@ -13,6 +13,9 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guests");
 /// What begins a line that is not code.
 const DIRECTIVE: &str = ";;!";
 
+/// Reasons that are no matter of single rows.
+const OF_THE_JOB: [&str; 3] = ["fatal", "quarantined", "retries"];
+
 /// A folder of guests that try the same kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Class {
@@ -55,6 +58,27 @@ pub enum Stage {
     End,
 }
 
+/// What becomes of the job that a guest is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It does not start: the file is refused, and none of its code runs.
+    NotLoaded,
+    /// It does not start, nor does it pass `validate`.
+    NotStarted,
+    /// It stops at the row that did it, or goes on without that row, as `on_error` says.
+    StoppedAtRow,
+    /// It stops, whatever `on_error` says.
+    Stopped,
+    /// It fails when all rows are through; nothing that it wrote becomes visible.
+    FailedAtTheEnd,
+    /// It goes on; the guilty rows are put aside.
+    RowsAside,
+    /// It goes on; what was too much is counted and dropped.
+    Counted,
+    /// It goes on: there is nothing to stop.
+    Harmless,
+}
+
 /// Limits that differ from those of the suite, see [`Case::limits`].
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,6 +88,9 @@ pub struct Limits {
     open_deadline_ms: Option<u64>,
     output_bytes: Option<usize>,
     output_rows: Option<usize>,
+    rows_per_row: Option<usize>,
+    transfer: Option<usize>,
+    restarts: Option<usize>,
 }
 
 /// What the lines of `;;!` say. They are TOML.
@@ -80,7 +107,7 @@ pub(crate) struct Directives {
     pub(crate) says: Vec<String>,
     /// Reasons that are counted, and how often; no other may be.
     #[serde(default)]
-    pub(crate) counted: BTreeMap<String, u64>,
+    pub(crate) counted: BTreeMap<String, Count>,
     /// Refused rows, as `row code`, when it matters.
     pub(crate) refused: Option<Vec<String>>,
     /// Rows that leave through the main port, when it matters.
@@ -113,6 +140,9 @@ pub(crate) struct Directives {
     /// Functions of the host that it imports.
     #[serde(default)]
     pub(crate) imports: Vec<String>,
+    /// Whether it may import WASI, as a filter that a toolchain has filled with it.
+    #[serde(default)]
+    pub(crate) wasi: bool,
     /// Pages of memory to begin with.
     pub(crate) pages: Option<u32>,
     /// The code is added to a good component, instead of making an operator.
@@ -128,6 +158,21 @@ pub(crate) struct Directives {
     /// Limits other than the suite's.
     #[serde(default)]
     pub(crate) limits: Limits,
+}
+
+/// How often a reason is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Count {
+    Exactly(u64),
+    /// As often as the machine is fast.
+    Some(Many),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Many {
+    Many,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -184,10 +229,20 @@ impl Case {
         self.directives.counted.keys().map(String::as_str)
     }
 
-    /// Whether the plugin's rows are refused one by one, and the job goes on.
+    /// What becomes of the job.
     #[must_use]
-    pub fn goes_on(&self) -> bool {
-        self.directives.ends == Stage::End && self.directives.refused.as_ref().is_some_and(|rows| !rows.is_empty())
+    pub fn outcome(&self) -> Outcome {
+        let directives = &self.directives;
+        match directives.ends {
+            Stage::Load => Outcome::NotLoaded,
+            Stage::Bind => Outcome::NotStarted,
+            Stage::Close => Outcome::FailedAtTheEnd,
+            Stage::Run if self.reasons().any(|reason| OF_THE_JOB.contains(&reason)) => Outcome::Stopped,
+            Stage::Run => Outcome::StoppedAtRow,
+            Stage::End if directives.refused.as_ref().is_some_and(|rows| !rows.is_empty()) => Outcome::RowsAside,
+            Stage::End if !directives.counted.is_empty() => Outcome::Counted,
+            Stage::End => Outcome::Harmless,
+        }
     }
 
     /// What an instance may use: little, so that each check is short and its bound on the host's memory a close one.
@@ -199,6 +254,9 @@ impl Case {
             open_deadline: Duration::from_millis(own.open_deadline_ms.unwrap_or(100)),
             output_bytes_max: own.output_bytes.unwrap_or(4 << 20),
             output_rows_max: own.output_rows.unwrap_or(1 << 16),
+            rows_per_row_max: own.rows_per_row.unwrap_or(1 << 16),
+            transfer_bytes_max: own.transfer.unwrap_or(16 << 20),
+            restarts_max: own.restarts.unwrap_or(100),
             ..PluginLimits::default()
         }
     }
@@ -235,6 +293,15 @@ pub fn cases(class: Class) -> Vec<Case> {
         Case::parse(class, format!("{}/{stem}", class.folder), &text)
     };
     files.iter().map(case).collect()
+}
+
+/// The guest of that name, `folder/file`.
+///
+/// # Panics
+/// When there is none.
+pub(crate) fn case(name: &str) -> Case {
+    let found = CLASSES.iter().flat_map(|class| cases(*class)).find(|case| case.name == name);
+    found.unwrap_or_else(|| panic!("no guest is named {name}"))
 }
 
 /// The folders that are there: a test holds [`CLASSES`] to them.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use volley_api::Error;
+use volley_api::{Error, RowReject, StreamRecord};
+use volley_wasm::{OnError, Violation};
 
-use crate::case::{Case, Stage};
+use crate::case::{Case, Count, Outcome, Stage};
 use crate::component::build;
 use crate::host::{Job, Neighbour, Sink, input};
 use crate::log;
@@ -59,7 +60,7 @@ pub fn check(case: &Case) -> Result<Verdict, String> {
     let record = input(case.directives.rows, case.directives.poison, case.directives.long_text);
     log::take();
     let mut attempt = None;
-    let memory = allocation_counter::measure(|| attempt = Some(try_it(case, &bytes, record)));
+    let memory = allocation_counter::measure(|| attempt = Some(try_it(case, case.on_error(), &bytes, record.clone())));
     let attempt = attempt.expect("made");
     let mut findings = Findings::default();
     findings.compare(case, &attempt);
@@ -71,6 +72,10 @@ pub fn check(case: &Case) -> Result<Verdict, String> {
         format!("sent a record of {} bytes on", attempt.sink.record_bytes_max)
     });
     findings.expect(std::process::id() == process, || "the host is another process".to_owned());
+    if case.outcome() == Outcome::StoppedAtRow {
+        let again = try_it(case, OnError::Skip, &bytes, record);
+        findings.expect(again.stage == Stage::End, || format!("under `on_error: skip` the job stops: {again}"));
+    }
     if let Err(problem) = neighbour.is_well().and_then(|()| Neighbour::start().is_well()) {
         findings.0.push(problem);
     }
@@ -87,19 +92,23 @@ pub fn check(case: &Case) -> Result<Verdict, String> {
 }
 
 /// The life of a job with one record.
-fn try_it(case: &Case, bytes: &[u8], record: volley_api::StreamRecord) -> Attempt {
+fn try_it(case: &Case, on_error: OnError, bytes: &[u8], record: StreamRecord) -> Attempt {
     let mut sink = Sink::default();
-    let (stage, error, counted) = match Job::load("guest", bytes, case.limits(), case.on_error()) {
-        Err(error) => (Stage::Load, Some(error), BTreeMap::new()),
+    let (stage, error, counted) = match Job::load("guest", bytes, case.limits(), on_error) {
+        Err(error) => {
+            let counted = violation(&error).into_iter().map(|reason| (reason.to_string(), 1)).collect();
+            (Stage::Load, Some(error), counted)
+        }
         Ok(job) => {
             let (stage, error) = live(&job, record, &mut sink);
-            (stage, error, counted(&job))
+            let violations = job.factory.metrics().snapshot().violations;
+            (stage, error, violations.into_iter().map(|(reason, count)| (reason.to_string(), count)).collect())
         }
     };
     Attempt { stage, error, sink, counted }
 }
 
-fn live(job: &Job, record: volley_api::StreamRecord, sink: &mut Sink) -> (Stage, Option<Error>) {
+fn live(job: &Job, record: StreamRecord, sink: &mut Sink) -> (Stage, Option<Error>) {
     let mut operator = match job.start() {
         Ok(operator) => operator,
         Err(error) => return (Stage::Bind, Some(error)),
@@ -113,9 +122,9 @@ fn live(job: &Job, record: volley_api::StreamRecord, sink: &mut Sink) -> (Stage,
     }
 }
 
-/// The reasons that the host counted.
-fn counted(_job: &Job) -> BTreeMap<String, u64> {
-    BTreeMap::new()
+/// The reason that an error stands for. What is refused when it is loaded belongs to no job: whoever loads it counts it.
+fn violation(error: &Error) -> Option<Violation> {
+    std::error::Error::source(error)?.downcast_ref::<volley_wasm::Error>()?.violation()
 }
 
 impl fmt::Display for Attempt {
@@ -148,9 +157,15 @@ impl Findings {
             self.expect(said.contains(words), || format!("`{said}` lacks `{words}`"));
         }
         let (due, found) = (&directives.counted, &attempt.counted);
-        self.expect(found == due, || format!("counted {found:?}, should have {due:?}"));
+        let fits = |(reason, count): (&String, &u64)| match due.get(reason) {
+            Some(Count::Exactly(due)) => count == due,
+            Some(Count::Some(_)) => *count > 0,
+            None => false,
+        };
+        let all = found.len() == due.len() && found.iter().all(fits);
+        self.expect(all, || format!("counted {found:?}, should have {due:?}"));
         if let Some(due) = &directives.refused {
-            let row = |(row, reject): &(i64, volley_api::RowReject)| format!("{row} {}", reject.code);
+            let row = |(row, reject): &(i64, RowReject)| format!("{row} {}", reject.code);
             let found: Vec<String> = attempt.sink.refused.iter().map(row).collect();
             self.expect(found == *due, || format!("refused {found:?}, should have {due:?}"));
         }

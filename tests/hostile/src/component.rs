@@ -10,14 +10,14 @@
 //! - memory from 32 KiB to 64 KiB, which nobody else touches
 
 use arrow::datatypes::Schema;
-use volley_test_guests::{Guest, component, words_to_bytes};
+use volley_test_guests::{Guest, component as wrap, words_to_bytes};
 
-use crate::case::{Case, Directives};
+use crate::case::{Case, Directives, case};
 use crate::message::{self, Canned};
 use crate::text::expand;
 
 /// The value of `x` in the poisoned row.
-pub(crate) const POISON: i64 = 0x0070_6f69_736f_6e00;
+pub const POISON: i64 = 0x0070_6f69_736f_6e00;
 
 /// Where a guest's own memory begins, and where the heap does.
 const OWN_START: usize = 32 << 10;
@@ -34,6 +34,15 @@ const IMPORTS: [(&str, &str); 7] = [
     ("emit", r#"(import "volley:operator/emitter@0.1.0" "emit" (func $emit (param i32 i32 i32 i32 i32 i32)))"#),
 ];
 
+/// The component of a guest by its name, `folder/file`, for tests of whole programs.
+///
+/// # Panics
+/// When there is no such guest.
+#[must_use]
+pub fn component(name: &str) -> Vec<u8> {
+    build(&case(name))
+}
+
 /// The bytes of the file.
 ///
 /// # Panics
@@ -48,7 +57,7 @@ pub(crate) fn build(case: &Case) -> Vec<u8> {
         match () {
             () if directives.beside => beside(&case.name, &code),
             () if is_component => assemble(&case.name, &code),
-            () => component(&directives.kind, false, &operator(directives, &code)),
+            () => wrap(&directives.kind, directives.wasi, &operator(directives, &code)),
         }
     };
     if let Some(length) = directives.cut {
@@ -61,7 +70,7 @@ pub(crate) fn build(case: &Case) -> Vec<u8> {
 /// A good operator that keeps all rows, with nothing of anybody else's: what all other guests are measured by.
 pub(crate) fn good() -> Vec<u8> {
     let directives = toml::from_str(r#"tries = "nothing""#).expect("the least that a case has");
-    component("filter", false, &operator(&directives, ""))
+    wrap("filter", false, &operator(&directives, ""))
 }
 
 fn assemble(name: &str, text: &str) -> Vec<u8> {

@@ -8,12 +8,16 @@ use volley_api::{
     ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory, Output,
     PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
 };
-use volley_wasm::{CompileIn, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions};
+use volley_wasm::{
+    CompileIn, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions,
+};
 
 use crate::component::{POISON, good};
 
-static ENGINE: LazyLock<Arc<PluginEngine>> =
-    LazyLock::new(|| PluginEngine::new(&EngineSettings { cache_dir: None, ..EngineSettings::new(CompileIn::ThisProcess) }).expect("starts"));
+static ENGINE: LazyLock<Arc<PluginEngine>> = LazyLock::new(|| {
+    PluginEngine::new(&EngineSettings { cache_dir: None, ..EngineSettings::new(CompileIn::ThisProcess) })
+        .expect("starts")
+});
 
 static GOOD: LazyLock<Vec<u8>> = LazyLock::new(good);
 

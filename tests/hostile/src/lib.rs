@@ -14,5 +14,6 @@ mod log;
 mod message;
 mod text;
 
-pub use case::{CLASSES, Case, Class, Limits, Stage, cases, folders};
+pub use case::{CLASSES, Case, Class, Limits, Outcome, Stage, cases, folders};
 pub use check::{Verdict, check};
+pub use component::{POISON, component};

@@ -1,5 +1,6 @@
 ;;! tries = "calls a function as one of another type, to have numbers read as pointers"
 ;;! ends = "run"
+;;! counted = { other_trap = 3 }
 ;;! says = ["trapped in `filter`", "indirect call type mismatch"]
 (type $other (func (param i64)))
 (table $table funcref (elem $plain))

@@ -1,5 +1,6 @@
 ;;! tries = "calls an element of a table that is not there"
 ;;! ends = "run"
+;;! counted = { other_trap = 3 }
 ;;! says = ["trapped in `filter`", "uninitialized element"]
 (type $plain (func))
 (table $table 1 funcref)

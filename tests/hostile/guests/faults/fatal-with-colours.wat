@@ -1,5 +1,6 @@
 ;;! tries = "gives up, in words that would colour a terminal and begin new lines"
 ;;! ends = "run"
+;;! counted = { fatal = 1 }
 ;;! says = ["stops the job: no good\\u{1b}[31m\\nERROR volley: all is lost\\u{202e}"]
 (data (i32.const 32768) "no good\1b[31m\nERROR volley: all is lost\e2\80\ae")
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

@@ -1,5 +1,6 @@
 ;;! tries = "reads far outside its memory"
 ;;! ends = "run"
+;;! counted = { out_of_bounds = 3 }
 ;;! says = ["it reached outside its memory"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)
   (i32.load (i32.const -8)))

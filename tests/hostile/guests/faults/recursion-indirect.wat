@@ -1,5 +1,6 @@
 ;;! tries = "calls itself through a table without end"
 ;;! ends = "run"
+;;! counted = { stack_overflow = 3 }
 ;;! says = ["it ran out of stack"]
 (type $plain (func))
 (table $table funcref (elem $deep))

@@ -1,5 +1,6 @@
 ;;! tries = "has two functions that call each other without end, with much on the stack"
 ;;! ends = "run"
+;;! counted = { stack_overflow = 3 }
 ;;! says = ["it ran out of stack"]
 (func $ping (param i64 i64 i64 i64 i64 i64 i64 i64)
   (call $pong (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5) (local.get 6)

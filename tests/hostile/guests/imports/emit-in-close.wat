@@ -1,4 +1,5 @@
 ;;! tries = "emits rows in `close`, when the batch is through"
+;;! counted = { emit_refused = 1 }
 ;;! kind = "flat-map"
 ;;! rows_out = 3
 (func $on_close

@@ -2,4 +2,5 @@
 ;;! ends = "load"
 ;;! beside = true
 ;;! says = ["it imports volley:operator/emitter@0.1.0, which only a flat-map may"]
+;;! counted = { import_not_granted = 1 }
 (import "volley:operator/emitter@0.1.0" (instance))

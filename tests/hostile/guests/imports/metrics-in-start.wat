@@ -1,5 +1,6 @@
 ;;! tries = "reports numbers in its start function"
 ;;! ends = "bind"
+;;! counted = { other_trap = 1 }
 ;;! imports = ["count"]
 ;;! says = ["trapped in `instantiate`"]
 (func $on_start

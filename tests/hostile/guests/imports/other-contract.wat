@@ -2,4 +2,5 @@
 ;;! ends = "load"
 ;;! beside = true
 ;;! says = ["it was built for volley:operator/log@0.2.0"]
+;;! counted = { import_not_granted = 1 }
 (import "volley:operator/log@0.2.0" (instance))

@@ -2,4 +2,5 @@
 ;;! ends = "load"
 ;;! beside = true
 ;;! says = ["it imports volley:operator/state@0.1.0, which is not granted"]
+;;! counted = { import_not_granted = 1 }
 (import "volley:operator/state@0.1.0" (instance))

@@ -2,4 +2,5 @@
 ;;! ends = "load"
 ;;! beside = true
 ;;! says = ["cannot be loaded", "erase"]
+;;! counted = { import_not_granted = 1 }
 (import "volley:operator/log@0.1.0" (instance (export "erase" (func))))

@@ -2,3 +2,4 @@
 ;;! ends = "load"
 ;;! cut = 8
 ;;! says = ["it exports nothing"]
+;;! counted = { unknown_world = 1 }

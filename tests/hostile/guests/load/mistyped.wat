@@ -1,6 +1,7 @@
 ;;! tries = "has all functions of an operator, of other types: the host would read its memory wrongly"
 ;;! ends = "bind"
 ;;! says = ["is not that of the contract"]
+;;! counted = { wrong_type = 1 }
 (component
   (core module $m (func (export "f") (param i64) (result i64) (local.get 0)))
   (core instance $i (instantiate $m))

@@ -1,5 +1,6 @@
 ;;! tries = "has a type that nests a thousand lists"
 ;;! ends = "load"
+;;! counted = { not_a_component = 1 }
 ;;! says = ["WebAssembly component"]
 (component
   (type $t0 (list u8))

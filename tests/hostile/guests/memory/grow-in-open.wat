@@ -1,5 +1,6 @@
 ;;! tries = "grows its memory in `open`"
 ;;! ends = "bind"
+;;! counted = { memory = 1 }
 ;;! says = ["memory limit reached", "trapped in `open`"]
 (func $on_open (param i32 i32 i32 i32) (result i32)
   (loop $more

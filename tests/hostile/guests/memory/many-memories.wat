@@ -1,5 +1,6 @@
 ;;! tries = "has thirty modules in it, each with a memory of 1 MiB"
 ;;! ends = "bind"
+;;! counted = { memory = 1 }
 ;;! beside = true
 ;;! says = ["memory limit reached", "trapped in `instantiate`"]
 (@repeat 30

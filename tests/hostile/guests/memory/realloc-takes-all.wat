@@ -1,5 +1,6 @@
 ;;! tries = "grows its memory by all that there is each time that the host asks for a little"
 ;;! ends = "bind"
+;;! counted = { memory = 1 }
 ;;! says = ["memory limit reached"]
 (func $on_realloc (param i32 i32 i32 i32) (result i32)
   (loop $more

@@ -1,5 +1,6 @@
 ;;! tries = "grows a table until it gets no more, and crashes then"
 ;;! ends = "run"
+;;! counted = { table = 3 }
 ;;! says = ["trapped in `filter`"]
 (table $table 1 funcref)
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

@@ -1,5 +1,6 @@
 ;;! tries = "leaves the last byte of the body out"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["its metadata speaks of a body"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

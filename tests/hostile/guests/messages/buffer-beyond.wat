@@ -1,5 +1,6 @@
 ;;! tries = "has a buffer that begins behind the body"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["outside the body"]
 (func $lie

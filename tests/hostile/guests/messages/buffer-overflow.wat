@@ -1,5 +1,6 @@
 ;;! tries = "has a buffer whose offset and length add up to less than nothing"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["outside the body"]
 (func $lie

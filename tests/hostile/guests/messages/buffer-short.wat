@@ -1,5 +1,6 @@
 ;;! tries = "has a buffer of 23 bytes for three numbers of eight"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["column `y`: its values have 23 bytes where 24 are due"]
 (func $lie

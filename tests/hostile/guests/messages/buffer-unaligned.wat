@@ -1,5 +1,6 @@
 ;;! tries = "has a buffer that begins at an odd place"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["is not a multiple of 8"]
 (func $lie

@@ -1,5 +1,6 @@
 ;;! tries = "says that batch and column have 60,000 values, with bytes for three"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["column `y`", "are due"]
 (func $lie

@@ -1,5 +1,6 @@
 ;;! tries = "sends a batch compressed with lz4, as a writer of Arrow made it"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["compressed batches are not accepted"]
 (data (i32.const 32768)

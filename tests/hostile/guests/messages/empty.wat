@@ -1,5 +1,6 @@
 ;;! tries = "answers with no bytes at all"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["not an encapsulated Arrow IPC message"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

@@ -1,5 +1,6 @@
 ;;! tries = "passes its batch off as a schema"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["map"]
 (func $lie

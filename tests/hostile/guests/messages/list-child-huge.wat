@@ -1,5 +1,6 @@
 ;;! tries = "says that three lists have 2^62 items"
 ;;! ends = "run"
+;;! counted = { output_bytes = 3 }
 ;;! kind = "map"
 ;;! writes = ["y: List(Int64)"]
 ;;! says = ["map"]

@@ -1,5 +1,6 @@
 ;;! tries = "has a list that ends behind its items"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! writes = ["y: List(Int64)"]
 ;;! says = ["map"]

@@ -1,5 +1,6 @@
 ;;! tries = "begins its message with another marker"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["instead of the marker ff ff ff ff"]
 (func $lie

@@ -1,5 +1,6 @@
 ;;! tries = "has bytes of 255 where the metadata should be"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["not a valid Arrow IPC flatbuffer"]
 (func $lie

@@ -1,5 +1,6 @@
 ;;! tries = "claims metadata of 2 GiB"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["its metadata should have 2147483640 bytes"]
 (func $lie

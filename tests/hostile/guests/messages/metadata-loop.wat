@@ -1,5 +1,6 @@
 ;;! tries = "has a root table that is the place where it is written down"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["only V5 is accepted"]
 (func $lie

@@ -1,5 +1,6 @@
 ;;! tries = "claims metadata of no bytes"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["0 is not a length of metadata"]
 (func $lie

@@ -1,5 +1,6 @@
 ;;! tries = "claims metadata that ends between two words"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["is not a length of metadata"]
 (func $lie

@@ -1,5 +1,6 @@
 ;;! tries = "has a root table 2 GiB away"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["not a valid Arrow IPC flatbuffer"]
 (func $lie

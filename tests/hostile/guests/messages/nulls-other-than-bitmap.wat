@@ -1,5 +1,6 @@
 ;;! tries = "says that two of its values are null, with a bitmap in which none is"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["map"]
 (func $lie

@@ -1,5 +1,6 @@
 ;;! tries = "has a text that begins at minus five"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! writes = ["y: Utf8"]
 ;;! says = ["map"]

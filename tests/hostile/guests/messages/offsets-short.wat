@@ -1,5 +1,6 @@
 ;;! tries = "has two offsets for three texts"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! writes = ["y: Utf8"]
 ;;! says = ["column `y`: its offsets have 8 bytes where 16 are due"]

@@ -1,5 +1,6 @@
 ;;! tries = "says that its batch has two rows, with three in each column"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["column `y`: 3 values where 2 are due"]
 (func $lie

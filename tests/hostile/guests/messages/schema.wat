@@ -1,5 +1,6 @@
 ;;! tries = "sends a real schema message where a batch is due"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["a Schema message where a RecordBatch is due"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

@@ -1,5 +1,6 @@
 ;;! tries = "has a character of two bytes, one in each of two texts"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! writes = ["y: Utf8"]
 ;;! says = ["map"]

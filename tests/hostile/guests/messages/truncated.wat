@@ -1,5 +1,6 @@
 ;;! tries = "cuts its message in half"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["not an encapsulated Arrow IPC message"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

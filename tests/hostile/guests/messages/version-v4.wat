@@ -1,5 +1,6 @@
 ;;! tries = "speaks version V4 of the format"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! says = ["only V5 is accepted"]
 (func $lie

@@ -1,5 +1,6 @@
 ;;! tries = "sends a column of string views, as a writer of Arrow made it"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! writes = ["y: Utf8"]
 ;;! says = ["views never cross"]

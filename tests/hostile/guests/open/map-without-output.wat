@@ -1,5 +1,6 @@
 ;;! tries = "is a map without an output"
 ;;! ends = "bind"
+;;! counted = { bad_binding = 1 }
 ;;! kind = "map"
 ;;! says = ["a map has exactly one output, it names 0"]
 (func $on_open (param i32 i32 i32 i32) (result i32)

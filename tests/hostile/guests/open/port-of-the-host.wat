@@ -1,5 +1,6 @@
 ;;! tries = "names its output as the host's own port of refused rows"
 ;;! ends = "bind"
+;;! counted = { bad_binding = 1 }
 ;;! kind = "map"
 ;;! says = ["its first output is `errors` and should be `out`"]
 (data (i32.const 32768) "errors")

@@ -1,5 +1,6 @@
 ;;! tries = "names its output as a file two folders up"
 ;;! ends = "bind"
+;;! counted = { bad_binding = 1 }
 ;;! kind = "map"
 ;;! says = ["an output is misnamed"]
 (data (i32.const 32768) "../../etc")

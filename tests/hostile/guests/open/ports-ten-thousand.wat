@@ -1,5 +1,6 @@
 ;;! tries = "has ten thousand outputs"
 ;;! ends = "bind"
+;;! counted = { bad_binding = 1 }
 ;;! kind = "flat-map"
 ;;! says = ["a flat-map has 1 to 64 outputs, it names 10000"]
 (func $on_open (param i32 i32 i32 i32) (result i32)

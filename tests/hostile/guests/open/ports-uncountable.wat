@@ -1,5 +1,6 @@
 ;;! tries = "has four thousand million outputs"
 ;;! ends = "bind"
+;;! counted = { other_trap = 1 }
 ;;! kind = "flat-map"
 ;;! says = ["trapped in `open`"]
 (func $on_open (param i32 i32 i32 i32) (result i32)

@@ -1,5 +1,6 @@
 ;;! tries = "reads a million columns"
 ;;! ends = "bind"
+;;! counted = { transfer_bytes = 1 }
 ;;! pages = 240
 ;;! says = ["`open`"]
 (func $on_open (param i32 i32 i32 i32) (result i32)

@@ -1,5 +1,6 @@
 ;;! tries = "replaces all columns by none"
 ;;! ends = "bind"
+;;! counted = { bad_binding = 1 }
 ;;! kind = "map"
 ;;! writes = []
 ;;! replaces = true

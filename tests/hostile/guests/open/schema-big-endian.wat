@@ -1,5 +1,6 @@
 ;;! tries = "has an output of big-endian numbers"
 ;;! ends = "bind"
+;;! counted = { bad_binding = 1 }
 ;;! kind = "map"
 ;;! says = ["only little-endian data is accepted"]
 (func $on_open (param i32 i32 i32 i32) (result i32)

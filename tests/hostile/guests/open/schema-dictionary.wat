@@ -1,5 +1,6 @@
 ;;! tries = "has an output with a dictionary"
 ;;! ends = "bind"
+;;! counted = { bad_binding = 1 }
 ;;! kind = "map"
 ;;! writes = ["y: Dictionary(Int32, Utf8)"]
 ;;! sends = ["y: Int64"]

@@ -1,5 +1,6 @@
 ;;! tries = "has an output with a schema of 2 MiB"
 ;;! ends = "bind"
+;;! counted = { bad_binding = 1 }
 ;;! kind = "map"
 ;;! pages = 100
 ;;! says = ["the schema of output `out`: the message has 2097152 bytes; the limit is 1048576"]

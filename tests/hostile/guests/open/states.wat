@@ -1,5 +1,6 @@
 ;;! tries = "declares keyed state, which no filter has"
 ;;! ends = "bind"
+;;! counted = { state_declared = 1 }
 ;;! says = ["it declares the state `\\u{1b}[2J`"]
 (data (i32.const 32768) "\1b[2J")
 (func $on_describe (result i32)

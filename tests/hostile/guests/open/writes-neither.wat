@@ -1,5 +1,6 @@
 ;;! tries = "neither appends nor replaces columns"
 ;;! ends = "bind"
+;;! counted = { other_trap = 1 }
 ;;! kind = "map"
 ;;! says = ["trapped in `open`"]
 (func $on_open (param i32 i32 i32 i32) (result i32)

@@ -2,8 +2,10 @@
 ;;! ends = "run"
 ;;! kind = "flat-map"
 ;;! sends_rows = 0
-;;! limits = { deadline_ms = 5000 }
-;;! says = ["stops the job: limit-exceeded"]
+;;! says = ["put out too much"]
+;;! limits = { deadline_ms = 10000, output_bytes = 67108864 }
+;;! rows = 1
+;;! counted = { emits = 2 }
 (func $on_process (param $ptr i32) (param $len i32) (result i32) (local $answer i32) (local $count i32)
   (loop $more
     (local.set $answer (call $emit_message (i32.const 0)))

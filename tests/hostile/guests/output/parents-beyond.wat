@@ -1,5 +1,6 @@
 ;;! tries = "emits a row that comes from row four thousand million"
 ;;! ends = "run"
+;;! counted = { emit_refused = 1, fatal = 1 }
 ;;! kind = "flat-map"
 ;;! says = ["stops the job: invalid-batch"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

@@ -1,5 +1,6 @@
 ;;! tries = "emits three rows and says where two come from"
 ;;! ends = "run"
+;;! counted = { emit_refused = 1, fatal = 1 }
 ;;! kind = "flat-map"
 ;;! says = ["stops the job: invalid-batch"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

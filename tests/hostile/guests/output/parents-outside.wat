@@ -1,5 +1,6 @@
 ;;! tries = "emits rows whose parents lie outside its memory"
 ;;! ends = "run"
+;;! counted = { other_trap = 3 }
 ;;! kind = "flat-map"
 ;;! says = ["trapped in `flat-map`"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

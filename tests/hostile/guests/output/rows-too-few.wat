@@ -1,5 +1,6 @@
 ;;! tries = "maps three rows to two"
 ;;! ends = "run"
+;;! counted = { wrong_rows = 1 }
 ;;! kind = "map"
 ;;! sends = ["y: Int64"]
 ;;! sends_rows = 2

@@ -1,9 +1,10 @@
 ;;! tries = "refuses a million rows of three, with the same long text for each: 20 MB stand for 4 GB"
-;;! ends = "run"
+;;! counted = { transfer_bytes = 8 }
 ;;! pages = 400
 ;;! limits = { memory = 33554432 }
 ;;! on_error = "dead_letter"
-;;! says = ["filter"]
+;;! rows_out = 0
+;;! refused = ["0 plugin-transfer-bytes", "1 plugin-transfer-bytes", "2 plugin-transfer-bytes"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32) (local $at i32)
   (local.set $at (i32.const 0x100000))
   (loop $next

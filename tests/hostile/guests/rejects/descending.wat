@@ -1,7 +1,8 @@
 ;;! tries = "refuses the third row and then the first"
-;;! ends = "run"
+;;! counted = { bad_rejects = 8 }
 ;;! on_error = "dead_letter"
-;;! says = ["it rejects row 0 after row 2: rejects ascend"]
+;;! rows_out = 0
+;;! refused = ["0 plugin-bad-rejects", "1 plugin-bad-rejects", "2 plugin-bad-rejects"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)
   (i32.store (i32.const 32768) (i32.const 2))
   (drop (call $keep_all (local.get $ptr)))

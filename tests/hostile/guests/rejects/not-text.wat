@@ -1,5 +1,6 @@
 ;;! tries = "refuses a row with a code that is not UTF-8"
 ;;! ends = "run"
+;;! counted = { other_trap = 3 }
 ;;! says = ["trapped in `filter`"]
 (data (i32.const 33000) "\ff\ff")
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

@@ -1,5 +1,6 @@
 ;;! tries = "agreed on two columns and sends one"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! writes = ['a: Int64', 'b: Int64']
 ;;! sends = ['a: Int64']

@@ -1,5 +1,6 @@
 ;;! tries = "agreed on one column and sends two"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! writes = ['a: Int64']
 ;;! sends = ['a: Int64', 'b: Int64']

@@ -1,5 +1,6 @@
 ;;! tries = "agreed on no columns and sends one"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! writes = []
 ;;! sends = ['y: Int64']

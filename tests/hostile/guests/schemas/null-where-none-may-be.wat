@@ -1,5 +1,6 @@
 ;;! tries = "agreed on a column without nulls and sends one"
 ;;! ends = "run"
+;;! counted = { bad_batch = 1 }
 ;;! kind = "map"
 ;;! writes = ['y: non-null Int64']
 ;;! sends = ['y: Int64']

@@ -1,4 +1,5 @@
 ;;! tries = "writes ten thousand lines to the log in one call"
+;;! counted = { log_lines = 9744 }
 ;;! imports = ["log"]
 ;;! limits = { deadline_ms = 5000 }
 ;;! rows_out = 3

@@ -1,4 +1,5 @@
 ;;! tries = "writes ten thousand lines to the log each time that it is bound"
+;;! counted = { log_lines = 9744 }
 ;;! imports = ["log"]
 ;;! limits = { open_deadline_ms = 5000 }
 ;;! rows_out = 3

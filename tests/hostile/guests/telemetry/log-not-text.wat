@@ -1,5 +1,6 @@
 ;;! tries = "writes bytes to the log that are not UTF-8"
 ;;! ends = "run"
+;;! counted = { other_trap = 3 }
 ;;! imports = ["log"]
 ;;! says = ["trapped in `filter`"]
 (data (i32.const 32768) "\c0\80\ff")

@@ -1,5 +1,6 @@
 ;;! tries = "writes to the log at a level that does not exist"
 ;;! ends = "run"
+;;! counted = { other_trap = 3 }
 ;;! imports = ["log"]
 ;;! says = ["trapped in `filter`"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

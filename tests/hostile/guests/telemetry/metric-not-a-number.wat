@@ -1,4 +1,5 @@
 ;;! tries = "reports what is no number, and infinity"
+;;! counted = { metric_name = 3 }
 ;;! imports = ["gauge", "record"]
 ;;! rows_out = 3
 (data (i32.const 32768) "xy")

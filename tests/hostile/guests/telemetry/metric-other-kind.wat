@@ -1,4 +1,5 @@
 ;;! tries = "reports under one name a counter, then a gauge, then a histogram"
+;;! counted = { metric_name = 2 }
 ;;! imports = ["count", "gauge", "record"]
 ;;! rows_out = 3
 (data (i32.const 32768) "xy")

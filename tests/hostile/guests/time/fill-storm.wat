@@ -1,5 +1,6 @@
 ;;! tries = "fills 14 MiB of its memory over and over: each fill is a single instruction"
 ;;! ends = "run"
+;;! counted = { deadline = 3 }
 ;;! pages = 240
 ;;! says = ["deadline exceeded"]
 (func $on_process (param $ptr i32) (param $len i32) (result i32)

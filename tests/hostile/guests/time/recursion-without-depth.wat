@@ -1,5 +1,6 @@
 ;;! tries = "calls itself twice at each of sixty levels: little stack, and no end"
 ;;! ends = "run"
+;;! counted = { deadline = 3 }
 ;;! says = ["deadline exceeded"]
 (func $twice (param $level i32)
   (if (local.get $level)

@@ -1,5 +1,6 @@
 ;;! tries = "fills and copies a table of 90,000 elements over and over"
 ;;! ends = "run"
+;;! counted = { deadline = 3 }
 ;;! says = ["deadline exceeded"]
 (table $table 90000 funcref)
 (func $on_process (param $ptr i32) (param $len i32) (result i32)
