@@ -16,7 +16,7 @@ use self::custom::Custom;
 use crate::plugin::Plugin;
 use crate::violation::{Violation, Violations};
 
-pub use self::custom::{Histogram, Metric};
+pub use self::custom::{Histogram, Metric, NAMES_MAX};
 pub use self::list::METRICS;
 pub(crate) use self::metered::{CpuSampler, Metered};
 
