@@ -1,6 +1,6 @@
 ;;! tries = "gives an answer of 65 MiB that is really there"
 ;;! ends = "run"
-;;! counted = { amplification = 3 }
+;;! counted = { output_bytes = 3 }
 ;;! kind = "map"
 ;;! pages = 1100
 ;;! says = ["map"]
