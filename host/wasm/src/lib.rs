@@ -43,9 +43,7 @@ pub use imports::emitter::EMITS_PER_CALL_MAX;
 pub use imports::log::{BYTES_PER_CALL_MAX as LOG_BYTES_PER_CALL_MAX, LINES_PER_CALL_MAX as LOG_LINES_PER_CALL_MAX};
 pub use inspect::{COMPONENT_BYTES_MAX, PluginInfo, PluginKind};
 pub use limits::HostLimits;
-pub use metrics::{
-    Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METRIC_NAMES_MAX, PluginMetrics,
-};
+pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METRIC_NAMES_MAX, PluginMetrics};
 pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 pub use options::{Crossing, OnError, PluginLimits, PluginOptions};
 pub use plugin::{Description, Plugin, PluginBinding, PluginPort};

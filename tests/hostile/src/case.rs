@@ -155,6 +155,8 @@ pub(crate) struct Directives {
     /// The policy for refused rows: `fail` unless told.
     #[serde(default)]
     pub(crate) on_error: Policy,
+    /// Compile it in a child process, in so many seconds of processor time at most.
+    pub(crate) compile_seconds: Option<u64>,
     /// Limits other than the suite's.
     #[serde(default)]
     pub(crate) limits: Limits,
@@ -227,6 +229,11 @@ impl Case {
     /// The reasons that are counted.
     pub fn reasons(&self) -> impl Iterator<Item = &str> {
         self.directives.counted.keys().map(String::as_str)
+    }
+
+    /// The processor time that compiling it may take, in a child; without one, it is compiled in this process.
+    pub(crate) fn compile_cpu(&self) -> Option<Duration> {
+        self.directives.compile_seconds.map(Duration::from_secs)
     }
 
     /// What becomes of the job.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use volley_api::{Error, RowReject, StreamRecord};
 use volley_wasm::{OnError, Violation};
 
 use crate::case::{Case, Count, Outcome, Stage};
 use crate::component::build;
-use crate::host::{Job, Neighbour, Sink, input};
+use crate::host::{Host, Job, Neighbour, Sink, input};
 use crate::log;
 
 /// The longest error that a guest may cause, in bytes.
@@ -44,23 +45,27 @@ struct Attempt {
     counted: BTreeMap<String, u64>,
 }
 
-/// Runs the guest; `Err` has everything that is not as the case says, or as it must be after every guest.
+/// Runs the guest; `Err` has everything that is not as the case says, or as it must be after every guest. `compiler` is
+/// the program `hostile-compiler` of this crate, in which code is compiled that is made to be dear.
 ///
 /// # Errors
 /// When the guest was not contained.
 ///
 /// # Panics
 /// When the case is not well-formed.
-pub fn check(case: &Case) -> Result<Verdict, String> {
+pub fn check(case: &Case, compiler: &Path) -> Result<Verdict, String> {
     log::capture();
-    let mut neighbour = Neighbour::start();
+    let own = case.compile_cpu().map(|cpu| Host::with_child(compiler, cpu));
+    let host = own.as_ref().unwrap_or_else(|| Host::common());
+    let mut neighbour = Neighbour::start(host);
     neighbour.is_well()?;
     let process = std::process::id();
     let bytes = build(case);
     let record = input(case.directives.rows, case.directives.poison, case.directives.long_text);
     log::take();
     let mut attempt = None;
-    let memory = allocation_counter::measure(|| attempt = Some(try_it(case, case.on_error(), &bytes, record.clone())));
+    let memory =
+        allocation_counter::measure(|| attempt = Some(try_it(case, host, case.on_error(), &bytes, record.clone())));
     let attempt = attempt.expect("made");
     let mut findings = Findings::default();
     findings.compare(case, &attempt);
@@ -73,10 +78,10 @@ pub fn check(case: &Case) -> Result<Verdict, String> {
     });
     findings.expect(std::process::id() == process, || "the host is another process".to_owned());
     if case.outcome() == Outcome::StoppedAtRow {
-        let again = try_it(case, OnError::Skip, &bytes, record);
+        let again = try_it(case, host, OnError::Skip, &bytes, record);
         findings.expect(again.stage == Stage::End, || format!("under `on_error: skip` the job stops: {again}"));
     }
-    if let Err(problem) = neighbour.is_well().and_then(|()| Neighbour::start().is_well()) {
+    if let Err(problem) = neighbour.is_well().and_then(|()| Neighbour::start(host).is_well()) {
         findings.0.push(problem);
     }
     if !findings.0.is_empty() {
@@ -92,9 +97,9 @@ pub fn check(case: &Case) -> Result<Verdict, String> {
 }
 
 /// The life of a job with one record.
-fn try_it(case: &Case, on_error: OnError, bytes: &[u8], record: StreamRecord) -> Attempt {
+fn try_it(case: &Case, host: &Host, on_error: OnError, bytes: &[u8], record: StreamRecord) -> Attempt {
     let mut sink = Sink::default();
-    let (stage, error, counted) = match Job::load("guest", bytes, case.limits(), on_error) {
+    let (stage, error, counted) = match Job::load(host, bytes, case.limits(), on_error) {
         Err(error) => {
             let counted = violation(&error).into_iter().map(|reason| (reason.to_string(), 1)).collect();
             (Stage::Load, Some(error), counted)

@@ -24,7 +24,7 @@ const OWN_START: usize = 32 << 10;
 const HEAP_START: usize = 64 << 10;
 
 /// The functions of the host, by the names that `imports` uses.
-const IMPORTS: [(&str, &str); 7] = [
+const IMPORTS: [(&str, &str); 17] = [
     ("log", r#"(import "volley:operator/log@0.1.0" "log" (func $log (param i32 i32 i32)))"#),
     ("now", r#"(import "volley:operator/clock@0.1.0" "now-ms" (func $now (result i64)))"#),
     ("random", r#"(import "volley:operator/random@0.1.0" "next-u64" (func $random (result i64)))"#),
@@ -32,6 +32,23 @@ const IMPORTS: [(&str, &str); 7] = [
     ("gauge", r#"(import "volley:operator/metrics@0.1.0" "gauge-set" (func $gauge (param i32 i32 f64)))"#),
     ("record", r#"(import "volley:operator/metrics@0.1.0" "histogram-record" (func $record (param i32 i32 f64)))"#),
     ("emit", r#"(import "volley:operator/emitter@0.1.0" "emit" (func $emit (param i32 i32 i32 i32 i32 i32)))"#),
+    // WASI, which a host answers itself.
+    ("exit", r#"(import "wasi:cli/exit@0.2.12" "exit" (func $exit (param i32)))"#),
+    ("environment", r#"(import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))"#),
+    ("arguments", r#"(import "wasi:cli/environment@0.2.12" "get-arguments" (func $arguments (param i32)))"#),
+    ("folders", r#"(import "wasi:filesystem/preopens@0.2.12" "get-directories" (func $folders (param i32)))"#),
+    ("stdout", r#"(import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))"#),
+    ("stderr", r#"(import "wasi:cli/stderr@0.2.12" "get-stderr" (func $stderr (result i32)))"#),
+    (
+        "write",
+        r#"(import "wasi:io/streams@0.2.12" "[method]output-stream.write" (func $write (param i32 i32 i32 i32)))"#,
+    ),
+    (
+        "after",
+        r#"(import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $after (param i64) (result i32)))"#,
+    ),
+    ("block", r#"(import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))"#),
+    ("bytes", r#"(import "wasi:random/random@0.2.12" "get-random-bytes" (func $bytes (param i64 i32)))"#),
 ];
 
 /// The component of a guest by its name, `folder/file`, for tests of whole programs.
@@ -115,9 +132,9 @@ fn operator(directives: &Directives, code: &str) -> String {
         .replace("%count_at", &rejects.1.to_string())
         .replace("%poison", &POISON.to_string())
         .replace("%rows", &rows.to_string());
-    let start = hooks.has("on_start").then_some("(start $on_start)").unwrap_or_default();
+    let start = if hooks.has("on_start") { "(start $on_start)" } else { "" };
     guest = guest.functions(&format!("{globals}\n{helpers}\n{code}\n{start}"));
-    let lie = hooks.has("lie").then_some("(call $lie)").unwrap_or_default();
+    let lie = if hooks.has("lie") { "(call $lie)" } else { "" };
     let process = match kind {
         "filter" => format!("{lie} (call $keep_all (local.get $ptr))"),
         "flat-map" => format!("{lie} (call $emit_message (i32.const 0))"),

@@ -1,6 +1,8 @@
-//! The host that all guests of one run meet: one engine, and jobs of one operator each.
+//! The hosts that guests of one run meet: an engine each, and jobs of one operator.
 
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
@@ -9,21 +11,36 @@ use volley_api::{
     PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
 };
 use volley_wasm::{
-    CompileIn, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions,
+    CompileIn, CompileLimits, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions,
 };
 
 use crate::component::{POISON, good};
 
-static ENGINE: LazyLock<Arc<PluginEngine>> = LazyLock::new(|| {
-    PluginEngine::new(&EngineSettings { cache_dir: None, ..EngineSettings::new(CompileIn::ThisProcess) })
-        .expect("starts")
-});
+/// One engine, with a good plugin in it: a guest that harmed it would harm all that follow.
+pub(crate) struct Host {
+    engine: Arc<PluginEngine>,
+    good: Arc<Plugin>,
+}
 
-static GOOD: LazyLock<Vec<u8>> = LazyLock::new(good);
+impl Host {
+    fn new(compile: CompileIn, compile_limits: CompileLimits) -> Self {
+        let settings = EngineSettings { cache_dir: None, compile_limits, ..EngineSettings::new(compile) };
+        let engine = PluginEngine::new(&settings).expect("starts");
+        let good = Plugin::from_bytes(&engine, "neighbour", &good()).expect("loads");
+        Self { engine, good }
+    }
 
-/// The one engine: a guest that harmed it would harm all that follow.
-pub(crate) fn engine() -> &'static Arc<PluginEngine> {
-    &ENGINE
+    /// The host that nearly all guests meet. It compiles in its own process, for their code is quick to compile.
+    pub(crate) fn common() -> &'static Self {
+        static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(CompileIn::ThisProcess, CompileLimits::default()));
+        &HOST
+    }
+
+    /// A host that compiles in a child, as `volley-host` does, and lets a component have so much processor time.
+    pub(crate) fn with_child(compiler: &Path, cpu: Duration) -> Self {
+        let child = CompileIn::Child { program: compiler.to_owned(), arguments: Vec::new() };
+        Self::new(child, CompileLimits { cpu, ..CompileLimits::default() })
+    }
 }
 
 /// `x: Int64, name: Utf8`.
@@ -48,10 +65,13 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(crate) fn load(name: &str, bytes: &[u8], limits: PluginLimits, on_error: OnError) -> Result<Self> {
-        let plugin = Plugin::from_bytes(engine(), name, bytes)?;
+    pub(crate) fn load(host: &Host, bytes: &[u8], limits: PluginLimits, on_error: OnError) -> Result<Self> {
+        Ok(Self::of(Plugin::from_bytes(&host.engine, "guest", bytes)?, limits, on_error))
+    }
+
+    fn of(plugin: Arc<Plugin>, limits: PluginLimits, on_error: OnError) -> Self {
         let options = PluginOptions { limits, on_error, ..PluginOptions::default() };
-        Ok(Self { factory: PluginFactory::new(plugin, options), errors_attached: on_error == OnError::DeadLetter })
+        Self { factory: PluginFactory::new(plugin, options), errors_attached: on_error == OnError::DeadLetter }
     }
 
     /// Binds as `validate` does, and then again as a job that starts.
@@ -109,12 +129,12 @@ impl Output for Sink {
     }
 }
 
-/// A good plugin that lives as long as the run, in the same engine.
+/// The good plugin at work, in the engine of the guest that is checked.
 pub(crate) struct Neighbour(Box<dyn Operator>);
 
 impl Neighbour {
-    pub(crate) fn start() -> Self {
-        let job = Job::load("neighbour", &GOOD, PluginLimits::default(), OnError::Fail).expect("loads");
+    pub(crate) fn start(host: &Host) -> Self {
+        let job = Job::of(Arc::clone(&host.good), PluginLimits::default(), OnError::Fail);
         Self(job.start().expect("starts"))
     }
 

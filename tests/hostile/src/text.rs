@@ -1,5 +1,6 @@
-//! Repetition in a guest's text: `(@repeat 50000 (func))` stands for as many functions, and `%n` in it for the number of
-//! each, so that a file of a megabyte is a line. What is repeated stands in braces when its parentheses do not match.
+//! Repetition in a guest's text: `(@repeat 50000 (func))` stands for as many functions, so that a file of a megabyte is a
+//! line. In it, `%n` is the number of each and `%s` that of the next. What is repeated stands in braces when its
+//! parentheses do not match.
 
 const OPENING: &str = "(@repeat ";
 
@@ -21,7 +22,9 @@ pub(crate) fn expand(text: &str) -> String {
     };
     let body = expand(body);
     let mut out = text[..start].to_owned();
-    (0..times).for_each(|number| out.push_str(&body.replace("%n", &number.to_string())));
+    (0..times).for_each(|number| {
+        out.push_str(&body.replace("%n", &number.to_string()).replace("%s", &(number + 1).to_string()))
+    });
     out + &expand(rest)
 }
 
@@ -45,6 +48,7 @@ mod tests {
     #[test]
     fn repetitions_are_numbered_and_nest() {
         assert_eq!(expand("a (@repeat 3 (f %n)) b"), "a (f 0)(f 1)(f 2) b");
+        assert_eq!(expand("(@repeat 2 (%n %s))"), "(0 1)(1 2)");
         assert_eq!(expand("(@repeat 2 x(@repeat 2 y))(@repeat 1 z)"), "xyyxyyz");
         assert_eq!(expand("(@repeat 3 {(})x(@repeat 3 {)}) y"), "(((x))) y");
         assert_eq!(expand("nothing"), "nothing");

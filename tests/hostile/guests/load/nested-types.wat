@@ -1,8 +1,8 @@
 ;;! tries = "has a type that nests a thousand lists"
 ;;! ends = "load"
-;;! counted = { unknown_world = 1 }
-;;! says = ["it exports nothing"]
-(component
-  (type $t0 (list u8))
-  (@repeat 1000 (type (list %n)))
-  (import "deep" (func (param "x" 1000))))
+;;! counted = { not_a_component = 1 }
+;;! says = ["it is truncated, damaged or uses a feature that is off"]
+;;! beside = true
+(type $list0 (list u8))
+(@repeat 1000 (type $list%s (list $list%n)))
+(export "deep" (type $list1000))
