@@ -15,7 +15,7 @@ const MADE_BY_COMMANDS: [&str; 2] = ["build", "demo/out"];
 const INPUTS: [&str; 3] = ["ui", "fixtures", "testdata"];
 
 /// Endings of the files that are text of ours.
-const TEXT: [&str; 10] = ["rs", "toml", "md", "yaml", "yml", "wit", "sh", "py", "json", "txt"];
+const TEXT: [&str; 11] = ["rs", "toml", "md", "yaml", "yml", "wit", "wat", "sh", "py", "json", "txt"];
 
 /// A bound on the walk, so that a checkout with a foreign folder in it fails instead of running for long.
 const FILES_MAX: usize = 20_000;
