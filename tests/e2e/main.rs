@@ -9,6 +9,7 @@ mod commands;
 mod equivalence;
 mod full_disk;
 mod graphs;
+mod hostile;
 mod metrics;
 mod month;
 mod project;

@@ -1,0 +1,63 @@
+//! Hostile plugins in a pipeline, next to a good one: the program goes on, and the good one gives what it always gives.
+
+use volley_test_hostile::{POISON, component};
+
+use crate::support::{Folder, plugin};
+
+/// Two plugins read one source; `guest` is the hostile one.
+fn pipeline(guest: &str, on_error: &str, errors: &str) -> Folder {
+    let folder = Folder::new();
+    folder.write("guest.wasm", component(guest));
+    std::fs::copy(plugin("threshold"), folder.path("threshold.wasm")).expect("a copy");
+    folder.write("in.csv", format!("x,name\n1,a\n2,b\n{POISON},c\n4,d\n"));
+    folder.write(
+        "p.yaml",
+        format!(
+            "name: p\nsources:\n  in: {{ file: {{ path: in.csv }} }}\noperators:\n  \
+             hostile: {{ from: in, plugin: {{ component: guest.wasm, limits: {{ deadline: 50ms }}, on_error: {on_error} }} }}\n  \
+             good: {{ from: in, plugin: {{ component: threshold.wasm, config: {{ column: x, min: 2 }} }} }}\nsinks:\n  \
+             hostile-out: {{ from: hostile, file: {{ path: hostile.csv }} }}\n  \
+             good-out: {{ from: good, file: {{ path: good.csv }} }}\n{errors}"
+        ),
+    );
+    folder
+}
+
+const ERRORS: &str = "  dead: { from: hostile.errors, file: { path: dead.jsonl } }\n";
+
+#[test]
+fn the_neighbours_of_a_hostile_plugin_give_what_they_always_give() {
+    for (guest, code) in [
+        ("faults/poison-row", "plugin-unreachable"),
+        ("faults/poison-row-slow", "plugin-deadline"),
+        ("faults/poison-row-memory", "plugin-memory"),
+    ] {
+        let folder = pipeline(guest, "dead_letter", ERRORS);
+        folder.succeed(&["run", "-q", "p.yaml"]);
+        assert_eq!(folder.read("hostile.csv"), "x,name\n1,a\n2,b\n4,d\n", "{guest}");
+        assert_eq!(folder.read("good.csv"), format!("x,name\n2,b\n{POISON},c\n4,d\n"), "{guest}");
+        let dead = folder.read("dead.jsonl");
+        assert_eq!(dead.lines().count(), 1, "{dead}");
+        let row: serde_json::Value = serde_json::from_str(&dead).expect("JSON");
+        assert_eq!((&row["code"], &row["position"]), (&code.into(), &4.into()), "{dead}");
+        assert!(row["row"].as_str().expect("text").contains(&POISON.to_string()), "{dead}");
+    }
+}
+
+#[test]
+fn a_hostile_plugin_leaves_nothing_behind_when_it_stops_the_job() {
+    for (guest, says) in [
+        ("faults/poison-row", &["it panicked or aborted", "on one row", "in.csv"][..]),
+        ("faults/recursion", &["it ran out of stack"]),
+        ("memory/grow", &["memory limit reached"]),
+        ("output/bitmap-long", &["a bitmap of 1000000 bytes"]),
+        ("faults/fatal-with-colours", &["no good\\u{1b}[31m\\n"]),
+        ("open/refusal-with-colours", &["could not open: \\u{1b}[2J"]),
+        ("imports/wasi-sockets", &["it imports wasi:sockets/tcp@0.2.6"]),
+    ] {
+        let folder = pipeline(guest, "fail", "");
+        let before = folder.files();
+        folder.run(&["run", "-q", "p.yaml"]).says(guest, 4, &[&["error: "], says].concat());
+        assert_eq!(folder.files(), before, "{guest}");
+    }
+}
