@@ -3,6 +3,8 @@
 
 mod batch;
 mod flatbuffer;
+#[cfg(test)]
+mod oracle;
 mod read_schema;
 mod template;
 mod write_schema;
