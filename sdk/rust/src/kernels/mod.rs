@@ -16,6 +16,8 @@ mod arithmetic;
 mod bitmap;
 mod rows;
 mod take;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use arithmetic::max_u32;
 pub use arithmetic::{Number, map, map_pairs, max, min, sum, try_map};

@@ -2,6 +2,8 @@
 //! native tests both run through here, so that tests see what a host would see.
 
 mod kinds;
+#[cfg(test)]
+mod steady;
 
 pub(crate) use kinds::Answer;
 pub use kinds::{FilterRunner, FlatMapRunner, MapRunner};
