@@ -2,6 +2,7 @@
 
 mod bisect;
 mod contract;
+mod counted;
 mod foreign;
 mod guest;
 mod harness;
