@@ -26,11 +26,7 @@ impl Rows {
         let (turns, rest) = values.as_chunks::<TURN>();
         let mut next = self.begin(values.len());
         for (first, turn) in (0..).step_by(TURN).zip(turns) {
-            let mut passed = [0; TURN];
-            for at in 0..TURN {
-                passed[at] = usize::from(passes(turn[at]));
-            }
-            next += numbered(&mut self.rows[next..], first, passed);
+            next += numbered(&mut self.rows[next..], first, turn.map(|value| usize::from(passes(value))));
         }
         for (row, value) in (turns.len() * TURN..).zip(rest) {
             self.rows[next] = row as u32;
@@ -44,10 +40,7 @@ impl Rows {
         let mut next = self.begin(bits.len());
         for index in 0..bits.len().div_ceil(TURN) {
             let byte = bits.eight(index);
-            let mut passed = [0; TURN];
-            for at in 0..TURN {
-                passed[at] = usize::from(byte >> at & 1);
-            }
+            let passed: [usize; TURN] = std::array::from_fn(|at| usize::from(byte >> at & 1));
             next += numbered(&mut self.rows[next..], (index * TURN) as u32, passed);
         }
         self.len = next;

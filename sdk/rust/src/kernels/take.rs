@@ -96,8 +96,8 @@ pub fn filter<T: Copy>(values: &[T], bits: Bits<'_>, out: &mut [T]) -> usize {
         match (turn.first_chunk::<TURN>(), out[next..].first_chunk_mut::<TURN>()) {
             (Some(turn), Some(out)) => {
                 let mut kept = 0;
-                for at in 0..TURN {
-                    out[kept % TURN] = turn[at];
+                for (at, value) in turn.iter().enumerate() {
+                    out[kept % TURN] = *value;
                     kept += usize::from(byte >> at & 1);
                 }
                 next += kept;

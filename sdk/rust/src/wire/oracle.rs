@@ -139,8 +139,8 @@ fn columns(numbers: &Rows<i64>, texts: &Rows<String>) -> Vec<(ArrowField, ArrayR
         IntervalDayTimeType => |n| arrow_buffer::IntervalDayTime::new(n as i32, (n >> 32) as i32);
         IntervalMonthDayNanoType => |n| arrow_buffer::IntervalMonthDayNano::new(n as i32, 7, n);
         Float16Type => |n| <Float16Type as arrow_array::ArrowPrimitiveType>::Native::from_f32(n as f32);
-        Decimal128Type => |n| i128::from(n);
-        Decimal256Type => |n| arrow_buffer::i256::from(n);
+        Decimal128Type => i128::from;
+        Decimal256Type => arrow_buffer::i256::from;
     }
     add(Arc::new(numbers.iter().copied().collect::<PrimitiveArray<TimestampMicrosecondType>>().with_timezone("UTC")));
     add(Arc::new(numbers.iter().copied().collect::<Int64Array>()));
