@@ -36,7 +36,8 @@ impl<'a> Strings<'a> {
 
     #[inline]
     fn value(&self, row: usize) -> &'a str {
-        &self.text[self.offsets.range(row)]
+        // Not by index: that would bring the text of a better message into every component.
+        self.text.get(self.offsets.range(row)).expect("texts lie in the column, between characters")
     }
 }
 

@@ -80,7 +80,7 @@ impl<'de> Text<'de> {
     }
 
     pub(super) fn word(&mut self, word: &str) -> Result<(), Error> {
-        if !self.json[self.at..].starts_with(word) {
+        if !self.json.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             return Err(self.error("expected a value"));
         }
         self.at += word.len();
@@ -96,7 +96,7 @@ impl<'de> Text<'de> {
             match self.byte() {
                 None => return Err(self.error("a text is not closed")),
                 Some(b'"') => {
-                    let tail = &self.json[start..self.at];
+                    let tail = self.between(start);
                     self.at += 1;
                     return Ok(if unescaped.is_empty() {
                         Cow::Borrowed(tail)
@@ -106,7 +106,7 @@ impl<'de> Text<'de> {
                     });
                 }
                 Some(b'\\') => {
-                    unescaped.push_str(&self.json[start..self.at]);
+                    unescaped.push_str(self.between(start));
                     self.at += 1;
                     unescaped.push(self.escaped()?);
                     start = self.at;
@@ -115,6 +115,11 @@ impl<'de> Text<'de> {
                 Some(_) => self.at += 1,
             }
         }
+    }
+
+    /// The text from a place up to here; both stand before or behind a quote or a backslash, so between characters.
+    fn between(&self, start: usize) -> &'de str {
+        self.json.get(start..self.at).unwrap_or_default()
     }
 
     /// What stands behind a backslash.

@@ -28,7 +28,7 @@ impl std::fmt::Write for Bounded {
     fn write_str(&mut self, part: &str) -> std::fmt::Result {
         let room = MESSAGE_BYTES_MAX - self.0.len();
         let fits = part.floor_char_boundary(room.min(part.len()));
-        self.0.push_str(&part[..fits]);
+        self.0.push_str(part.get(..fits).unwrap_or_default());
         if fits < part.len() { Err(std::fmt::Error) } else { Ok(()) }
     }
 }

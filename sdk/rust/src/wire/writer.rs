@@ -159,8 +159,8 @@ impl<'a> Message<'a> {
     /// A column of texts instead of the keys to them. [`DictionaryBuilder`](crate::build::DictionaryBuilder) is the only
     /// way to make a dictionary, so keys and values are known.
     fn unpacked(&mut self, column: Column<'_>) {
-        let dictionary = column.as_dictionary().expect("the layout is that of a dictionary");
-        let texts = dictionary.values().as_str().expect("dictionaries are built of texts");
+        let Ok(dictionary) = column.as_dictionary() else { unreachable!("the layout is that of a dictionary") };
+        let Ok(texts) = dictionary.values().as_str() else { unreachable!("dictionaries are built of texts") };
         let nulls = column.null_count();
         let text = |row: usize| dictionary.keys().get(row).and_then(|key| texts.get(key as usize)).unwrap_or_default();
         self.node(column.len(), nulls);
