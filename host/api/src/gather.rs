@@ -112,14 +112,14 @@ mod tests {
 
     #[test]
     fn it_gives_what_arrow_gives() {
-        let one_in = |n: usize| move |row: usize| row.wrapping_mul(7) % n == 0;
+        let one_in = |n: usize| move |row: usize| row.wrapping_mul(7).is_multiple_of(n);
         let patterns: [Box<dyn Fn(usize) -> bool>; 6] = [
             Box::new(|_| false),
             Box::new(|_| true),
             Box::new(one_in(2)),
             Box::new(one_in(40)),
             Box::new(|row| row / 100 % 2 == 0),
-            Box::new(|row| row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40 & 1 == 0),
+            Box::new(|row| (row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).is_multiple_of(2)),
         ];
         for rows in [1, 63, 64, 65, 1_000] {
             let batch = batch(rows);
