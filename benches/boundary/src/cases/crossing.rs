@@ -39,8 +39,13 @@ pub(crate) fn identity(guests: &Guests, rounds: usize) -> Result<(), Box<dyn Err
         let mut wasm = operator(&guests.identity, &shape.schema(), Crossing::Direct)?;
         same(&output_of(&mut *wasm, &batches)?, &arrow::compute::concat_batches(&shape.schema(), &batches)?)?;
         let bytes = bytes_of(&batches[0]);
-        let (source, mut target) = (vec![7_u8; bytes], vec![0_u8; bytes]);
-        let mut memcpy = || black_box(&mut target).copy_from_slice(black_box(&source));
+        // As many sources as the plugin has batches: the same share of them is in the processor's cache.
+        let sources: Vec<Vec<u8>> = batches.iter().map(|_| vec![7_u8; bytes]).collect();
+        let (mut target, mut next) = (vec![0_u8; bytes], 0);
+        let mut memcpy = || {
+            black_box(&mut target).copy_from_slice(black_box(&sources[next]));
+            next = (next + 1) % sources.len();
+        };
         let pair = in_turns(rounds, &mut driven(&mut *wasm, &batches), &mut memcpy);
         let name = format!("R2_{}", shape.name());
         eprintln!("{name}: {bytes} bytes; plugin {:.2?} a batch, memcpy {:.2?}", pair.first, pair.second);

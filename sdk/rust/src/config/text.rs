@@ -7,12 +7,6 @@ use super::error::Error;
 /// Values are nested at most this deep.
 const NESTING_MAX: usize = 64;
 
-/// Powers of ten that a float holds exactly.
-const EXACT_POWER_MAX: u32 = 22;
-
-/// Exponents beyond this make zero or infinity of every number of digits that fit.
-const EXPONENT_MAX: i32 = 400;
-
 /// What is left of the text.
 pub(super) struct Text<'de> {
     json: &'de str,
@@ -158,44 +152,51 @@ impl<'de> Text<'de> {
         Ok(code)
     }
 
-    /// A number. Floats of up to fifteen digits are exact, longer ones are off by a few units in the last place at most.
+    /// A number: a whole one where it is written as one and fits, else the nearest float.
     pub(super) fn number(&mut self) -> Result<Number, Error> {
+        let begin = self.at;
         let negative = self.take(b'-');
         let start = self.at;
-        let mut digits = Digits { value: 0, exponent: 0, whole: true };
-        let count = self.digits(|byte| digits.add(byte, false));
+        // None once they do not fit.
+        let mut whole = Some(0_u64);
+        let count = self.digits(|digit| {
+            whole = whole.and_then(|whole| whole.checked_mul(10)?.checked_add(u64::from(digit)));
+        });
         if count == 0 || (count > 1 && self.json.as_bytes()[start] == b'0') {
             return Err(Error::syntax(start, "expected a number"));
         }
-        let mut float = false;
         if self.byte() == Some(b'.') {
-            float = true;
+            whole = None;
             self.at += 1;
-            if self.digits(|byte| digits.add(byte, true)) == 0 {
+            if self.digits(drop) == 0 {
                 return Err(self.error("expected digits behind the point"));
             }
         }
         if let Some(b'e' | b'E') = self.byte() {
-            float = true;
+            whole = None;
             self.at += 1;
-            digits.exponent = digits.exponent.saturating_add(self.exponent()?);
-        }
-        let Digits { value: digits, exponent, whole } = digits;
-        Ok(match (float || !whole, negative) {
-            (false, false) => Number::Unsigned(digits),
-            (false, true) if digits == 0 => Number::Float(-0.0),
-            (false, true) => match 0_i64.checked_sub_unsigned(digits) {
-                Some(value) => Number::Signed(value),
-                None => Number::Float(-(digits as f64)),
-            },
-            (true, _) => {
-                let value = scaled(digits, exponent);
-                if value.is_infinite() {
-                    return Err(Error::syntax(start, "a number out of range"));
-                }
-                Number::Float(if negative { -value } else { value })
+            if let Some(b'+' | b'-') = self.byte() {
+                self.at += 1;
             }
-        })
+            if self.digits(drop) == 0 {
+                return Err(self.error("expected the digits of an exponent"));
+            }
+        }
+        match (whole, negative) {
+            (Some(whole), false) => return Ok(Number::Unsigned(whole)),
+            (Some(0), true) => return Ok(Number::Float(-0.0)),
+            (Some(whole), true) => {
+                if let Some(value) = 0_i64.checked_sub_unsigned(whole) {
+                    return Ok(Number::Signed(value));
+                }
+            }
+            (None, _) => {}
+        }
+        let text = self.json.get(begin..self.at).unwrap_or_default();
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Number::Float(value)),
+            _ => Err(Error::syntax(start, "a number out of range")),
+        }
     }
 
     /// Takes digits; gives how many.
@@ -207,62 +208,4 @@ impl<'de> Text<'de> {
         }
         self.at - start
     }
-
-    fn exponent(&mut self) -> Result<i32, Error> {
-        let negative = self.byte() == Some(b'-');
-        if let Some(b'+' | b'-') = self.byte() {
-            self.at += 1;
-        }
-        let mut exponent = 0_i32;
-        if self.digits(|digit| exponent = exponent.saturating_mul(10).saturating_add(i32::from(digit))) == 0 {
-            return Err(self.error("expected the digits of an exponent"));
-        }
-        Ok(if negative { -exponent } else { exponent })
-    }
-}
-
-/// The digits of a number without its point, and the exponent that puts it back.
-struct Digits {
-    value: u64,
-    exponent: i32,
-    /// Whether all digits fitted.
-    whole: bool,
-}
-
-impl Digits {
-    fn add(&mut self, digit: u8, behind_point: bool) {
-        let longer = self.value.checked_mul(10).and_then(|ten| ten.checked_add(u64::from(digit)));
-        match longer.filter(|_| self.whole) {
-            Some(value) => {
-                self.value = value;
-                self.exponent -= i32::from(behind_point);
-            }
-            // Digits from here on only move the point.
-            None => {
-                self.whole = false;
-                self.exponent = self.exponent.saturating_add(i32::from(!behind_point));
-            }
-        }
-    }
-}
-
-/// `digits × 10^exponent`.
-fn scaled(digits: u64, exponent: i32) -> f64 {
-    let mut value = digits as f64;
-    if digits == 0 {
-        return value;
-    }
-    let mut left = exponent.clamp(-EXPONENT_MAX, EXPONENT_MAX);
-    while left != 0 {
-        let step = left.unsigned_abs().min(EXACT_POWER_MAX);
-        let power = (0..step).fold(1.0, |power, _| power * 10.0);
-        if left > 0 {
-            value *= power;
-            left -= step as i32;
-        } else {
-            value /= power;
-            left += step as i32;
-        }
-    }
-    value
 }
