@@ -1,8 +1,8 @@
 //! Gathering the live rows of a batch, without a branch per row where the values allow it.
 //!
-//! Arrow's `filter` walks over the set bits, which is slow where live and dead rows alternate at random. Numbers without
-//! nulls, which are most of what flows, are gathered here: each value is written where the next live one belongs, and
-//! only a live one moves that place on.
+//! Arrow's `filter` walks over the set bits of every column anew, which is slow where live and dead rows alternate at
+//! random. Here the set bits are turned into places once for the batch, eight bits at a time by a table, and numbers
+//! without nulls, which are most of what flows, are picked by place.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -19,74 +19,99 @@ use arrow::error::ArrowError;
 /// Rows that one word of a selection tells of.
 const WORD_ROWS: usize = 64;
 
-/// With so few live rows among 64 it is faster to look for them.
-const SPARSE_ROWS_MAX: u32 = 8;
+/// For each byte the places of its set bits, the lowest first, one in each byte of a little-endian word.
+const PLACES: [u64; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let (mut bit, mut found) = (0, 0);
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                table[byte] |= bit << (8 * found);
+                found += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// The same number in each byte of a word.
+const IN_EACH_BYTE: u64 = 0x0101_0101_0101_0101;
 
 /// The live rows of a batch; `live` has one bit for each of its rows.
 pub(crate) fn live_rows(batch: &RecordBatch, live: &BooleanBuffer) -> Result<RecordBatch, ArrowError> {
-    let rows = live.count_set_bits();
-    let predicate = OnceCell::new();
-    let columns = batch.columns().iter().map(|column| gather(column, live, rows, &predicate));
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    let live = LiveRows::new(live);
+    let columns = batch.columns().iter().map(|column| live.gather(column)).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(live.count));
     RecordBatch::try_new_with_options(batch.schema(), columns, &options)
 }
 
-fn gather(
-    column: &ArrayRef,
-    live: &BooleanBuffer,
-    rows: usize,
-    predicate: &OnceCell<FilterPredicate>,
-) -> Result<ArrayRef, ArrowError> {
-    if column.null_count() == 0 {
-        let column = column.as_ref();
-        downcast_primitive_array!(
-            column => return Ok(gather_numbers(column, live, rows)),
-            _ => {}
-        );
+/// Which rows to gather, in the forms that the columns of a batch need: each is worked out once, for the first column
+/// that needs it.
+struct LiveRows<'a> {
+    live: &'a BooleanBuffer,
+    count: usize,
+    /// Of each live row its place among the rows of its word, in order.
+    places: OnceCell<Vec<u8>>,
+    predicate: OnceCell<FilterPredicate>,
+}
+
+impl<'a> LiveRows<'a> {
+    fn new(live: &'a BooleanBuffer) -> Self {
+        Self { live, count: live.count_set_bits(), places: OnceCell::new(), predicate: OnceCell::new() }
     }
-    // Worked out once for all columns that need it.
-    let by_arrow = || FilterBuilder::new(&BooleanArray::new(live.clone(), None)).optimize().build();
-    predicate.get_or_init(by_arrow).filter(column.as_ref())
-}
 
-fn gather_numbers<T: ArrowPrimitiveType>(column: &PrimitiveArray<T>, live: &BooleanBuffer, rows: usize) -> ArrayRef {
-    let values = gather_values(column.values(), live, rows);
-    Arc::new(PrimitiveArray::<T>::new(values.into(), None).with_data_type(column.data_type().clone()))
-}
+    fn gather(&self, column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+        if column.null_count() == 0 {
+            let column = column.as_ref();
+            downcast_primitive_array!(
+                column => return Ok(self.gather_numbers(column)),
+                _ => {}
+            );
+        }
+        let by_arrow = || FilterBuilder::new(&BooleanArray::new(self.live.clone(), None)).optimize().build();
+        self.predicate.get_or_init(by_arrow).filter(column.as_ref())
+    }
 
-fn gather_values<T: ArrowNativeType>(values: &[T], live: &BooleanBuffer, rows: usize) -> Vec<T> {
-    // One word more than rows: dead rows behind the last live one are written there.
-    let mut out = vec![T::default(); rows + WORD_ROWS];
-    let mut kept = 0;
-    for (mut word, values) in live.bit_chunks().iter_padded().zip(values.chunks(WORD_ROWS)) {
-        match word.count_ones() {
-            0 => {}
-            64 => {
-                out[kept..kept + WORD_ROWS].copy_from_slice(values);
-                kept += WORD_ROWS;
-            }
-            1..=SPARSE_ROWS_MAX => {
-                while word != 0 {
-                    out[kept] = values[word.trailing_zeros() as usize];
-                    kept += 1;
-                    word &= word - 1;
-                }
-            }
-            live => {
-                let room = out[kept..].first_chunk_mut::<WORD_ROWS>().expect("a word more than rows");
-                let mut next = 0;
-                for value in values {
-                    // Never beyond the room: at most one place for each value so far. The mask spares the check.
-                    room[next % WORD_ROWS] = *value;
-                    next += (word & 1) as usize;
-                    word >>= 1;
-                }
-                kept += live as usize;
+    fn gather_numbers<T: ArrowPrimitiveType>(&self, column: &PrimitiveArray<T>) -> ArrayRef {
+        let values = self.gather_values(column.values());
+        Arc::new(PrimitiveArray::<T>::new(values.into(), None).with_data_type(column.data_type().clone()))
+    }
+
+    fn gather_values<T: ArrowNativeType>(&self, values: &[T]) -> Vec<T> {
+        let mut places = &self.places.get_or_init(|| places(self.live, self.count))[..];
+        let mut out = Vec::with_capacity(self.count);
+        for (word, values) in self.live.bit_chunks().iter_padded().zip(values.chunks(WORD_ROWS)) {
+            let (here, behind) = places.split_at(word.count_ones() as usize);
+            places = behind;
+            match values.as_array::<WORD_ROWS>() {
+                _ if here.len() == values.len() => out.extend_from_slice(values),
+                // The mask changes nothing and spares a check for each row.
+                Some(values) => out.extend(here.iter().map(|place| values[usize::from(*place) % WORD_ROWS])),
+                None => out.extend(here.iter().map(|place| values[usize::from(*place)])),
             }
         }
+        out
     }
-    out.truncate(rows);
+}
+
+/// Of each of `count` set bits its place in its word of 64.
+fn places(live: &BooleanBuffer, count: usize) -> Vec<u8> {
+    // Eight are written at a time, of which those behind the last set bit are overwritten by the next.
+    let mut out = vec![0; count + 8];
+    let mut found = 0;
+    for word in live.bit_chunks().iter_padded().filter(|word| *word != 0) {
+        for (index, byte) in (0..).zip(word.to_le_bytes()) {
+            let places = PLACES[usize::from(byte)] + IN_EACH_BYTE * (8 * index);
+            if let Some(room) = out[found..].first_chunk_mut() {
+                *room = places.to_le_bytes();
+            }
+            found += byte.count_ones() as usize;
+        }
+    }
+    out.truncate(count);
     out
 }
 

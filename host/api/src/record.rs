@@ -183,6 +183,9 @@ impl StreamRecord {
 #[must_use]
 pub fn memory_bytes(batch: &RecordBatch) -> usize {
     let of_column = |column: &ArrayRef| {
+        if let (Some(bytes), None) = (column.data_type().primitive_width(), column.nulls()) {
+            return bytes * column.len();
+        }
         let share = column.to_data().get_slice_memory_size();
         let views = match column.data_type() {
             DataType::Utf8View => column.as_string_view().total_buffer_bytes_used(),

@@ -100,13 +100,20 @@ impl Projection {
             Column::Computed(expression) => (field.name().clone(), expression.sql().to_owned()),
             Column::Passed(_) => panic!("a projection that passes columns on reads them all"),
         });
-        Self::select(&items.collect::<Vec<_>>(), &input)
+        let narrow = Self::select(&items.collect::<Vec<_>>(), &input)?;
+        // With the metadata of the whole input's schema.
+        Ok(Self { output: self.schema(), ..narrow })
     }
 
     /// The columns that it makes.
     #[must_use]
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.output)
+    }
+
+    /// The columns that it was planned for.
+    pub(crate) fn input(&self) -> SchemaRef {
+        Arc::clone(&self.input)
     }
 
     /// Names of the columns that its expressions read, in the order of the input.
@@ -122,6 +129,20 @@ impl Projection {
             Column::Passed(_) => true,
             Column::Computed(expression) => expression.column().is_some(),
         })
+    }
+
+    /// Whether its input is hardly more to move than its output: columns that it does not pass on as they are are numbers,
+    /// and no more of them than columns that it computes.
+    pub(crate) fn reads_lightly(&self) -> bool {
+        let passed = self.columns.iter().filter_map(|column| match column {
+            Column::Passed(index) => Some(*index),
+            Column::Computed(expression) => expression.column(),
+        });
+        let passed: Vec<usize> = passed.collect();
+        let computed = self.columns.len() - passed.len();
+        let others = self.input.fields().iter().enumerate().filter(|(index, _)| !passed.contains(index));
+        let others: Vec<_> = others.map(|(_, field)| field.data_type()).collect();
+        others.len() <= computed && others.iter().all(|data_type| data_type.is_primitive())
     }
 
     /// Makes its columns of a batch of the schema that it was planned for.

@@ -207,6 +207,8 @@ fn a_union_passes_records_on() {
 #[test]
 fn a_projection_over_its_reads_needs_no_other_column() {
     let batch = common::flights();
+    let told = batch.schema().as_ref().clone().with_metadata([("from".to_owned(), "a test".to_owned())].into());
+    let batch = batch.with_schema(Arc::new(told)).unwrap();
     let items = items(&[("twice", "id * 2"), ("q", "zero + id"), ("one", "1")]);
     let whole = Projection::select(&items, &batch.schema()).unwrap();
     assert_eq!(whole.reads(), ["id", "zero"]);
@@ -215,6 +217,9 @@ fn a_projection_over_its_reads_needs_no_other_column() {
     let columns =
         RecordBatch::try_from_iter(["id", "zero"].map(|name| (name, batch.column_by_name(name).unwrap().clone())));
     assert_eq!(narrow.evaluate(&columns.unwrap()).unwrap(), whole.evaluate(&batch).unwrap());
+    let some = BooleanBuffer::collect_bool(batch.num_rows(), |row| row % 2 == 0);
+    let record = outcome(&SelectFactory::new(items), StreamRecord::new(batch).narrow(&some)).unwrap();
+    assert_eq!(record.schema(), whole.schema(), "metadata included");
 }
 
 #[test]

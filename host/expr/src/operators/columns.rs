@@ -1,6 +1,10 @@
 //! `select` and `with_columns`: other columns for the same rows.
 
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, Result, StreamRecord};
 
 use super::{Place, label};
@@ -40,7 +44,8 @@ impl OperatorFactory for SelectFactory {
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
         let place = Place::of(&context);
         let projection = Projection::select(&self.items, &context.input).map_err(|error| place.error(error, None))?;
-        Ok(Box::new(Columns { place, projection }))
+        let read = projection.over_reads().map_err(|error| place.error(error, None))?;
+        Ok(Box::new(Columns { place, gathered: Gathered::new(&projection, read), projection }))
     }
 }
 
@@ -74,39 +79,66 @@ impl OperatorFactory for WithColumnsFactory {
         let place = Place::of(&context);
         let projection =
             Projection::with_columns(&self.items, &context.input).map_err(|error| place.error(error, None))?;
-        Ok(Box::new(Columns { place, projection }))
+        Ok(Box::new(Columns { place, gathered: Gathered::new(&projection, projection.clone()), projection }))
     }
 }
 
 struct Columns {
     place: Place,
     projection: Projection,
+    gathered: Gathered,
+}
+
+/// The same projection over the live rows alone, gathered from the columns that it needs.
+struct Gathered {
+    /// Over those columns.
+    projection: Projection,
+    /// Their indices in the input.
+    columns: Vec<usize>,
+    /// Whether gathering them moves hardly more than gathering what is made of them.
+    is_light: bool,
+}
+
+impl Gathered {
+    fn new(whole: &Projection, needed: Projection) -> Self {
+        let (from, input) = (whole.input(), needed.input());
+        let columns = input.fields().iter().filter_map(|field| from.index_of(field.name()).ok()).collect();
+        Self { columns, is_light: needed.reads_lightly(), projection: needed }
+    }
+
+    fn of_live(&self, record: StreamRecord) -> std::result::Result<StreamRecord, ArrowError> {
+        let columns = self.columns.iter().map(|&column| Arc::clone(record.batch.column(column))).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(record.batch.num_rows()));
+        let needed = RecordBatch::try_new_with_options(self.projection.input(), columns, &options)?;
+        record.with_columns_of(needed).compact()
+    }
 }
 
 impl Operator for Columns {
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
-        // A row that is not live may be what cannot be evaluated, and must not fail the job. Its value is not needed,
-        // so with few live rows they are gathered at once, and otherwise when evaluating all of them has not worked.
-        let fails_for_live_rows_alone = record.selection.is_none() || self.projection.is_free();
-        if !fails_for_live_rows_alone {
-            if record.num_rows() * SPARSE_ROWS_PER_LIVE_ROW > record.batch.num_rows()
-                && let Some(batch) =
-                    self.projection.try_evaluate(&record.batch).map_err(|error| self.place.error(error, None))?
-            {
-                return output.emit(0, record.with_columns_of(batch));
-            }
-            let record = record.compact().map_err(|error| {
-                volley_api::Error::internal("rows cannot be gathered").caused_by(error).within(&self.place.node)
-            })?;
-            return self.evaluate(record, output);
+        if record.selection.is_none() || self.projection.is_free() {
+            return self.evaluate(&self.projection, record, output);
         }
-        self.evaluate(record, output)
+        // A row that is not live may be what cannot be evaluated, and must not fail the job. Its value is not needed:
+        // where that is cheap, the live rows are gathered first, and otherwise when evaluating all has not worked.
+        let is_sparse = record.num_rows() * SPARSE_ROWS_PER_LIVE_ROW <= record.batch.num_rows();
+        if !is_sparse
+            && !self.gathered.is_light
+            && let Some(batch) =
+                self.projection.try_evaluate(&record.batch).map_err(|error| self.place.error(error, None))?
+        {
+            return output.emit(0, record.with_columns_of(batch));
+        }
+        let record = self.gathered.of_live(record).map_err(|error| {
+            volley_api::Error::internal("rows cannot be gathered").caused_by(error).within(&self.place.node)
+        })?;
+        self.evaluate(&self.gathered.projection, record, output)
     }
 }
 
 impl Columns {
-    fn evaluate(&self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
-        let batch = self.projection.evaluate(&record.batch);
+    fn evaluate(&self, projection: &Projection, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
+        let batch = projection.evaluate(&record.batch);
         let batch = batch.map_err(|error| self.place.error(error, record.origins.as_ref()))?;
         output.emit(0, record.with_columns_of(batch))
     }
