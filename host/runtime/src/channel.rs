@@ -1,4 +1,7 @@
 //! Channels bounded in items and in bytes, between chain threads and the tokio runtime in every combination.
+//!
+//! A receiver takes several items at a time, up to half of what may wait. A sender that waits for room is thus woken once
+//! for several items: waking a thread costs more than many a batch takes to be filtered.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 /// Bytes are counted in units of this many, since a semaphore counts to 2²⁹ only.
 const BYTES_PER_PERMIT: usize = 1024;
 
-/// How much may wait in one channel.
+/// How much may wait in one channel: in its queue, and behind the item that its receiver is at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub(crate) items_max: usize,
@@ -28,6 +31,9 @@ pub(crate) struct Sender<T> {
 
 pub(crate) struct Receiver<T> {
     queue: mpsc::Receiver<Envelope<T>>,
+    /// What was taken from the queue and not handed out yet, the last first. Its bytes still count.
+    taken: Vec<Envelope<T>>,
+    take_max: usize,
 }
 
 struct Envelope<T> {
@@ -45,8 +51,12 @@ pub(crate) enum Received<T> {
 
 pub(crate) fn bounded<T>(bounds: Bounds) -> (Sender<T>, Receiver<T>) {
     let permits_max = (bounds.bytes_max / BYTES_PER_PERMIT).clamp(1, Semaphore::MAX_PERMITS);
-    let (sender, receiver) = mpsc::channel(bounds.items_max.max(1));
-    (Sender { queue: sender, bytes: Arc::new(Semaphore::new(permits_max)), permits_max }, Receiver { queue: receiver })
+    let items_max = bounds.items_max.max(1);
+    let take_max = items_max.div_ceil(2);
+    // The first of those that are taken is being worked on and does not wait.
+    let (sender, queue) = mpsc::channel(items_max + 1 - take_max);
+    let sender = Sender { queue: sender, bytes: Arc::new(Semaphore::new(permits_max)), permits_max };
+    (sender, Receiver { queue, taken: Vec::with_capacity(take_max), take_max })
 }
 
 impl<T> Clone for Sender<T> {
@@ -78,25 +88,45 @@ impl<T: Send> Sender<T> {
 impl<T> Receiver<T> {
     /// Waits for the next item; `None` when all senders have gone.
     pub(crate) async fn recv(&mut self) -> Option<T> {
-        self.queue.recv().await.map(|envelope| envelope.item)
+        if self.taken.is_empty() {
+            self.take().await;
+        }
+        self.next()
     }
 
     /// Waits from a thread that is not the runtime's, at most for `patience` where one is given.
     pub(crate) fn recv_blocking(&mut self, runtime: &Handle, patience: Option<Duration>) -> Received<T> {
-        let received = match patience {
-            None => self.queue.blocking_recv(),
-            Some(patience) => match self.queue.try_recv() {
-                Ok(envelope) => Some(envelope),
-                Err(mpsc::error::TryRecvError::Disconnected) => None,
-                Err(mpsc::error::TryRecvError::Empty) => {
-                    match runtime.block_on(async { tokio::time::timeout(patience, self.queue.recv()).await }) {
-                        Ok(received) => received,
-                        Err(_) => return Received::TimedOut,
+        if self.taken.is_empty() {
+            match patience {
+                None => {
+                    self.queue.blocking_recv_many(&mut self.taken, self.take_max);
+                    self.taken.reverse();
+                }
+                Some(patience) => {
+                    // The first poll comes before the time is looked at, so what is there is taken.
+                    let waited = runtime.block_on(async { tokio::time::timeout(patience, self.take()).await });
+                    if waited.is_err() {
+                        return Received::TimedOut;
                     }
                 }
-            },
-        };
-        received.map_or(Received::Closed, |envelope| Received::Item(envelope.item))
+            }
+        }
+        self.next().map_or(Received::Closed, Received::Item)
+    }
+
+    /// Whether the next item is at hand, so that the receiver would not wait for it.
+    pub(crate) fn has_taken(&self) -> bool {
+        !self.taken.is_empty()
+    }
+
+    /// Waits until something could be taken or all senders have gone. May be given up at any time.
+    async fn take(&mut self) {
+        self.queue.recv_many(&mut self.taken, self.take_max).await;
+        self.taken.reverse();
+    }
+
+    fn next(&mut self) -> Option<T> {
+        self.taken.pop().map(|envelope| envelope.item)
     }
 }
 
@@ -116,6 +146,20 @@ mod tests {
         assert_eq!(receiver.recv().await, Some(1));
         second.await.expect("room again");
         assert_eq!(receiver.recv().await, Some(2));
+    }
+
+    #[tokio::test]
+    async fn what_a_receiver_has_taken_counts_as_waiting() {
+        let (sender, mut receiver) = bounded::<usize>(Bounds { items_max: 8, bytes_max: 10 * BYTES_PER_PERMIT });
+        for item in 0..5 {
+            sender.send(item, 2 * BYTES_PER_PERMIT).await.expect("room");
+        }
+        assert_eq!(receiver.recv().await, Some(0), "three more were taken along");
+        let sixth = sender.send(5, 4 * BYTES_PER_PERMIT);
+        tokio::pin!(sixth);
+        assert!(futures_poll(&mut sixth).await.is_none(), "the bytes of those that were taken still count");
+        assert_eq!(receiver.recv().await, Some(1));
+        sixth.await.expect("room again");
     }
 
     #[tokio::test]

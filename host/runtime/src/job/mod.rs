@@ -31,7 +31,7 @@ pub struct JobOptions {
     pub seed: u64,
     /// How sources cut what they read. Default: [`ReadOptions::default`].
     pub read: ReadOptions,
-    /// The most messages that wait in one channel. Default: 8.
+    /// The most messages that wait in one channel. Default: 16.
     pub channel_items_max: usize,
     /// The most bytes that wait in one channel. Default: 32 MiB.
     pub channel_bytes_max: usize,
@@ -45,7 +45,7 @@ impl Default for JobOptions {
             clock: Arc::new(SystemClock),
             seed: 0,
             read: ReadOptions::default(),
-            channel_items_max: 8,
+            channel_items_max: 16,
             channel_bytes_max: 32 << 20,
             linger: Duration::from_millis(5),
         }

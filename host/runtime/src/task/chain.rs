@@ -44,13 +44,16 @@ impl ChainTask {
             if held_since.is_some_and(|since| since.elapsed() >= self.linger) {
                 self.flush()?;
             }
+            if !self.receiver.has_taken() {
+                self.outlets.iter_mut().try_for_each(Outlet::flush)?;
+            }
             held_since = if self.holds_rows_back() { held_since.or_else(|| Some(Instant::now())) } else { None };
         }
         // Slots stand in stream order, so what one puts out at its end still reaches those behind it.
         for index in 0..self.slots.len() {
             Downstream::all(&mut self.slots, &mut self.outlets).finish(index)?;
         }
-        self.outlets.iter().try_for_each(Outlet::end)?;
+        self.outlets.iter_mut().try_for_each(Outlet::end)?;
         Ok(())
     }
 
