@@ -15,6 +15,8 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Parser;
+// Puts the host's allocator behind the one that counts.
+use mimalloc as _;
 
 /// What the plugin boundary costs, as ratios in one process.
 #[derive(Debug, Parser)]

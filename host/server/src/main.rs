@@ -8,7 +8,6 @@ mod exit;
 mod metrics;
 mod output;
 mod page;
-
 mod plugins;
 mod preview;
 mod progress;
@@ -34,6 +33,9 @@ use crate::compose::{Surroundings, check, compose};
 use crate::output::{print, tell};
 use crate::plugins::Plugins;
 use crate::run::{Ending, Overrides};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long the process waits at its end for threads that work on files.
 const FILES_END_WITHIN: Duration = Duration::from_secs(5);
