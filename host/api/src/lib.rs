@@ -8,21 +8,28 @@
 //! through the `errors` port of the node that refused them, in the shape of [`dead_letter::schema`].
 #![forbid(unsafe_code)]
 
+mod aggregate;
 pub mod dead_letter;
 mod element;
 mod error;
+mod event_time;
 mod gather;
 mod ids;
+mod key_group;
 mod operator;
 mod origin;
 mod record;
 mod sink;
 mod source;
+mod state;
 mod time;
 
+pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory};
 pub use element::{CheckpointBarrier, StreamElement, Watermark};
 pub use error::{Error, ErrorKind, Fault, Result, panic_text};
+pub use event_time::EventTimeColumn;
 pub use ids::{Epoch, InvalidName, NodeName, PortName, SubtaskId};
+pub use key_group::{KEY_GROUPS, KeyGroup, KeyGroupRange};
 pub use operator::{
     Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Output, OutputPort, PortIndex,
     RowReject,
@@ -34,4 +41,5 @@ pub use source::{
     Boundedness, Positions, ReadEvent, ReadOptions, Replay, Source, SourceBatch, SourceReject, Split, SplitId,
     SplitOffset, SplitReader,
 };
+pub use state::{KeyedState, Namespace, StateBackend, StateContext, StateEntry, StateKey};
 pub use time::{Clock, ManualClock, SeedSource, SystemClock, split_mix_64};

@@ -1,0 +1,120 @@
+//! Keyed state: values by key, within namespaces, in batches.
+//!
+//! An operator's state is cut into key groups ([`crate::KeyGroup`]), which are dealt out to its subtasks; a checkpoint keeps
+//! it by key group, so that a restart may deal it out differently. Within a key group, state lies under a *namespace* (the
+//! window that it belongs to) and a *key* (the encoded key columns). Backends are memory and RocksDB; the runtime drives
+//! this trait and knows neither.
+
+use std::fmt::Debug;
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+
+use crate::{KeyGroup, KeyGroupRange, NodeName, Result, SubtaskId};
+
+/// What state within a key group belongs to: a window, by its number in time order, or 0 where there are no windows.
+/// Namespaces are scanned in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Namespace(pub i64);
+
+/// Which state is to be opened.
+#[derive(Debug, Clone)]
+pub struct StateContext {
+    /// The operator, under whose name (`uid`) the state is kept.
+    pub node: NodeName,
+    /// Name of the state among those of the operator.
+    pub name: &'static str,
+    /// The instance that opens it.
+    pub subtask: SubtaskId,
+    /// The key groups that belong to the instance.
+    pub key_groups: KeyGroupRange,
+    /// Version of the encoding of the values.
+    pub format_version: u32,
+}
+
+/// Opens keyed state.
+pub trait StateBackend: Send + Sync + Debug {
+    /// What it is, in a few words: `memory, at most 1 GiB`.
+    fn label(&self) -> String;
+
+    /// Opens one state for one instance, empty or as restored.
+    ///
+    /// # Errors
+    /// When the storage cannot be opened, or holds another format.
+    fn open(&self, context: StateContext) -> Result<Box<dyn KeyedState>>;
+}
+
+/// A key with the group that it hashes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateKey<'a> {
+    /// The key group.
+    pub group: KeyGroup,
+    /// The encoded key columns.
+    pub key: &'a [u8],
+}
+
+/// One entry that a scan gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateEntry {
+    /// The key group.
+    pub group: KeyGroup,
+    /// The namespace.
+    pub namespace: Namespace,
+    /// The encoded key columns.
+    pub key: Bytes,
+    /// The value.
+    pub value: Bytes,
+}
+
+/// The state of one operator instance under one name. Every method works on many keys at once.
+///
+/// Keys outside the instance's key groups are a fault of the caller and refused.
+pub trait KeyedState: Send {
+    /// The values of `keys` in `namespace`, in their order; `None` where there is none. A key may occur several times.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn get_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>]) -> Result<Vec<Option<Bytes>>>;
+
+    /// Sets the values of `keys` in `namespace`; of a key that occurs several times the last value stays.
+    ///
+    /// # Errors
+    /// When the storage fails, or the state would grow beyond its limit: the message names the limit and what lifts it.
+    fn put_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>], values: &[&[u8]]) -> Result<()>;
+
+    /// Removes `keys` from `namespace`. Keys without a value are passed over.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn remove_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>]) -> Result<()>;
+
+    /// At most `entries_max` entries whose namespace lies in `namespaces`, ordered by namespace, then key group, then key;
+    /// those that come after `after`, where it is given. Fewer than `entries_max` means that there are no more.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn scan(
+        &mut self,
+        namespaces: RangeInclusive<Namespace>,
+        after: Option<&StateEntry>,
+        entries_max: usize,
+    ) -> Result<Vec<StateEntry>>;
+
+    /// The namespaces that have entries, ascending.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn namespaces(&mut self) -> Result<Vec<Namespace>>;
+
+    /// Removes every entry of a namespace.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn remove_namespace(&mut self, namespace: Namespace) -> Result<()>;
+
+    /// How many entries there are; a backend that does not count may estimate.
+    fn len_estimate(&self) -> usize;
+
+    /// About how many bytes of memory it takes.
+    fn memory_bytes(&self) -> usize;
+}
