@@ -46,6 +46,8 @@ pub(crate) fn operator(
         node: NodeName::new("bench").expect("a name"),
         subtask: SubtaskId::SINGLE,
         input: Arc::clone(input),
+        event_time: None,
+        state: Arc::new(volley_api::NoState),
         errors_attached: false,
         clock: Arc::new(SystemClock),
         seeds: SeedSource::new(0),

@@ -2,6 +2,20 @@
 
 use std::sync::Arc;
 
+use arrow::array::{Array, AsArray, Int64Array, PrimitiveArray, RecordBatch};
+use arrow::datatypes::{
+    DataType, Date32Type, Date64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
+};
+
+use crate::{Error, Result};
+
+/// Event times lie within this many milliseconds of 1970, either way: 2⁵², about 142,000 years. Arithmetic on windows
+/// therefore never overflows.
+pub const EVENT_TIME_MS_MAX: i64 = 1 << 52;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// The column that holds the event time of a stream's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventTimeColumn {
@@ -17,5 +31,93 @@ impl EventTimeColumn {
     #[must_use]
     pub fn new(name: &str) -> Self {
         Self { name: name.into(), offset_ms: 0 }
+    }
+
+    /// Whether a column of that type can hold event time.
+    #[must_use]
+    pub fn fits(data_type: &DataType) -> bool {
+        matches!(data_type, DataType::Int64 | DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
+    }
+
+    /// The event times of a batch in milliseconds since the Unix epoch. Null where the column is null, or beyond
+    /// [`EVENT_TIME_MS_MAX`]. Free for milliseconds without an offset, apart from a look at every value.
+    ///
+    /// # Errors
+    /// When the batch has no such column, or it is of another type.
+    pub fn ms(&self, batch: &RecordBatch) -> Result<Int64Array> {
+        let Some(column) = batch.column_by_name(&self.name) else {
+            return Err(Error::internal(format!("the batch has no event-time column `{}`", self.name)));
+        };
+        let ms = match column.data_type() {
+            DataType::Int64 => column.as_primitive::<Int64Type>().clone(),
+            DataType::Timestamp(TimeUnit::Millisecond, _) => {
+                column.as_primitive::<TimestampMillisecondType>().reinterpret_cast()
+            }
+            DataType::Timestamp(TimeUnit::Second, _) => scaled(column.as_primitive::<TimestampSecondType>(), 1000),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                column.as_primitive::<TimestampMicrosecondType>().unary(|time| time.div_euclid(1000))
+            }
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+                column.as_primitive::<TimestampNanosecondType>().unary(|time| time.div_euclid(1_000_000))
+            }
+            DataType::Date32 => column.as_primitive::<Date32Type>().unary(|day| i64::from(day) * DAY_MS),
+            DataType::Date64 => column.as_primitive::<Date64Type>().reinterpret_cast(),
+            other => return Err(Error::internal(format!("`{}` is {other} and holds no event time", self.name))),
+        };
+        Ok(self.within_bounds(ms))
+    }
+
+    fn within_bounds(&self, ms: Int64Array) -> Int64Array {
+        const BOUNDS: std::ops::RangeInclusive<i64> = -EVENT_TIME_MS_MAX..=EVENT_TIME_MS_MAX;
+        // Without a branch per value: nearly always all are within.
+        let fits = ms.values().iter().fold(true, |fits, time| fits & BOUNDS.contains(time));
+        let ms = if fits { ms } else { ms.unary_opt(|time| BOUNDS.contains(&time).then_some(time)) };
+        if self.offset_ms == 0 { ms } else { ms.unary(|time| time + self.offset_ms) }
+    }
+}
+
+/// Times a factor; null where that overflows.
+fn scaled<T: arrow::datatypes::ArrowPrimitiveType<Native = i64>>(times: &PrimitiveArray<T>, factor: i64) -> Int64Array {
+    times.unary_opt(|time| time.checked_mul(factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{
+        ArrayRef, Date32Array, StringArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampSecondArray,
+    };
+
+    fn ms(column: impl Array + 'static) -> Vec<Option<i64>> {
+        let column: ArrayRef = Arc::new(column);
+        let batch = RecordBatch::try_from_iter_with_nullable([("t", column, true)]).expect("one column");
+        EventTimeColumn::new("t").ms(&batch).expect("a time").iter().collect()
+    }
+
+    #[test]
+    fn every_type_becomes_milliseconds() {
+        assert_eq!(ms(Int64Array::from(vec![Some(5), None])), [Some(5), None]);
+        assert_eq!(ms(TimestampMillisecondArray::from(vec![7]).with_timezone("Europe/Berlin")), [Some(7)]);
+        assert_eq!(ms(TimestampSecondArray::from(vec![-2, i64::MAX])), [Some(-2000), None]);
+        assert_eq!(ms(TimestampMicrosecondArray::from(vec![-1, 1999])), [Some(-1), Some(1)], "rounded down");
+        assert_eq!(ms(Date32Array::from(vec![1])), [Some(DAY_MS)]);
+    }
+
+    #[test]
+    fn times_at_the_extremes_are_null() {
+        let at = vec![i64::MIN, -EVENT_TIME_MS_MAX, EVENT_TIME_MS_MAX, EVENT_TIME_MS_MAX + 1, i64::MAX];
+        assert_eq!(ms(Int64Array::from(at)), [None, Some(-EVENT_TIME_MS_MAX), Some(EVENT_TIME_MS_MAX), None, None]);
+    }
+
+    #[test]
+    fn an_offset_is_added_and_other_columns_are_refused() {
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![10]));
+        let text: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
+        let batch = RecordBatch::try_from_iter([("t", column), ("s", text)]).expect("two columns");
+        let end = EventTimeColumn { name: "t".into(), offset_ms: -1 };
+        assert_eq!(end.ms(&batch).expect("a time").value(0), 9);
+        for name in ["s", "u"] {
+            assert!(EventTimeColumn::new(name).ms(&batch).is_err());
+        }
     }
 }

@@ -16,6 +16,7 @@ mod event_time;
 mod gather;
 mod ids;
 mod key_group;
+mod keys;
 mod operator;
 mod origin;
 mod record;
@@ -27,12 +28,13 @@ mod time;
 pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory};
 pub use element::{CheckpointBarrier, StreamElement, Watermark};
 pub use error::{Error, ErrorKind, Fault, Result, panic_text};
-pub use event_time::EventTimeColumn;
+pub use event_time::{EVENT_TIME_MS_MAX, EventTimeColumn};
 pub use ids::{Epoch, InvalidName, NodeName, PortName, SubtaskId};
 pub use key_group::{KEY_GROUPS, KeyGroup, KeyGroupRange};
+pub use keys::{KeyHasher, normalize_keys};
 pub use operator::{
-    Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Output, OutputPort, PortIndex,
-    RowReject,
+    Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Output, OutputPort, OutputTime,
+    PortIndex, RowReject, StreamType,
 };
 pub use origin::{Origin, OriginColumn, OriginDirectory};
 pub use record::{RecordTraceContext, StreamRecord, memory_bytes};
@@ -41,5 +43,5 @@ pub use source::{
     Boundedness, Positions, ReadEvent, ReadOptions, Replay, Source, SourceBatch, SourceReject, Split, SplitId,
     SplitOffset, SplitReader,
 };
-pub use state::{KeyedState, Namespace, StateBackend, StateContext, StateEntry, StateKey};
+pub use state::{KeyedState, Namespace, NoState, StateBackend, StateContext, StateEntry, StateKey};
 pub use time::{Clock, ManualClock, SeedSource, SystemClock, split_mix_64};

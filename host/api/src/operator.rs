@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use crate::{
-    CheckpointBarrier, Clock, NodeName, OriginDirectory, PortName, Result, SeedSource, StreamRecord, SubtaskId,
-    Watermark,
+    CheckpointBarrier, Clock, EventTimeColumn, NodeName, OriginDirectory, PortName, Result, SeedSource, StateBackend,
+    StreamRecord, SubtaskId, Watermark,
 };
 
 /// Index of an output port among [`OperatorBinding::outputs`]; 0 is the main output.
@@ -20,6 +20,42 @@ pub struct OutputPort {
     pub name: PortName,
     /// All columns of the rows that leave through it.
     pub schema: SchemaRef,
+    /// Where the event time of those rows is.
+    pub event_time: OutputTime,
+    /// Whether rows of it may take the place of earlier ones (results of windows that count late rows).
+    pub is_revised: bool,
+}
+
+impl OutputPort {
+    /// A port whose rows keep the event time of the input.
+    #[must_use]
+    pub fn new(name: PortName, schema: SchemaRef) -> Self {
+        Self { name, schema, event_time: OutputTime::Kept, is_revised: false }
+    }
+}
+
+/// Where the event time of an operator's output is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutputTime {
+    /// Where it is in the input, as long as there is still a column of that name and type.
+    Kept,
+    /// In this column.
+    In(EventTimeColumn),
+    /// Nowhere: nothing below may ask for it.
+    None,
+}
+
+/// What is known of the rows on an edge before the first one moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamType {
+    /// Their columns.
+    pub schema: SchemaRef,
+    /// The column with their event time, if they have any.
+    pub event_time: Option<EventTimeColumn>,
+    /// Whether the stream ends by itself.
+    pub is_bounded: bool,
+    /// Whether some rows take the place of earlier ones, so that they must not be aggregated again.
+    pub is_revised: bool,
 }
 
 /// What an operator agrees to for one input schema.
@@ -35,7 +71,7 @@ impl OperatorBinding {
     /// A binding with the main output alone.
     #[must_use]
     pub fn single(schema: SchemaRef, reads: Vec<String>) -> Self {
-        Self { outputs: vec![OutputPort { name: PortName::main(), schema }], reads }
+        Self { outputs: vec![OutputPort::new(PortName::main(), schema)], reads }
     }
 }
 
@@ -55,6 +91,10 @@ pub struct OperatorContext {
     pub subtask: SubtaskId,
     /// The schema that [`OperatorFactory::bind`] accepted.
     pub input: SchemaRef,
+    /// The column with the event time of its rows, if they have any.
+    pub event_time: Option<EventTimeColumn>,
+    /// Where keyed state is kept.
+    pub state: Arc<dyn StateBackend>,
     /// Whether somebody reads the node's `errors` port. When nobody does, an operator whose policy is to fail on a
     /// refused row does so; [`Output::reject`] itself never fails for want of a reader.
     pub errors_attached: bool,
@@ -79,6 +119,21 @@ pub trait OperatorFactory: Send + Sync + Debug {
     /// When the input lacks what the operator needs ([`crate::ErrorKind::Config`]), or a plugin refuses or breaks the
     /// contract ([`crate::ErrorKind::Plugin`]).
     fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding>;
+
+    /// As [`OperatorFactory::bind`], for operators that need to know more than the columns; what the runtime calls.
+    /// Default: that.
+    ///
+    /// # Errors
+    /// As [`OperatorFactory::bind`], or when the input has no event time and the operator needs it.
+    fn bind_stream(&self, input: &StreamType) -> Result<OperatorBinding> {
+        self.bind(&input.schema)
+    }
+
+    /// The columns by whose values rows are dealt out: all rows of one key reach the same subtask. Default: none, and any
+    /// subtask will do.
+    fn keys(&self) -> Option<&[String]> {
+        None
+    }
 
     /// Makes the instance for one subtask. `context.input` is a schema that `bind` accepted.
     ///

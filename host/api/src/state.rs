@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 
-use crate::{KeyGroup, KeyGroupRange, NodeName, Result, SubtaskId};
+use crate::{Error, KeyGroup, KeyGroupRange, NodeName, Result, SubtaskId};
 
 /// What state within a key group belongs to: a window, by its number in time order, or 0 where there are no windows.
 /// Namespaces are scanned in this order.
@@ -117,4 +117,19 @@ pub trait KeyedState: Send {
 
     /// About how many bytes of memory it takes.
     fn memory_bytes(&self) -> usize;
+}
+
+/// Refuses every state: for jobs without any, and tests of operators that keep none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoState;
+
+impl StateBackend for NoState {
+    fn label(&self) -> String {
+        "no state".to_owned()
+    }
+
+    fn open(&self, context: StateContext) -> Result<Box<dyn KeyedState>> {
+        let StateContext { node, name, .. } = context;
+        Err(Error::config(format!("`{node}` keeps state (`{name}`), and the job was started without a state backend")))
+    }
 }

@@ -37,6 +37,8 @@ fn context(batch: &RecordBatch) -> OperatorContext {
         node: NodeName::new("departed").unwrap(),
         subtask: SubtaskId::SINGLE,
         input: batch.schema(),
+        event_time: None,
+        state: Arc::new(volley_api::NoState),
         errors_attached: false,
         clock: Arc::new(SystemClock),
         seeds: SeedSource::new(0),

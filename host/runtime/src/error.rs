@@ -69,6 +69,60 @@ pub enum Error {
         /// [`crate::PARALLELISM_MAX`].
         limit: u32,
     },
+    /// A column that the input has not.
+    #[error("{role}: there is no column `{column}`{nearest}; the columns are {known}")]
+    UnknownColumn {
+        /// What the column was to be.
+        role: &'static str,
+        /// The name.
+        column: String,
+        /// ` (did you mean ...?)`, where a known name is near.
+        nearest: String,
+        /// The known names.
+        known: String,
+    },
+    /// A column whose values are no times.
+    #[error("event time `{column}` is {found}: it must be Int64 (milliseconds since 1970), a timestamp or a date")]
+    EventTimeType {
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+    },
+    /// A window or a keyed aggregate that cannot be.
+    #[error("{problem}")]
+    Window {
+        /// What is wrong, and what to write instead.
+        problem: String,
+    },
+    /// The windows of one subtask take more memory than they may.
+    #[error(
+        "the windows hold {bytes} bytes of {keys} keys, and the limit is {limit}: raise it (`state: {{ memory: ... }}`), make windows smaller or lateness shorter; state on disk needs the `rocksdb` feature"
+    )]
+    WindowMemory {
+        /// What they take, in bytes.
+        bytes: usize,
+        /// Keys of all windows.
+        keys: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// A row without a usable event time reached a window, and nobody takes refused rows.
+    #[error("{message} (to keep such rows and go on, attach a sink to `{node}.errors`)")]
+    RefusedRow {
+        /// The node.
+        node: NodeName,
+        /// What is wrong with the row.
+        message: String,
+    },
+    /// A node that needs event time reads a stream without.
+    #[error(
+        "{what} needs event time, and the input has none: give each source `event_time: {{ column: ... }}`, and keep that column on the way"
+    )]
+    NoEventTime {
+        /// What needs it.
+        what: String,
+    },
     /// A record could not be read and nobody takes refused records.
     #[error(
         "{message} (to keep such records and go on, attach a sink to `{node}.errors`; on the command line: --errors FILE)"
@@ -108,11 +162,27 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// A name that is none of the known ones, with the nearest of them.
+    pub(crate) fn unknown_column<'a>(role: &'static str, column: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        let known: Vec<&str> = known.collect();
+        let distance = |name: &&&str| strsim::damerau_levenshtein(name, column);
+        let near = |name: &&str| strsim::damerau_levenshtein(name, column) <= column.len().max(3) / 3;
+        let nearest = known.iter().min_by_key(distance).filter(|name| near(name));
+        Self::UnknownColumn {
+            role,
+            column: column.to_owned(),
+            nearest: nearest.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)")),
+            known: known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
         let message = error.to_string();
         match error {
-            Error::UnreadReject { .. } => Self::data(message),
+            Error::UnreadReject { .. } | Error::RefusedRow { .. } => Self::data(message),
             Error::Panicked { .. } | Error::NoCause | Error::Arrow { .. } => Self::internal(message),
             Error::Thread { source, .. } => Self::external(message).caused_by(source),
             _ => Self::config(message),

@@ -16,9 +16,13 @@ mod channel;
 mod coalesce;
 mod error;
 mod job;
+mod keyed;
 mod metrics;
+mod partition;
 mod plan;
 mod task;
+mod time;
+mod window;
 
 pub use error::Error;
 pub use job::{JobHandle, JobOptions, JobReport, start};
@@ -27,3 +31,5 @@ pub use plan::{
     Chain, CheckedPlan, EdgeView, ExchangeKind, LogicalPlan, NodeView, PARALLELISM_MAX, PhysicalPlan, PlanView,
     PortRef, PortView,
 };
+pub use time::{EventTime, WatermarkStrategy};
+pub use window::{Window, WindowFactory, late_schema};

@@ -58,7 +58,7 @@ enum ColumnFrom {
 impl Bound {
     /// The binding as the plan sees it.
     pub(crate) fn to_operator_binding(&self) -> OperatorBinding {
-        let port = |port: &BoundPort| OutputPort { name: port.name.clone(), schema: Arc::clone(&port.schema) };
+        let port = |port: &BoundPort| OutputPort::new(port.name.clone(), Arc::clone(&port.schema));
         OperatorBinding { outputs: self.ports.iter().map(port).collect(), reads: self.read_names.clone() }
     }
 }

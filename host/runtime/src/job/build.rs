@@ -9,7 +9,8 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use volley_api::{
-    Epoch, NodeName, OperatorContext, OriginDirectory, Result, SeedSource, Sink, SinkContext, Split, SubtaskId,
+    CheckpointBarrier, Epoch, NodeName, OperatorContext, OriginDirectory, Result, SeedSource, Sink, SinkContext,
+    SinkWriter, Split, SubtaskId,
 };
 
 use super::commit::{Ended, supervise};
@@ -18,16 +19,18 @@ use super::spawn::spawn_chain;
 use super::wiring::InletFrom;
 use super::{JobHandle, JobOptions, Watched};
 use crate::Error;
-use crate::channel::{Bounds, Receiver, Sender, bounded};
+use crate::channel::{Bounds, Channel, Sender};
 use crate::coalesce::Coalescer;
 use crate::metrics::NodeMetrics;
 use crate::plan::{NodeKind, PhysicalPlan};
 use crate::task::Message;
-use crate::task::chain::{ChainTask, Inlet};
+use crate::task::chain::{ChainTask, LaneInto};
 use crate::task::outlet::{Outlet, WriterMessage};
 use crate::task::reader::ReaderTask;
 use crate::task::slot::{Logic, Slot};
+use crate::task::source::SourceSlot;
 use crate::task::writer::WriterTask;
+use crate::time::{Inputs, SourceTime};
 
 /// The epoch that the end of the input completes in a job that takes no checkpoints.
 const ONLY_EPOCH: Epoch = Epoch(1);
@@ -44,12 +47,12 @@ pub async fn start(plan: PhysicalPlan, options: JobOptions) -> Result<JobHandle>
     let builder = Builder::new(plan, options).await?;
     let writers = builder.writers().await?;
     // Instantiating a plugin runs its code, which has no place on a worker of this runtime.
-    let made = tokio::task::spawn_blocking(move || builder.chains().map(|chains| (builder, chains))).await;
-    let (builder, chains) = made.map_err(|error| Error::Panicked {
+    let made = tokio::task::spawn_blocking(move || builder.tasks().map(|tasks| (builder, tasks))).await;
+    let (builder, tasks) = made.map_err(|error| Error::Panicked {
         task: "instantiating operators".to_owned(),
         message: error.to_string(),
     })??;
-    builder.launch(writers, chains)
+    builder.launch(writers, tasks)
 }
 
 /// What is known of a job while it is put together.
@@ -61,31 +64,44 @@ pub(super) struct Builder {
     pub(super) metrics: Vec<Arc<NodeMetrics>>,
     /// The splits of each source, by node.
     pub(super) splits: Vec<Vec<Split>>,
-    pub(super) chain_channels: Vec<Vec<Channel<Message>>>,
+    /// By chain and subtask.
+    pub(super) chain_channels: Vec<Vec<ChainChannel>>,
+    /// By node and writer.
     pub(super) writer_channels: Vec<Vec<Channel<WriterMessage>>>,
     pub(super) draining: watch::Sender<bool>,
+    pub(super) barriers: watch::Sender<Option<CheckpointBarrier>>,
     pub(super) bounded_left: Arc<AtomicBool>,
 }
 
-/// Both ends of a channel, until the tasks that own them are made.
-pub(super) struct Channel<T> {
-    pub(super) sender: Sender<T>,
-    receiver: Mutex<Option<Receiver<T>>>,
+/// The channel of a chain's subtask, and where each of its lanes leads.
+pub(super) struct ChainChannel {
+    channel: Channel<Message>,
+    lanes: Mutex<Vec<InletFrom>>,
 }
 
-fn channels<T>(count: u32, bounds: Bounds) -> Vec<Channel<T>> {
-    let channel = |_| {
-        let (sender, receiver) = bounded(bounds);
-        Channel { sender, receiver: Mutex::new(Some(receiver)) }
-    };
-    (0..count).map(channel).collect()
-}
-
-impl<T> Channel<T> {
-    fn take_receiver(&self) -> Receiver<T> {
-        let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
-        receiver.take().expect("each task is made once")
+impl ChainChannel {
+    fn new(bounds: Bounds) -> Self {
+        Self { channel: Channel::new(bounds), lanes: Mutex::default() }
     }
+
+    /// Adds a lane for one producer.
+    pub(super) fn lane(&self, inlet: InletFrom) -> Sender<Message> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(inlet);
+        self.channel.lane().1
+    }
+}
+
+/// The tasks that need no `await` to be made.
+struct Tasks {
+    chains: Vec<ChainTask>,
+    readers: Vec<ReaderTask>,
+}
+
+/// A writer of a sink, before it is known how many lanes feed it.
+struct OpenWriter {
+    node: usize,
+    subtask: usize,
+    writer: Box<dyn SinkWriter>,
 }
 
 impl Builder {
@@ -98,13 +114,14 @@ impl Builder {
             });
         }
         let bounds = options.bounds();
-        let chain_channels = plan.chains.iter().map(|chain| channels(chain.parallelism, bounds)).collect();
+        let channels = |count: u32| (0..count).map(|_| ChainChannel::new(bounds)).collect();
+        let chain_channels = plan.chains.iter().map(|chain| channels(chain.parallelism)).collect();
         let writer_channels = plan
             .checked
             .nodes
             .iter()
             .map(|node| match node.kind {
-                NodeKind::Sink(_) => channels(node.parallelism, bounds),
+                NodeKind::Sink(_) => (0..node.parallelism).map(|_| Channel::new(bounds)).collect(),
                 _ => Vec::new(),
             })
             .collect();
@@ -119,77 +136,79 @@ impl Builder {
             chain_channels,
             writer_channels,
             draining: watch::channel(false).0,
+            barriers: watch::channel(None).0,
             bounded_left: Arc::default(),
         })
     }
 
     /// Opens every writer of every sink.
-    async fn writers(&self) -> Result<Vec<WriterTask>> {
-        let mut tasks = Vec::new();
+    async fn writers(&self) -> Result<Vec<OpenWriter>> {
+        let mut writers = Vec::new();
         for (index, node) in self.plan.checked.nodes.iter().enumerate() {
             let NodeKind::Sink(sink) = &node.kind else { continue };
-            for (subtask, channel) in (0..).zip(&self.writer_channels[index]) {
+            for subtask in 0..node.parallelism {
                 let context = SinkContext {
                     node: node.name.clone(),
                     subtask: SubtaskId { index: subtask, parallelism: node.parallelism },
-                    input: Arc::clone(node.input.as_ref().expect("a sink has an input")),
+                    input: Arc::clone(&node.input.as_ref().expect("a sink has an input").schema),
                     clock: Arc::clone(&self.options.clock),
                 };
-                tasks.push(WriterTask {
-                    writer: sink.open(context).await.map_err(|error| error.within(&node.name))?,
-                    receiver: channel.take_receiver(),
-                    producers: self.producers_of_writer(index, subtask),
-                    metrics: Arc::clone(&self.metrics[index]),
-                    epoch: ONLY_EPOCH,
-                });
+                let writer = sink.open(context).await.map_err(|error| error.within(&node.name))?;
+                writers.push(OpenWriter { node: index, subtask: subtask as usize, writer });
             }
         }
-        Ok(tasks)
+        Ok(writers)
     }
 
-    /// Instantiates every operator.
-    fn chains(&self) -> Result<Vec<ChainTask>> {
-        let mut tasks = Vec::new();
+    /// Instantiates every operator, and joins all tasks by channels.
+    fn tasks(&self) -> Result<Tasks> {
+        let mut wired = Vec::new();
         for (chain, channels) in self.chain_channels.iter().enumerate() {
             for (subtask, channel) in (0..).zip(channels) {
-                tasks.push(self.chain_task(chain, subtask, channel.take_receiver())?);
+                let mut outlets = Vec::new();
+                let nodes = &self.plan.chains[chain].nodes;
+                let slots = nodes.iter().map(|&node| self.slot(chain, node, subtask, &mut outlets));
+                wired.push((chain, channel, slots.collect::<Result<Vec<_>>>()?, outlets));
             }
         }
-        Ok(tasks)
+        let sources = self.plan.checked.nodes.iter().enumerate();
+        let sources = sources.filter(|(_, node)| matches!(node.kind, NodeKind::Source(_)));
+        let readers = sources.flat_map(|(node, _)| self.readers(node)).collect();
+        // Every lane has been added by now.
+        let chains = wired.into_iter().map(|(chain, channel, slots, outlets)| {
+            self.chain_task(&self.plan.chains[chain].nodes, channel, slots, outlets)
+        });
+        Ok(Tasks { chains: chains.collect(), readers })
     }
 
-    fn chain_task(&self, chain: usize, subtask: u32, receiver: Receiver<Message>) -> Result<ChainTask> {
-        let nodes = &self.plan.chains[chain].nodes;
-        let mut outlets = Vec::new();
-        let mut slots = Vec::with_capacity(nodes.len());
-        for &node in nodes {
-            slots.push(self.slot(chain, node, subtask, &mut outlets)?);
-        }
-        let inlets = self.inlets(chain).into_iter().map(|inlet| Inlet {
-            slot: nodes.iter().position(|&node| node == inlet.node()).expect("an inlet leads into its chain"),
-            producers: self.producers_of_inlet(&inlet, subtask),
+    fn chain_task(
+        &self,
+        nodes: &[usize],
+        channel: &ChainChannel,
+        mut slots: Vec<Slot>,
+        outlets: Vec<Outlet>,
+    ) -> ChainTask {
+        let inlets = channel.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = inlets.iter().map(|inlet| {
+            let slot = nodes.iter().position(|&node| node == inlet.node()).expect("a lane leads into its chain");
+            LaneInto { slot, input: slots[slot].inputs.add() }
         });
-        Ok(ChainTask {
-            inlets: inlets.collect(),
-            slots,
-            outlets,
-            receiver,
-            runtime: self.runtime.clone(),
-            linger: self.options.linger,
-        })
+        let lanes = lanes.collect();
+        ChainTask { slots, lanes, outlets, receiver: channel.channel.receiver(), linger: self.options.linger }
     }
 
     fn slot(&self, chain: usize, node: usize, subtask: u32, outlets: &mut Vec<Outlet>) -> Result<Slot> {
         let checked = &self.plan.checked.nodes[node];
         let (logic, coalescer, identity) = match &checked.kind {
-            NodeKind::Source(_) => {
-                (Logic::Source { needs_origins: self.plan.needs_origins(node) }, None, Default::default())
-            }
+            NodeKind::Source(_) => (Logic::Source(self.source_slot(node, subtask)), None, Default::default()),
             NodeKind::Operator(factory) => {
+                let input = checked.input.as_ref().expect("an operator has an input");
                 let context = OperatorContext {
                     node: checked.name.clone(),
                     subtask: SubtaskId { index: subtask, parallelism: checked.parallelism },
-                    input: Arc::clone(checked.input.as_ref().expect("an operator has an input")),
+                    input: Arc::clone(&input.schema),
+                    event_time: input.event_time.clone(),
+                    state: Arc::clone(&self.options.state),
                     errors_attached: self.plan.errors_attached(node),
                     clock: Arc::clone(&self.options.clock),
                     seeds: SeedSource::new(self.options.seed),
@@ -201,15 +220,30 @@ impl Builder {
             }
             NodeKind::Sink(_) => unreachable!("sinks are not part of chains"),
         };
-        let wiring = self.wiring(chain, node, subtask, identity, outlets);
-        Ok(Slot { logic, coalescer, wiring })
+        let wiring = self.wiring(chain, node, subtask, identity, outlets)?;
+        let mut inputs = Inputs::default();
+        self.local_edges_into(node).for_each(|_| {
+            inputs.add();
+        });
+        Ok(Slot { logic, coalescer, wiring, inputs })
+    }
+
+    fn source_slot(&self, node: usize, subtask: u32) -> SourceSlot {
+        let deal = self.deal(node);
+        let feeding = deal.readers().iter().enumerate().filter(|(reader, _)| deal.feeds(*reader, subtask));
+        let splits = feeding.map(|(_, splits)| splits.len()).sum();
+        let event_time = self.plan.checked.nodes[node].event_time.as_ref();
+        SourceSlot {
+            needs_origins: self.plan.needs_origins(node),
+            time: event_time.map(|event_time| SourceTime::new(event_time, splits, self.options.pace())),
+        }
     }
 
     pub(super) fn deal(&self, source: usize) -> Deal {
         Deal::new(&self.splits[source], self.plan.checked.nodes[source].parallelism)
     }
 
-    fn launch(self, writers: Vec<WriterTask>, chains: Vec<ChainTask>) -> Result<JobHandle> {
+    fn launch(self, writers: Vec<OpenWriter>, Tasks { chains, readers }: Tasks) -> Result<JobHandle> {
         let mut tasks: JoinSet<Ended> = JoinSet::new();
         let sizes =
             self.splits.iter().map(|splits| splits.iter().map(|split| split.size_units).sum()).collect::<Vec<_>>();
@@ -217,19 +251,19 @@ impl Builder {
         let started = Instant::now();
         // Tasks that can be given up at any point; chains end by themselves once their channels have closed.
         let mut interruptible = Vec::new();
-        for writer in writers {
+        for OpenWriter { node, subtask, writer } in writers {
+            let receiver = self.writer_channels[node][subtask].receiver();
+            let metrics = Arc::clone(&self.metrics[node]);
+            let producers = receiver.lanes();
+            let writer = WriterTask { writer, receiver, producers, metrics, epoch: ONLY_EPOCH };
             interruptible.push(tasks.spawn_on(writer.run(), &self.runtime));
         }
         for (number, chain) in chains.into_iter().enumerate() {
             spawn_chain(&mut tasks, &self.runtime, format!("volley-chain-{number}"), chain)?;
         }
-        for (node, checked) in self.plan.checked.nodes.iter().enumerate() {
-            if let NodeKind::Source(source) = &checked.kind {
-                for reader in self.readers(node, source) {
-                    let reader = async { reader.run().await.map(|()| None) };
-                    interruptible.push(tasks.spawn_on(reader, &self.runtime));
-                }
-            }
+        for reader in readers {
+            let reader = async { reader.run().await.map(|()| None) };
+            interruptible.push(tasks.spawn_on(reader, &self.runtime));
         }
         let sinks: HashMap<NodeName, Arc<dyn Sink>> = self
             .plan
@@ -248,28 +282,29 @@ impl Builder {
             end.send_replace(true);
             outcome
         });
-        let (draining, bounded_left) = (self.draining.clone(), Arc::clone(&self.bounded_left));
-        Ok(JobHandle { draining, aborting, supervisor, ended, watched, started, bounded_left })
+        let Self { draining, barriers, bounded_left, .. } = self;
+        Ok(JobHandle { draining, aborting, barriers, supervisor, ended, watched, started, bounded_left })
     }
 
-    fn readers(&self, node: usize, source: &Arc<dyn volley_api::Source>) -> Vec<ReaderTask> {
+    fn readers(&self, node: usize) -> Vec<ReaderTask> {
+        let checked = &self.plan.checked.nodes[node];
+        let NodeKind::Source(source) = &checked.kind else { return Vec::new() };
         let chain = self.plan.chain_of[node].expect("a source belongs to a chain");
-        let inlet = self.inlets(chain).iter().position(|inlet| *inlet == InletFrom::Source(node));
-        let inlet = inlet.expect("a source is an inlet of its chain");
         let deal = self.deal(node);
         let subtasks_of = |reader: usize| {
             let fed = (0..).zip(&self.chain_channels[chain]).filter(|(subtask, _)| deal.feeds(reader, *subtask));
-            fed.map(|(_, channel)| channel.sender.clone()).collect()
+            fed.map(|(_, channel)| channel.lane(InletFrom::Source(node))).collect()
         };
         let readers = deal.readers().iter().enumerate().map(|(reader, splits)| ReaderTask {
-            node: self.plan.checked.nodes[node].name.clone(),
+            node: checked.name.clone(),
             source: Arc::clone(source),
             splits: splits.clone(),
             options: self.options.read,
             origins: self.origins.clone(),
             metrics: Arc::clone(&self.metrics[node]),
-            inlet,
             subtasks: subtasks_of(reader),
+            idle_after: checked.event_time.as_ref().and_then(|event_time| event_time.idle_after),
+            barriers: self.barriers.subscribe(),
             draining: self.draining.subscribe(),
             bounded_left: Arc::clone(&self.bounded_left),
         });

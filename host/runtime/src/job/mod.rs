@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use volley_api::{Clock, ReadOptions, Result, SystemClock};
+use volley_api::{CheckpointBarrier, Clock, Epoch, NoState, ReadOptions, Result, StateBackend, SystemClock};
 
 use crate::channel::Bounds;
 use crate::metrics::{JobProgress, NodeMetrics, NodeProgress, NodeRole};
 use crate::plan::{EdgePort, NodeKind, PhysicalPlan};
+use crate::time::Pace;
 
 pub use build::start;
 
@@ -35,6 +36,12 @@ pub struct JobOptions {
     pub channel_items_max: usize,
     /// The most bytes that wait in one channel. Default: 32 MiB.
     pub channel_bytes_max: usize,
+    /// A source says at least this often how far event time has come, if it has. Default: 200 ms. Zero: after every batch.
+    pub watermark_interval: Duration,
+    /// And after this many rows at the latest. Default: 100,000.
+    pub watermark_rows: usize,
+    /// Where keyed state is kept. Default: [`NoState`], which is enough for jobs without.
+    pub state: Arc<dyn StateBackend>,
     /// How long rows may wait for others before an operator that wants large batches. Default: 5 ms.
     pub linger: Duration,
 }
@@ -47,12 +54,19 @@ impl Default for JobOptions {
             read: ReadOptions::default(),
             channel_items_max: 16,
             channel_bytes_max: 32 << 20,
+            watermark_interval: Duration::from_millis(200),
+            watermark_rows: 100_000,
+            state: Arc::new(NoState),
             linger: Duration::from_millis(5),
         }
     }
 }
 
 impl JobOptions {
+    pub(crate) fn pace(&self) -> Pace {
+        Pace { interval: self.watermark_interval, rows: self.watermark_rows }
+    }
+
     pub(crate) fn bounds(&self) -> Bounds {
         Bounds { items_max: self.channel_items_max, bytes_max: self.channel_bytes_max }
     }
@@ -75,6 +89,7 @@ pub struct JobReport {
 pub struct JobHandle {
     pub(crate) draining: watch::Sender<bool>,
     pub(crate) aborting: watch::Sender<bool>,
+    pub(crate) barriers: watch::Sender<Option<CheckpointBarrier>>,
     pub(crate) supervisor: JoinHandle<Result<()>>,
     pub(crate) ended: watch::Receiver<bool>,
     pub(crate) watched: Watched,
@@ -92,6 +107,12 @@ impl JobHandle {
     #[must_use]
     pub fn progress(&self) -> JobProgress {
         self.watched.progress()
+    }
+
+    /// Sends a barrier from every source through the whole job. Epochs must ascend; one that is asked for before the one
+    /// before has left every source may take its place.
+    pub fn barrier(&self, epoch: Epoch) {
+        self.barriers.send_replace(Some(CheckpointBarrier { epoch }));
     }
 
     /// Asks the job to end cleanly: sources are read no further, what was read is processed, sinks commit.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use volley_api::OperatorIdentity;
+use volley_api::{OperatorIdentity, Result};
 
-use super::build::{Builder, Channel};
-use crate::channel::Sender;
-use crate::plan::{Edge, EdgePort, ExchangeKind, NodeKind};
-use crate::task::outlet::{Outlet, Receivers};
+use super::build::Builder;
+use crate::partition::Partitioner;
+use crate::plan::{Edge, EdgePort, ExchangeKind};
+use crate::task::outlet::{Outlet, Receivers, Routing};
 use crate::task::slot::{Place, Target, Wiring};
 
 impl Builder {
@@ -19,7 +19,7 @@ impl Builder {
         subtask: u32,
         identity: OperatorIdentity,
         outlets: &mut Vec<Outlet>,
-    ) -> Wiring {
+    ) -> Result<Wiring> {
         let checked = &self.plan.checked.nodes[node];
         let mut wiring = Wiring {
             node: checked.name.clone(),
@@ -32,9 +32,13 @@ impl Builder {
         for (index, edge) in self.plan.checked.edges.iter().enumerate().filter(|(_, edge)| edge.from == node) {
             let to = if self.plan.is_local(edge) {
                 let slot = self.plan.chains[chain].nodes.iter().position(|&other| other == edge.to);
-                Place::Slot(slot.expect("a local edge stays in its chain"))
+                let input = self.local_edges_into(edge.to).position(|other| other == index);
+                Place::Slot {
+                    index: slot.expect("a local edge stays in its chain"),
+                    input: input.expect("a local edge is one of those into its node"),
+                }
             } else {
-                outlets.push(Outlet::new(self.runtime.clone(), self.receivers(index, edge, subtask)));
+                outlets.push(self.outlet(index, edge, subtask)?);
                 Place::Outlet(outlets.len() - 1)
             };
             let target = Target { to, align: edge.align.clone() };
@@ -43,66 +47,38 @@ impl Builder {
                 EdgePort::Errors => wiring.errors.push(target),
             }
         }
-        wiring
+        Ok(wiring)
     }
 
-    /// How many subtasks feed a writer of a sink.
-    pub(super) fn producers_of_writer(&self, sink: usize, writer: u32) -> usize {
-        let writers = self.plan.checked.nodes[sink].parallelism;
-        let edges = self.plan.checked.edges.iter().filter(|edge| edge.to == sink);
-        edges
-            .map(|edge| {
-                let subtasks = self.plan.checked.nodes[edge.from].parallelism;
-                match self.plan.exchange(edge) {
-                    ExchangeKind::Forward => (0..subtasks).filter(|subtask| subtask % writers == writer).count(),
-                    ExchangeKind::Rebalance => subtasks as usize,
-                }
-            })
-            .sum()
-    }
-
-    /// The channels that an edge feeds from one subtask.
-    fn receivers(&self, index: usize, edge: &Edge, subtask: u32) -> Receivers {
-        let kind = self.plan.exchange(edge);
-        match self.plan.chain_of[edge.to] {
-            None => Receivers::Sink(pick(&self.writer_channels[edge.to], kind, subtask)),
-            Some(chain) => {
-                let inlet = self.inlets(chain).iter().position(|inlet| *inlet == InletFrom::Edge(index, edge.to));
-                Receivers::Chain {
-                    inlet: inlet.expect("the edge is an inlet of its chain"),
-                    subtasks: pick(&self.chain_channels[chain], kind, subtask),
-                }
-            }
-        }
-    }
-
-    /// The ways into a chain, in the order by which messages number them.
-    pub(super) fn inlets(&self, chain: usize) -> Vec<InletFrom> {
-        let nodes = &self.plan.chains[chain].nodes;
-        let sources = nodes.iter().filter(|&&node| matches!(self.plan.checked.nodes[node].kind, NodeKind::Source(_)));
+    /// The edges from nodes of the same chain into a node, in the order by which they are its inputs.
+    pub(super) fn local_edges_into(&self, node: usize) -> impl Iterator<Item = usize> {
         let edges = self.plan.checked.edges.iter().enumerate();
-        let edges = edges.filter(|(_, edge)| self.plan.chain_of[edge.to] == Some(chain) && !self.plan.is_local(edge));
-        sources
-            .map(|&node| InletFrom::Source(node))
-            .chain(edges.map(|(index, edge)| InletFrom::Edge(index, edge.to)))
-            .collect()
+        edges.filter(move |(_, edge)| edge.to == node && self.plan.is_local(edge)).map(|(index, _)| index)
     }
 
-    /// How many producers an inlet of a subtask has.
-    pub(super) fn producers_of_inlet(&self, inlet: &InletFrom, subtask: u32) -> usize {
-        match *inlet {
-            InletFrom::Source(node) => {
-                let deal = self.deal(node);
-                (0..deal.readers().len()).filter(|reader| deal.feeds(*reader, subtask)).count()
+    /// The outlet of an edge in one subtask, with a lane of its own in the channel of each receiver.
+    fn outlet(&self, index: usize, edge: &Edge, subtask: u32) -> Result<Outlet> {
+        let kind = self.plan.exchange(edge);
+        let receivers = match self.plan.chain_of[edge.to] {
+            None => {
+                let writers = &self.writer_channels[edge.to];
+                Receivers::Sink(picked(writers, kind, subtask).map(|writer| writer.lane().1).collect())
             }
-            InletFrom::Edge(edge, _) => {
-                let edge = &self.plan.checked.edges[edge];
-                match self.plan.exchange(edge) {
-                    ExchangeKind::Forward => 1,
-                    ExchangeKind::Rebalance => self.plan.checked.nodes[edge.from].parallelism as usize,
-                }
+            Some(chain) => {
+                let inlet = InletFrom::Edge(index, edge.to);
+                let subtasks = picked(&self.chain_channels[chain], kind, subtask);
+                Receivers::Chain(subtasks.map(|channel| channel.lane(inlet)).collect())
             }
-        }
+        };
+        let to = &self.plan.checked.nodes[edge.to];
+        let routing = match (kind, to.keys(), &to.input) {
+            (ExchangeKind::Key, Some(keys), Some(input)) => {
+                Routing::Key(Box::new(Partitioner::new(&input.schema, keys, to.parallelism)?))
+            }
+            // The first record of each subtask goes to another receiver, so that all get some of few.
+            _ => Routing::Turn(subtask as usize),
+        };
+        Ok(Outlet::new(receivers, routing))
     }
 }
 
@@ -123,9 +99,8 @@ impl InletFrom {
     }
 }
 
-fn pick<T>(channels: &[Channel<T>], kind: ExchangeKind, subtask: u32) -> Vec<Sender<T>> {
-    match kind {
-        ExchangeKind::Forward => vec![channels[subtask as usize % channels.len()].sender.clone()],
-        ExchangeKind::Rebalance => channels.iter().map(|channel| channel.sender.clone()).collect(),
-    }
+/// Those of the receivers that a subtask feeds.
+fn picked<T>(receivers: &[T], kind: ExchangeKind, subtask: u32) -> impl Iterator<Item = &T> {
+    let only = (kind == ExchangeKind::Forward).then(|| subtask as usize % receivers.len());
+    receivers.iter().enumerate().filter(move |(index, _)| only.is_none_or(|only| only == *index)).map(|(_, to)| to)
 }

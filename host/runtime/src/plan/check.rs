@@ -6,10 +6,15 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use volley_api::{NodeName, OutputPort, PortName, Result, StreamRecord, dead_letter};
+use volley_api::{
+    Boundedness, KEY_GROUPS, NodeName, OperatorBinding, OutputPort, PortName, Result, StreamRecord, StreamType,
+    dead_letter,
+};
 
 use super::logical::{LogicalNode, LogicalPlan, NodeKind, PortRef};
+use super::times::{self, Input};
 use crate::Error;
+use crate::time::EventTime;
 
 /// Which output of its node an edge leaves by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +56,14 @@ pub(crate) struct CheckedNode {
     pub(crate) name: NodeName,
     pub(crate) kind: NodeKind,
     pub(crate) parallelism: u32,
-    /// The schema of the united inputs; `None` for a source.
-    pub(crate) input: Option<SchemaRef>,
+    /// What the united inputs are; `None` for a source.
+    pub(crate) input: Option<StreamType>,
+    /// The event time of a source's rows.
+    pub(crate) event_time: Option<EventTime>,
     /// The declared outputs, main first; none for a sink.
     pub(crate) ports: Vec<OutputPort>,
+    /// What leaves by each of them.
+    pub(crate) outputs: Vec<StreamType>,
     /// Whether there is a port `errors` besides.
     pub(crate) can_reject: bool,
 }
@@ -108,22 +117,42 @@ impl CheckedPlan {
     }
 
     fn try_push(&mut self, node: LogicalNode) -> Result<()> {
-        let LogicalNode { name, kind, inputs, parallelism, place: _ } = node;
+        let LogicalNode { name, kind, inputs, parallelism, place: _, event_time } = node;
         let input = self.unite(&inputs)?;
         let (ports, can_reject) = match (&kind, &input) {
             // A source of a format whose records cannot be refused one by one still has the port: it stays empty.
             (NodeKind::Source(source), _) => {
-                (vec![OutputPort { name: PortName::main(), schema: source.schema() }], true)
+                if let Some(event_time) = &event_time {
+                    times::check(event_time, &source.schema())?;
+                }
+                (vec![OutputPort::new(PortName::main(), source.schema())], true)
             }
-            (NodeKind::Operator(factory), Some(input)) => (factory.bind(input)?.outputs, factory.can_reject()),
+            (NodeKind::Operator(factory), Some(input)) => {
+                let OperatorBinding { outputs, reads: _ } = factory.bind_stream(input)?;
+                self.check_keys(&name, factory.keys(), parallelism)?;
+                (outputs, factory.can_reject())
+            }
             (NodeKind::Sink(sink), Some(input)) => {
-                sink.check(input)?;
+                sink.check(&input.schema)?;
                 self.refuse_shared_target(&name, sink.target())?;
                 (Vec::new(), false)
             }
             (_, None) => return Err(Error::NoInput.into()),
         };
-        self.nodes.push(CheckedNode { name, kind, parallelism, input, ports, can_reject });
+        let source = match &kind {
+            NodeKind::Source(source) => Some((event_time.as_ref(), source.boundedness() == Boundedness::Bounded)),
+            _ => None,
+        };
+        let outputs = ports.iter().map(|port| times::output(port, input.as_ref(), source)).collect();
+        self.nodes.push(CheckedNode { name, kind, parallelism, input, event_time, ports, outputs, can_reject });
+        Ok(())
+    }
+
+    /// A keyed node has no more subtasks than there are key groups to deal out.
+    fn check_keys(&self, node: &NodeName, keys: Option<&[String]>, parallelism: u32) -> Result<()> {
+        if keys.is_some() && parallelism > KEY_GROUPS {
+            return Err(Error::Parallelism { node: node.clone(), parallelism, limit: KEY_GROUPS }.into());
+        }
         Ok(())
     }
 
@@ -141,7 +170,7 @@ impl CheckedPlan {
     }
 
     /// Adds the edges from `inputs` to the node that is about to be pushed, and gives the schema it will read.
-    fn unite(&mut self, inputs: &[PortRef]) -> Result<Option<SchemaRef>> {
+    fn unite(&mut self, inputs: &[PortRef]) -> Result<Option<StreamType>> {
         let to = self.nodes.len();
         let mut resolved = Vec::with_capacity(inputs.len());
         for input in inputs {
@@ -158,6 +187,8 @@ impl CheckedPlan {
             resolved.push((from, port, schema));
         }
         let Some(united) = united_schema(inputs, &resolved)? else { return Ok(None) };
+        let times = resolved.iter().map(|(from, port, _)| self.nodes[*from].output(*port)).collect::<Vec<_>>();
+        let stream = times::united(&times, Arc::clone(&united));
         for (from, port, schema) in resolved {
             let align = (schema.fields() != united.fields()).then(|| {
                 let columns = united.fields().iter().filter_map(|field| schema.index_of(field.name()).ok()).collect();
@@ -165,17 +196,41 @@ impl CheckedPlan {
             });
             self.edges.push(Edge { from, port, to, align });
         }
-        Ok(Some(united))
+        Ok(Some(stream))
     }
 }
 
 impl CheckedNode {
+    /// The columns by which its input is dealt out.
+    pub(crate) fn keys(&self) -> Option<&[String]> {
+        match &self.kind {
+            NodeKind::Operator(factory) => factory.keys(),
+            NodeKind::Source(_) | NodeKind::Sink(_) => None,
+        }
+    }
+
     fn port(&self, name: &PortName) -> Option<(EdgePort, SchemaRef)> {
         if *name == PortName::errors() {
             return self.can_reject.then(|| (EdgePort::Errors, dead_letter::schema()));
         }
         let index = self.ports.iter().position(|port| port.name == *name)?;
         Some((EdgePort::Declared(index), Arc::clone(&self.ports[index].schema)))
+    }
+
+    /// What is known of the time of what leaves by a port.
+    fn output(&self, port: EdgePort) -> Input<'_> {
+        match port {
+            EdgePort::Declared(index) => {
+                let output = &self.outputs[index];
+                let (is_bounded, is_revised) = (output.is_bounded, output.is_revised);
+                Input { event_time: output.event_time.as_ref(), is_bounded, is_revised }
+            }
+            // Refused rows are of every time, and come as long as others do.
+            EdgePort::Errors => {
+                let is_bounded = self.outputs.iter().all(|output| output.is_bounded);
+                Input { event_time: None, is_bounded, is_revised: false }
+            }
+        }
     }
 
     fn port_names(&self) -> String {

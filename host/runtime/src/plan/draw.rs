@@ -57,7 +57,7 @@ pub struct EdgeView {
     pub port: String,
     /// The node that they go to.
     pub to: String,
-    /// `chained`, `forward` or `rebalance`.
+    /// `chained`, `forward`, `rebalance` or `key`.
     pub exchange: &'static str,
 }
 
@@ -97,6 +97,7 @@ impl PhysicalPlan {
                 (true, _) => "chained",
                 (false, ExchangeKind::Forward) => "forward",
                 (false, ExchangeKind::Rebalance) => "rebalance",
+                (false, ExchangeKind::Key) => "key",
             },
         });
         PlanView {
@@ -108,7 +109,7 @@ impl PhysicalPlan {
 }
 
 /// A tree from the sources down, and the columns of every output below it. `─` leads to a node on the same thread, `═` through a channel, `≡` through a channel
-/// that deals batches out in turn. A node with several inputs is drawn below the first and referred to below the others.
+/// that deals batches out in turn, `≈` by key. A node with several inputs is drawn below the first and referred to below the others.
 impl fmt::Display for PlanView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut tree = Tree { plan: self, lines: Vec::new(), drawn: vec![false; self.nodes.len()] };
@@ -152,6 +153,7 @@ impl Tree<'_> {
             let line = match edge.exchange {
                 "chained" => "─",
                 "forward" => "═",
+                "key" => "≈",
                 _ => "≡",
             };
             let port = if edge.port == "out" { String::new() } else { format!(" {} ", edge.port) };

@@ -8,6 +8,7 @@ use volley_api::{NodeName, OperatorFactory, PortName, Result, Sink, Source};
 
 use super::CheckedPlan;
 use crate::Error;
+use crate::time::EventTime;
 
 /// The most instances of one node. Each is a thread; a machine with more cores than this has other limits first.
 pub const PARALLELISM_MAX: u32 = 1024;
@@ -50,6 +51,8 @@ pub(crate) struct LogicalNode {
     pub(crate) parallelism: u32,
     /// Where the node was written, for errors.
     pub(crate) place: Option<String>,
+    /// The event time of a source's rows.
+    pub(crate) event_time: Option<EventTime>,
 }
 
 /// What a pipeline is: sources, operators and sinks by name, and what each reads. The YAML file and the Rust API both
@@ -120,6 +123,13 @@ impl LogicalPlan {
         }
     }
 
+    /// Gives the rows of a source event time. Nothing happens when there is no such node.
+    pub fn set_event_time(&mut self, source: &NodeName, event_time: EventTime) {
+        if let Some(node) = self.nodes.iter_mut().find(|node| node.name == *source) {
+            node.event_time = Some(event_time);
+        }
+    }
+
     /// Checks the whole plan: names, ports and types, plugins included. Moves no row.
     ///
     /// # Errors
@@ -145,7 +155,7 @@ impl LogicalPlan {
         if let NodeKind::Sink(sink) = &kind {
             parallelism = parallelism.min(sink.parallelism_max().unwrap_or(u32::MAX)).max(1);
         }
-        self.nodes.push(LogicalNode { name, kind, inputs, parallelism, place: None });
+        self.nodes.push(LogicalNode { name, kind, inputs, parallelism, place: None, event_time: None });
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ mod columns;
 mod draw;
 mod logical;
 mod physical;
+mod times;
 
 pub use check::CheckedPlan;
 pub(crate) use check::{Align, Edge, EdgePort};

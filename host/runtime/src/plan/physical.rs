@@ -18,6 +18,8 @@ pub enum ExchangeKind {
     Forward,
     /// Batches are dealt out in turn.
     Rebalance,
+    /// Each row goes to the subtask that its key belongs to.
+    Key,
 }
 
 /// A checked plan cut into chains.
@@ -58,10 +60,10 @@ impl CheckedPlan {
     /// chain to one of a higher stage, and bounded channels cannot wait for each other in a circle.
     fn stages(&self) -> Vec<usize> {
         let mut stages = vec![0; self.nodes.len()];
-        for (index, node) in self.nodes.iter().enumerate() {
+        for index in 0..self.nodes.len() {
             stages[index] = self
                 .edges_into(index)
-                .map(|edge| stages[edge.from] + usize::from(self.nodes[edge.from].parallelism != node.parallelism))
+                .map(|edge| stages[edge.from] + usize::from(self.is_exchanged(edge)))
                 .max()
                 .unwrap_or(0);
         }
@@ -72,16 +74,21 @@ impl CheckedPlan {
     fn components(&self, stages: &[usize]) -> Vec<usize> {
         let mut group: Vec<usize> = (0..self.nodes.len()).collect();
         let chained = |edge: &&Edge| {
-            let (from, to) = (&self.nodes[edge.from], &self.nodes[edge.to]);
-            from.parallelism == to.parallelism
+            !self.is_exchanged(edge)
                 && stages[edge.from] == stages[edge.to]
-                && !matches!(to.kind, NodeKind::Sink(_))
+                && !matches!(self.nodes[edge.to].kind, NodeKind::Sink(_))
         };
         for edge in self.edges.iter().filter(chained) {
             let (keep, change) = (group[edge.from].min(group[edge.to]), group[edge.from].max(group[edge.to]));
             group.iter_mut().filter(|number| **number == change).for_each(|number| *number = keep);
         }
         group
+    }
+
+    /// Whether the rows of an edge may have to change subtasks.
+    fn is_exchanged(&self, edge: &Edge) -> bool {
+        let (from, to) = (&self.nodes[edge.from], &self.nodes[edge.to]);
+        from.parallelism != to.parallelism || to.parallelism > 1 && to.keys().is_some()
     }
 
     fn edges_into(&self, node: usize) -> impl Iterator<Item = &Edge> {
@@ -104,6 +111,9 @@ impl PhysicalPlan {
     /// How rows cross an edge that is not local.
     pub(crate) fn exchange(&self, edge: &Edge) -> ExchangeKind {
         let (from, to) = (&self.checked.nodes[edge.from], &self.checked.nodes[edge.to]);
+        if to.parallelism > 1 && to.keys().is_some() {
+            return ExchangeKind::Key;
+        }
         let funnel = matches!(to.kind, NodeKind::Sink(_)) && from.parallelism >= to.parallelism;
         if funnel || from.parallelism == to.parallelism { ExchangeKind::Forward } else { ExchangeKind::Rebalance }
     }

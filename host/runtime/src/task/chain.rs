@@ -1,85 +1,157 @@
-//! A chain's thread: takes messages from its channel and drives its slots until every inlet has ended.
+//! A chain's thread: takes messages from its channel and drives its slots until every lane has ended.
 
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
+use volley_api::CheckpointBarrier;
 
 use super::outlet::Outlet;
 use super::slot::{Downstream, Slot};
-use super::{Message, Payload, Stopped};
+use super::{Message, Stopped};
 use crate::channel::{Received, Receiver};
+use crate::time::Control;
 
-/// A way into the chain: a source, or an edge from another chain.
-pub(crate) struct Inlet {
-    /// The slot that it leads to.
+/// Where a lane of the chain's channel leads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LaneInto {
     pub(crate) slot: usize,
-    /// How many producers have not ended yet.
-    pub(crate) producers: usize,
+    /// Which of the slot's inputs it is.
+    pub(crate) input: usize,
 }
 
 /// One subtask of a chain.
 pub(crate) struct ChainTask {
     pub(crate) slots: Vec<Slot>,
-    pub(crate) inlets: Vec<Inlet>,
+    pub(crate) lanes: Vec<LaneInto>,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) receiver: Receiver<Message>,
-    pub(crate) runtime: Handle,
     /// How long rows may wait in a coalescer for others.
     pub(crate) linger: Duration,
 }
 
+/// A chain at work.
+struct Running {
+    task: ChainTask,
+    /// Lanes that have not ended.
+    open: usize,
+    /// The barrier that has come from some lanes and not from others, and from how many.
+    aligning: Option<(CheckpointBarrier, usize)>,
+}
+
 impl ChainTask {
     /// Runs to the end of the input.
-    pub(crate) fn run(mut self) -> Result<(), Stopped> {
-        let mut open: usize = self.inlets.iter().map(|inlet| inlet.producers).sum();
-        // Since when rows have been held back: others that keep coming must not keep them for ever.
-        let mut held_since: Option<Instant> = None;
-        while open > 0 {
-            let patience = held_since.map(|since| self.linger.saturating_sub(since.elapsed()));
-            match self.receiver.recv_blocking(&self.runtime, patience) {
-                Received::Item(message) => open -= usize::from(self.take(message)?),
-                Received::TimedOut => self.flush()?,
-                Received::Closed => return Err(Stopped::Cancelled),
-            }
-            if held_since.is_some_and(|since| since.elapsed() >= self.linger) {
-                self.flush()?;
-            }
-            if !self.receiver.has_taken() {
-                self.outlets.iter_mut().try_for_each(Outlet::flush)?;
-            }
-            held_since = if self.holds_rows_back() { held_since.or_else(|| Some(Instant::now())) } else { None };
-        }
-        // Slots stand in stream order, so what one puts out at its end still reaches those behind it.
-        for index in 0..self.slots.len() {
-            Downstream::all(&mut self.slots, &mut self.outlets).finish(index)?;
-        }
-        self.outlets.iter_mut().try_for_each(Outlet::end)?;
-        Ok(())
+    pub(crate) fn run(self) -> Result<(), Stopped> {
+        let open = self.lanes.len();
+        Running { task: self, open, aligning: None }.run()
     }
 
-    /// Takes in one message; true when it ended one producer.
-    fn take(&mut self, message: Message) -> Result<bool, Stopped> {
-        let inlet = &mut self.inlets[message.inlet];
-        let mut all = Downstream::all(&mut self.slots, &mut self.outlets);
-        match message.payload {
-            Payload::Polled(polled) => all.polled(inlet.slot, polled)?,
-            Payload::Record(record) => all.push(inlet.slot, record)?,
-            Payload::End => {
-                inlet.producers -= 1;
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    fn all(&mut self) -> Downstream<'_> {
+        Downstream::all(&mut self.slots, &mut self.outlets)
     }
 
     fn holds_rows_back(&self) -> bool {
-        self.slots.iter().any(|slot| slot.coalescer.as_ref().is_some_and(|coalescer| !coalescer.is_empty()))
+        self.slots.iter().any(Slot::holds_rows_back)
     }
 
     fn flush(&mut self) -> Result<(), Stopped> {
         for index in 0..self.slots.len() {
-            Downstream::all(&mut self.slots, &mut self.outlets).flush(index)?;
+            self.all().flush(index)?;
         }
+        Ok(())
+    }
+
+    /// Lets sources say how far event time has come, where the time for that is.
+    fn tell_time(&mut self, now: Instant) -> Result<(), Stopped> {
+        for index in 0..self.slots.len() {
+            if self.slots[index].time_due_at().is_some_and(|due| due <= now) {
+                self.all().tell_time(index, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn time_due_at(&self) -> Option<Instant> {
+        self.slots.iter().filter_map(Slot::time_due_at).min()
+    }
+}
+
+impl Running {
+    fn run(mut self) -> Result<(), Stopped> {
+        // Since when rows have been held back: others that keep coming must not keep them for ever.
+        let mut held_since: Option<Instant> = None;
+        for index in 0..self.task.slots.len() {
+            self.task.all().end_if_unfed(index)?;
+        }
+        while self.open > 0 {
+            let flush_at = held_since.map(|since| since + self.task.linger);
+            let time_at = self.task.time_due_at();
+            match self.task.receiver.recv_blocking(flush_at.into_iter().chain(time_at).min()) {
+                Received::Item(lane, message) => self.take(lane, message)?,
+                Received::TimedOut => {}
+                Received::Closed => return Err(Stopped::Cancelled),
+            }
+            if flush_at.is_some() || time_at.is_some() {
+                let now = Instant::now();
+                if flush_at.is_some_and(|at| at <= now) {
+                    self.task.flush()?;
+                    held_since = None;
+                }
+                self.task.tell_time(now)?;
+            }
+            if !self.task.receiver.has_taken() {
+                self.task.outlets.iter_mut().try_for_each(Outlet::flush)?;
+            }
+            held_since = if self.task.holds_rows_back() { held_since.or_else(|| Some(Instant::now())) } else { None };
+        }
+        // Slots stand in stream order, so what one puts out at its end still reaches those behind it.
+        for index in 0..self.task.slots.len() {
+            self.task.all().finish(index)?;
+        }
+        self.task.outlets.iter_mut().try_for_each(Outlet::end)?;
+        Ok(())
+    }
+
+    fn take(&mut self, lane: usize, message: Message) -> Result<(), Stopped> {
+        let LaneInto { slot, input } = self.task.lanes[lane];
+        match message {
+            Message::Polled(polled) => self.task.all().polled(slot, polled)?,
+            Message::Split(split, status) => self.task.all().split_status(slot, split, status)?,
+            Message::Record(record) => self.task.all().push(slot, record)?,
+            Message::Control(Control::Barrier(barrier)) => self.align(lane, barrier)?,
+            Message::Control(control) => self.task.all().control(slot, input, control)?,
+            Message::End => {
+                self.open -= 1;
+                self.task.all().end_input(slot, input)?;
+                self.complete_alignment()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds a lane back from its barrier on, until the barrier has come from every lane that has not ended: what is
+    /// behind it belongs to the next epoch.
+    fn align(&mut self, lane: usize, barrier: CheckpointBarrier) -> Result<(), Stopped> {
+        let (aligning, arrived) = self.aligning.get_or_insert((barrier, 0));
+        if *aligning != barrier {
+            let (found, expected) = (barrier.epoch, aligning.epoch);
+            let message = format!("the barrier of epoch {found} came while that of epoch {expected} was awaited");
+            return Err(volley_api::Error::internal(message).into());
+        }
+        *arrived += 1;
+        self.task.receiver.hold(lane);
+        self.complete_alignment()
+    }
+
+    fn complete_alignment(&mut self) -> Result<(), Stopped> {
+        let Some((barrier, arrived)) = self.aligning else { return Ok(()) };
+        if arrived < self.open {
+            return Ok(());
+        }
+        self.aligning = None;
+        self.task.receiver.release_all();
+        for index in 0..self.task.slots.len() {
+            self.task.all().barrier(index, barrier)?;
+        }
+        self.task.outlets.iter_mut().try_for_each(|outlet| outlet.control(Control::Barrier(barrier)))?;
         Ok(())
     }
 }

@@ -2,32 +2,42 @@
 
 pub(crate) mod chain;
 pub(crate) mod outlet;
+mod output;
 pub(crate) mod reader;
 pub(crate) mod slot;
+pub(crate) mod source;
 pub(crate) mod writer;
 
 use volley_api::{SourceBatch, SplitId, StreamRecord};
 
 use crate::channel::Closed;
+use crate::time::Control;
 
 /// What travels to a chain's thread.
-pub(crate) struct Message {
-    /// Which of the chain's inlets it is for.
-    pub(crate) inlet: usize,
-    pub(crate) payload: Payload,
-}
-
 #[expect(
     clippy::large_enum_variant,
     reason = "nearly every message is a record, and a box would cost each an allocation"
 )]
-pub(crate) enum Payload {
+pub(crate) enum Message {
     /// What a reader polled.
     Polled(Polled),
+    /// What became of a split, by its number.
+    Split(u32, SplitStatus),
     /// Rows from another chain.
     Record(StreamRecord),
-    /// One of the inlet's producers has no more.
+    /// A control element from another chain, or a barrier from a reader.
+    Control(Control),
+    /// The producer has no more.
     End,
+}
+
+/// What a reader says of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SplitStatus {
+    Opened,
+    /// It was polled and had nothing for as long as the source's event time allows.
+    Idle,
+    Ended,
 }
 
 /// One poll of a source, with the split it came from.

@@ -1,16 +1,19 @@
-//! Where rows leave a chain's thread: to the inlets of another chain's subtasks, or to the writers of a sink.
+//! Where rows leave a chain's thread: to the subtasks of another chain, or to the writers of a sink.
 
 use arrow::array::RecordBatch;
-use tokio::runtime::Handle;
-use volley_api::{Result, StreamRecord};
+use volley_api::{CheckpointBarrier, Result, StreamRecord};
 
-use super::{Message, Payload, cancelled};
-use crate::channel::Sender;
+use super::{Message, cancelled};
+use crate::channel::{Closed, Sender};
+use crate::partition::Partitioner;
+use crate::time::Control;
 
 /// What travels to a sink's writer.
 pub(crate) enum WriterMessage {
     /// Compacted rows.
     Rows(RecordBatch),
+    /// An epoch ends.
+    Barrier(CheckpointBarrier),
     /// One of the writer's producers has no more.
     End,
 }
@@ -26,32 +29,65 @@ const HELD_RECORDS_MAX: usize = 8;
 /// What the chain makes of the messages that it has at hand is sent together, so that the receiver's thread is woken once
 /// for all of it: a wake costs as much as filtering a batch of thousands of rows.
 pub(crate) struct Outlet {
-    runtime: Handle,
     receivers: Receivers,
-    next: usize,
-    /// Compacted rows, with their bytes.
-    held: Vec<(StreamRecord, usize)>,
+    routing: Routing,
+    /// Compacted rows, each with its bytes and the receiver that it is for.
+    held: Vec<(StreamRecord, usize, usize)>,
     held_bytes: usize,
 }
 
-/// The subtasks that an outlet feeds, in turn if there are several.
+/// The subtasks that an outlet feeds.
 pub(crate) enum Receivers {
-    Chain { inlet: usize, subtasks: Vec<Sender<Message>> },
+    Chain(Vec<Sender<Message>>),
     Sink(Vec<Sender<WriterMessage>>),
 }
 
+/// Which of them a row goes to.
+pub(crate) enum Routing {
+    /// Records in turn.
+    Turn(usize),
+    /// Each row by its key.
+    Key(Box<Partitioner>),
+}
+
+impl Receivers {
+    fn len(&self) -> usize {
+        match self {
+            Self::Chain(subtasks) => subtasks.len(),
+            Self::Sink(writers) => writers.len(),
+        }
+    }
+}
+
 impl Outlet {
-    pub(crate) fn new(runtime: Handle, receivers: Receivers) -> Self {
-        Self { runtime, receivers, next: 0, held: Vec::new(), held_bytes: 0 }
+    pub(crate) fn new(receivers: Receivers, routing: Routing) -> Self {
+        Self { receivers, routing, held: Vec::new(), held_bytes: 0 }
     }
 
     /// Takes rows to be sent on, compacted as sinks and other chains want them: at the next [`Outlet::flush`], or at once
     /// when too much is held.
     pub(crate) fn send(&mut self, record: StreamRecord) -> Result<()> {
+        let receivers = self.receivers.len();
+        match &mut self.routing {
+            Routing::Turn(next) => {
+                let turn = *next % receivers;
+                *next = next.wrapping_add(1);
+                self.hold(record, turn)
+            }
+            Routing::Key(partitioner) => {
+                for (part, receiver) in partitioner.partition(record)? {
+                    self.hold(part, receiver)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn hold(&mut self, record: StreamRecord, receiver: usize) -> Result<()> {
         let bytes = record.memory_bytes();
-        self.held.push((record, bytes));
+        self.held.push((record, bytes, receiver));
         self.held_bytes += bytes;
-        if self.held.len() >= HELD_RECORDS_MAX || self.held_bytes >= HELD_BYTES_MAX {
+        if self.held.len() >= HELD_RECORDS_MAX * self.receivers.len() || self.held_bytes >= HELD_BYTES_MAX {
             self.flush()?;
         }
         Ok(())
@@ -60,35 +96,38 @@ impl Outlet {
     /// Sends what is held.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.held_bytes = 0;
-        for (record, bytes) in self.held.drain(..) {
-            let turn = self.next;
-            self.next = self.next.wrapping_add(1);
+        for (record, bytes, receiver) in self.held.drain(..) {
             let sent = match &self.receivers {
-                Receivers::Chain { inlet, subtasks } => {
-                    let message = Message { inlet: *inlet, payload: Payload::Record(record) };
-                    subtasks[turn % subtasks.len()].send_blocking(&self.runtime, message, bytes)
-                }
-                Receivers::Sink(writers) => {
-                    let message = WriterMessage::Rows(record.batch);
-                    writers[turn % writers.len()].send_blocking(&self.runtime, message, bytes)
-                }
+                Receivers::Chain(subtasks) => subtasks[receiver].send_blocking(Message::Record(record), bytes),
+                Receivers::Sink(writers) => writers[receiver].send_blocking(WriterMessage::Rows(record.batch), bytes),
             };
-            sent.map_err(|_| cancelled())?;
+            sent.map_err(|Closed| cancelled())?;
         }
         Ok(())
+    }
+
+    /// Sends what is held, and a control element to every receiver. Writers of sinks learn of barriers alone.
+    pub(crate) fn control(&mut self, control: Control) -> Result<()> {
+        self.flush()?;
+        match (&self.receivers, control) {
+            (Receivers::Chain(subtasks), _) => to_all(subtasks, || Message::Control(control)),
+            (Receivers::Sink(writers), Control::Barrier(barrier)) => {
+                to_all(writers, || WriterMessage::Barrier(barrier))
+            }
+            (Receivers::Sink(_), Control::Watermark(_) | Control::Idle | Control::Active) => Ok(()),
+        }
     }
 
     /// Sends what is held, and tells every receiver that this producer has no more.
     pub(crate) fn end(&mut self) -> Result<()> {
         self.flush()?;
-        let sent = match &self.receivers {
-            Receivers::Chain { inlet, subtasks } => subtasks.iter().try_for_each(|subtask| {
-                subtask.send_blocking(&self.runtime, Message { inlet: *inlet, payload: Payload::End }, 0)
-            }),
-            Receivers::Sink(writers) => {
-                writers.iter().try_for_each(|writer| writer.send_blocking(&self.runtime, WriterMessage::End, 0))
-            }
-        };
-        sent.map_err(|_| cancelled())
+        match &self.receivers {
+            Receivers::Chain(subtasks) => to_all(subtasks, || Message::End),
+            Receivers::Sink(writers) => to_all(writers, || WriterMessage::End),
+        }
     }
+}
+
+fn to_all<T>(receivers: &[Sender<T>], make: impl Fn() -> T) -> Result<()> {
+    receivers.iter().try_for_each(|receiver| receiver.send_blocking(make(), 0)).map_err(|Closed| cancelled())
 }

@@ -3,16 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use volley_api::{
-    Boundedness, NodeName, OriginDirectory, ReadEvent, ReadOptions, Source, SourceBatch, Split, SplitId, SplitReader,
+    Boundedness, CheckpointBarrier, NodeName, OriginDirectory, ReadEvent, ReadOptions, Source, SourceBatch, Split,
+    SplitId, SplitReader,
 };
 
-use super::{Message, Payload, Polled, Stopped};
+use super::{Message, Polled, SplitStatus, Stopped};
 use crate::channel::Sender;
 use crate::metrics::NodeMetrics;
+use crate::time::Control;
 
 /// One of the tasks that read a source.
 pub(crate) struct ReaderTask {
@@ -23,10 +25,12 @@ pub(crate) struct ReaderTask {
     pub(crate) options: ReadOptions,
     pub(crate) origins: OriginDirectory,
     pub(crate) metrics: Arc<NodeMetrics>,
-    /// Which inlet of the chain it feeds.
-    pub(crate) inlet: usize,
     /// The subtasks that it feeds, in turn.
     pub(crate) subtasks: Vec<Sender<Message>>,
+    /// After how long without rows a split is no longer waited for.
+    pub(crate) idle_after: Option<Duration>,
+    /// The last barrier that was asked for.
+    pub(crate) barriers: watch::Receiver<Option<CheckpointBarrier>>,
     /// Turns true when the job should end cleanly.
     pub(crate) draining: watch::Receiver<bool>,
     /// Set when the job drains before a bounded source has ended.
@@ -37,6 +41,19 @@ struct OpenSplit {
     id: SplitId,
     reader: Box<dyn SplitReader>,
     numbers: (u16, u32),
+    /// Since when every poll has had nothing.
+    idle_since: Option<Instant>,
+    /// Whether that was told.
+    is_idle: bool,
+}
+
+impl OpenSplit {
+    /// Whether it has become idle, which is told once.
+    fn becomes_idle(&mut self, after: Option<Duration>) -> bool {
+        let since = *self.idle_since.get_or_insert_with(Instant::now);
+        let is_idle = after.is_some_and(|after| since.elapsed() >= after);
+        is_idle && !std::mem::replace(&mut self.is_idle, true)
+    }
 }
 
 impl ReaderTask {
@@ -47,10 +64,29 @@ impl ReaderTask {
         if !ended && self.source.boundedness() == Boundedness::Bounded {
             self.bounded_left.store(true, Ordering::Relaxed);
         }
+        self.tell(|| Message::End).await
+    }
+
+    /// Sends a message to every subtask.
+    async fn tell(&self, message: impl Fn() -> Message) -> Result<(), Stopped> {
         for subtask in &self.subtasks {
-            subtask.send(Message { inlet: self.inlet, payload: Payload::End }, 0).await?;
+            subtask.send(message(), 0).await?;
         }
         Ok(())
+    }
+
+    async fn tell_split(&self, split_number: u32, status: SplitStatus) -> Result<(), Stopped> {
+        self.tell(|| Message::Split(split_number, status)).await
+    }
+
+    /// Sends the barrier that was asked for since the last time, if one was.
+    async fn pass_barrier(&mut self) -> Result<(), Stopped> {
+        let barrier =
+            if self.barriers.has_changed().unwrap_or(false) { *self.barriers.borrow_and_update() } else { None };
+        match barrier {
+            Some(barrier) => self.tell(|| Message::Control(Control::Barrier(barrier))).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether all splits ended; false when the job drained first.
@@ -68,17 +104,19 @@ impl ReaderTask {
             while open.len() < open_max
                 && let Some(split) = self.splits.pop_front()
             {
-                match unless(&mut draining, self.open(&split)).await {
-                    Some(opened) => open.push_back(opened?),
-                    None => return Ok(false),
-                }
+                let Some(opened) = unless(&mut draining, self.open(&split)).await else { return Ok(false) };
+                let opened = opened?;
+                self.tell_split(opened.numbers.1, SplitStatus::Opened).await?;
+                open.push_back(opened);
             }
+            self.pass_barrier().await?;
             let Some(mut split) = open.pop_front() else { return Ok(true) };
             // Only the wait for rows is given up when the job drains: rows that have been read are always sent on.
             let Some(event) = unless(&mut draining, split.reader.next()).await else { return Ok(false) };
             match event? {
                 ReadEvent::Batch(batch) => {
                     (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
+                    (split.idle_since, split.is_idle) = (None, false);
                     self.forward(split.id.clone(), split.numbers, batch, turn).await?;
                     turn = turn.wrapping_add(1);
                     open.push_back(split);
@@ -86,6 +124,9 @@ impl ReaderTask {
                 ReadEvent::Idle(wake_after) => {
                     idle_in_a_row += 1;
                     shortest_idle = shortest_idle.min(wake_after);
+                    if split.becomes_idle(self.idle_after) {
+                        self.tell_split(split.numbers.1, SplitStatus::Idle).await?;
+                    }
                     open.push_back(split);
                     if idle_in_a_row >= open.len() {
                         if unless(&mut draining, tokio::time::sleep(shortest_idle)).await.is_none() {
@@ -94,14 +135,15 @@ impl ReaderTask {
                         (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
                     }
                 }
-                ReadEvent::End => {}
+                ReadEvent::End => self.tell_split(split.numbers.1, SplitStatus::Ended).await?,
             }
         }
     }
 
     async fn open(&self, split: &Split) -> Result<OpenSplit, Stopped> {
         let reader = self.source.open(split, None, self.options).await?;
-        Ok(OpenSplit { id: split.id.clone(), reader, numbers: self.origins.register(&self.node, &split.id) })
+        let numbers = self.origins.register(&self.node, &split.id);
+        Ok(OpenSplit { id: split.id.clone(), reader, numbers, idle_since: None, is_idle: false })
     }
 
     async fn forward(
@@ -116,8 +158,7 @@ impl ReaderTask {
         let refused: usize = batch.rejects.iter().map(|reject| reject.raw.len() + reject.message.len()).sum();
         let bytes = volley_api::memory_bytes(&batch.batch) + refused;
         let polled = Polled { batch, split, source_number, split_number };
-        let message = Message { inlet: self.inlet, payload: Payload::Polled(polled) };
-        self.subtasks[turn % self.subtasks.len()].send(message, bytes).await?;
+        self.subtasks[turn % self.subtasks.len()].send(Message::Polled(polled), bytes).await?;
         Ok(())
     }
 }

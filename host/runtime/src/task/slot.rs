@@ -1,18 +1,21 @@
-//! One node within a chain's subtask, and the output through which it calls the nodes behind it.
+//! One node within a chain's subtask, and the slots and outlets behind it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use volley_api::{
-    NodeName, Operator, OperatorIdentity, OriginColumn, OriginDirectory, Output, PortIndex, Result, RowReject,
-    StreamRecord, dead_letter,
+    CheckpointBarrier, NodeName, Operator, OperatorIdentity, OriginDirectory, Output, Result, StreamRecord,
 };
 
-use super::Polled;
 use super::outlet::Outlet;
+use super::output::SlotOutput;
+use super::source::{Read, SourceSlot};
+use super::{Polled, SplitStatus};
 use crate::Error;
 use crate::coalesce::Coalescer;
 use crate::metrics::NodeMetrics;
 use crate::plan::Align;
+use crate::time::{Control, Inputs};
 
 /// Where an edge leads.
 pub(crate) struct Target {
@@ -21,8 +24,12 @@ pub(crate) struct Target {
 }
 
 pub(crate) enum Place {
-    /// Index of a slot of the same chain, always greater than that of the slot it leaves.
-    Slot(usize),
+    /// A slot of the same chain, always behind the one that the edge leaves.
+    Slot {
+        index: usize,
+        /// Which of the slot's inputs the edge is.
+        input: usize,
+    },
     /// Index of an outlet of the subtask.
     Outlet(usize),
 }
@@ -32,10 +39,12 @@ pub(crate) struct Slot {
     pub(crate) logic: Logic,
     pub(crate) coalescer: Option<Coalescer>,
     pub(crate) wiring: Wiring,
+    /// How far event time has come on its inputs: edges of the chain, and lanes of its channel.
+    pub(crate) inputs: Inputs,
 }
 
 pub(crate) enum Logic {
-    Source { needs_origins: bool },
+    Source(SourceSlot),
     Operator(Box<dyn Operator>),
 }
 
@@ -73,9 +82,8 @@ impl<'a> Downstream<'a> {
 
     /// Hands a record to a slot, through its coalescer where it has one.
     pub(crate) fn push(&mut self, index: usize, record: StreamRecord) -> Result<()> {
-        let (slot, downstream) = self.split(index);
+        let (slot, mut downstream) = self.split(index);
         let Some(coalescer) = &mut slot.coalescer else { return slot.process(record, downstream) };
-        let mut downstream = downstream;
         for ready in coalescer.push(record).map_err(|source| slot.wiring.arrow(source))? {
             slot.process(ready, downstream.reborrow())?;
         }
@@ -85,48 +93,102 @@ impl<'a> Downstream<'a> {
     /// Hands a slot what its coalescer still holds.
     pub(crate) fn flush(&mut self, index: usize) -> Result<()> {
         let (slot, downstream) = self.split(index);
-        let held = slot.coalescer.as_mut().map(Coalescer::flush).transpose();
-        match held.map_err(|source| slot.wiring.arrow(source))?.flatten() {
-            Some(record) => slot.process(record, downstream),
-            None => Ok(()),
-        }
+        slot.flush(downstream)
     }
 
     /// Ends a slot: nothing reaches it any more.
     pub(crate) fn finish(&mut self, index: usize) -> Result<()> {
-        self.flush(index)?;
-        let (slot, downstream) = self.split(index);
+        let (slot, mut downstream) = self.split(index);
+        slot.flush(downstream.reborrow())?;
         match &mut slot.logic {
-            Logic::Source { .. } => Ok(()),
-            Logic::Operator(operator) => operator.finish(&mut SlotOutput { wiring: &slot.wiring, downstream }),
+            Logic::Source(_) => Ok(()),
+            Logic::Operator(operator) => operator.finish(&mut SlotOutput::new(&slot.wiring, downstream)),
         }
     }
 
     /// Takes in one poll of a source.
     pub(crate) fn polled(&mut self, index: usize, polled: Polled) -> Result<()> {
-        let (slot, downstream) = self.split(index);
-        let needs_origins = matches!(slot.logic, Logic::Source { needs_origins: true });
-        let mut output = SlotOutput { wiring: &slot.wiring, downstream };
+        let (slot, mut downstream) = self.split(index);
+        let Logic::Source(source) = &mut slot.logic else { unreachable!("readers feed sources") };
+        let split = polled.split_number;
+        if let Some(control) = source.active(split) {
+            slot.wiring.pass(control, downstream.reborrow())?;
+        }
+        let mut output = SlotOutput::new(&slot.wiring, downstream);
         output.refuse_polled(&polled)?;
-        let rows = polled.batch.batch.num_rows();
-        if rows == 0 {
-            return Ok(());
+        let within = |error: volley_api::Error| error.within(&slot.wiring.node);
+        let Some(Read { record, refused }) = source.read(polled).map_err(within)? else { return Ok(()) };
+        if let Some((rows, rejects)) = refused {
+            output.refuse_rows(&rows, rejects)?;
         }
-        let mut record = StreamRecord::new(polled.batch.batch);
-        if needs_origins {
-            let positions = &polled.batch.positions;
-            let origins = OriginColumn::of_split(polled.source_number, polled.split_number, positions, rows);
-            record = record.with_origins(origins);
-        }
-        output.emit(0, record)
+        // What it says of event time is worked out first, since the rows go away; it is told after them.
+        source.rows(split, &record).map_err(within)?;
+        output.emit(0, record)?;
+        self.tell_time(index, Instant::now())
     }
 
-    fn reborrow(&mut self) -> Downstream<'_> {
+    /// Takes in what became of a split.
+    pub(crate) fn split_status(&mut self, index: usize, split: u32, status: SplitStatus) -> Result<()> {
+        let (slot, _) = self.split(index);
+        if let Logic::Source(source) = &mut slot.logic {
+            source.status(split, status);
+        }
+        self.tell_time(index, Instant::now())
+    }
+
+    /// Lets a source say how far event time has come, if the time for that is.
+    pub(crate) fn tell_time(&mut self, index: usize, now: Instant) -> Result<()> {
+        let (slot, downstream) = self.split(index);
+        let Logic::Source(source) = &mut slot.logic else { return Ok(()) };
+        match source.tell(now) {
+            Some(control) => slot.wiring.pass(control, downstream),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in what one input of a slot says of event time.
+    pub(crate) fn control(&mut self, index: usize, input: usize, control: Control) -> Result<()> {
+        let (slot, downstream) = self.split(index);
+        match slot.inputs.take(input, control) {
+            Some(control) => slot.pass(control, downstream),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in that one input of a slot has ended.
+    pub(crate) fn end_input(&mut self, index: usize, input: usize) -> Result<()> {
+        let (slot, downstream) = self.split(index);
+        match slot.inputs.end(input) {
+            Some(control) => slot.pass(control, downstream),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends event time for a slot that nothing leads to: a source without a split for this subtask.
+    pub(crate) fn end_if_unfed(&mut self, index: usize) -> Result<()> {
+        let (slot, downstream) = self.split(index);
+        match slot.inputs.end_if_none() {
+            Some(control) => slot.pass(control, downstream),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends an epoch for a slot, after those before it.
+    pub(crate) fn barrier(&mut self, index: usize, barrier: CheckpointBarrier) -> Result<()> {
+        let (slot, mut downstream) = self.split(index);
+        slot.flush(downstream.reborrow())?;
+        match &mut slot.logic {
+            Logic::Source(_) => Ok(()),
+            Logic::Operator(operator) => operator.on_barrier(barrier, &mut SlotOutput::new(&slot.wiring, downstream)),
+        }
+    }
+
+    pub(super) fn reborrow(&mut self) -> Downstream<'_> {
         Downstream { slots: self.slots, base: self.base, outlets: self.outlets }
     }
 
     /// Sends a record to each target; the last gets the record itself.
-    fn deliver(&mut self, targets: &[Target], record: StreamRecord, wiring: &Wiring) -> Result<()> {
+    pub(super) fn deliver(&mut self, targets: &[Target], record: StreamRecord, wiring: &Wiring) -> Result<()> {
         let Some((last, others)) = targets.split_last() else { return Ok(()) };
         for target in others {
             self.deliver_to(target, record.clone(), wiring)?;
@@ -140,7 +202,7 @@ impl<'a> Downstream<'a> {
             None => record,
         };
         match target.to {
-            Place::Slot(index) => self.push(index, record),
+            Place::Slot { index, .. } => self.push(index, record),
             Place::Outlet(index) => {
                 let record = record.compact().map_err(|source| wiring.arrow(source))?;
                 self.outlets[index].send(record)
@@ -155,58 +217,53 @@ impl Slot {
             unreachable!("no edge leads to a source");
         };
         NodeMetrics::add(&self.wiring.metrics.rows_in, record.num_rows());
-        operator.process(record, &mut SlotOutput { wiring: &self.wiring, downstream })
+        operator.process(record, &mut SlotOutput::new(&self.wiring, downstream))
+    }
+
+    fn flush(&mut self, downstream: Downstream<'_>) -> Result<()> {
+        let held = self.coalescer.as_mut().map(Coalescer::flush).transpose();
+        match held.map_err(|source| self.wiring.arrow(source))?.flatten() {
+            Some(record) => self.process(record, downstream),
+            None => Ok(()),
+        }
+    }
+
+    /// Brings what the inputs say to the operator, and passes it on.
+    fn pass(&mut self, control: Control, mut downstream: Downstream<'_>) -> Result<()> {
+        if let Control::Watermark(watermark) = control {
+            self.flush(downstream.reborrow())?;
+            if let Logic::Operator(operator) = &mut self.logic {
+                operator.on_watermark(watermark, &mut SlotOutput::new(&self.wiring, downstream.reborrow()))?;
+            }
+        }
+        self.wiring.pass(control, downstream)
+    }
+
+    pub(crate) fn holds_rows_back(&self) -> bool {
+        self.coalescer.as_ref().is_some_and(|coalescer| !coalescer.is_empty())
+    }
+
+    pub(crate) fn time_due_at(&self) -> Option<Instant> {
+        match &self.logic {
+            Logic::Source(source) => source.due_at(),
+            Logic::Operator(_) => None,
+        }
     }
 }
 
 impl Wiring {
-    fn arrow(&self, source: arrow::error::ArrowError) -> volley_api::Error {
+    pub(super) fn arrow(&self, source: arrow::error::ArrowError) -> volley_api::Error {
         Error::Arrow { node: self.node.clone(), source }.into()
     }
-}
 
-struct SlotOutput<'a> {
-    wiring: &'a Wiring,
-    downstream: Downstream<'a>,
-}
-
-impl SlotOutput<'_> {
-    /// Sends the records that a source could not read to its `errors` port, or fails when nobody reads that.
-    fn refuse_polled(&mut self, polled: &Polled) -> Result<()> {
-        let rejects = &polled.batch.rejects;
-        let Some(first) = rejects.first() else { return Ok(()) };
-        let wiring = self.wiring;
-        NodeMetrics::add(&wiring.metrics.rows_rejected, rejects.len());
-        if wiring.errors.is_empty() {
-            return Err(Error::UnreadReject { node: wiring.node.clone(), message: first.message.clone() }.into());
+    /// Passes a control element to everything that reads from the node.
+    fn pass(&self, control: Control, mut downstream: Downstream<'_>) -> Result<()> {
+        for target in self.ports.iter().flatten().chain(&self.errors) {
+            match target.to {
+                Place::Slot { index, input } => downstream.control(index, input, control)?,
+                Place::Outlet(index) => downstream.outlets[index].control(control)?,
+            }
         }
-        let rows = dead_letter::from_source(&wiring.node, &polled.split, rejects);
-        let rows = rows.map_err(|source| wiring.arrow(source))?;
-        self.downstream.deliver(&wiring.errors, rows.into(), wiring)
-    }
-}
-
-impl Output for SlotOutput<'_> {
-    fn emit(&mut self, port: PortIndex, record: StreamRecord) -> Result<()> {
-        let rows = record.num_rows();
-        if rows == 0 {
-            return Ok(());
-        }
-        NodeMetrics::add(&self.wiring.metrics.rows_out, rows);
-        self.downstream.deliver(&self.wiring.ports[port], record, self.wiring)
-    }
-
-    fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()> {
-        if rejects.is_empty() {
-            return Ok(());
-        }
-        let wiring = self.wiring;
-        NodeMetrics::add(&wiring.metrics.rows_rejected, rejects.len());
-        if wiring.errors.is_empty() {
-            return Ok(());
-        }
-        let rows = dead_letter::from_rows(&wiring.node, &wiring.identity, &wiring.origins, input, &rejects);
-        let rows = rows.map_err(|source| wiring.arrow(source))?;
-        self.downstream.deliver(&wiring.errors, rows.into(), wiring)
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::metrics::NodeMetrics;
 pub(crate) struct WriterTask {
     pub(crate) writer: Box<dyn SinkWriter>,
     pub(crate) receiver: Receiver<WriterMessage>,
-    /// How many subtasks feed it.
+    /// How many lanes feed it.
     pub(crate) producers: usize,
     pub(crate) metrics: Arc<NodeMetrics>,
     /// The epoch that the end of the input completes.
@@ -24,15 +24,27 @@ impl WriterTask {
     /// Writes until every producer has ended, then prepares. When a producer goes away without ending, the job is
     /// breaking off: the writer is dropped, and what it staged with it.
     pub(crate) async fn run(mut self) -> Result<Option<Committable>, Stopped> {
+        // From how many lanes the present barrier has come.
+        let mut arrived = 0;
         while self.producers > 0 {
             match self.receiver.recv().await {
-                Some(WriterMessage::Rows(batch)) => {
+                Some((_, WriterMessage::Rows(batch))) => {
                     let rows = batch.num_rows();
                     self.writer.write(batch).await?;
                     NodeMetrics::add(&self.metrics.rows_in, rows);
                 }
-                Some(WriterMessage::End) => self.producers -= 1,
+                // What is behind a barrier belongs to the next epoch and waits until all have come so far. A job that
+                // keeps no checkpoints prepares nothing here.
+                Some((lane, WriterMessage::Barrier(_))) => {
+                    arrived += 1;
+                    self.receiver.hold(lane);
+                }
+                Some((_, WriterMessage::End)) => self.producers -= 1,
                 None => return Err(Stopped::Cancelled),
+            }
+            if arrived >= self.producers {
+                arrived = 0;
+                self.receiver.release_all();
             }
         }
         Ok(self.writer.prepare(self.epoch).await?)

@@ -105,7 +105,7 @@ impl OperatorFactory for Step {
     }
 
     fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding> {
-        let port = |name: PortName| OutputPort { name, schema: Arc::clone(input) };
+        let port = |name: PortName| OutputPort::new(name, Arc::clone(input));
         let aside = PortName::new("aside").expect("a name");
         Ok(OperatorBinding { outputs: vec![port(PortName::main()), port(aside)], reads: vec!["x".to_owned()] })
     }

@@ -90,6 +90,8 @@ impl Setup {
             node: NodeName::new("node").expect("a name"),
             subtask: SubtaskId::SINGLE,
             input: input_schema(),
+            event_time: None,
+            state: Arc::new(volley_api::NoState),
             errors_attached: self.errors_attached,
             clock: Arc::new(ManualClock::at(1_234)),
             seeds: SeedSource::new(1),

@@ -1,0 +1,229 @@
+//! The event time of a source within one subtask: split by split, from the rows that came.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use arrow::array::Int64Array;
+use arrow::compute;
+use volley_api::{EventTimeColumn, Result, StreamRecord, Watermark};
+
+use super::{Control, EventTime, WatermarkStrategy};
+
+/// How often a source says how far event time has come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// After this time at the latest …
+    pub(crate) interval: Duration,
+    /// … or this many rows.
+    pub(crate) rows: usize,
+}
+
+/// Turns the rows of a source's splits into watermarks.
+pub(crate) struct SourceTime {
+    column: EventTimeColumn,
+    strategy: Strategy,
+    /// Splits that were not opened yet hold event time back, unless they follow in order.
+    unopened: usize,
+    is_ordered: bool,
+    splits: HashMap<u32, SplitTime>,
+    pace: Pace,
+    told: Option<Watermark>,
+    told_at: Instant,
+    rows_since: usize,
+    /// Whether anything has changed since.
+    has_news: bool,
+    is_idle: bool,
+}
+
+enum Strategy {
+    /// Milliseconds behind the latest row, less one.
+    Behind(i64),
+    Column(EventTimeColumn),
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct SplitTime {
+    /// The watermark that the split's rows allow, in milliseconds.
+    reached: Option<i64>,
+    is_idle: bool,
+    has_ended: bool,
+}
+
+impl SourceTime {
+    /// For a subtask that will see rows of so many splits.
+    pub(crate) fn new(spec: &EventTime, splits: usize, pace: Pace) -> Self {
+        let strategy = match &spec.strategy {
+            WatermarkStrategy::BoundedOutOfOrderness(bound) => {
+                Strategy::Behind(i64::try_from(bound.as_millis()).unwrap_or(i64::MAX))
+            }
+            WatermarkStrategy::Monotonous => Strategy::Behind(0),
+            WatermarkStrategy::Column(name) => Strategy::Column(EventTimeColumn::new(name)),
+        };
+        Self {
+            column: spec.column.clone(),
+            strategy,
+            unopened: splits,
+            is_ordered: spec.ordered,
+            splits: HashMap::new(),
+            pace,
+            told: None,
+            told_at: Instant::now(),
+            rows_since: 0,
+            has_news: false,
+            is_idle: false,
+        }
+    }
+
+    /// The event times of a record, and its bounds filled in. A null means that the row has no usable event time.
+    pub(crate) fn read(&self, mut record: StreamRecord) -> Result<(StreamRecord, Int64Array)> {
+        let times = self.column.ms(&record.batch)?;
+        (record.min_event_time, record.max_event_time) = (compute::min(&times), compute::max(&times));
+        Ok((record, times))
+    }
+
+    /// Takes in the rows of a split, after they have been sent on.
+    pub(crate) fn rows(&mut self, split: u32, record: &StreamRecord) -> Result<()> {
+        let reached = match &self.strategy {
+            Strategy::Behind(ms) => record.max_event_time.map(|time| time.saturating_sub(*ms).saturating_sub(1)),
+            Strategy::Column(column) => compute::max(&column.ms(&record.batch)?),
+        };
+        let split = self.splits.entry(split).or_default();
+        split.reached = split.reached.max(reached);
+        self.rows_since += record.batch.num_rows();
+        self.has_news = true;
+        Ok(())
+    }
+
+    /// A split was opened.
+    pub(crate) fn opened(&mut self, split: u32) {
+        self.unopened = self.unopened.saturating_sub(1);
+        self.splits.entry(split).or_default();
+    }
+
+    /// A split is polled and has had nothing for long enough.
+    pub(crate) fn idle(&mut self, split: u32) {
+        self.splits.entry(split).or_default().is_idle = true;
+        self.has_news = true;
+    }
+
+    /// A split gives rows. To be told before they are sent on, when the whole source had been idle.
+    pub(crate) fn active(&mut self, split: u32) -> Option<Control> {
+        self.splits.entry(split).or_default().is_idle = false;
+        std::mem::take(&mut self.is_idle).then_some(Control::Active)
+    }
+
+    /// A split has ended.
+    pub(crate) fn ended(&mut self, split: u32) {
+        self.splits.entry(split).or_default().has_ended = true;
+        self.has_news = true;
+    }
+
+    /// When there may be something to say though no row comes.
+    pub(crate) fn due_at(&self) -> Option<Instant> {
+        self.has_news.then(|| self.told_at + self.pace.interval)
+    }
+
+    /// What the source has to say, if the time has come.
+    pub(crate) fn tell(&mut self, now: Instant) -> Option<Control> {
+        let is_due = self.rows_since >= self.pace.rows || now.duration_since(self.told_at) >= self.pace.interval;
+        if !self.has_news || !is_due {
+            return None;
+        }
+        (self.told_at, self.rows_since, self.has_news) = (now, 0, false);
+        let holds_back = self.unopened > 0 && !self.is_ordered;
+        let open = || self.splits.values().filter(|split| !split.has_ended);
+        let reached = match open().filter(|split| !split.is_idle).map(|split| split.reached).min() {
+            _ if holds_back => None,
+            Some(reached) => reached.map(Watermark::AtMs),
+            None if open().next().is_some() => {
+                return (!std::mem::replace(&mut self.is_idle, true)).then_some(Control::Idle);
+            }
+            None => None,
+        };
+        if reached <= self.told {
+            return None;
+        }
+        self.told = reached;
+        reached.map(Control::Watermark)
+    }
+
+    /// The column of the event time.
+    pub(crate) fn column(&self) -> &EventTimeColumn {
+        &self.column
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, RecordBatch};
+
+    const EVERY_BATCH: Pace = Pace { interval: Duration::ZERO, rows: 1 };
+
+    fn source(spec: &EventTime, splits: usize) -> SourceTime {
+        let mut time = SourceTime::new(spec, splits, EVERY_BATCH);
+        (0..2).for_each(|split| time.opened(split));
+        time
+    }
+
+    fn rows(time: &mut SourceTime, split: u32, times: &[i64]) -> Option<Control> {
+        let column: ArrayRef = Arc::new(Int64Array::from(times.to_vec()));
+        let batch = RecordBatch::try_from_iter([("t", column)]).expect("one column");
+        let (record, _) = time.read(batch.into()).expect("a time");
+        assert_eq!(time.active(split), None);
+        time.rows(split, &record).expect("a time");
+        time.tell(Instant::now())
+    }
+
+    fn at(ms: i64) -> Option<Control> {
+        Some(Control::Watermark(Watermark::AtMs(ms)))
+    }
+
+    #[test]
+    fn the_split_that_is_furthest_behind_decides() {
+        let mut time = source(&EventTime::bounded("t", Duration::from_millis(10)), 2);
+        assert_eq!(rows(&mut time, 0, &[100, 50]), None, "nothing came of the other yet");
+        assert_eq!(rows(&mut time, 1, &[60]), at(49), "60 less 10 less 1");
+        assert_eq!(rows(&mut time, 1, &[55]), None);
+        assert_eq!(rows(&mut time, 1, &[500]), at(89));
+        time.ended(0);
+        assert_eq!(time.tell(Instant::now()), at(489));
+    }
+
+    #[test]
+    fn an_unopened_split_holds_back_unless_splits_are_ordered() {
+        let mut spec = EventTime { strategy: WatermarkStrategy::Monotonous, ..EventTime::bounded("t", Duration::ZERO) };
+        let mut time = source(&spec, 3);
+        time.ended(1);
+        assert_eq!(rows(&mut time, 0, &[100]), None);
+        spec.ordered = true;
+        let mut time = source(&spec, 3);
+        time.ended(1);
+        assert_eq!(rows(&mut time, 0, &[100]), at(99));
+    }
+
+    #[test]
+    fn idle_splits_are_not_waited_for() {
+        let mut time = source(&EventTime::bounded("t", Duration::ZERO), 2);
+        assert_eq!(rows(&mut time, 0, &[100]), None);
+        time.idle(1);
+        assert_eq!(time.tell(Instant::now()), at(99));
+        time.idle(0);
+        assert_eq!(time.tell(Instant::now()), Some(Control::Idle));
+        assert_eq!(time.active(1), Some(Control::Active));
+        assert_eq!(rows(&mut time, 1, &[50]), None, "it never goes back");
+    }
+
+    #[test]
+    fn the_pace_is_kept() {
+        let pace = Pace { interval: Duration::from_secs(60), rows: 3 };
+        let mut time = SourceTime::new(&EventTime::bounded("t", Duration::ZERO), 1, pace);
+        time.opened(0);
+        assert_eq!(rows(&mut time, 0, &[1, 2]), None);
+        assert!(time.due_at().is_some());
+        assert_eq!(rows(&mut time, 0, &[3]), at(2));
+        assert_eq!(time.due_at(), None, "nothing new");
+    }
+}

@@ -1,0 +1,195 @@
+//! `key_by` + window + `aggregate` as the plan knows it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use volley_api::{
+    AggregatorFactory, EventTimeColumn, KeyHasher, Operator, OperatorBinding, OperatorContext, OperatorFactory,
+    OutputPort, OutputTime, PortName, Result, StreamType,
+};
+
+use super::input::KeyedInput;
+use super::panes::PaneWindows;
+use super::{WINDOW_END, WINDOW_START, Window, late, spec};
+use crate::Error;
+
+/// Name of the column that numbers the results of one window for one key: 0 for the first, then 1, 2 … for late rows.
+pub(crate) const REVISION: &str = "revision";
+
+/// Makes operators that aggregate the rows of each key within windows.
+///
+/// The results have the keys, `window_start` and `window_end` (for windows of time), and the aggregates; and `revision`
+/// where late rows are allowed. A key may be null; floats are keys by value, with one NaN and one zero.
+#[derive(Debug, Clone)]
+pub struct WindowFactory {
+    pub(crate) keys: Vec<String>,
+    pub(crate) window: Window,
+    pub(crate) aggregates: Arc<dyn AggregatorFactory>,
+    pub(crate) allowed_lateness: Duration,
+    pub(crate) late: Option<PortName>,
+    pub(crate) memory_bytes_max: usize,
+}
+
+/// Memory of one subtask's windows, unless it is set: 1 GiB.
+const MEMORY_BYTES_MAX: usize = 1 << 30;
+
+impl WindowFactory {
+    /// Aggregates over windows of the rows that agree in `keys`: one column or more.
+    #[must_use]
+    pub fn new(keys: Vec<String>, window: Window, aggregates: Arc<dyn AggregatorFactory>) -> Self {
+        let memory_bytes_max = MEMORY_BYTES_MAX;
+        Self { keys, window, aggregates, allowed_lateness: Duration::ZERO, late: None, memory_bytes_max }
+    }
+
+    /// Rows that come so long after their window has fired still count: the result of their key is put out again, with
+    /// the next `revision`. Default: zero.
+    #[must_use]
+    pub fn with_allowed_lateness(mut self, allowed: Duration) -> Self {
+        self.allowed_lateness = allowed;
+        self
+    }
+
+    /// Rows that come too late leave by a port of that name, as [`crate::late_schema`]. By default they are counted and
+    /// dropped.
+    #[must_use]
+    pub fn with_late_port(mut self, port: PortName) -> Self {
+        self.late = Some(port);
+        self
+    }
+
+    /// The most memory that the windows of one subtask may take, in bytes. Default: 1 GiB.
+    #[must_use]
+    pub fn with_memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_bytes_max = bytes;
+        self
+    }
+
+    /// What the operator does with an input, checked.
+    pub(crate) fn plan(&self, input: &StreamType) -> Result<Planned> {
+        self.window.check()?;
+        if self.keys.is_empty() {
+            return Err(Error::Window { problem: "there is no key: name at least one column".to_owned() }.into());
+        }
+        let event_time = input.event_time.clone().filter(|_| self.window.needs_event_time());
+        if self.window.needs_event_time() && event_time.is_none() {
+            return Err(Error::NoEventTime { what: format!("a {} window", self.window) }.into());
+        }
+        if self.window == Window::Global && !input.is_bounded {
+            let problem = "aggregates without a window are put out at the end of the input, and this one never ends";
+            return Err(Error::Window { problem: format!("{problem}: add a window") }.into());
+        }
+        if input.is_revised {
+            return Err(Error::Window {
+                problem: "the input repeats results with a `revision`: aggregates over it would count rows twice; \
+                          set `allowed_lateness` there to zero"
+                    .to_owned(),
+            }
+            .into());
+        }
+        let columns = KeyedInput::new(&input.schema, &self.keys, &*self.aggregates, event_time.as_ref())?;
+        let bound = self.aggregates.bind(&columns.schema, event_time.as_ref())?;
+        let mut fields: Vec<FieldRef> = columns.key_fields();
+        if event_time.is_some() {
+            fields.extend([WINDOW_START, WINDOW_END].map(|name| Arc::new(Field::new(name, time_type(), false))));
+        }
+        fields.extend(bound.results.iter().cloned());
+        if self.revises() {
+            fields.push(Arc::new(Field::new(REVISION, DataType::Int64, false)));
+        }
+        for (index, field) in fields.iter().enumerate() {
+            if fields[..index].iter().any(|other| other.name() == field.name()) {
+                let problem = format!("two columns of the result would be called `{}`", field.name());
+                return Err(Error::Window { problem: format!("{problem}: choose another name") }.into());
+            }
+        }
+        Ok(Planned { columns, event_time, results: Arc::new(Schema::new(fields)) })
+    }
+
+    /// Whether a result can be put out more than once.
+    fn revises(&self) -> bool {
+        self.window.needs_event_time() && !self.allowed_lateness.is_zero()
+    }
+}
+
+/// What [`WindowFactory::plan`] found.
+pub(crate) struct Planned {
+    pub(crate) columns: KeyedInput,
+    pub(crate) event_time: Option<EventTimeColumn>,
+    pub(crate) results: SchemaRef,
+}
+
+/// The type of `window_start` and `window_end`.
+pub(crate) fn time_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+}
+
+impl OperatorFactory for WindowFactory {
+    fn label(&self) -> String {
+        let window = if self.window == Window::Global { String::new() } else { format!(" {}", self.window) };
+        let late = match self.allowed_lateness {
+            Duration::ZERO => String::new(),
+            allowed => format!(" and {} late", spec::text(allowed)),
+        };
+        format!("by {}{window}{late}: {}", self.keys.join(", "), self.aggregates.label())
+    }
+
+    fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding> {
+        let schema = Arc::clone(input);
+        self.bind_stream(&StreamType { schema, event_time: None, is_bounded: true, is_revised: false })
+    }
+
+    fn bind_stream(&self, input: &StreamType) -> Result<OperatorBinding> {
+        let planned = self.plan(input)?;
+        let reads = planned.columns.names();
+        let event_time = match &planned.event_time {
+            // The last millisecond of the window is its time, so that it falls into the larger window that holds it.
+            Some(_) => OutputTime::In(EventTimeColumn { name: WINDOW_END.into(), offset_ms: -1 }),
+            None => OutputTime::None,
+        };
+        let mut outputs = vec![OutputPort {
+            event_time,
+            is_revised: self.revises(),
+            ..OutputPort::new(PortName::main(), planned.results)
+        }];
+        outputs.extend(self.late.clone().map(|name| late::port(name)));
+        Ok(OperatorBinding { outputs, reads })
+    }
+
+    fn keys(&self) -> Option<&[String]> {
+        Some(&self.keys)
+    }
+
+    fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
+        // What was bound had these; whether the input ends and is revised was checked then.
+        let input = StreamType {
+            schema: Arc::clone(&context.input),
+            event_time: context.event_time.clone(),
+            is_bounded: true,
+            is_revised: false,
+        };
+        let planned = self.plan(&input)?;
+        match self.window {
+            Window::Tumbling { .. } | Window::Sliding { .. } | Window::Global => {
+                Ok(Box::new(PaneWindows::new(self, planned, context)))
+            }
+            Window::Session { .. } | Window::Count { .. } => {
+                Ok(Box::new(super::runs::RunWindows::new(self, planned, context)?))
+            }
+        }
+    }
+
+    fn wants_coalesced_input(&self) -> bool {
+        true
+    }
+
+    fn can_reject(&self) -> bool {
+        self.window.needs_event_time()
+    }
+}
+
+/// Whether keys of these types can be dealt out.
+pub(crate) fn check_keys(fields: &[FieldRef]) -> Result<()> {
+    let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
+    KeyHasher::new(&types).map(drop)
+}

@@ -1,0 +1,22 @@
+//! Windows: which rows of a key belong together, and when what is known of them is put out.
+//!
+//! Tumbling and sliding windows are made of [`panes`](panes::PaneWindows): each row is added to one pane, and a window is the
+//! sum of its panes. Sessions and windows of so many rows are [`runs`](runs::RunWindows) of a key's rows.
+
+mod factory;
+mod input;
+mod late;
+mod pane;
+mod panes;
+mod results;
+mod runs;
+mod spec;
+
+pub use factory::WindowFactory;
+pub use late::late_schema;
+pub use spec::Window;
+
+/// Name of the column with the beginning of a result's window.
+pub(crate) const WINDOW_START: &str = "window_start";
+/// Name of the column with the end of a result's window, which is not part of it.
+pub(crate) const WINDOW_END: &str = "window_end";
