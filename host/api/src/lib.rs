@@ -1,7 +1,8 @@
 //! Volley's data model and the traits that everything else implements or drives.
 //!
 //! This crate knows no other crate of Volley, and every other crate may know it. Its dependencies are few on purpose:
-//! `arrow` for batches, `async-trait` and `bytes` for connectors, `thiserror` for the error enum.
+//! `arrow` for batches, `async-trait` and `bytes` for connectors, `thiserror` for the error enum, `xxhash-rust` and
+//! `half` for the hash of keys.
 //!
 //! Data flows one way: [`Source`] → [`Operator`]s → [`Sink`]. What flows are [`StreamElement`]s: records (Arrow
 //! batches), and control elements (barriers, watermarks, the end) in band with them. Rows that somebody refuses leave
@@ -16,6 +17,7 @@ mod event_time;
 mod gather;
 mod ids;
 mod key_group;
+mod keys;
 mod operator;
 mod origin;
 mod record;
@@ -30,6 +32,7 @@ pub use error::{Error, ErrorKind, Fault, Result, panic_text};
 pub use event_time::EventTimeColumn;
 pub use ids::{Epoch, InvalidName, NodeName, PortName, SubtaskId};
 pub use key_group::{KEY_GROUPS, KeyGroup, KeyGroupRange};
+pub use keys::{KeyHasher, normalize_keys};
 pub use operator::{
     Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Output, OutputPort, PortIndex,
     RowReject,
