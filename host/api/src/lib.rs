@@ -1,7 +1,8 @@
 //! Volley's data model and the traits that everything else implements or drives.
 //!
 //! This crate knows no other crate of Volley, and every other crate may know it. Its dependencies are few on purpose:
-//! `arrow` for batches, `async-trait` and `bytes` for connectors, `thiserror` for the error enum.
+//! `arrow` for batches, `async-trait` and `bytes` for connectors, `thiserror` for the error enum, `xxhash-rust` and
+//! `half` for the hash of keys.
 //!
 //! Data flows one way: [`Source`] → [`Operator`]s → [`Sink`]. What flows are [`StreamElement`]s: records (Arrow
 //! batches), and control elements (barriers, watermarks, the end) in band with them. Rows that somebody refuses leave

@@ -68,7 +68,12 @@ pub struct StateEntry {
 
 /// The state of one operator instance under one name. Every method works on many keys at once.
 ///
-/// Keys outside the instance's key groups are a fault of the caller and refused.
+/// Keys and values are any bytes, none at all included. What was put is seen by every later call, and by no other state:
+/// states differ by operator, name and instance. Keys outside the instance's key groups are a fault of the caller
+/// ([`ErrorKind::Internal`](crate::ErrorKind::Internal)), and refused before anything of their batch is done. Another error
+/// may leave a part of the batch done: the instance is then to go back to its last checkpoint.
+///
+/// The suite `keyed_state_contract` in `tests/contract` holds implementations to this.
 pub trait KeyedState: Send {
     /// The values of `keys` in `namespace`, in their order; `None` where there is none. A key may occur several times.
     ///
@@ -76,10 +81,12 @@ pub trait KeyedState: Send {
     /// When the storage fails.
     fn get_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>]) -> Result<Vec<Option<Bytes>>>;
 
-    /// Sets the values of `keys` in `namespace`; of a key that occurs several times the last value stays.
+    /// Sets the values of `keys` in `namespace`; of a key that occurs several times the last value stays. There is one value
+    /// for each key.
     ///
     /// # Errors
-    /// When the storage fails, or the state would grow beyond its limit: the message names the limit and what lifts it.
+    /// When the numbers of keys and values differ, the storage fails, or the state would grow beyond its limit: the message
+    /// names the limit and what lifts it.
     fn put_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>], values: &[&[u8]]) -> Result<()>;
 
     /// Removes `keys` from `namespace`. Keys without a value are passed over.
@@ -89,7 +96,8 @@ pub trait KeyedState: Send {
     fn remove_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>]) -> Result<()>;
 
     /// At most `entries_max` entries whose namespace lies in `namespaces`, ordered by namespace, then key group, then key;
-    /// those that come after `after`, where it is given. Fewer than `entries_max` means that there are no more.
+    /// those that come after `after`, where it is given, whether it is still there or not. Fewer than `entries_max` means that
+    /// there are no more. Between two calls the state may change: entries that were there all the time are given once.
     ///
     /// # Errors
     /// When the storage fails.

@@ -19,6 +19,8 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-ipc-fuzz", &["volley-ipc"]),
     ("volley-config", &["volley-api"]),
     ("volley-expr", &["volley-api"]),
+    // Keeps bytes by key: who reads them, and when a checkpoint takes them, is not its business.
+    ("volley-state", &["volley-api"]),
     // Numbers and their page: whose numbers they are is not its business.
     ("volley-telemetry", &[]),
     // Foreign bytes come out of guests, so the plugin boundary goes through the gate.
@@ -36,7 +38,7 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     // Guests meet the host in the interface text and nowhere else.
     ("volley-sdk", &["volley-sdk-macros"]),
     ("volley-sdk-macros", &[]),
-    // Suites that connectors run against themselves: the traits, and no connector.
+    // Suites that connectors and state backends run against themselves: the traits, and none of them.
     ("volley-test-contract", &["volley-api"]),
     // Makes components for tests; what crosses is written by the gate's own encoder.
     ("volley-test-guests", &["volley-ipc"]),

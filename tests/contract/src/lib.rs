@@ -1,16 +1,19 @@
-//! What every connector promises, as suites that each connector runs against itself.
+//! What every connector and every state backend promises, as suites that each runs against itself.
 //!
 //! [`source_contract`] and [`source_prefix_contract`] hold a [`volley_api::Source`] to the promises of its trait;
-//! [`sink_contract`] and [`single_epoch_sink_contract`] do so for a [`volley_api::Sink`]. They panic with the promise that was broken, so a test is
-//! one call.
+//! [`sink_contract`] and [`single_epoch_sink_contract`] do so for a [`volley_api::Sink`], and
+//! [`keyed_state_contract`] for a [`volley_api::KeyedState`]. They panic with the promise that was broken, so a test is one
+//! call.
 //!
-//! Knows `volley-api` only, and no connector.
+//! Knows `volley-api` only, and no implementation of its traits.
 #![forbid(unsafe_code)]
 
 mod rows;
 mod sink;
 mod source;
+mod state;
 
 pub use rows::rows_as_text;
 pub use sink::{single_epoch_sink_contract, sink_contract};
 pub use source::{source_contract, source_prefix_contract};
+pub use state::keyed_state_contract;

@@ -5,13 +5,14 @@ use arrow::datatypes::DataType;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::check_type;
+use super::number::hash_tagged;
 use super::walk::{KeyVisitor, TEXT_HEAD_BYTES, dictionary_places, text_head, walk};
 use crate::{Error, Result};
 
 /// What a null gives to a key.
 const NULL: [u8; 1] = [0];
 
-/// Keys of several columns are laid side by side for so many rows at a time: their bytes stay in the first-level cache.
+/// Texts and keys of several columns are laid side by side for so many rows at a time, which stay in the first-level cache.
 const ROWS_AT_ONCE: usize = 512;
 
 /// More than this is not laid side by side at once while there are several rows: of a dictionary's few long texts the
@@ -67,12 +68,12 @@ impl KeyHasher {
 }
 
 /// Hashes of keys of one column.
-fn hash_column(column: &dyn Array, hashes: &mut [u64]) {
-    match column.as_any_dictionary_opt() {
+fn hash_column(column: &ArrayRef, hashes: &mut [u64]) {
+    match column.data_type() {
         // Each value of the dictionary is hashed once. Where a few rows were cut out of a batch with a large dictionary,
         // it is cheaper to go by the rows.
-        Some(dictionary) if dictionary.values().len() <= column.len() => {
-            let values = dictionary.values();
+        DataType::Dictionary(_, _) if column.as_any_dictionary().values().len() <= column.len() => {
+            let values = column.as_any_dictionary().values();
             let mut value_hashes = vec![0; values.len()];
             hash_column(values, &mut value_hashes);
             let null = xxh3_64(&NULL);
@@ -80,38 +81,36 @@ fn hash_column(column: &dyn Array, hashes: &mut [u64]) {
                 *hash = place.map_or(null, |place| value_hashes[place]);
             }
         }
-        _ => walk(column, &mut HashEach { hashes, scratch: Vec::new() }),
+        flat if flat.is_primitive() || matches!(flat, DataType::Boolean | DataType::Null) => {
+            walk(column, &mut HashNumbers(hashes));
+        }
+        _ => hash_rows(std::slice::from_ref(column), hashes),
     }
 }
 
-/// Hashes what a column gives without the columns beside it.
-struct HashEach<'a> {
-    hashes: &'a mut [u64],
-    /// A text with its head.
-    scratch: Vec<u8>,
-}
+/// Hashes numbers that are the whole key, without laying them out.
+struct HashNumbers<'a>(&'a mut [u64]);
 
-impl KeyVisitor for HashEach<'_> {
+impl KeyVisitor for HashNumbers<'_> {
     #[inline]
     fn null(&mut self, row: usize) {
-        self.hashes[row] = xxh3_64(&NULL);
+        self.0[row] = xxh3_64(&NULL);
     }
 
     #[inline(always)]
     fn fixed(&mut self, row: usize, tagged: impl AsRef<[u8]>) {
-        self.hashes[row] = xxh3_64(tagged.as_ref());
+        self.0[row] = hash_tagged(tagged.as_ref());
     }
 
-    #[inline]
-    fn text(&mut self, row: usize, text: &[u8]) {
-        self.scratch.clear();
-        self.scratch.extend_from_slice(&text_head(text));
-        self.scratch.extend_from_slice(text);
-        self.hashes[row] = xxh3_64(&self.scratch);
+    fn text(&mut self, row: usize, _: &[u8]) {
+        unreachable!("row {row} of a column of numbers is a text");
     }
 }
 
-/// Hashes of keys of several columns, some rows at a time.
+/// Hashes of texts and of keys of several columns, some rows at a time.
+///
+/// What a key is made of is written for all of these rows before the first is hashed: read at once, bytes that several
+/// stores have just made up would have to be waited for.
 fn hash_rows(columns: &[ArrayRef], hashes: &mut [u64]) {
     let mut layout = Layout::default();
     let mut start = 0;

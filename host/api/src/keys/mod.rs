@@ -28,6 +28,7 @@
 
 mod hash;
 mod normal;
+mod number;
 mod walk;
 
 use arrow::datatypes::DataType;

@@ -1,0 +1,70 @@
+//! What can go wrong with keyed state.
+
+use volley_api::{KeyGroup, KeyGroupRange, NodeName};
+
+use crate::budget::Bytes;
+
+/// The result of everything in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a state refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// All state together would take more memory than it may.
+    #[error(
+        "operator `{node}`: its state `{state}` does not fit: all state in memory may take {}, and {} are taken; raise \
+         the limit, or keep state on disk, with a host that is built with the feature `rocksdb`",
+        Bytes(*limit_bytes),
+        Bytes(*used_bytes)
+    )]
+    Limit {
+        /// The operator whose state was to grow.
+        node: NodeName,
+        /// The name of that state.
+        state: &'static str,
+        /// What all states of the backend may take.
+        limit_bytes: usize,
+        /// What they take.
+        used_bytes: usize,
+    },
+    /// A key that belongs to another instance.
+    #[error(
+        "operator `{node}`: a key of key group {} was looked for in the state `{state}` of the instance that has {}..{}",
+        group.0,
+        key_groups.start,
+        key_groups.end
+    )]
+    ForeignKeyGroup {
+        /// The operator.
+        node: NodeName,
+        /// The name of the state.
+        state: &'static str,
+        /// The key group of the key.
+        group: KeyGroup,
+        /// The key groups of the instance.
+        key_groups: KeyGroupRange,
+    },
+    /// Keys without values, or values without keys.
+    #[error("operator `{node}`: {values} values were given for {keys} keys of the state `{state}`")]
+    ValueCount {
+        /// The operator.
+        node: NodeName,
+        /// The name of the state.
+        state: &'static str,
+        /// How many keys.
+        keys: usize,
+        /// How many values.
+        values: usize,
+    },
+}
+
+impl From<Error> for volley_api::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error {
+            Error::Limit { .. } => volley_api::ErrorKind::Config,
+            Error::ForeignKeyGroup { .. } | Error::ValueCount { .. } => volley_api::ErrorKind::Internal,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
