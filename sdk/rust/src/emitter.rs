@@ -22,7 +22,7 @@ pub enum EmitError {
 
 impl From<EmitError> for Failure {
     fn from(error: EmitError) -> Self {
-        Self::Fatal(error.to_string())
+        Self::Fatal(format!("{error}"))
     }
 }
 
@@ -43,7 +43,7 @@ impl PortRef for usize {
     }
 
     fn describe(&self) -> String {
-        self.to_string()
+        format!("{self}")
     }
 }
 

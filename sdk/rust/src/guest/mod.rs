@@ -6,9 +6,11 @@
 mod bindings;
 mod exports;
 mod memory;
+mod one_thread;
 mod panic;
 
 pub use bindings::{filter, flat_map, imports, lifecycle, map};
 pub use exports::{Holder, Slot};
+pub use one_thread::OneThread;
 
 pub use crate::runner::{FilterRunner, FlatMapRunner, MapRunner};
