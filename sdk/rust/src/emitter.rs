@@ -121,6 +121,7 @@ impl<'a> Emitter<'a> {
         port.index(self.ports).ok_or_else(|| EmitError::UnknownPort(port.describe()))
     }
 
+    #[inline]
     fn check_parents(&self, parents: &[u32]) -> Result<(), EmitError> {
         match kernels::max_u32(parents) {
             Some(parent) if parent as usize >= self.input_rows => {

@@ -5,6 +5,7 @@
 
 mod bindings;
 mod exports;
+mod heap;
 mod memory;
 mod one_thread;
 mod panic;

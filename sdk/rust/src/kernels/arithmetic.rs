@@ -114,6 +114,7 @@ pub fn max<T: Number>(values: &[T]) -> Option<T> {
 }
 
 /// The greatest of these numbers.
+#[inline]
 pub(crate) fn max_u32(values: &[u32]) -> Option<u32> {
     max(values)
 }

@@ -47,6 +47,7 @@ pub fn test_pairs<T: Copy, U: Copy>(left: &[T], right: &[U], passes: impl Fn(T, 
 ///
 /// # Panics
 /// When the bitmaps differ in length.
+#[inline]
 #[must_use]
 pub fn and(left: Bits<'_>, right: Bits<'_>) -> BitsBuilder {
     combined(left, right, |left, right| left & right)
@@ -56,12 +57,14 @@ pub fn and(left: Bits<'_>, right: Bits<'_>) -> BitsBuilder {
 ///
 /// # Panics
 /// When the bitmaps differ in length.
+#[inline]
 #[must_use]
 pub fn or(left: Bits<'_>, right: Bits<'_>) -> BitsBuilder {
     combined(left, right, |left, right| left | right)
 }
 
 /// A bit is 1 where it was 0.
+#[inline]
 #[must_use]
 pub fn not(bits: Bits<'_>) -> BitsBuilder {
     combined(bits, bits, |bits, _| !bits)

@@ -3,6 +3,9 @@
 use super::TURN;
 use crate::Bits;
 
+/// So many texts are copied between two looks at the time: fewer than numbers, because each takes longer and more code.
+const TEXT_TURN: usize = 4;
+
 /// The values of these rows.
 ///
 /// # Panics
@@ -34,6 +37,7 @@ pub fn take_map<T: Copy, U>(values: &[T], rows: &[u32], out: &mut [U], change: i
 ///
 /// # Panics
 /// When there is no such row.
+#[inline]
 #[must_use]
 pub fn text_bytes(offsets: &[i32], rows: &[u32]) -> usize {
     let len = |row: &u32| (offsets[*row as usize + 1] - offsets[*row as usize]) as usize;
@@ -52,6 +56,7 @@ pub fn text_bytes(offsets: &[i32], rows: &[u32]) -> usize {
 ///
 /// # Panics
 /// When there is no such row, or lengths do not fit.
+#[inline]
 pub fn take_text(offsets: &[i32], data: &[u8], rows: &[u32], out_offsets: &mut [i32], out: &mut [u8]) {
     let (first, ends) = out_offsets.split_first_mut().expect("one offset more than rows");
     assert!(rows.len() == ends.len(), "one offset more than rows");
@@ -63,9 +68,9 @@ pub fn take_text(offsets: &[i32], data: &[u8], rows: &[u32], out_offsets: &mut [
         end += to - from;
         *out_end = end as i32;
     };
-    let ((turns, rest), (outs, out_rest)) = (rows.as_chunks::<TURN>(), ends.as_chunks_mut::<TURN>());
+    let ((turns, rest), (outs, out_rest)) = (rows.as_chunks::<TEXT_TURN>(), ends.as_chunks_mut::<TEXT_TURN>());
     for (turn, outs) in turns.iter().zip(outs) {
-        for at in 0..TURN {
+        for at in 0..TEXT_TURN {
             one(turn[at], &mut outs[at]);
         }
     }
