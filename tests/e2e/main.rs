@@ -14,5 +14,6 @@ mod metrics;
 mod month;
 mod project;
 mod signals;
+mod size;
 mod support;
 mod unix_filter;

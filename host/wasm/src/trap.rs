@@ -179,9 +179,14 @@ impl Trap {
     }
 
     /// The frame to look at first: the innermost that is not part of a language's own library.
+    ///
+    /// Where some functions have names, those without are libraries': `volley plugin build` leaves the names of the
+    /// author's functions alone in a component.
     #[must_use]
     pub fn blamed_frame(&self) -> Option<&TrapFrame> {
-        self.frames.iter().find(|frame| !frame.function.as_deref().is_some_and(is_library)).or(self.frames.first())
+        let authors = |frame: &&TrapFrame| frame.function.as_deref().is_some_and(|name| !is_library(name));
+        let nameless = |frame: &&TrapFrame| frame.function.is_none();
+        self.frames.iter().find(authors).or(self.frames.iter().find(nameless)).or(self.frames.first())
     }
 }
 

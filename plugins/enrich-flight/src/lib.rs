@@ -3,7 +3,7 @@
 //! It is written row by row: the arguments of the function are the columns that it reads.
 
 use serde::Deserialize;
-use volley_sdk::{Columns, Reject, map};
+use volley_sdk::{Columns, Float, Reject, map};
 
 /// Kilometres in a statute mile.
 const KM_PER_MILE: f64 = 1.609_344;
@@ -63,14 +63,15 @@ pub fn enrich_flight(
 
 fn speed_kmh(config: &Config, distance: f64, air_time: f64) -> Result<f64, Reject> {
     if distance <= 0.0 {
-        return Err(Reject::new("implausible-distance", format!("a flight over {distance} miles")));
+        return Err(Reject::new("implausible-distance", format!("a flight over {} miles", Float(distance))));
     }
     if air_time <= 0.0 {
-        return Err(Reject::new("implausible-air-time", format!("{air_time} minutes in the air")));
+        return Err(Reject::new("implausible-air-time", format!("{} minutes in the air", Float(air_time))));
     }
     let speed = distance * KM_PER_MILE / air_time * MINUTES_PER_HOUR;
     let (min, max) = (config.speed_kmh_min, config.speed_kmh_max);
     if speed < min || speed > max {
+        let [distance, air_time, speed, min, max] = [distance, air_time, speed, min, max].map(Float);
         let message =
             format!("{distance} miles in {air_time} minutes are {speed:.0} km/h, which is not between {min} and {max}");
         return Err(Reject::new("implausible-speed", message));

@@ -58,7 +58,7 @@ impl FlatMapOperator for Explode {
                 empty.push(row);
                 continue;
             };
-            for (index, item) in (0..).zip(text.split(self.separator.as_str())) {
+            for (index, item) in (0..).zip(split(text, &self.separator)) {
                 items.push(item);
                 indices.push(index);
                 parents.push(row);
@@ -72,6 +72,18 @@ impl FlatMapOperator for Explode {
         }
         Ok(Rejects::new())
     }
+}
+
+/// The parts of a text. `str::split` does the same; its search is made for long patterns, and a tenth of this component.
+fn split<'a>(text: &'a str, separator: &str) -> impl Iterator<Item = &'a str> {
+    let (bytes, wanted) = (text.as_bytes(), separator.as_bytes());
+    let mut start = Some(0);
+    std::iter::from_fn(move || {
+        let from = start?;
+        let found = (from..bytes.len()).find(|at| bytes[*at] == wanted[0] && bytes[*at..].starts_with(wanted));
+        start = found.map(|at| at + wanted.len());
+        text.get(from..found.unwrap_or(bytes.len()))
+    })
 }
 
 volley_sdk::export_flat_map!(Explode);

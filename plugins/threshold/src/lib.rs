@@ -3,7 +3,7 @@
 //! Which column, and which bounds, the configuration says; so the operator is written batch-wise.
 
 use serde::Deserialize;
-use volley_sdk::{Batch, Binding, Failure, FilterOperator, Filtered, OpenError, Schema};
+use volley_sdk::{Batch, Binding, Failure, FilterOperator, Filtered, Float, OpenError, Schema};
 
 /// The `config:` of the pipeline file.
 #[derive(Debug, Clone, Deserialize)]
@@ -55,6 +55,7 @@ fn bounds(config: &Config) -> Result<(f64, f64), OpenError> {
     }
     let (min, max) = (config.min.unwrap_or(f64::NEG_INFINITY), config.max.unwrap_or(f64::INFINITY));
     if min > max {
+        let (min, max) = (Float(min), Float(max));
         return Err(OpenError::InvalidConfig(format!("min: {min} is above max, {max}: no row could stay")));
     }
     Ok((min, max))

@@ -1,11 +1,11 @@
 //! Owned columns and batches: what builders make, what a map returns, what tests feed.
 
-use std::cell::RefCell;
 use std::fmt;
 
 use crate::buffer::Buffer;
 use crate::build::Validity;
 use crate::column::Column;
+use crate::memory::per_thread;
 use crate::store::Store;
 use crate::{Batch, DataType, Field, Schema};
 
@@ -167,15 +167,15 @@ impl fmt::Debug for RecordBatch {
 /// At most this many lists of columns wait for their next use.
 const SPARES_MAX: usize = 8;
 
-thread_local! {
-    /// Lists of columns whose columns are gone, so that a steady job allocates none.
-    static SPARES: RefCell<Vec<Vec<Array>>> = const { RefCell::new(Vec::new()) };
+per_thread! {
+    /// Lists of columns whose columns are gone.
+    fn with_spares() -> Vec<Vec<Array>> = Vec::new();
 }
 
 /// A list of these columns, in memory that was used before.
 #[doc(hidden)]
 pub fn collect<const N: usize>(columns: [Array; N]) -> Vec<Array> {
-    let mut list = SPARES.with_borrow_mut(Vec::pop).unwrap_or_default();
+    let mut list = with_spares(Vec::pop).flatten().unwrap_or_default();
     list.extend(columns);
     list
 }
@@ -183,7 +183,8 @@ pub fn collect<const N: usize>(columns: [Array; N]) -> Vec<Array> {
 /// The list is done with; its memory may be used again.
 pub(crate) fn spare(mut columns: Vec<Array>) {
     columns.clear();
-    SPARES.with_borrow_mut(|spares| {
+    // Only while the thread ends there are no spares; then the memory goes.
+    let _ = with_spares(|spares| {
         if columns.capacity() > 0 && spares.len() < SPARES_MAX {
             spares.push(columns);
         }

@@ -82,6 +82,6 @@ impl<'a> Batch<'a> {
 /// A column that is missing or of another type in the middle of a job is a defect of the operator: it cannot go on.
 impl From<ColumnError> for Failure {
     fn from(error: ColumnError) -> Self {
-        Self::Fatal(error.to_string())
+        Self::Fatal(format!("{error}"))
     }
 }

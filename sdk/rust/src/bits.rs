@@ -17,7 +17,9 @@ impl<'a> Bits<'a> {
     /// When `bytes` is too short for them.
     #[must_use]
     pub fn new(bytes: &'a [u8], start: usize, len: usize) -> Self {
-        assert!(start + len <= bytes.len() * 8, "{} bytes hold no bits {start}..{}", bytes.len(), start + len);
+        if start + len > bytes.len() * 8 {
+            beyond("bits", start + len, bytes.len() * 8);
+        }
         Self { bytes, start, len }
     }
 
@@ -40,7 +42,9 @@ impl<'a> Bits<'a> {
     #[inline]
     #[must_use]
     pub fn get(&self, index: usize) -> bool {
-        assert!(index < self.len, "bit {index} of {}", self.len);
+        if index >= self.len {
+            beyond("bits", index, self.len);
+        }
         let at = self.start + index;
         self.bytes[at / 8] >> (at % 8) & 1 == 1
     }
@@ -87,6 +91,14 @@ impl<'a> Bits<'a> {
     pub fn slice(&self, start: usize, len: usize) -> Self {
         Self::new(self.bytes, self.start + start, len)
     }
+}
+
+/// There are not so many. Once for all who ask: a message of its own would stand in every loop.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn beyond(what: &str, wanted: usize, there: usize) -> ! {
+    panic!("{what} end before {wanted}: there are {there}")
 }
 
 /// A bitmap under construction.

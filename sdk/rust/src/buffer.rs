@@ -1,8 +1,8 @@
 //! Memory for values under construction: aligned, grown by doubling, and used again by the next batch.
 
-use std::cell::RefCell;
-
 use bytemuck::Pod;
+
+use crate::memory::per_thread;
 
 /// What memory is asked for in: its alignment serves every value that a column holds.
 type Word = u128;
@@ -15,9 +15,9 @@ const WORDS_MIN: usize = 64;
 /// At most this many pieces of memory wait for their next use; what is given back beyond them is freed.
 const POOL_PIECES_MAX: usize = 128;
 
-thread_local! {
-    /// Memory of buffers that are gone. The next batch takes it, so that a steady job allocates nothing.
-    static POOL: RefCell<Vec<Vec<Word>>> = const { RefCell::new(Vec::new()) };
+per_thread! {
+    /// Memory of buffers that are gone. The next batch takes it.
+    fn with_pool() -> Vec<Vec<Word>> = Vec::new();
 }
 
 /// Bytes that grow. A buffer without bytes has no memory.
@@ -119,8 +119,7 @@ impl Buffer {
     #[inline(never)]
     fn grow(&mut self, words: usize) {
         if self.words.is_empty() {
-            // The pool is gone only while the thread ends.
-            self.words = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten().unwrap_or_default();
+            self.words = with_pool(Vec::pop).flatten().unwrap_or_default();
         }
         if words > self.words.len() {
             self.words.resize(words.max(self.words.len() * 2).max(WORDS_MIN), 0);
@@ -145,8 +144,7 @@ impl Drop for Buffer {
         }
         let words = std::mem::take(&mut self.words);
         // The pool is gone only while the thread ends; then the memory goes too.
-        let _ = POOL.try_with(|pool| {
-            let mut pool = pool.borrow_mut();
+        let _ = with_pool(|pool| {
             if pool.len() < POOL_PIECES_MAX {
                 pool.push(words);
             }

@@ -22,7 +22,7 @@ pub enum EmitError {
 
 impl From<EmitError> for Failure {
     fn from(error: EmitError) -> Self {
-        Self::Fatal(error.to_string())
+        Self::Fatal(format!("{error}"))
     }
 }
 
@@ -43,7 +43,7 @@ impl PortRef for usize {
     }
 
     fn describe(&self) -> String {
-        self.to_string()
+        format!("{self}")
     }
 }
 
@@ -121,6 +121,7 @@ impl<'a> Emitter<'a> {
         port.index(self.ports).ok_or_else(|| EmitError::UnknownPort(port.describe()))
     }
 
+    #[inline]
     fn check_parents(&self, parents: &[u32]) -> Result<(), EmitError> {
         match kernels::max_u32(parents) {
             Some(parent) if parent as usize >= self.input_rows => {

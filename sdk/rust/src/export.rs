@@ -51,12 +51,10 @@ macro_rules! __export_operator {
                 const VERSION: &'static str = ::core::env!("CARGO_PKG_VERSION");
 
                 fn with<R>(f: impl FnOnce(&mut $crate::guest::Holder<Self::Runner>) -> R) -> R {
-                    ::std::thread_local! {
-                        static OPERATOR: ::core::cell::RefCell<
-                            $crate::guest::Holder<$crate::guest::$runner<$operator>>,
-                        > = const { ::core::cell::RefCell::new($crate::guest::Holder::new()) };
-                    }
-                    OPERATOR.with_borrow_mut(f)
+                    static OPERATOR: $crate::guest::OneThread<
+                        $crate::guest::Holder<$crate::guest::$runner<$operator>>,
+                    > = $crate::guest::OneThread::new($crate::guest::Holder::new());
+                    OPERATOR.with(f)
                 }
             }
 
@@ -69,7 +67,6 @@ macro_rules! __export_operator {
                 columns: $columns,
             };
             // The linker strings sections of one name together: there must be this one alone.
-            #[used]
             #[unsafe(link_section = "volley-operator")]
             static SECTION_BYTES: [u8; $crate::row::section_len(&SECTION)] = $crate::row::section_bytes(&SECTION);
         };

@@ -21,6 +21,7 @@ mod config;
 mod display;
 mod emitter;
 mod export;
+mod float;
 mod float16;
 mod gather;
 #[cfg(target_arch = "wasm32")]
@@ -30,6 +31,7 @@ mod int256;
 pub mod kernels;
 mod layout;
 pub mod log;
+mod memory;
 pub mod metrics;
 mod offsets;
 mod operator;
@@ -41,6 +43,7 @@ mod schema;
 mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+mod text;
 mod wire;
 mod writer;
 
@@ -49,6 +52,7 @@ pub use batch::Batch;
 pub use bits::{Bits, BitsBuilder};
 pub use column::{Column, ColumnError};
 pub use emitter::{EmitError, Emitter, PortRef};
+pub use float::Float;
 pub use int256::Int256;
 pub use operator::{
     Binding, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError, Port,

@@ -22,7 +22,15 @@ pub enum Level {
 /// Writes a line. It is formatted only if the host keeps lines of this level.
 pub fn write(level: Level, message: fmt::Arguments<'_>) {
     if enabled(level) {
-        backend::write(level, &message.to_string());
+        backend::write(level, &std::fmt::format(message));
+    }
+}
+
+/// The same of a text that is there already.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn text(level: Level, message: &str) {
+    if enabled(level) {
+        backend::write(level, message);
     }
 }
 

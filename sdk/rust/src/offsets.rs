@@ -26,7 +26,11 @@ macro_rules! offsets {
 
             #[inline]
             fn from_usize(place: usize) -> Self {
-                Self::try_from(place).expect("at most 2 GiB of values in a column")
+                match Self::try_from(place) {
+                    Ok(offset) => offset,
+                    // Not `expect`: it prints the reason too, with code of its own.
+                    Err(_) => panic!("at most 2 GiB of values in a column"),
+                }
             }
         }
     )*};

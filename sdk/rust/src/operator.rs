@@ -1,7 +1,5 @@
 //! The traits an operator implements, what it binds to, and how it refuses rows, batches and configurations.
 
-use std::collections::BinaryHeap;
-
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
@@ -77,9 +75,10 @@ pub struct Rejects {
 
 impl Rejects {
     /// None refused.
+    #[inline]
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self { rows: Vec::new() }
     }
 
     /// Refuses a row, by its index in the batch of this call. Any order; of several rejects of one row the first counts.
@@ -101,21 +100,29 @@ impl Rejects {
         self.rows.is_empty()
     }
 
-    /// The rejects as the contract wants them: ascending, one per row.
-    pub(crate) fn into_sorted(self) -> Vec<(u32, Reject)> {
+    /// The rejects as the contract wants them, of a batch of so many rows: ascending, one per row; or a row that the
+    /// batch does not have.
+    pub(crate) fn into_sorted(mut self, rows: usize) -> Result<Vec<(u32, Reject)>, u32> {
+        let last = self.rows.iter().map(|(row, _)| *row).max();
+        if let Some(last) = last.filter(|last| *last as usize >= rows) {
+            return Err(last);
+        }
         if self.rows.is_sorted_by(|one, next| one.0 < next.0) {
-            return self.rows;
+            return Ok(self.rows);
         }
-        // A heap, because the code of a sort is a tenth of a small component. The first reject of a row comes first.
-        let order: BinaryHeap<(u32, usize)> = self.rows.iter().enumerate().map(|(at, (row, _))| (*row, at)).collect();
-        let mut rejects: Vec<Option<Reject>> = self.rows.into_iter().map(|(_, reject)| Some(reject)).collect();
-        let mut sorted: Vec<(u32, Reject)> = Vec::with_capacity(rejects.len());
-        for (row, at) in order.into_sorted_vec() {
-            if sorted.last().is_none_or(|(last, _)| *last != row) {
-                sorted.extend(rejects[at].take().map(|reject| (row, reject)));
-            }
+        // Not by sorting: the code of a sort is a tenth of a small component. The first reject of a row is the last one
+        // that is noted here.
+        let mut first = vec![None; rows];
+        for (at, (row, _)) in self.rows.iter().enumerate().rev() {
+            first[*row as usize] = Some(at);
         }
-        sorted
+        let mut sorted = Vec::new();
+        for at in first.into_iter().flatten() {
+            let (row, reject) = &mut self.rows[at];
+            let taken = Reject { code: std::mem::take(&mut reject.code), message: std::mem::take(&mut reject.message) };
+            sorted.push((*row, taken));
+        }
+        Ok(sorted)
     }
 }
 
@@ -152,7 +159,15 @@ pub struct Binding {
 impl Binding {
     /// Every batch will carry these columns, in this order.
     pub fn reads<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
-        Self { reads: columns.into_iter().map(Into::into).collect(), ports: Vec::new() }
+        let mut binding = Self::default();
+        for column in columns {
+            binding.read(column.into());
+        }
+        binding
+    }
+
+    fn read(&mut self, column: String) {
+        self.reads.push(column);
     }
 
     /// The main output is the input with these columns behind it.
@@ -189,12 +204,14 @@ pub struct Mapped {
 impl Mapped {
     /// The columns that were read, as they are, and no rejects. Nothing is copied. The port must be those columns, in the
     /// same order, with the same types.
+    #[inline]
     #[must_use]
     pub fn unchanged() -> Self {
-        Self { unchanged: true, ..Self::default() }
+        Self { columns: Vec::new(), rejects: Rejects::new(), unchanged: true }
     }
 
     /// These columns and rejects.
+    #[inline]
     #[must_use]
     pub fn with_rejects(columns: Vec<Array>, rejects: Rejects) -> Self {
         Self { columns, rejects, unchanged: false }
@@ -317,7 +334,20 @@ mod tests {
         rejects.push(5, "late");
         rejects.push(1, Reject::new("a", "first"));
         rejects.push(1, Reject::new("b", "second"));
-        let rows: Vec<(u32, String)> = rejects.into_sorted().into_iter().map(|(row, r)| (row, r.code)).collect();
+        let rows: Vec<(u32, String)> =
+            rejects.into_sorted(6).unwrap().into_iter().map(|(row, r)| (row, r.code)).collect();
         assert_eq!(rows, [(1, "a".to_owned()), (5, "rejected".to_owned())]);
+    }
+
+    #[test]
+    fn many_rejects_in_any_order_are_sorted() {
+        let mut rejects = Rejects::new();
+        let rows: Vec<usize> = (0..500).map(|n| n * 7919 % 251).collect();
+        rows.iter().enumerate().for_each(|(at, row)| rejects.push(*row, at.to_string()));
+        assert_eq!(rejects.clone().into_sorted(250).unwrap_err(), 250);
+        let sorted = rejects.into_sorted(251).unwrap();
+        let first = |row: u32| rows.iter().position(|other| *other == row as usize).unwrap();
+        assert!(sorted.iter().map(|(row, _)| *row).eq(0..251));
+        assert!(sorted.iter().all(|(row, why)| why.message == first(*row).to_string()));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::text::{Quoted, Whole, listed};
+
 /// The unit of a time, timestamp or duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TimeUnit {
@@ -50,7 +52,7 @@ impl fmt::Display for IntervalUnit {
 /// The type of a column, in Arrow's words.
 ///
 /// New variants may come; match with a wildcard arm.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DataType {
     /// Nothing but nulls.
@@ -128,15 +130,28 @@ impl DataType {
     /// The type as it crosses the boundary: dictionaries are replaced by the type of their values, at every depth.
     #[must_use]
     pub fn unpacked(&self) -> Self {
-        match self {
-            Self::Dictionary(value) => value.unpacked(),
-            Self::List(item) => Self::List(Box::new(item.unpacked())),
-            Self::LargeList(item) => Self::LargeList(Box::new(item.unpacked())),
-            Self::FixedSizeList(item, size) => Self::FixedSizeList(Box::new(item.unpacked()), *size),
-            Self::Map(entry, sorted) => Self::Map(Box::new(entry.unpacked()), *sorted),
-            Self::Struct(fields) => Self::Struct(fields.iter().map(Field::unpacked).collect()),
-            other => other.clone(),
+        let mut data_type = self.value_type().clone();
+        match &mut data_type {
+            Self::List(item) | Self::LargeList(item) | Self::FixedSizeList(item, _) | Self::Map(item, _) => {
+                item.data_type = item.data_type.unpacked();
+            }
+            Self::Struct(fields) => {
+                for field in fields {
+                    field.data_type = field.data_type.unpacked();
+                }
+            }
+            _ => {}
         }
+        data_type
+    }
+
+    /// The type, or the type of its values if it is a dictionary.
+    pub(crate) fn value_type(&self) -> &Self {
+        let mut data_type = self;
+        while let Self::Dictionary(value) = data_type {
+            data_type = value;
+        }
+        data_type
     }
 
     /// Whether values are numbers that [`Column::numbers`](crate::Column::numbers) reads: integers, floats, decimals.
@@ -157,51 +172,145 @@ impl DataType {
     }
 }
 
+impl DataType {
+    /// Its name in Arrow's words, without what belongs to it.
+    fn name(&self) -> &str {
+        match self {
+            Self::Null => "Null",
+            Self::Boolean => "Boolean",
+            Self::Int8 => "Int8",
+            Self::Int16 => "Int16",
+            Self::Int32 => "Int32",
+            Self::Int64 => "Int64",
+            Self::UInt8 => "UInt8",
+            Self::UInt16 => "UInt16",
+            Self::UInt32 => "UInt32",
+            Self::UInt64 => "UInt64",
+            Self::Float16 => "Float16",
+            Self::Float32 => "Float32",
+            Self::Float64 => "Float64",
+            Self::Decimal128(..) => "Decimal128",
+            Self::Decimal256(..) => "Decimal256",
+            Self::Date32 => "Date32",
+            Self::Date64 => "Date64",
+            Self::Time32(_) => "Time32",
+            Self::Time64(_) => "Time64",
+            Self::Timestamp(..) => "Timestamp",
+            Self::Duration(_) => "Duration",
+            Self::Utf8 => "Utf8",
+            Self::LargeUtf8 => "LargeUtf8",
+            Self::Binary => "Binary",
+            Self::LargeBinary => "LargeBinary",
+            Self::FixedSizeBinary(_) => "FixedSizeBinary",
+            Self::List(_) => "List",
+            Self::LargeList(_) => "LargeList",
+            Self::FixedSizeList(..) => "FixedSizeList",
+            Self::Struct(_) => "Struct",
+            Self::Map(..) => "Map",
+            Self::Interval(_) => "Interval",
+            Self::Dictionary(_) => "Dictionary",
+            Self::Other(name) => name,
+        }
+    }
+}
+
 impl fmt::Display for DataType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        let mut before = "(";
         match self {
-            Self::Decimal128(precision, scale) => write!(f, "Decimal128({precision}, {scale})"),
-            Self::Decimal256(precision, scale) => write!(f, "Decimal256({precision}, {scale})"),
-            Self::Time32(unit) => write!(f, "Time32({unit})"),
-            Self::Time64(unit) => write!(f, "Time64({unit})"),
-            Self::Timestamp(unit, None) => write!(f, "Timestamp({unit})"),
-            Self::Timestamp(unit, Some(zone)) => write!(f, "Timestamp({unit}, {zone:?})"),
-            Self::Duration(unit) => write!(f, "Duration({unit})"),
-            Self::FixedSizeBinary(width) => write!(f, "FixedSizeBinary({width})"),
-            Self::List(item) => write!(f, "List({})", item.data_type),
-            Self::LargeList(item) => write!(f, "LargeList({})", item.data_type),
-            Self::FixedSizeList(item, size) => write!(f, "FixedSizeList({size} x {})", item.data_type),
-            Self::Map(entry, _) => write!(f, "Map({})", entry.data_type),
-            Self::Interval(unit) => write!(f, "Interval({unit})"),
-            Self::Struct(fields) => {
-                f.write_str("Struct(")?;
-                for (i, field) in fields.iter().enumerate() {
-                    let comma = if i == 0 { "" } else { ", " };
-                    write!(f, "{comma}{}: {}", field.name, field.data_type)?;
-                }
-                f.write_str(")")
+            Self::Decimal128(precision, scale) | Self::Decimal256(precision, scale) => {
+                f.write_str("(")?;
+                Whole((*precision).into()).fmt(f)?;
+                f.write_str(", ")?;
+                Whole((*scale).into()).fmt(f)?;
             }
-            Self::Dictionary(value) => write!(f, "Dictionary({value})"),
-            Self::Other(name) => f.write_str(name),
-            Self::Null => f.write_str("Null"),
-            Self::Boolean => f.write_str("Boolean"),
-            Self::Int8 => f.write_str("Int8"),
-            Self::Int16 => f.write_str("Int16"),
-            Self::Int32 => f.write_str("Int32"),
-            Self::Int64 => f.write_str("Int64"),
-            Self::UInt8 => f.write_str("UInt8"),
-            Self::UInt16 => f.write_str("UInt16"),
-            Self::UInt32 => f.write_str("UInt32"),
-            Self::UInt64 => f.write_str("UInt64"),
-            Self::Float16 => f.write_str("Float16"),
-            Self::Float32 => f.write_str("Float32"),
-            Self::Float64 => f.write_str("Float64"),
-            Self::Date32 => f.write_str("Date32"),
-            Self::Date64 => f.write_str("Date64"),
-            Self::Utf8 => f.write_str("Utf8"),
-            Self::LargeUtf8 => f.write_str("LargeUtf8"),
-            Self::Binary => f.write_str("Binary"),
-            Self::LargeBinary => f.write_str("LargeBinary"),
+            Self::Time32(unit) | Self::Time64(unit) | Self::Timestamp(unit, None) | Self::Duration(unit) => {
+                f.write_str("(")?;
+                unit.fmt(f)?;
+            }
+            Self::Timestamp(unit, Some(zone)) => {
+                f.write_str("(")?;
+                unit.fmt(f)?;
+                f.write_str(", ")?;
+                Quoted(zone).fmt(f)?;
+            }
+            Self::Interval(unit) => {
+                f.write_str("(")?;
+                unit.fmt(f)?;
+            }
+            Self::FixedSizeBinary(width) => {
+                f.write_str("(")?;
+                Whole((*width).into()).fmt(f)?;
+            }
+            Self::FixedSizeList(item, size) => {
+                f.write_str("(")?;
+                Whole((*size).into()).fmt(f)?;
+                f.write_str(" x ")?;
+                item.data_type.fmt(f)?;
+            }
+            Self::List(item) | Self::LargeList(item) | Self::Map(item, _) => {
+                f.write_str("(")?;
+                item.data_type.fmt(f)?;
+            }
+            Self::Dictionary(value) => {
+                f.write_str("(")?;
+                value.fmt(f)?;
+            }
+            Self::Struct(fields) if fields.is_empty() => f.write_str("(")?,
+            Self::Struct(fields) => {
+                for field in fields {
+                    f.write_str(before)?;
+                    f.write_str(&field.name)?;
+                    f.write_str(": ")?;
+                    field.data_type.fmt(f)?;
+                    before = ", ";
+                }
+            }
+            _ => return Ok(()),
+        }
+        f.write_str(")")
+    }
+}
+
+/// By hand, so that there is one in a component: a derived one is compiled into each crate that calls it.
+impl Clone for DataType {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Null => Self::Null,
+            Self::Boolean => Self::Boolean,
+            Self::Int8 => Self::Int8,
+            Self::Int16 => Self::Int16,
+            Self::Int32 => Self::Int32,
+            Self::Int64 => Self::Int64,
+            Self::UInt8 => Self::UInt8,
+            Self::UInt16 => Self::UInt16,
+            Self::UInt32 => Self::UInt32,
+            Self::UInt64 => Self::UInt64,
+            Self::Float16 => Self::Float16,
+            Self::Float32 => Self::Float32,
+            Self::Float64 => Self::Float64,
+            Self::Decimal128(precision, scale) => Self::Decimal128(*precision, *scale),
+            Self::Decimal256(precision, scale) => Self::Decimal256(*precision, *scale),
+            Self::Date32 => Self::Date32,
+            Self::Date64 => Self::Date64,
+            Self::Time32(unit) => Self::Time32(*unit),
+            Self::Time64(unit) => Self::Time64(*unit),
+            Self::Timestamp(unit, zone) => Self::Timestamp(*unit, zone.clone()),
+            Self::Duration(unit) => Self::Duration(*unit),
+            Self::Utf8 => Self::Utf8,
+            Self::LargeUtf8 => Self::LargeUtf8,
+            Self::Binary => Self::Binary,
+            Self::LargeBinary => Self::LargeBinary,
+            Self::FixedSizeBinary(width) => Self::FixedSizeBinary(*width),
+            Self::List(item) => Self::List(item.clone()),
+            Self::LargeList(item) => Self::LargeList(item.clone()),
+            Self::FixedSizeList(item, size) => Self::FixedSizeList(item.clone(), *size),
+            Self::Struct(fields) => Self::Struct(fields.clone()),
+            Self::Map(entry, sorted) => Self::Map(entry.clone(), *sorted),
+            Self::Interval(unit) => Self::Interval(*unit),
+            Self::Dictionary(value) => Self::Dictionary(value.clone()),
+            Self::Other(name) => Self::Other(name.clone()),
         }
     }
 }
@@ -228,10 +337,6 @@ impl Field {
     pub fn required(mut self) -> Self {
         self.nullable = false;
         self
-    }
-
-    fn unpacked(&self) -> Self {
-        Self { data_type: self.data_type.unpacked(), ..self.clone() }
     }
 }
 
@@ -283,18 +388,20 @@ impl Schema {
     /// [`OpenError::InvalidInput`](crate::OpenError::InvalidInput) when there is no such column.
     pub fn require(&self, name: &str) -> Result<&Field, crate::OpenError> {
         self.field(name).ok_or_else(|| {
-            let known: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
-            crate::OpenError::InvalidInput(format!(
-                "the input has no column `{name}`; it has: {}",
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-            ))
+            let known = listed(self.fields.iter().map(|field| field.name.as_str()));
+            let known = if self.fields.is_empty() { "none" } else { &known };
+            crate::OpenError::InvalidInput(format!("the input has no column `{name}`; it has: {known}"))
         })
     }
 
     /// The schema as it crosses the boundary, see [`DataType::unpacked`].
     #[must_use]
     pub fn unpacked(&self) -> Self {
-        Self::new(self.fields.iter().map(Field::unpacked))
+        let mut schema = self.clone();
+        for field in &mut schema.fields {
+            field.data_type = field.data_type.unpacked();
+        }
+        schema
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::column::{Column, Fixed};
 use crate::gather::gather;
 use crate::layout::Layout;
+use crate::offsets::Offsets;
 use crate::wire::Message;
 use crate::{Array, DataType, EmitError, Field, kernels};
 
@@ -84,47 +85,56 @@ impl<'a> Writer<'a> {
     ///
     /// # Panics
     /// When the column has no such row.
+    #[inline]
     pub fn take(&mut self, column: Column<'_>, rows: &[u32]) -> Result<(), EmitError> {
-        if rows.len() != self.rows {
-            let (found, wanted) = (rows.len(), self.rows);
-            return Err(EmitError::InvalidBatch(format!("{found} rows are taken for {wanted} rows")));
-        }
-        if column.null_count() == 0 {
-            match Layout::of(column.data_type()) {
-                Layout::Fixed(4) => return self.take_values::<u32>(column, rows),
-                Layout::Fixed(8) => return self.take_values::<u64>(column, rows),
-                Layout::Variable(4) => return self.take_text(column, rows),
-                _ => {}
+        // The three loops are compiled into the operator, for speed; all else is the SDK's, for size.
+        match Layout::of(column.data_type()) {
+            Layout::Fixed(4) if self.is_plain(column, rows)? => self.take_values::<u32>(column, rows),
+            Layout::Fixed(8) if self.is_plain(column, rows)? => self.take_values::<u64>(column, rows),
+            Layout::Variable(4) if self.is_plain(column, rows)? => {
+                let offsets = begin_text(column)?;
+                let bytes = kernels::text_bytes(offsets, rows);
+                let (taken_offsets, taken) = self.message.variable(rows.len() + 1, bytes);
+                kernels::take_text(offsets, column.store().data(), rows, taken_offsets, taken);
             }
+            _ => self.take_gathered(column, rows)?,
         }
+        Ok(())
+    }
+
+    /// Whether a column is one without nulls, of which as many rows are taken as the batch has; then its node and its
+    /// empty validity are written.
+    #[inline(never)]
+    fn is_plain(&mut self, column: Column<'_>, rows: &[u32]) -> Result<bool, EmitError> {
+        self.check_taken(rows)?;
+        if column.null_count() > 0 {
+            return Ok(false);
+        }
+        self.next(|wanted| wanted == column.data_type(), || column.data_type().to_string())?;
+        self.message.node(rows.len(), 0);
+        self.message.buffer(&[]);
+        Ok(true)
+    }
+
+    #[inline]
+    fn take_values<T: bytemuck::Pod>(&mut self, column: Column<'_>, rows: &[u32]) {
+        kernels::take(column.values::<T>().values(), rows, self.message.values(rows.len()));
+    }
+
+    #[inline(never)]
+    fn take_gathered(&mut self, column: Column<'_>, rows: &[u32]) -> Result<(), EmitError> {
+        self.check_taken(rows)?;
         let parts = [column];
         let rows: Vec<(usize, usize)> = rows.iter().map(|row| (0, *row as usize)).collect();
         self.array(&gather(column.data_type(), &parts, &rows))
     }
 
-    fn take_values<T: bytemuck::Pod>(&mut self, column: Column<'_>, rows: &[u32]) -> Result<(), EmitError> {
-        self.same_type(column)?;
-        self.message.node(rows.len(), 0);
-        self.message.buffer(&[]);
-        kernels::take(column.values::<T>().values(), rows, self.message.values(rows.len()));
-        Ok(())
-    }
-
-    fn take_text(&mut self, column: Column<'_>, rows: &[u32]) -> Result<(), EmitError> {
-        self.same_type(column)?;
-        self.message.node(rows.len(), 0);
-        self.message.buffer(&[]);
-        let (data, crate::offsets::Offsets::Small(offsets)) = (column.store().data(), column.offsets()) else {
-            return Err(EmitError::InvalidBatch("text with 64-bit offsets for a column with 32-bit ones".to_owned()));
-        };
-        let bytes = kernels::text_bytes(offsets, rows);
-        let (taken_offsets, taken) = self.message.variable(rows.len() + 1, bytes);
-        kernels::take_text(offsets, data, rows, taken_offsets, taken);
-        Ok(())
-    }
-
-    fn same_type(&mut self, column: Column<'_>) -> Result<(), EmitError> {
-        self.next(|wanted| wanted == column.data_type(), || column.data_type().to_string()).map(drop)
+    fn check_taken(&self, rows: &[u32]) -> Result<(), EmitError> {
+        if rows.len() == self.rows {
+            return Ok(());
+        }
+        let (found, wanted) = (rows.len(), self.rows);
+        Err(EmitError::InvalidBatch(format!("{found} rows are taken for {wanted} rows")))
     }
 
     /// The field of the next column, if its type is wanted.
@@ -151,5 +161,16 @@ impl<'a> Writer<'a> {
         }
         self.message.finish();
         Ok(())
+    }
+}
+
+/// The offsets of a text column, from which rows are taken.
+#[inline(never)]
+fn begin_text<'c>(column: Column<'c>) -> Result<&'c [i32], EmitError> {
+    match column.offsets() {
+        Offsets::Small(offsets) => Ok(offsets),
+        Offsets::Large(_) => {
+            Err(EmitError::InvalidBatch("text with 64-bit offsets for a column with 32-bit ones".to_owned()))
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::cargo::{CargoOptions, Package, Project};
 use super::contract::Kind;
-use super::sections::strip_debug;
+use super::sections::ship;
 use super::{check_replaceable, componentize, debug_build, digest, read, write};
 use crate::Error;
 use crate::toolchain::{GuestFacts, pick};
@@ -117,7 +117,8 @@ impl Finished {
         let name = package.name.clone();
         let full = componentize::encode(&name, &read(module)?)?;
         let operator = componentize::check(&name, &full)?;
-        let stripped = strip_debug(&full).map_err(|why| Error::Encode { plugin: name.clone(), why })?;
+        let stripped =
+            ship(&full, &name.replace('-', "_")).map_err(|why| Error::Encode { plugin: name.clone(), why })?;
         Ok(Self { name, kind: operator.kind, full, stripped })
     }
 

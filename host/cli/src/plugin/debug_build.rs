@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::compact::compact;
 use super::sections::core_modules;
 use super::{digest, read, write};
 use crate::Error;
@@ -112,11 +113,12 @@ pub(crate) fn find(component_path: &Path, component: &[u8]) -> Result<Vec<u8>, E
     Err(Error::NoDebugBuild { path: component_path.into(), searched: folders })
 }
 
-/// Whether two components consist of the same code, so that the source lines of one are right for the other.
+/// Whether two components consist of the same code, so that the source lines of one are right for the other: the same
+/// instructions, however wide their numbers are written.
 pub(crate) fn same_code(a: &[u8], b: &[u8]) -> bool {
     let code = |bytes: &[u8]| -> Option<Vec<Vec<u8>>> {
         let modules = core_modules(bytes).ok()?;
-        Some(modules.into_iter().map(|module| module.code.map_or(Vec::new(), |range| bytes[range].to_vec())).collect())
+        Some(modules.into_iter().map(|module| module.code.map_or(Vec::new(), |range| compact(&bytes[range]))).collect())
     };
     matches!((code(a), code(b)), (Some(a), Some(b)) if a == b)
 }

@@ -2,10 +2,12 @@
 
 pub mod build;
 pub mod cargo;
+mod compact;
 pub mod componentize;
 pub mod contract;
 pub mod debug_build;
 pub mod inspect;
+mod names;
 pub mod new;
 pub mod sections;
 pub mod where_;

@@ -1,8 +1,11 @@
-//! A component as nested lists of sections: taking debug sections out, finding core modules and what they carry.
+//! A component as nested lists of sections: taking out what hosts do not need, finding core modules and what they carry.
 
 use std::ops::Range;
 
 use wasmparser::{BinaryReader, CustomSectionReader};
+
+use super::compact::{compact, write_number};
+use super::names;
 
 /// Bytes before the first section: magic and version.
 const HEADER_BYTES: usize = 8;
@@ -71,16 +74,17 @@ pub fn outer_custom(component: &[u8]) -> Result<Vec<(&str, &[u8])>, String> {
         .collect()
 }
 
-/// The component without debug sections (`.debug_*` and links to debug files) in its modules; names of functions stay.
+/// The component as it ships: without debug sections (`.debug_*` and links to debug files), with the names of the
+/// functions of `crate_name` alone, and with code whose numbers are short. It does what the whole one does.
 ///
-/// The size of each module is written as wide as it was, so that code keeps its place in the file: an offset printed
-/// for the one is right for the other.
+/// Code does not keep its place: an offset is one in the file that ran, and `volley plugin where`, which is given that
+/// file, finds the same instruction in the whole one.
 ///
 /// # Errors
 /// Words for a person, when the bytes are damaged.
-pub fn strip_debug(component: &[u8]) -> Result<Vec<u8>, String> {
+pub fn ship(component: &[u8], crate_name: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(component.len());
-    copy_component(component, 0..component.len(), 0, &mut out)?;
+    copy_component(component, 0..component.len(), 0, crate_name, &mut out)?;
     Ok(out)
 }
 
@@ -88,6 +92,15 @@ pub fn strip_debug(component: &[u8]) -> Result<Vec<u8>, String> {
 pub fn is_debug(name: &str) -> bool {
     name.starts_with(".debug_") || name == "external_debug_info" || name == "sourceMappingURL"
 }
+
+/// What the compiler was allowed to use, which the code itself shows.
+const FEATURES: &str = "target_features";
+/// Names of functions in a module.
+const NAMES: &str = "name";
+/// Names of a component's parts, which hosts never print.
+const COMPONENT_NAMES: &str = "component-name";
+/// Such custom sections say something of instructions by their place in the code.
+const ABOUT_CODE: &str = "metadata.code.";
 
 fn collect<'a>(
     bytes: &'a [u8],
@@ -117,46 +130,60 @@ fn core_module(bytes: &[u8], range: Range<usize>, index: usize) -> Result<CoreMo
     Ok(module)
 }
 
-fn copy_component(bytes: &[u8], range: Range<usize>, depth: usize, out: &mut Vec<u8>) -> Result<(), String> {
+fn copy_component(
+    bytes: &[u8],
+    range: Range<usize>,
+    depth: usize,
+    crate_name: &str,
+    out: &mut Vec<u8>,
+) -> Result<(), String> {
     let sections = nested(bytes, range.clone(), depth)?;
     out.extend_from_slice(&bytes[range.start..range.start + HEADER_BYTES]);
     for section in sections {
         let mut inner = Vec::new();
         match section.id {
-            NESTED_COMPONENT => copy_component(bytes, section.contents.clone(), depth + 1, &mut inner)?,
-            CORE_MODULE => copy_module(bytes, section.contents.clone(), &mut inner)?,
+            NESTED_COMPONENT => copy_component(bytes, section.contents, depth + 1, crate_name, &mut inner)?,
+            CORE_MODULE => copy_module(bytes, section.contents, crate_name, &mut inner)?,
+            CUSTOM if custom(bytes, &section)?.0 == COMPONENT_NAMES => continue,
             _ => {
                 out.extend_from_slice(&bytes[section.whole]);
                 continue;
             }
         }
-        out.push(section.id);
-        let width = section.contents.start - section.whole.start - 1;
-        write_size(inner.len(), width, out);
-        out.extend_from_slice(&inner);
+        write_section(section.id, &inner, out);
     }
     Ok(())
 }
 
-fn copy_module(bytes: &[u8], range: Range<usize>, out: &mut Vec<u8>) -> Result<(), String> {
-    let sections = sections(bytes, range.clone())?;
+fn copy_module(bytes: &[u8], range: Range<usize>, crate_name: &str, out: &mut Vec<u8>) -> Result<(), String> {
+    let module = core_module(bytes, range.clone(), 0)?;
+    let code_stays = module.custom.iter().any(|(name, _)| name.starts_with(ABOUT_CODE));
     out.extend_from_slice(&bytes[range.start..range.start + HEADER_BYTES]);
-    for section in sections {
-        if section.id != CUSTOM || !is_debug(custom(bytes, &section)?.0) {
-            out.extend_from_slice(&bytes[section.whole]);
+    for section in sections(bytes, range)? {
+        match section.id {
+            CODE if !code_stays => write_section(CODE, &compact(&bytes[section.contents]), out),
+            CUSTOM => match custom(bytes, &section)? {
+                (NAMES, all) => {
+                    if let Some(names) = names::shipped(all, crate_name) {
+                        let mut named = vec![NAMES.len() as u8];
+                        named.extend_from_slice(NAMES.as_bytes());
+                        named.extend(names);
+                        write_section(CUSTOM, &named, out);
+                    }
+                }
+                (name, _) if is_debug(name) || name == FEATURES => {}
+                _ => out.extend_from_slice(&bytes[section.whole]),
+            },
+            _ => out.extend_from_slice(&bytes[section.whole]),
         }
     }
     Ok(())
 }
 
-/// LEB128 in exactly `width` bytes; what is stripped is never larger than what was, so it fits.
-fn write_size(size: usize, width: usize, out: &mut Vec<u8>) {
-    let mut rest = size;
-    for position in 1..=width {
-        let more = if position < width { 0x80 } else { 0 };
-        out.push((rest & 0x7f) as u8 | more);
-        rest >>= 7;
-    }
+fn write_section(id: u8, contents: &[u8], out: &mut Vec<u8>) {
+    out.push(id);
+    write_number(contents.len(), out);
+    out.extend_from_slice(contents);
 }
 
 fn nested(bytes: &[u8], range: Range<usize>, depth: usize) -> Result<Vec<Section>, String> {
@@ -195,8 +222,8 @@ mod tests {
     fn component(debug_bytes: usize) -> Vec<u8> {
         let debug = "x".repeat(debug_bytes);
         wat::parse_str(format!(
-            r#"(component
-                (core module (@custom ".debug_line" "{debug}") (@custom "keep" "kept") (func $f unreachable))
+            r#"(component $named
+                (core module (@custom ".debug_line" "{debug}") (@custom "keep" "kept") (func $mine::f unreachable) (func $core::g unreachable))
                 (component (core module (func) (@custom ".debug_str" "{debug}")))
                 (@custom "outer" "o"))"#
         ))
@@ -204,10 +231,10 @@ mod tests {
     }
 
     #[test]
-    fn debug_sections_go_and_all_else_stays_in_place() {
+    fn what_hosts_do_not_need_goes_and_all_else_stays() {
         let full = component(20_000);
-        let stripped = strip_debug(&full).unwrap();
-        assert!(stripped.len() < 1_000, "{}", stripped.len());
+        let stripped = ship(&full, "mine").unwrap();
+        assert!(stripped.len() < 300, "{}", stripped.len());
         crate::plugin::contract::validate(&stripped).unwrap();
         let (before, after) = (core_modules(&full).unwrap(), core_modules(&stripped).unwrap());
         assert_eq!((before.len(), after.len()), (2, 2));
@@ -217,28 +244,38 @@ mod tests {
         }
         assert!(before[0].has_lines() && !after[0].has_lines());
         assert_eq!(after[0].section("keep"), Some(&b"kept"[..]));
-        assert!(after[0].section("name").is_some(), "names of functions stay");
+        let names = String::from_utf8_lossy(after[0].section("name").unwrap());
+        assert!(names.contains("mine::f") && !names.contains("core::g"), "{names}");
+        assert!(outer_custom(&full).unwrap().iter().any(|(name, _)| *name == COMPONENT_NAMES));
+        assert!(outer_custom(&stripped).unwrap().iter().all(|(name, _)| *name != COMPONENT_NAMES));
         assert_eq!(outer_custom(&stripped).unwrap().last().unwrap(), &("outer", &b"o"[..]));
     }
 
     #[test]
-    fn code_in_front_of_debug_sections_keeps_its_offset_in_the_file() {
-        // A size of 20,000 takes three bytes and one of 60 takes one: the offset stays all the same.
-        let debug = "x".repeat(20_000);
-        let full = wat::parse_str(format!(
-            r#"(component (core module (func unreachable) (@custom ".debug_line" (after last) "{debug}")))"#
-        ))
-        .unwrap();
-        let stripped = strip_debug(&full).unwrap();
-        let code = |bytes: &[u8]| core_modules(bytes).unwrap()[0].code.clone();
-        assert_eq!(code(&full), code(&stripped));
-        crate::plugin::contract::validate(&stripped).unwrap();
+    fn code_that_something_is_said_about_stays_as_wide_as_it_is() {
+        let code = [0x01, 0x86, 0x80, 0x00, 0x00, 0x41, 0x80, 0x00, 0x1a, 0x0b];
+        let module = |custom: &str| {
+            let mut bytes = b"\0asm\x01\0\0\0".to_vec();
+            bytes.extend([1, 4, 1, 0x60, 0, 0, 3, 2, 1, 0]);
+            write_section(CUSTOM, &[&[custom.len() as u8][..], custom.as_bytes()].concat(), &mut bytes);
+            write_section(CODE, &code, &mut bytes);
+            bytes
+        };
+        let shipped = |custom: &str| {
+            let (bytes, mut out) = (module(custom), Vec::new());
+            copy_module(&bytes, 0..bytes.len(), "mine", &mut out).unwrap();
+            (bytes.len(), out.len())
+        };
+        let (before, after) = shipped("metadata.code.branch_hint");
+        assert_eq!(before, after);
+        let (before, after) = shipped("anything");
+        assert!(after < before);
     }
 
     #[test]
     fn stripping_twice_changes_nothing() {
-        let once = strip_debug(&component(300)).unwrap();
-        assert_eq!(strip_debug(&once).unwrap(), once);
+        let once = ship(&component(300), "mine").unwrap();
+        assert_eq!(ship(&once, "mine").unwrap(), once);
     }
 
     #[test]
@@ -246,7 +283,7 @@ mod tests {
         let full = component(40);
         for length in 0..full.len() {
             let _ = core_modules(&full[..length]);
-            let _ = strip_debug(&full[..length]);
+            let _ = ship(&full[..length], "mine");
         }
         assert!(core_modules(&full[..full.len() / 2]).is_err());
     }

@@ -11,6 +11,7 @@ use addr2line::gimli::{Dwarf, EndianSlice, LittleEndian};
 use serde::Serialize;
 use wasmparser::{BinaryReader, CodeSectionReader, Name, NameSectionReader, Parser, Payload, TypeRef};
 
+use super::compact::address_in;
 use super::sections::{CoreModule, core_modules};
 use super::{contract, debug_build, read};
 use crate::Error;
@@ -65,9 +66,13 @@ pub fn find(component: &Path, offsets: &[u64], debug_build: Option<&Path>) -> Re
     }
     let modules = core_modules(&bytes).map_err(damaged)?;
     let places = offsets.iter().map(|offset| locate(component, &modules, *offset)).collect::<Result<Vec<_>, _>>()?;
-    let (lines_path, with_lines) = lines_for(component, &bytes, &modules, debug_build)?;
-    let with_lines = core_modules(&with_lines).map_err(|why| Error::Dwarf { path: lines_path.clone(), why })?;
+    let (lines_path, full) = lines_for(component, &bytes, &modules, debug_build)?;
+    let with_lines = core_modules(&full).map_err(|why| Error::Dwarf { path: lines_path.clone(), why })?;
+    let code = |bytes: &'_ [u8], module: &CoreModule<'_>| module.code.clone().map(|range| bytes[range].to_vec());
     let resolve = |(offset, (module, address)): (&u64, (usize, u64))| {
+        // What ships has shorter code than the build with lines.
+        let codes = code(&full, &with_lines[module]).zip(code(&bytes, &modules[module]));
+        let address = codes.and_then(|(full, shipped)| address_in(&full, &shipped, address)).unwrap_or(address);
         let frames =
             frames(&with_lines[module], address).map_err(|why| Error::Dwarf { path: lines_path.clone(), why })?;
         Ok(Place { offset: *offset, frames })

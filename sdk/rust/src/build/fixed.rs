@@ -2,8 +2,6 @@
 
 use std::marker::PhantomData;
 
-use bytemuck::Pod;
-
 use super::{Builder, Validity};
 use crate::array::ArrayData;
 use crate::bits::BitsBuilder;
@@ -65,14 +63,15 @@ impl<T: Fixed> Builder for FixedBuilder<T> {
     }
 
     fn finish(self) -> Array {
-        fixed_array::<T>(self.data_type, self.values, self.validity)
+        let rows = self.len();
+        fixed_array(self.data_type, rows, self.values, self.validity)
     }
 }
 
-/// An array of values of type `T`.
-fn fixed_array<T: Pod>(data_type: DataType, values: Buffer, validity: Validity) -> Array {
-    let data = ArrayData::of(values.count::<T>(), validity);
-    Array::new(data_type, ArrayData { values, ..data })
+/// An array of values of a fixed width.
+#[inline(never)]
+fn fixed_array(data_type: DataType, rows: usize, values: Buffer, validity: Validity) -> Array {
+    Array::new(data_type, ArrayData { values, ..ArrayData::of(rows, validity) })
 }
 
 macro_rules! number_builders {
@@ -226,7 +225,7 @@ impl Builder for Decimal256Builder {
     }
 
     fn finish(self) -> Array {
-        fixed_array::<[u128; 2]>(self.data_type(), self.values, self.validity)
+        fixed_array(self.data_type(), self.len(), self.values, self.validity)
     }
 }
 
@@ -274,7 +273,7 @@ impl Builder for Float16Builder {
     }
 
     fn finish(self) -> Array {
-        fixed_array::<u16>(DataType::Float16, self.values, self.validity)
+        fixed_array(DataType::Float16, self.len(), self.values, self.validity)
     }
 }
 

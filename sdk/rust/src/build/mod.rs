@@ -66,8 +66,20 @@ impl Validity {
     /// The row after `rows` others has none.
     #[inline]
     pub(crate) fn push_null(&mut self, rows: usize) {
-        self.bits.get_or_insert_with(|| BitsBuilder::filled(rows, true)).push(false);
+        if self.bits.is_none() {
+            self.begin(rows);
+        }
+        if let Some(bits) = &mut self.bits {
+            bits.push(false);
+        }
         self.nulls += 1;
+    }
+
+    /// All rows so far have a value.
+    #[cold]
+    #[inline(never)]
+    fn begin(&mut self, rows: usize) {
+        self.bits = Some(BitsBuilder::filled(rows, true));
     }
 
     /// How many rows have no value, and the bitmap of those that have one.

@@ -152,7 +152,7 @@ impl DictionaryBuilder {
         let key = match self.places.get(value) {
             Some(key) => *key,
             None => {
-                let key = i32::try_from(self.values.len()).expect("at most 2^31 distinct values");
+                let key = i32::from_usize(self.values.len());
                 self.values.push(value);
                 self.places.insert(value.to_owned(), key);
                 key

@@ -92,6 +92,7 @@ impl StringBuilder {
     }
 
     /// One row, with or without a text.
+    #[inline]
     pub fn push_option(&mut self, value: Option<&str>) {
         match value {
             Some(value) => self.push(value),
@@ -162,6 +163,7 @@ impl BinaryBuilder {
     ///
     /// # Panics
     /// When the column has a fixed width and `value` another length.
+    #[inline]
     pub fn push(&mut self, value: &[u8]) {
         if let DataType::FixedSizeBinary(width) = self.data_type {
             assert_eq!(value.len(), width as usize, "bytes for a column of {}", self.data_type);

@@ -17,7 +17,7 @@ pub use text::{Bytes, Strings};
 use thiserror::Error;
 
 use crate::DataType;
-use crate::bits::Bits;
+use crate::bits::{Bits, beyond};
 use crate::layout::Layout;
 use crate::offsets::Offsets;
 use crate::row::Argument;
@@ -74,7 +74,9 @@ impl<'a> Column<'a> {
     /// When the column has fewer rows.
     #[must_use]
     pub fn slice(&self, start: usize, len: usize) -> Self {
-        assert!(start + len <= self.len, "rows {start}..{} of {}", start + len, self.len);
+        if start + len > self.len {
+            beyond("rows", start + len, self.len);
+        }
         Self { start: self.start + start, len, ..*self }
     }
 
@@ -133,6 +135,7 @@ impl<'a> Column<'a> {
     ///
     /// # Errors
     /// [`ColumnError::Type`] when the column holds no numbers.
+    #[inline]
     pub fn numbers(&self) -> Result<Values<'a, f64>, ColumnError> {
         match self.data_type {
             DataType::Decimal128(..) => Ok(self.as_decimal128()?.to_f64()),
@@ -164,8 +167,12 @@ impl<'a> Column<'a> {
 
     /// The values as they lie there, which are as wide as `T`.
     pub(crate) fn values<T: bytemuck::Pod>(&self) -> Values<'a, T> {
-        let bytes = &self.store.values()[self.start * size_of::<T>()..][..self.len * size_of::<T>()];
-        Values::of_bytes(bytes, self.nulls())
+        Values::of_bytes(self.value_bytes(size_of::<T>()), self.nulls())
+    }
+
+    /// The bytes of the values, of which each has so many.
+    pub(crate) fn value_bytes(&self, width: usize) -> &'a [u8] {
+        &self.store.values()[self.start * width..][..self.len * width]
     }
 
     /// The offsets of the rows.
@@ -187,8 +194,10 @@ impl<'a> Column<'a> {
         Some(Column::new(&field.name, &field.data_type, store))
     }
 
-    pub(crate) fn mismatch(&self, wanted: impl Into<String>) -> ColumnError {
-        ColumnError::Type { column: self.name.to_owned(), found: self.data_type.clone(), wanted: wanted.into() }
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn mismatch(&self, wanted: &str) -> ColumnError {
+        ColumnError::Type { column: self.name.to_owned(), found: self.data_type.clone(), wanted: wanted.to_owned() }
     }
 }
 

@@ -16,6 +16,16 @@ pub struct Values<'a, T: Clone> {
     nulls: Option<Bits<'a>>,
 }
 
+/// A copy of values that lie where they cannot be read in place; the SDK's own messages have none.
+#[cold]
+fn aligned<T: Pod>(bytes: &[u8]) -> Vec<T> {
+    let mut values = vec![T::zeroed(); bytes.len() / size_of::<T>()];
+    let room: &mut [u8] = bytemuck::cast_slice_mut(&mut values);
+    let len = room.len();
+    room.copy_from_slice(&bytes[..len]);
+    values
+}
+
 impl<'a, T: Copy> Values<'a, T> {
     /// The values in these bytes. Values of 16 bytes and more may lie unaligned in a message, and are copied then.
     pub(crate) fn of_bytes(bytes: &'a [u8], nulls: Option<Bits<'a>>) -> Self
@@ -24,9 +34,13 @@ impl<'a, T: Copy> Values<'a, T> {
     {
         let values = match bytemuck::try_cast_slice(bytes) {
             Ok(values) => Cow::Borrowed(values),
-            Err(_) => Cow::Owned(bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()),
+            Err(_) => Cow::Owned(aligned(bytes)),
         };
         Self { values, nulls }
+    }
+
+    pub(crate) fn owned(values: Vec<T>, nulls: Option<Bits<'a>>) -> Self {
+        Self { values: Cow::Owned(values), nulls }
     }
 
     /// One bit per row, 0 where it has no value; `None` when all rows have one.
@@ -36,6 +50,7 @@ impl<'a, T: Copy> Values<'a, T> {
     }
 
     /// The same rows with every value converted.
+    #[inline]
     pub(crate) fn map<U: Copy>(&self, convert: impl FnMut(T) -> U) -> Values<'a, U> {
         Values { values: Cow::Owned(self.values.iter().copied().map(convert).collect()), nulls: self.nulls }
     }
@@ -345,7 +360,12 @@ impl<'a> Column<'a> {
     }
 
     /// The values, where `read` is `Some` for columns that hold them.
+    #[inline]
     pub(crate) fn widened<T: Fixed, U: Fixed>(&self, widen: impl FnMut(T) -> U) -> Option<Values<'a, U>> {
-        Some(self.fixed::<T>()?.map(widen))
+        if !T::holds(self.data_type()) {
+            return None;
+        }
+        let values = self.value_bytes(size_of::<T>()).chunks_exact(size_of::<T>());
+        Some(Values::owned(values.map(bytemuck::pod_read_unaligned).map(widen).collect(), self.nulls()))
     }
 }

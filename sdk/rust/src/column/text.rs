@@ -74,6 +74,7 @@ macro_rules! text_view {
             }
 
             /// Whether the row has no value.
+            #[inline]
             #[must_use]
             pub fn is_null(&self, row: usize) -> bool {
                 self.nulls.is_some_and(|nulls| !nulls.get(row))
@@ -90,6 +91,7 @@ macro_rules! text_view {
             }
 
             /// The rows in order.
+            #[inline]
             pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<$value>> + use<'a> {
                 let view = *self;
                 (0..view.len()).map(move |row| view.get(row))

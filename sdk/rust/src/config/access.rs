@@ -11,41 +11,134 @@ use serde::de::{
 use super::error::Error;
 use super::text::{Number, Text};
 
+/// What is read like something else.
+macro_rules! as_others {
+    ($($($method:ident)* => $other:ident;)*) => {$($(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            self.$other(visitor)
+        }
+    )*)*};
+}
+
+/// What is asked for is looked at before the text is: an operator has the code for the kinds of values that its
+/// configuration has, and not for all.
 impl<'de> Deserializer<'de> for &mut Text<'de> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.peek() {
-            Some(b'n') => self.word("null").and_then(|()| visitor.visit_unit()),
-            Some(b't') => self.word("true").and_then(|()| visitor.visit_bool(true)),
-            Some(b'f') => self.word("false").and_then(|()| visitor.visit_bool(false)),
-            Some(b'"') => match self.string()? {
-                Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
-                Cow::Owned(text) => visitor.visit_string(text),
-            },
-            Some(b'-' | b'0'..=b'9') => match self.number()? {
-                Number::Unsigned(value) => visitor.visit_u64(value),
-                Number::Signed(value) => visitor.visit_i64(value),
-                Number::Float(value) => visitor.visit_f64(value),
-            },
-            Some(b'[') => {
-                self.enter()?;
-                let mut items = Items { text: self, index: 0 };
-                let value = visitor.visit_seq(&mut items)?;
-                items.end()?;
-                self.leave();
-                Ok(value)
-            }
-            Some(b'{') => {
-                self.enter()?;
-                let mut entries = Entries { text: self, first: true, key: Cow::Borrowed("") };
-                let value = visitor.visit_map(&mut entries)?;
-                self.expect(b'}', "expected the end of a map")?;
-                self.leave();
-                Ok(value)
-            }
-            _ => Err(self.error("expected a value")),
+            Some(b'n') => self.deserialize_unit(visitor),
+            Some(b't' | b'f') => self.deserialize_bool(visitor),
+            Some(b'"') => self.deserialize_str(visitor),
+            Some(b'-' | b'0'..=b'9') => self.deserialize_f64(visitor),
+            Some(b'[') => self.deserialize_seq(visitor),
+            Some(b'{') => self.deserialize_map(visitor),
+            _ => Err(self.unexpected(&visitor)),
         }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.peek() != Some(b'n') {
+            return Err(self.unexpected(&visitor));
+        }
+        self.word("null")?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let value = match self.peek() {
+            Some(b't') => self.word("true").map(|()| true)?,
+            Some(b'f') => self.word("false").map(|()| false)?,
+            _ => return Err(self.unexpected(&visitor)),
+        };
+        visitor.visit_bool(value)
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.peek() != Some(b'"') {
+            return Err(self.unexpected(&visitor));
+        }
+        match self.string()? {
+            Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
+            Cow::Owned(text) => visitor.visit_string(text),
+        }
+    }
+
+    fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Some(b'-' | b'0'..=b'9') = self.peek() else { return Err(self.unexpected(&visitor)) };
+        match self.number()? {
+            Number::Unsigned(value) => visitor.visit_u64(value),
+            Number::Signed(value) => visitor.visit_i64(value),
+            float @ Number::Float(_) => Err(de::Error::invalid_type(float.found(), &visitor)),
+        }
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let Some(b'-' | b'0'..=b'9') = self.peek() else { return Err(self.unexpected(&visitor)) };
+        match self.number()? {
+            Number::Unsigned(value) => visitor.visit_u64(value),
+            Number::Signed(value) => visitor.visit_i64(value),
+            Number::Float(number) => visitor.visit_f64(self.float(number)?),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.peek() != Some(b'[') {
+            return Err(self.unexpected(&visitor));
+        }
+        self.enter()?;
+        let value = visitor.visit_seq(Items { text: self, index: 0 })?;
+        self.leave(b']')?;
+        Ok(value)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.peek() != Some(b'{') {
+            return Err(self.unexpected(&visitor));
+        }
+        self.enter()?;
+        let value = visitor.visit_map(Entries { text: self, first: true, key: Cow::Borrowed("") })?;
+        self.leave(b'}')?;
+        Ok(value)
+    }
+
+    /// A map, and never a list of values whose names must be guessed.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.skip()?;
+        visitor.visit_unit()
+    }
+
+    as_others! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+            => deserialize_i64;
+        deserialize_f32 => deserialize_f64;
+        deserialize_char deserialize_string deserialize_identifier => deserialize_str;
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        self.deserialize_seq(visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -75,14 +168,12 @@ impl<'de> Deserializer<'de> for &mut Text<'de> {
         let name = self.string()?;
         self.expect(b':', "expected a colon")?;
         let value = visitor.visit_enum(Variant { text: self, name: &name })?;
-        self.expect(b'}', "expected the end of a map of one entry")?;
-        self.leave();
+        self.leave(b'}')?;
         Ok(value)
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        i128 u128 bytes byte_buf
     }
 }
 
@@ -92,21 +183,12 @@ struct Items<'a, 'de> {
     index: usize,
 }
 
-impl Items<'_, '_> {
-    fn end(&mut self) -> Result<(), Error> {
-        self.text.expect(b']', "expected the end of a list")
-    }
-}
-
-impl<'de> SeqAccess<'de> for &mut Items<'_, 'de> {
+impl<'de> SeqAccess<'de> for Items<'_, 'de> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        if self.text.peek() == Some(b']') {
+        if !self.text.next(b']', &mut (self.index == 0))? {
             return Ok(None);
-        }
-        if self.index > 0 {
-            self.text.expect(b',', "expected a comma")?;
         }
         let index = self.index;
         self.index += 1;
@@ -122,18 +204,13 @@ struct Entries<'a, 'de> {
     key: Cow<'de, str>,
 }
 
-impl<'de> MapAccess<'de> for &mut Entries<'_, 'de> {
+impl<'de> MapAccess<'de> for Entries<'_, 'de> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        if self.text.peek() == Some(b'}') {
+        if !self.text.next(b'}', &mut self.first)? {
             return Ok(None);
         }
-        if !self.first {
-            self.text.expect(b',', "expected a comma")?;
-        }
-        self.first = false;
-        self.text.peek();
         self.key = self.text.string()?;
         seed.deserialize(Key(&self.key)).map(Some)
     }
@@ -236,12 +313,12 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
-        let value = self.text.deserialize_any(visitor);
+        let value = self.text.deserialize_seq(visitor);
         self.under(value)
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
-        let value = self.text.deserialize_any(visitor);
+        let value = self.text.deserialize_map(visitor);
         self.under(value)
     }
 }

@@ -4,9 +4,15 @@ use std::fmt::{self, Display};
 
 use serde::de::{self, Expected, Unexpected};
 
-/// The reason, and the way from the outermost value to where it is.
+use crate::text::{Quoted, Whole};
+
+/// The reason, and the way from the outermost value to where it is. In a box, because results are passed on through many
+/// hands.
 #[derive(Debug)]
-pub(super) struct Error {
+pub(super) struct Error(Box<Failed>);
+
+#[derive(Debug)]
+struct Failed {
     path: String,
     reason: String,
 }
@@ -19,25 +25,38 @@ impl Error {
 
     /// What went wrong, went wrong inside the value of this key.
     pub(super) fn under_key(mut self, key: &str) -> Self {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
-        self.path = format!("{key}{dot}{}", self.path);
+        self.under(key);
         self
     }
 
     /// What went wrong, went wrong inside this item of a list.
     pub(super) fn under_index(mut self, index: usize) -> Self {
-        let dot = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
-        self.path = format!("[{index}]{dot}{}", self.path);
+        self.under(&format!("[{index}]"));
         self
+    }
+
+    fn under(&mut self, part: &str) {
+        let path = &mut self.0.path;
+        if !path.is_empty() && !path.starts_with('[') {
+            path.insert(0, '.');
+        }
+        path.insert_str(0, part);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new(reason: &dyn Display) -> Self {
+        Self(Box::new(Failed { path: String::new(), reason: format!("{reason}") }))
     }
 }
 
 impl Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.path.is_empty() {
-            write!(f, "{}: ", self.path)?;
+        if !self.0.path.is_empty() {
+            f.write_str(&self.0.path)?;
+            f.write_str(": ")?;
         }
-        f.write_str(&self.reason)
+        f.write_str(&self.0.reason)
     }
 }
 
@@ -45,7 +64,7 @@ impl std::error::Error for Error {}
 
 impl de::Error for Error {
     fn custom<T: Display>(reason: T) -> Self {
-        Self { path: String::new(), reason: reason.to_string() }
+        Self::new(&reason)
     }
 
     fn invalid_type(found: Unexpected<'_>, wanted: &dyn Expected) -> Self {
@@ -64,10 +83,10 @@ impl Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Unexpected::Bool(value) => write!(f, "boolean `{value}`"),
-            Unexpected::Unsigned(value) => write!(f, "integer `{value}`"),
-            Unexpected::Signed(value) => write!(f, "integer `{value}`"),
+            Unexpected::Unsigned(value) => write!(f, "integer `{}`", Whole(value.into())),
+            Unexpected::Signed(value) => write!(f, "integer `{}`", Whole(value.into())),
             Unexpected::Float(_) => f.write_str("floating point number"),
-            Unexpected::Str(value) => write!(f, "string {value:?}"),
+            Unexpected::Str(value) => write!(f, "string {}", Quoted(value)),
             Unexpected::Unit => f.write_str("null"),
             Unexpected::Seq => f.write_str("sequence"),
             Unexpected::Map => f.write_str("map"),

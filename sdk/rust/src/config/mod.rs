@@ -14,8 +14,15 @@ use text::Text;
 /// Reads a configuration. Errors name the key: `minimum: invalid type: string "a", expected f64`.
 pub(crate) fn parse<C: DeserializeOwned>(json: &str) -> Result<C, OpenError> {
     let mut text = Text::new(json);
-    let config = C::deserialize(&mut text).and_then(|config| text.end().map(|()| config));
-    config.map_err(|error| OpenError::InvalidConfig(error.to_string()))
+    let config = C::deserialize(&mut text).map_err(refused)?;
+    text.end().map_err(refused)?;
+    Ok(config)
+}
+
+#[cold]
+#[inline(never)]
+fn refused(error: error::Error) -> OpenError {
+    OpenError::InvalidConfig(format!("{error}"))
 }
 
 #[cfg(test)]

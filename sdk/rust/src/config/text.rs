@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::de::{Error as _, Expected, Unexpected};
+
 use super::error::Error;
 
 /// Values are nested at most this deep.
@@ -15,10 +17,22 @@ pub(super) struct Text<'de> {
 }
 
 /// A number, in the narrowest kind that holds it.
-pub(super) enum Number {
+pub(super) enum Number<'de> {
     Unsigned(u64),
     Signed(i64),
-    Float(f64),
+    /// As it is written: only a configuration that has floats has the code that reads them.
+    Float(&'de str),
+}
+
+impl Number<'_> {
+    pub(super) fn found(&self) -> Unexpected<'static> {
+        match self {
+            Self::Unsigned(value) => Unexpected::Unsigned(*value),
+            Self::Signed(value) => Unexpected::Signed(*value),
+            // The value is not shown.
+            Self::Float(_) => Unexpected::Float(0.0),
+        }
+    }
 }
 
 impl<'de> Text<'de> {
@@ -63,14 +77,17 @@ impl<'de> Text<'de> {
         self.at += 1;
         self.depth += 1;
         if self.depth > NESTING_MAX {
-            return Err(serde::de::Error::custom(format_args!("nested deeper than {NESTING_MAX} values")));
+            return Err(Error::custom(format_args!("nested deeper than {NESTING_MAX} values")));
         }
         Ok(())
     }
 
-    /// A list or a map ended.
-    pub(super) fn leave(&mut self) {
+    /// A list or a map ends here.
+    pub(super) fn leave(&mut self, end: u8) -> Result<(), Error> {
+        let wanted = if end == b']' { "expected the end of a list" } else { "expected the end of a map" };
+        self.expect(end, wanted)?;
         self.depth -= 1;
+        Ok(())
     }
 
     pub(super) fn word(&mut self, word: &str) -> Result<(), Error> {
@@ -153,7 +170,7 @@ impl<'de> Text<'de> {
     }
 
     /// A number: a whole one where it is written as one and fits, else the nearest float.
-    pub(super) fn number(&mut self) -> Result<Number, Error> {
+    pub(super) fn number(&mut self) -> Result<Number<'de>, Error> {
         let begin = self.at;
         let negative = self.take(b'-');
         let start = self.at;
@@ -184,19 +201,81 @@ impl<'de> Text<'de> {
         }
         match (whole, negative) {
             (Some(whole), false) => return Ok(Number::Unsigned(whole)),
-            (Some(0), true) => return Ok(Number::Float(-0.0)),
-            (Some(whole), true) => {
+            (Some(whole @ 1..), true) => {
                 if let Some(value) = 0_i64.checked_sub_unsigned(whole) {
                     return Ok(Number::Signed(value));
                 }
             }
-            (None, _) => {}
+            (Some(0), true) | (None, _) => {}
         }
-        let text = self.json.get(begin..self.at).unwrap_or_default();
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(Number::Float(value)),
-            _ => Err(Error::syntax(start, "a number out of range")),
+        Ok(Number::Float(self.json.get(begin..self.at).unwrap_or_default()))
+    }
+
+    /// Reads a float as [`Text::number`] left it.
+    pub(super) fn float(&self, number: &str) -> Result<f64, Error> {
+        let value = crate::float::parse(number);
+        if value.is_finite() { Ok(value) } else { Err(Error::syntax(self.at - number.len(), "a number out of range")) }
+    }
+
+    /// Something else than the next value was wanted.
+    pub(super) fn unexpected(&mut self, wanted: &dyn Expected) -> Error {
+        match self.try_unexpected(wanted) {
+            Ok(error) | Err(error) => error,
         }
+    }
+
+    fn try_unexpected(&mut self, wanted: &dyn Expected) -> Result<Error, Error> {
+        let text;
+        let found = match self.peek() {
+            Some(b'n') => self.word("null").map(|()| Unexpected::Unit)?,
+            Some(b't') => self.word("true").map(|()| Unexpected::Bool(true))?,
+            Some(b'f') => self.word("false").map(|()| Unexpected::Bool(false))?,
+            Some(b'"') => {
+                text = self.string()?;
+                Unexpected::Str(&text)
+            }
+            Some(b'-' | b'0'..=b'9') => self.number()?.found(),
+            Some(b'[') => Unexpected::Seq,
+            Some(b'{') => Unexpected::Map,
+            _ => return Err(self.error("expected a value")),
+        };
+        Ok(Error::invalid_type(found, wanted))
+    }
+
+    /// Passes over a value of any kind.
+    pub(super) fn skip(&mut self) -> Result<(), Error> {
+        let end = match self.peek() {
+            Some(b'n') => return self.word("null"),
+            Some(b't') => return self.word("true"),
+            Some(b'f') => return self.word("false"),
+            Some(b'"') => return self.string().map(drop),
+            Some(b'-' | b'0'..=b'9') => return self.number().map(drop),
+            Some(b'[') => b']',
+            Some(b'{') => b'}',
+            _ => return Err(self.error("expected a value")),
+        };
+        self.enter()?;
+        let mut first = true;
+        while self.next(end, &mut first)? {
+            if end == b'}' {
+                self.peek();
+                self.string()?;
+                self.expect(b':', "expected a colon")?;
+            }
+            self.skip()?;
+        }
+        self.leave(end)
+    }
+
+    /// Whether another item or entry comes before the list or map ends; takes the comma in front of it.
+    pub(super) fn next(&mut self, end: u8, first: &mut bool) -> Result<bool, Error> {
+        if self.peek() == Some(end) {
+            return Ok(false);
+        }
+        if !std::mem::take(first) {
+            self.expect(b',', "expected a comma")?;
+        }
+        Ok(true)
     }
 
     /// Takes digits; gives how many.

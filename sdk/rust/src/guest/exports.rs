@@ -47,15 +47,8 @@ impl<S: Slot> wit::Guest for S {
     fn open(config: String, input: Vec<u8>) -> Result<wit::Binding, wit::OpenError> {
         let _call = Call::begin();
         install_hook();
-        let opened = S::Runner::open(&config, &input).and_then(|runner| {
-            let binding = binding(runner.bound())?;
-            Ok((runner, binding))
-        });
-        let (runner, binding) = opened.map_err(|error| match error {
-            OpenError::InvalidConfig(message) => wit::OpenError::InvalidConfig(message),
-            OpenError::InvalidInput(message) => wit::OpenError::InvalidInput(message),
-            OpenError::Failed(message) => wit::OpenError::Failed(message),
-        })?;
+        let runner = S::Runner::open(&config, &input).map_err(refused)?;
+        let binding = binding(runner.bound()).map_err(refused)?;
         S::with(|holder| holder.0 = Some(runner));
         Ok(binding)
     }
@@ -70,6 +63,17 @@ impl<S: Slot> wit::Guest for S {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn refused(error: OpenError) -> wit::OpenError {
+    match error {
+        OpenError::InvalidConfig(message) => wit::OpenError::InvalidConfig(message),
+        OpenError::InvalidInput(message) => wit::OpenError::InvalidInput(message),
+        OpenError::Failed(message) => wit::OpenError::Failed(message),
+    }
+}
+
+#[inline(never)]
 fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
     let mut outputs = Vec::new();
     for (port, crossing) in bound.binding.ports.iter().zip(&bound.wires) {
@@ -87,6 +91,8 @@ fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
     Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs })
 }
 
+#[cold]
+#[inline(never)]
 fn failure(failure: Failure) -> WitFailure {
     match failure {
         Failure::RejectBatch(message) => WitFailure::RejectBatch(message),
@@ -95,6 +101,7 @@ fn failure(failure: Failure) -> WitFailure {
     }
 }
 
+#[inline(never)]
 fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
     let reject = |(row, why): (u32, crate::Reject)| WitReject { row, code: why.code, message: why.message };
     rejected.into_iter().map(reject).collect()
@@ -132,7 +139,7 @@ impl<Op: FlatMapOperator, S: Slot<Runner = FlatMapRunner<Op>>> flat_map::exports
         let _call = Call::begin();
         let mut emit = |port: u32, parents: &[u32], message: &[u8]| {
             emitter::emit(port, parents, message).map_err(|error| match error {
-                Refused::UnknownPort(port) => EmitError::UnknownPort(port.to_string()),
+                Refused::UnknownPort(port) => EmitError::UnknownPort(format!("{port}")),
                 Refused::InvalidBatch(message) => EmitError::InvalidBatch(message),
                 Refused::LimitExceeded(message) => EmitError::LimitExceeded(message),
             })

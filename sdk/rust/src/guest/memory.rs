@@ -4,9 +4,11 @@
 //! a message like it. Blocks live until the next call from outside begins, and cost nothing to free: bindings free what
 //! they were passed, and the allocator ignores that. What a call gives back is lent in the same way.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::cell::UnsafeCell;
 use std::ptr;
+
+use super::heap::Heap;
 
 /// Every block begins at a multiple of this many bytes.
 const BLOCK_ALIGNMENT_BYTES: usize = 64;
@@ -32,7 +34,11 @@ impl Piece {
     }
 
     fn layout(&self) -> Layout {
-        Layout::from_size_align(self.bytes, BLOCK_ALIGNMENT_BYTES).expect("a piece that was allocated")
+        match Layout::from_size_align(self.bytes, BLOCK_ALIGNMENT_BYTES) {
+            Ok(layout) => layout,
+            // More than the component's memory: the host learns of it from the trap.
+            Err(_) => std::process::abort(),
+        }
     }
 }
 
@@ -65,7 +71,7 @@ static ARENA: Shared = Shared(UnsafeCell::new(Arena {
 
 /// Runs `f` on the arena.
 fn with_arena<R>(f: impl FnOnce(&mut Arena) -> R) -> R {
-    // SAFETY: one thread, and no `f` of this file comes back here: they call the system's allocator only.
+    // SAFETY: one thread, and no `f` of this file comes back here: they call the heap only.
     f(unsafe { &mut *ARENA.0.get() })
 }
 
@@ -95,7 +101,7 @@ impl Arena {
         }
         let piece = Piece { start: ptr::null_mut(), bytes: bytes.max(self.last().bytes * 2).max(PIECE_BYTES_MIN) };
         // SAFETY: the layout has a size.
-        let start = unsafe { System.alloc(piece.layout()) };
+        let start = unsafe { Heap.alloc(piece.layout()) };
         if start.is_null() {
             return false;
         }
@@ -112,7 +118,7 @@ impl Arena {
         let kept = self.last();
         for piece in &self.pieces[..self.count.saturating_sub(1)] {
             // SAFETY: it was allocated with this layout, and no block of it is in use: the call they were for is over.
-            unsafe { System.dealloc(piece.start, piece.layout()) };
+            unsafe { Heap.dealloc(piece.start, piece.layout()) };
         }
         if self.count > 1 {
             self.pieces[0] = kept;
@@ -184,43 +190,43 @@ pub(super) fn lend(bytes: &[u8]) -> Vec<u8> {
     unsafe { Vec::from_raw_parts(bytes.as_ptr().cast_mut(), bytes.len(), bytes.len()) }
 }
 
-/// The system's allocator, which leaves the arena and what is lent alone.
+/// The heap, which leaves the arena and what is lent alone.
 struct Allocator;
 
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 
-// SAFETY: all is the system's allocator, but for two cases. Memory that the arena keeps is not freed by its owner: that
+// SAFETY: all is the heap's, but for two cases. Memory that the arena keeps is not freed by its owner: that
 // leaks nothing, because the arena is reset. Such memory is not grown in place either: it moves to the allocator.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
+        unsafe { Heap.alloc(layout) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
+        unsafe { Heap.alloc_zeroed(layout) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         if !with_arena(|arena| arena.keeps(block)) {
-            // SAFETY: the caller's promise, and it is from the system.
-            unsafe { System.dealloc(block, layout) }
+            // SAFETY: the caller's promise, and it is from the heap.
+            unsafe { Heap.dealloc(block, layout) }
         }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_bytes: usize) -> *mut u8 {
         if !with_arena(|arena| arena.keeps(block)) {
-            // SAFETY: the caller's promise, and it is from the system.
-            return unsafe { System.realloc(block, layout, new_bytes) };
+            // SAFETY: the caller's promise, and it is from the heap.
+            return unsafe { Heap.realloc(block, layout, new_bytes) };
         }
         // SAFETY: the caller has checked that a layout of this size is one.
-        let moved = unsafe { System.alloc(Layout::from_size_align_unchecked(new_bytes, layout.align())) };
+        let moved = unsafe { Heap.alloc(Layout::from_size_align_unchecked(new_bytes, layout.align())) };
         if !moved.is_null() {
             // SAFETY: both have so many bytes, and what is new overlaps nothing.
             unsafe { ptr::copy_nonoverlapping(block, moved, layout.size().min(new_bytes)) };

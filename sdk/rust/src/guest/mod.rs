@@ -5,10 +5,13 @@
 
 mod bindings;
 mod exports;
+mod heap;
 mod memory;
+mod one_thread;
 mod panic;
 
 pub use bindings::{filter, flat_map, imports, lifecycle, map};
 pub use exports::{Holder, Slot};
+pub use one_thread::OneThread;
 
 pub use crate::runner::{FilterRunner, FlatMapRunner, MapRunner};

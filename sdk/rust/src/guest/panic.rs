@@ -1,8 +1,8 @@
 //! What a panic does in a component: it is said in the host's log, then the instance traps.
 
 use std::fmt::Write as _;
-use std::sync::Once;
 
+use super::OneThread;
 use crate::log::{self, Level};
 
 /// A panic's message is cut at this many bytes.
@@ -10,15 +10,16 @@ const MESSAGE_BYTES_MAX: usize = 2048;
 
 /// Makes panics speak, once per instance.
 pub(super) fn install_hook() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        std::panic::set_hook(Box::new(|info| {
-            let mut message = Bounded(String::new());
-            // The only error is that the message is full.
-            let _ = write!(message, "{info}");
-            log::write(Level::Error, format_args!("{}", message.0));
-        }));
-    });
+    static INSTALLED: OneThread<bool> = OneThread::new(false);
+    if INSTALLED.with(|installed| std::mem::replace(installed, true)) {
+        return;
+    }
+    std::panic::set_hook(Box::new(|info| {
+        let mut message = Bounded(String::new());
+        // The only error is that the message is full.
+        let _ = write!(message, "{info}");
+        log::text(Level::Error, &message.0);
+    }));
 }
 
 /// Takes as much text as is allowed.

@@ -8,7 +8,7 @@ use super::TURN;
 /// When the lengths differ.
 #[inline]
 pub fn map<T: Copy, U>(values: &[T], out: &mut [U], change: impl Fn(T) -> U) {
-    assert_eq!(values.len(), out.len(), "one result for each value");
+    assert!(values.len() == out.len(), "one result for each value");
     let ((turns, rest), (outs, out_rest)) = (values.as_chunks::<TURN>(), out.as_chunks_mut::<TURN>());
     for (turn, out) in turns.iter().zip(outs) {
         for at in 0..TURN {
@@ -46,7 +46,7 @@ pub fn map_pairs<T: Copy, U: Copy, V>(left: &[T], right: &[U], out: &mut [V], ch
 /// When the lengths differ.
 #[inline]
 pub fn try_map<T: Copy, U: Default>(values: &[T], out: &mut [U], change: impl Fn(T) -> Option<U>) -> Result<(), usize> {
-    assert_eq!(values.len(), out.len(), "one result for each value");
+    assert!(values.len() == out.len(), "one result for each value");
     for (turn, (values, out)) in values.chunks(TURN).zip(out.chunks_mut(TURN)).enumerate() {
         let mut whole = true;
         for (value, out) in values.iter().zip(out) {
@@ -114,6 +114,7 @@ pub fn max<T: Number>(values: &[T]) -> Option<T> {
 }
 
 /// The greatest of these numbers.
+#[inline]
 pub(crate) fn max_u32(values: &[u32]) -> Option<u32> {
     max(values)
 }

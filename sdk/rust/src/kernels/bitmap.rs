@@ -25,7 +25,7 @@ pub fn test<T: Copy>(values: &[T], passes: impl Fn(T) -> bool) -> BitsBuilder {
 /// When the columns differ in length.
 #[inline]
 pub fn test_pairs<T: Copy, U: Copy>(left: &[T], right: &[U], passes: impl Fn(T, U) -> bool) -> BitsBuilder {
-    assert_eq!(left.len(), right.len(), "rows of two columns");
+    assert!(left.len() == right.len(), "rows of two columns");
     let mut bits = Buffer::new();
     let packed = bits.extend_any(left.len().div_ceil(8));
     let ((turns, rest), (others, others_rest)) = (left.as_chunks::<TURN>(), right.as_chunks::<TURN>());
@@ -47,6 +47,7 @@ pub fn test_pairs<T: Copy, U: Copy>(left: &[T], right: &[U], passes: impl Fn(T, 
 ///
 /// # Panics
 /// When the bitmaps differ in length.
+#[inline]
 #[must_use]
 pub fn and(left: Bits<'_>, right: Bits<'_>) -> BitsBuilder {
     combined(left, right, |left, right| left & right)
@@ -56,12 +57,14 @@ pub fn and(left: Bits<'_>, right: Bits<'_>) -> BitsBuilder {
 ///
 /// # Panics
 /// When the bitmaps differ in length.
+#[inline]
 #[must_use]
 pub fn or(left: Bits<'_>, right: Bits<'_>) -> BitsBuilder {
     combined(left, right, |left, right| left | right)
 }
 
 /// A bit is 1 where it was 0.
+#[inline]
 #[must_use]
 pub fn not(bits: Bits<'_>) -> BitsBuilder {
     combined(bits, bits, |bits, _| !bits)
@@ -69,7 +72,7 @@ pub fn not(bits: Bits<'_>) -> BitsBuilder {
 
 #[inline]
 fn combined(left: Bits<'_>, right: Bits<'_>, combine: impl Fn(u8, u8) -> u8) -> BitsBuilder {
-    assert_eq!(left.len(), right.len(), "bits of two bitmaps");
+    assert!(left.len() == right.len(), "bits of two bitmaps");
     let mut buffer = Buffer::new();
     buffer.extend_filled(left.len().div_ceil(8), 0);
     let mut bits = BitsBuilder::from_buffer(buffer, left.len());

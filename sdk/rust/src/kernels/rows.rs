@@ -36,6 +36,7 @@ impl Rows {
     }
 
     /// The rows whose bit is 1, and no others.
+    #[inline]
     pub fn select_bits(&mut self, bits: Bits<'_>) {
         let mut next = self.begin(bits.len());
         for index in 0..bits.len().div_ceil(TURN) {

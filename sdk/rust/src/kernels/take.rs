@@ -3,6 +3,9 @@
 use super::TURN;
 use crate::Bits;
 
+/// So many texts are copied between two looks at the time: fewer than numbers, because each takes longer and more code.
+const TEXT_TURN: usize = 4;
+
 /// The values of these rows.
 ///
 /// # Panics
@@ -18,7 +21,7 @@ pub fn take<T: Copy>(values: &[T], rows: &[u32], out: &mut [T]) {
 /// When there is no such row, or `out` is not as long as `rows`.
 #[inline]
 pub fn take_map<T: Copy, U>(values: &[T], rows: &[u32], out: &mut [U], change: impl Fn(T) -> U) {
-    assert_eq!(rows.len(), out.len(), "one value for each row");
+    assert!(rows.len() == out.len(), "one value for each row");
     let ((turns, rest), (outs, out_rest)) = (rows.as_chunks::<TURN>(), out.as_chunks_mut::<TURN>());
     for (turn, out) in turns.iter().zip(outs) {
         for at in 0..TURN {
@@ -34,6 +37,7 @@ pub fn take_map<T: Copy, U>(values: &[T], rows: &[u32], out: &mut [U], change: i
 ///
 /// # Panics
 /// When there is no such row.
+#[inline]
 #[must_use]
 pub fn text_bytes(offsets: &[i32], rows: &[u32]) -> usize {
     let len = |row: &u32| (offsets[*row as usize + 1] - offsets[*row as usize]) as usize;
@@ -52,9 +56,10 @@ pub fn text_bytes(offsets: &[i32], rows: &[u32]) -> usize {
 ///
 /// # Panics
 /// When there is no such row, or lengths do not fit.
+#[inline]
 pub fn take_text(offsets: &[i32], data: &[u8], rows: &[u32], out_offsets: &mut [i32], out: &mut [u8]) {
     let (first, ends) = out_offsets.split_first_mut().expect("one offset more than rows");
-    assert_eq!(rows.len(), ends.len(), "one offset more than rows");
+    assert!(rows.len() == ends.len(), "one offset more than rows");
     *first = 0;
     let mut end = 0;
     let mut one = |row: u32, out_end: &mut i32| {
@@ -63,9 +68,9 @@ pub fn take_text(offsets: &[i32], data: &[u8], rows: &[u32], out_offsets: &mut [
         end += to - from;
         *out_end = end as i32;
     };
-    let ((turns, rest), (outs, out_rest)) = (rows.as_chunks::<TURN>(), ends.as_chunks_mut::<TURN>());
+    let ((turns, rest), (outs, out_rest)) = (rows.as_chunks::<TEXT_TURN>(), ends.as_chunks_mut::<TEXT_TURN>());
     for (turn, outs) in turns.iter().zip(outs) {
-        for at in 0..TURN {
+        for at in 0..TEXT_TURN {
             one(turn[at], &mut outs[at]);
         }
     }
@@ -89,7 +94,7 @@ fn copy_short(from: &[u8], out: &mut [u8], len: usize) {
 /// # Panics
 /// When `bits` and `values` differ in length, or `out` is too short.
 pub fn filter<T: Copy>(values: &[T], bits: Bits<'_>, out: &mut [T]) -> usize {
-    assert_eq!(bits.len(), values.len(), "one bit for each value");
+    assert!(bits.len() == values.len(), "one bit for each value");
     let mut next = 0;
     for (index, turn) in values.chunks(TURN).enumerate() {
         let byte = bits.eight(index);

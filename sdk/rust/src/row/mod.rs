@@ -16,18 +16,22 @@ pub use output::Output;
 pub use section::{Section, SectionColumns, section_bytes, section_len};
 pub use types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 
-use crate::{Column, Field, OpenError, Schema};
+use crate::{Column, DataType, Field, OpenError, Schema};
 
 /// Checks that an input has the column an argument wants.
 ///
 /// # Errors
 /// [`OpenError::InvalidInput`] naming column, type found and type wanted.
 pub fn check_argument<'a, T: Argument<'a>>(input: &Schema, column: &str) -> Result<(), OpenError> {
+    check(input, column, T::accepts, T::WANTED)
+}
+
+fn check(input: &Schema, column: &str, accepts: fn(&DataType) -> bool, wanted: &str) -> Result<(), OpenError> {
     let field = input.require(column)?;
-    if T::accepts(&field.data_type.unpacked()) {
+    if accepts(field.data_type.value_type()) {
         return Ok(());
     }
-    Err(OpenError::InvalidInput(format!("column `{column}` is {}, the function wants {}", field.data_type, T::WANTED)))
+    Err(OpenError::InvalidInput(format!("column `{column}` is {}, the function wants {wanted}", field.data_type)))
 }
 
 /// Reads the argument at `index` of the binding's `reads`; its type was checked in `open`.
@@ -42,7 +46,14 @@ pub fn reader<'a, T: Argument<'a>>(batch: &crate::Batch<'a>, index: usize) -> Re
 /// When the number of names is not that of the columns; the macros count them.
 #[must_use]
 pub fn fields<C: Cells>(names: &[&str]) -> Schema {
-    let types = C::data_types();
-    assert_eq!(names.len(), types.len(), "one name for each output column");
-    Schema::new(names.iter().zip(types).map(|(name, data_type)| Field::new(*name, data_type)))
+    named(names, C::data_types())
+}
+
+fn named(names: &[&str], types: Vec<DataType>) -> Schema {
+    assert!(names.len() == types.len(), "one name for each output column");
+    let mut fields = Vec::with_capacity(types.len());
+    for (name, data_type) in names.iter().zip(types) {
+        fields.push(Field::new(*name, data_type));
+    }
+    Schema::new(fields)
 }

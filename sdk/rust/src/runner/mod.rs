@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::buffer::Buffer;
 use crate::column::Column;
 use crate::layout::Place;
+use crate::text::listed;
 use crate::wire::{self, Frame, Message, Template};
 use crate::{Array, Batch, Binding, EmitError, Failure, Field, OpenError, Port, Schema, Writer};
 
@@ -92,13 +93,20 @@ pub(crate) fn open<C: DeserializeOwned, Op>(
     open: impl FnOnce(C, &Schema) -> Result<(Op, Binding), OpenError>,
 ) -> Result<(Op, Bound), OpenError> {
     let config = crate::config::parse(config)?;
-    let input = wire::read_schema(input).map_err(|error| OpenError::Failed(error.to_string()))?;
+    let input = read_input(input)?;
     let (operator, binding) = open(config, &input)?;
     let bound = Bound::new(binding, outputs, &input)?;
     Ok((operator, bound))
 }
 
+/// What does not depend on the operator is compiled once, and for size: `#[inline(never)]` here and elsewhere.
+#[inline(never)]
+fn read_input(input: &[u8]) -> Result<Schema, OpenError> {
+    wire::read_schema(input).map_err(|error| OpenError::Failed(format!("{error}")))
+}
+
 impl Bound {
+    #[inline(never)]
     fn new(binding: Binding, outputs: Outputs, input: &Schema) -> Result<Self, OpenError> {
         check_ports(&binding.ports, outputs)?;
         let mut fields = Vec::new();
@@ -114,7 +122,10 @@ impl Bound {
             let Field { name, data_type, .. } = field;
             OpenError::InvalidInput(format!("column `{name}` is {data_type}, which this SDK cannot read"))
         })?;
-        let wires = binding.ports.iter().map(|port| PortWire::new(port, &reads)).collect::<Result<_, _>>()?;
+        let mut wires = Vec::with_capacity(binding.ports.len());
+        for port in &binding.ports {
+            wires.push(PortWire::new(port, &reads)?);
+        }
         Ok(Self { binding, reads, places, wires })
     }
 
@@ -170,8 +181,8 @@ impl PortWire {
 
 fn check_ports(ports: &[Port], outputs: Outputs) -> Result<(), OpenError> {
     let wrong = |rule: &str| {
-        let names: Vec<&str> = ports.iter().map(|port| port.name.as_str()).collect();
-        Err(OpenError::Failed(format!("{rule}, this one binds: [{}]", names.join(", "))))
+        let names = listed(ports.iter().map(|port| port.name.as_str()));
+        Err(OpenError::Failed(format!("{rule}, this one binds: [{names}]")))
     };
     match outputs {
         Outputs::None if !ports.is_empty() => return wrong("a filter binds no outputs"),
@@ -231,11 +242,5 @@ pub(crate) fn check_nulls(field: &Field, column: Column<'_>) -> Result<(), Strin
 
 /// Rejects in the contract's order, none beyond the batch.
 pub(crate) fn sorted(rejects: crate::Rejects, rows: usize) -> Result<RejectedRows, Failure> {
-    let rejects = rejects.into_sorted();
-    match rejects.last() {
-        Some((row, _)) if *row as usize >= rows => {
-            Err(Failure::Fatal(format!("a reject of row {row} in a batch of {rows} rows")))
-        }
-        _ => Ok(rejects),
-    }
+    rejects.into_sorted(rows).map_err(|row| Failure::Fatal(format!("a reject of row {row} in a batch of {rows} rows")))
 }

@@ -9,13 +9,16 @@ pub(super) struct Table<'a> {
     fields: &'a [u8],
 }
 
-fn chunk<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..)?.first_chunk().copied()
+/// The little-endian number of so many bytes `at` a place.
+#[inline(never)]
+fn number(bytes: &[u8], at: usize, width: usize) -> Option<u64> {
+    let bytes = bytes.get(at..)?.get(..width)?;
+    Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 /// Follows the offset that stands `at` a place.
 fn follow(bytes: &[u8], at: usize) -> Option<usize> {
-    at.checked_add(u32::from_le_bytes(chunk(bytes, at)?) as usize)
+    at.checked_add(number(bytes, at, 4)? as usize)
 }
 
 impl<'a> Table<'a> {
@@ -25,27 +28,28 @@ impl<'a> Table<'a> {
     }
 
     fn at(bytes: &'a [u8], start: usize) -> Option<Self> {
-        let back = i32::from_le_bytes(chunk(bytes, start)?);
+        let back = number(bytes, start, 4)? as u32 as i32;
         let vtable = usize::try_from(i64::try_from(start).ok()? - i64::from(back)).ok()?;
-        let length = usize::from(u16::from_le_bytes(chunk(bytes, vtable)?));
+        let length = number(bytes, vtable, 2)? as usize;
         let fields = bytes.get(vtable.checked_add(4)?..vtable.checked_add(length)?)?;
         Some(Self { bytes, start, fields })
     }
 
     /// Where the field stands, if it is there.
     fn place(&self, field: usize) -> Option<usize> {
-        match u16::from_le_bytes(chunk(self.fields, field * 2)?) {
+        match number(self.fields, field * 2, 2)? {
             0 => None,
-            offset => self.start.checked_add(usize::from(offset)),
+            offset => self.start.checked_add(offset as usize),
         }
     }
 
-    fn scalar<const N: usize>(&self, field: usize) -> Option<[u8; N]> {
-        chunk(self.bytes, self.place(field)?)
+    #[inline(never)]
+    fn scalar(&self, field: usize, width: usize, default: u64) -> u64 {
+        self.place(field).and_then(|place| number(self.bytes, place, width)).unwrap_or(default)
     }
 
     pub(super) fn u8(&self, field: usize, default: u8) -> u8 {
-        self.scalar(field).map_or(default, u8::from_le_bytes)
+        self.scalar(field, 1, default.into()) as u8
     }
 
     pub(super) fn bool(&self, field: usize) -> bool {
@@ -53,15 +57,15 @@ impl<'a> Table<'a> {
     }
 
     pub(super) fn i16(&self, field: usize, default: i16) -> i16 {
-        self.scalar(field).map_or(default, i16::from_le_bytes)
+        self.scalar(field, 2, default as u64) as i16
     }
 
     pub(super) fn i32(&self, field: usize, default: i32) -> i32 {
-        self.scalar(field).map_or(default, i32::from_le_bytes)
+        self.scalar(field, 4, default as u64) as i32
     }
 
     pub(super) fn i64(&self, field: usize, default: i64) -> i64 {
-        self.scalar(field).map_or(default, i64::from_le_bytes)
+        self.scalar(field, 8, default as u64) as i64
     }
 
     pub(super) fn table(&self, field: usize) -> Option<Self> {
@@ -71,7 +75,7 @@ impl<'a> Table<'a> {
     /// The elements of a vector whose elements have this many bytes.
     pub(super) fn vector(&self, field: usize, element_bytes: usize) -> Option<&'a [u8]> {
         let start = follow(self.bytes, self.place(field)?)?;
-        let count = u32::from_le_bytes(chunk(self.bytes, start)?) as usize;
+        let count = number(self.bytes, start, 4)? as usize;
         self.bytes.get(start + 4..)?.get(..count.checked_mul(element_bytes)?)
     }
 
@@ -84,7 +88,11 @@ impl<'a> Table<'a> {
         let Some(place) = self.place(field) else { return Some(Vec::new()) };
         let first = follow(self.bytes, place)? + 4;
         let count = self.vector(field, 4)?.len() / 4;
-        (0..count).map(|index| Self::at(self.bytes, follow(self.bytes, first + index * 4)?)).collect()
+        let mut tables = Vec::with_capacity(count);
+        for index in 0..count {
+            tables.push(Self::at(self.bytes, follow(self.bytes, first + index * 4)?)?);
+        }
+        Some(tables)
     }
 }
 
@@ -115,60 +123,79 @@ impl Output {
     }
 
     fn pad(&mut self, alignment: usize) {
-        self.bytes.resize(self.bytes.len().next_multiple_of(alignment), 0);
+        self.zeros(self.bytes.len().next_multiple_of(alignment) - self.bytes.len());
+    }
+
+    fn zeros(&mut self, count: usize) {
+        for _ in 0..count {
+            self.bytes.push(0);
+        }
     }
 
     /// Points the offset at `from` to a later place.
     fn link(&mut self, from: usize, to: usize) {
-        let offset = u32::try_from(to - from).expect("schemas are far below 4 GiB");
-        self.bytes[from..from + 4].copy_from_slice(&offset.to_le_bytes());
+        // A schema is far below 4 GiB, and its tables and vectors are too.
+        self.put(from, ((to - from) as u32).to_le_bytes());
     }
 
     /// Writes a table and links it; gives the place of each field.
     pub(super) fn table<const N: usize>(&mut self, from: usize, fields: [Slot; N]) -> [usize; N] {
         const { assert!(N <= FIELDS_MAX) };
-        self.pad(2);
-        let vtable = self.bytes.len();
-        self.bytes.resize(vtable + 4 + 2 * N, 0);
-        self.pad(8);
-        let start = self.bytes.len();
-        self.bytes.extend(i32::try_from(start - vtable).expect("a vtable is short").to_le_bytes());
         let mut places = [0; N];
-        for (index, field) in fields.into_iter().enumerate() {
-            places[index] = match field {
-                Slot::Absent => continue,
-                Slot::U8(value) => self.scalar(value.to_le_bytes()),
-                Slot::I16(value) => self.scalar(value.to_le_bytes()),
-                Slot::I32(value) => self.scalar(value.to_le_bytes()),
-                Slot::I64(value) => self.scalar(value.to_le_bytes()),
-                Slot::Link => self.scalar([0; 4]),
-            };
-            self.u16(vtable + 4 + 2 * index, places[index] - start);
-        }
-        self.u16(vtable, 4 + 2 * N);
-        self.u16(vtable + 2, self.bytes.len() - start);
-        self.link(from, start);
+        self.write_table(from, &fields, &mut places);
         places
     }
 
-    fn scalar<const N: usize>(&mut self, bytes: [u8; N]) -> usize {
-        self.pad(N);
-        self.bytes.extend(bytes);
-        self.bytes.len() - N
+    fn write_table(&mut self, from: usize, fields: &[Slot], places: &mut [usize]) {
+        self.pad(2);
+        let vtable = self.bytes.len();
+        let vtable_bytes = 4 + 2 * fields.len();
+        self.zeros(vtable_bytes);
+        self.pad(8);
+        let start = self.bytes.len();
+        self.scalar((start - vtable) as u64, 4);
+        for (index, (field, place)) in fields.iter().zip(places).enumerate() {
+            *place = match *field {
+                Slot::Absent => continue,
+                Slot::U8(value) => self.scalar(u64::from(value), 1),
+                Slot::I16(value) => self.scalar(value as u64, 2),
+                Slot::I32(value) => self.scalar(value as u64, 4),
+                Slot::I64(value) => self.scalar(value as u64, 8),
+                Slot::Link => self.scalar(0, 4),
+            };
+            self.u16(vtable + 4 + 2 * index, *place - start);
+        }
+        self.u16(vtable, vtable_bytes);
+        self.u16(vtable + 2, self.bytes.len() - start);
+        self.link(from, start);
+    }
+
+    /// The low bytes of a number, aligned; gives their place.
+    fn scalar(&mut self, value: u64, bytes: usize) -> usize {
+        self.pad(bytes);
+        let place = self.bytes.len();
+        for byte in 0..bytes {
+            self.bytes.push((value >> (8 * byte)) as u8);
+        }
+        place
     }
 
     fn u16(&mut self, at: usize, value: usize) {
-        let value = u16::try_from(value).expect("a table is short");
-        self.bytes[at..at + 2].copy_from_slice(&value.to_le_bytes());
+        // A table has some dozens of bytes.
+        self.put(at, (value as u16).to_le_bytes());
+    }
+
+    fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
+        self.bytes[at..][..N].copy_from_slice(&bytes);
     }
 
     /// Writes a vector of `count` elements of zeros and links it; gives the place of the first.
     pub(super) fn vector(&mut self, from: usize, count: usize, element_bytes: usize, alignment: usize) -> usize {
         // The elements are aligned, and the count stands right before them.
         let first = (self.bytes.len() + 4).next_multiple_of(alignment.max(4));
-        self.bytes.resize(first - 4, 0);
-        self.bytes.extend(u32::try_from(count).expect("vectors are short").to_le_bytes());
-        self.bytes.resize(first + count * element_bytes, 0);
+        self.zeros(first - 4 - self.bytes.len());
+        self.scalar(count as u64, 4);
+        self.zeros(count * element_bytes);
         self.link(from, first - 4);
         first
     }
@@ -189,12 +216,11 @@ impl Output {
     /// The encapsulated message: prefix, and metadata that ends where a body may begin.
     pub(super) fn into_message(self) -> Vec<u8> {
         let total = (super::PREFIX_BYTES + self.bytes.len()).next_multiple_of(super::ALIGNMENT_BYTES);
-        let metadata_bytes = u32::try_from(total - super::PREFIX_BYTES).expect("schemas are far below 4 GiB");
-        let mut message = Vec::with_capacity(total);
-        message.extend(super::CONTINUATION);
-        message.extend(metadata_bytes.to_le_bytes());
-        message.extend(self.bytes);
-        message.resize(total, 0);
+        let metadata_bytes = (total - super::PREFIX_BYTES) as u32;
+        let mut message = vec![0; total];
+        message[..4].copy_from_slice(&super::CONTINUATION);
+        message[4..super::PREFIX_BYTES].copy_from_slice(&metadata_bytes.to_le_bytes());
+        message[super::PREFIX_BYTES..][..self.bytes.len()].copy_from_slice(&self.bytes);
         message
     }
 }

@@ -2,6 +2,7 @@
 
 use super::flatbuffer::Table;
 use super::{HEADER_SCHEMA, NESTING_MAX, WireError, header, split};
+use crate::text::Whole;
 use crate::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 
 /// Reads a Schema message.
@@ -17,7 +18,12 @@ pub(crate) fn read_schema(message: &[u8]) -> Result<Schema, WireError> {
 
 /// The fields in a vector of tables.
 fn fields(table: &Table<'_>, slot: usize, depth: usize) -> Option<Vec<Field>> {
-    table.tables(slot)?.iter().map(|table| field(table, depth)).collect()
+    let tables = table.tables(slot)?;
+    let mut fields = Vec::with_capacity(tables.len());
+    for table in &tables {
+        fields.push(field(table, depth)?);
+    }
+    Some(fields)
 }
 
 fn field(table: &Table<'_>, depth: usize) -> Option<Field> {
@@ -33,10 +39,17 @@ fn field(table: &Table<'_>, depth: usize) -> Option<Field> {
 fn data_type(field: &Table<'_>, mut children: Vec<Field>) -> Option<DataType> {
     let details = field.table(3)?;
     let other = |name: &str| Some(DataType::Other(name.to_owned()));
-    Some(match field.u8(2, 0) {
+    let kind = field.u8(2, 0);
+    // The first field of the type's table, as wide as it is there, and its default.
+    let first = match kind {
+        3 | 10 | 11 => details.i16(0, 0).into(),
+        8 | 9 | 18 => details.i16(0, 1).into(),
+        _ => details.i32(0, 0),
+    };
+    Some(match kind {
         1 => DataType::Null,
-        2 => integer(details.i32(0, 0), details.bool(1))?,
-        3 => match details.i16(0, 0) {
+        2 => integer(first, details.bool(1))?,
+        3 => match first {
             0 => DataType::Float16,
             1 => DataType::Float32,
             2 => DataType::Float64,
@@ -46,25 +59,29 @@ fn data_type(field: &Table<'_>, mut children: Vec<Field>) -> Option<DataType> {
         5 | 24 => DataType::Utf8,
         6 => DataType::Boolean,
         7 => {
-            let (precision, scale) = (u8::try_from(details.i32(0, 0)).ok()?, i8::try_from(details.i32(1, 0)).ok()?);
+            let (precision, scale) = (u8::try_from(first).ok()?, i8::try_from(details.i32(1, 0)).ok()?);
             match details.i32(2, 128) {
                 128 => DataType::Decimal128(precision, scale),
                 256 => DataType::Decimal256(precision, scale),
-                bits => return other(&format!("Decimal{bits}({precision}, {scale})")),
+                bits => {
+                    let [bits, precision, scale] =
+                        [bits, precision.into(), scale.into()].map(|number| Whole(number.into()));
+                    return other(&format!("Decimal{bits}({precision}, {scale})"));
+                }
             }
         }
-        8 => match details.i16(0, 1) {
+        8 => match first {
             0 => DataType::Date32,
             1 => DataType::Date64,
             _ => return None,
         },
-        9 => match (details.i32(1, 32), unit(details.i16(0, 1))?) {
+        9 => match (details.i32(1, 32), unit(first)?) {
             (32, unit) => DataType::Time32(unit),
             (64, unit) => DataType::Time64(unit),
             _ => return None,
         },
-        10 => DataType::Timestamp(unit(details.i16(0, 0))?, details.text(1).map(str::to_owned)),
-        11 => DataType::Interval(match details.i16(0, 0) {
+        10 => DataType::Timestamp(unit(first)?, details.text(1).map(str::to_owned)),
+        11 => DataType::Interval(match first {
             0 => IntervalUnit::YearMonth,
             1 => IntervalUnit::DayTime,
             2 => IntervalUnit::MonthDayNano,
@@ -73,8 +90,8 @@ fn data_type(field: &Table<'_>, mut children: Vec<Field>) -> Option<DataType> {
         12 => DataType::List(only(children)?),
         13 => DataType::Struct(children),
         14 => return other("Union"),
-        15 => DataType::FixedSizeBinary(not_negative(details.i32(0, 0))?),
-        16 => DataType::FixedSizeList(only(children)?, not_negative(details.i32(0, 0))?),
+        15 => DataType::FixedSizeBinary(not_negative(first)?),
+        16 => DataType::FixedSizeList(only(children)?, not_negative(first)?),
         17 => {
             // Views read entries as structs of two.
             let entry = children.pop()?;
@@ -82,14 +99,14 @@ fn data_type(field: &Table<'_>, mut children: Vec<Field>) -> Option<DataType> {
             let map = DataType::Map(Box::new(entry), details.bool(0));
             return (two && children.is_empty()).then_some(map);
         }
-        18 => DataType::Duration(unit(details.i16(0, 1))?),
+        18 => DataType::Duration(unit(first)?),
         19 => DataType::LargeBinary,
         20 => DataType::LargeUtf8,
         21 => DataType::LargeList(only(children)?),
         22 => return other("RunEndEncoded"),
         25 => return other("ListView"),
         26 => return other("LargeListView"),
-        kind => return other(&format!("type {kind}")),
+        kind => return other(&format!("type {}", Whole(kind.into()))),
     })
 }
 
@@ -107,7 +124,7 @@ fn integer(bits: i32, signed: bool) -> Option<DataType> {
     })
 }
 
-fn unit(unit: i16) -> Option<TimeUnit> {
+fn unit(unit: i32) -> Option<TimeUnit> {
     Some(match unit {
         0 => TimeUnit::Second,
         1 => TimeUnit::Millisecond,

@@ -28,7 +28,7 @@ impl<'a> Message<'a> {
 
     /// The whole message. All nodes and buffers of the template were written.
     pub(crate) fn finish(mut self) {
-        assert_eq!(self.next, self.template.end, "every column is written once");
+        assert!(self.next == self.template.end, "every column is written once");
         let body_bytes = self.out.len() - self.template.bytes.len();
         self.patch(self.template.body_length_at, body_bytes);
     }
