@@ -9,11 +9,17 @@ pub(super) struct Table<'a> {
     fields: &'a [u8],
 }
 
-/// The little-endian number of so many bytes `at` a place.
+/// The little-endian number of so many bytes (1, 2, 4 or 8) `at` a place.
 #[inline(never)]
 fn number(bytes: &[u8], at: usize, width: usize) -> Option<u64> {
-    let bytes = bytes.get(at..)?.get(..width)?;
-    Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    let bytes = bytes.get(at..)?;
+    // Without a loop: every batch has a dozen of them.
+    Some(match width {
+        1 => u64::from(*bytes.first()?),
+        2 => u64::from(u16::from_le_bytes(*bytes.first_chunk()?)),
+        4 => u64::from(u32::from_le_bytes(*bytes.first_chunk()?)),
+        _ => u64::from_le_bytes(*bytes.first_chunk()?),
+    })
 }
 
 /// Follows the offset that stands `at` a place.
