@@ -103,11 +103,11 @@ impl WindowFactory {
                 return Err(Error::Window { problem: format!("{problem}: choose another name") }.into());
             }
         }
-        Ok(Planned { columns, event_time, results: Arc::new(Schema::new(fields)) })
+        Ok(Planned { columns, event_time, state: bound.state, results: Arc::new(Schema::new(fields)) })
     }
 
     /// Whether a result can be put out more than once.
-    fn revises(&self) -> bool {
+    pub(crate) fn revises(&self) -> bool {
         self.window.needs_event_time() && !self.allowed_lateness.is_zero()
     }
 }
@@ -116,6 +116,8 @@ impl WindowFactory {
 pub(crate) struct Planned {
     pub(crate) columns: KeyedInput,
     pub(crate) event_time: Option<EventTimeColumn>,
+    /// The columns of the aggregates' state.
+    pub(crate) state: Vec<FieldRef>,
     pub(crate) results: SchemaRef,
 }
 

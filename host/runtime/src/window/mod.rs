@@ -11,6 +11,7 @@ mod panes;
 mod results;
 mod runs;
 mod spec;
+mod times;
 
 pub use factory::WindowFactory;
 pub use late::late_schema;

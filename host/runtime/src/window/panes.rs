@@ -3,26 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use volley_api::{
-    Aggregator, AggregatorFactory, EventTimeColumn, NodeName, Operator, OperatorContext, Output, Result, RowReject,
-    StreamRecord, Watermark,
+    Aggregator, AggregatorFactory, EventTimeColumn, NodeName, Operator, OperatorContext, Output, Result, StreamRecord,
+    Watermark,
 };
 
 use super::WindowFactory;
 use super::factory::Planned;
 use super::input::{KeyedInput, internal};
-use super::late::{self, LateRow};
+use super::late::LateRow;
 use super::pane::{Merged, Pane, joined};
 use super::results::{Bounds, Results};
 use super::spec::Grid;
+use super::times::Times;
 use crate::Error;
 use crate::keyed::KeyTable;
 
-/// How many records pass between two looks at the memory that is taken.
-const RECORDS_PER_LOOK: u32 = 16;
+/// The memory of so many panes is looked at after each record; that of more after every second record, and so on.
+const PANES_PER_LOOK: usize = 64;
 
 /// The only pane of a global window, and its only window.
 const GLOBAL: i64 = 0;
@@ -37,8 +38,7 @@ pub(crate) struct PaneWindows {
     /// `None` for the global window.
     grid: Option<Grid>,
     lateness_ms: i64,
-    late_port: bool,
-    errors_attached: bool,
+    times: Times,
     memory_bytes_max: usize,
     panes: BTreeMap<i64, Pane>,
     /// Beginnings of the windows that have rows and have not fired.
@@ -46,7 +46,7 @@ pub(crate) struct PaneWindows {
     /// Windows that have fired and for which late rows still count: by beginning, the revision of each key's last result.
     fired: BTreeMap<i64, Fired>,
     watermark_ms: Option<i64>,
-    records: u32,
+    records: usize,
 }
 
 /// What was put out of a window.
@@ -63,16 +63,20 @@ struct Part {
 
 impl PaneWindows {
     pub(crate) fn new(factory: &WindowFactory, planned: Planned, context: OperatorContext) -> Self {
+        let times = Times::new(&planned, factory, &context);
         Self {
+            times,
             node: context.node,
             input: planned.columns,
             aggregates: Arc::clone(&factory.aggregates),
             event_time: planned.event_time,
             results: planned.results,
             grid: factory.window.grid(),
-            lateness_ms: i64::try_from(factory.allowed_lateness.as_millis()).unwrap_or(i64::MAX),
-            late_port: factory.late.is_some(),
-            errors_attached: context.errors_attached,
+            lateness_ms: if factory.revises() {
+                i64::try_from(factory.allowed_lateness.as_millis()).unwrap_or(i64::MAX)
+            } else {
+                0
+            },
             memory_bytes_max: factory.memory_bytes_max,
             panes: BTreeMap::new(),
             pending: BTreeSet::new(),
@@ -122,10 +126,10 @@ impl PaneWindows {
     /// The rows that are in time, by pane. Those that are not go to their port.
     fn parts(&self, record: &StreamRecord, output: &mut dyn Output) -> Result<Vec<Part>> {
         let rows = self.input.of_live(record.clone())?.batch;
-        let (Some(grid), Some(column)) = (self.grid, &self.event_time) else {
+        let Some(grid) = self.grid else {
             return Ok(vec![Part { pane: GLOBAL, rows }]);
         };
-        let times = column.ms(&rows)?;
+        let times = self.times.of(record, &rows, output)?;
         if times.null_count() == 0
             && let (Some(least), Some(greatest)) = (compute::min(&times), compute::max(&times))
             && self.late_before(grid).is_none_or(|before| least >= before)
@@ -146,32 +150,12 @@ impl PaneWindows {
                 None => {}
             }
         }
-        if times.null_count() > 0 {
-            self.refuse(record, &times, output)?;
-        }
-        if self.late_port && !late.is_empty() {
-            let record = record.clone().compact().map_err(internal)?;
-            let rows = late::rows(&record, &late, self.watermark_ms.unwrap_or(i64::MIN))?;
-            output.emit(1, rows.into())?;
-        }
+        self.times.put_aside(record, &mut late, self.watermark_ms, output)?;
         let part = |(pane, indices): (i64, Vec<u32>)| {
             let rows = compute::take_record_batch(&rows, &UInt32Array::from(indices)).map_err(internal)?;
             Ok(Part { pane, rows })
         };
         by_pane.into_iter().map(part).collect()
-    }
-
-    /// Refuses the rows that have no event time.
-    fn refuse(&self, record: &StreamRecord, times: &Int64Array, output: &mut dyn Output) -> Result<()> {
-        let column = self.event_time.as_ref().map_or("", |column| &column.name);
-        let message = format!("event time `{column}` is null or more than 2^52 milliseconds from 1970");
-        if !self.errors_attached {
-            return Err(Error::RefusedRow { node: self.node.clone(), message }.into());
-        }
-        let rejects = (0..times.len()).filter(|&row| times.is_null(row));
-        let rejects = rejects.map(|row| RowReject { row, code: "event-time".to_owned(), message: message.clone() });
-        let rejects = rejects.collect();
-        output.reject(&record.clone().compact().map_err(internal)?, rejects)
     }
 
     /// Puts out a window: of all its keys, or of those whose rows have changed.
@@ -248,7 +232,7 @@ impl PaneWindows {
 
     fn check_memory(&mut self) -> Result<()> {
         self.records = self.records.wrapping_add(1);
-        if !self.records.is_multiple_of(RECORDS_PER_LOOK) {
+        if !self.records.is_multiple_of(1 + self.panes.len() / PANES_PER_LOOK) {
             return Ok(());
         }
         let fired = self.fired.values().map(|fired| fired.keys.memory_bytes() + fired.revisions.capacity() * 8);
@@ -263,10 +247,9 @@ impl PaneWindows {
 
 impl Operator for PaneWindows {
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
-        let within = |error: volley_api::Error| error;
         let parts = self.parts(&record, output)?;
         for part in &parts {
-            self.add(part).map_err(within)?;
+            self.add(part)?;
         }
         self.fire_again(&parts, output)?;
         self.check_memory().map_err(|error| error.within(&self.node))

@@ -1,6 +1,8 @@
 //! Small operators and sources for the tests of plans and jobs.
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses its share")]
 
+pub mod aggregate;
+
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;

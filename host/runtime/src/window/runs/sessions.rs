@@ -1,0 +1,203 @@
+//! Sessions: rows of a key with no gap between them. A row between two sessions makes one of them.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, RecordBatch};
+use volley_api::{Output, Result, StreamRecord, Watermark};
+
+use super::store::{Part, Run, Store};
+use super::{Fired, KeyedRows};
+use crate::window::late::LateRow;
+use crate::window::times::Times;
+use crate::window::{Window, WindowFactory};
+
+/// Joins the rows of each key into sessions.
+pub(super) struct Sessions {
+    gap_ms: i64,
+    lateness_ms: i64,
+    times: Times,
+    watermark_ms: Option<i64>,
+    /// Keys by the last millisecond of a session of theirs, and by when it is forgotten. Some have no session there any
+    /// more.
+    due: BTreeMap<i64, Vec<Box<[u8]>>>,
+}
+
+/// A session among the rows of a record.
+struct New {
+    key: usize,
+    start_ms: i64,
+    end_ms: i64,
+    rows: Vec<(u32, i64)>,
+}
+
+/// A session while parts are joined.
+struct Joined {
+    start_ms: i64,
+    end_ms: i64,
+    rows: u64,
+    revision: Option<i64>,
+    parts: Vec<Part>,
+}
+
+impl Sessions {
+    pub(super) fn new(factory: &WindowFactory, times: Times) -> Self {
+        let ms = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let gap_ms = match factory.window {
+            Window::Session { gap } => ms(gap),
+            _ => unreachable!("the factory makes sessions of session windows alone"),
+        };
+        let lateness_ms = ms(factory.allowed_lateness);
+        Self { gap_ms, lateness_ms, times, watermark_ms: None, due: BTreeMap::new() }
+    }
+
+    pub(super) fn add(
+        &mut self,
+        record: &StreamRecord,
+        rows: &RecordBatch,
+        keyed: &KeyedRows,
+        store: &mut Store,
+        output: &mut dyn Output,
+    ) -> Result<Fired> {
+        let (new, run_of_row) = self.among(record, rows, keyed, output)?;
+        let states = store.state_of(rows, &run_of_row, new.len() + 1)?;
+        let keys = store.keys(&keyed.keys)?;
+        let mut late = Vec::new();
+        let mut joined: Vec<(usize, Joined)> = Vec::new();
+        let mut untouched: Vec<Vec<Run>> = keys.iter().map(|key| store.take(key)).collect();
+        for (number, session) in new.iter().enumerate() {
+            let mut of_key = self.join(number, session, &mut untouched[session.key], &mut joined);
+            match of_key.take() {
+                Some(one) => joined.push((session.key, one)),
+                None => late.extend(session.rows.iter().map(|&(row, time_ms)| LateRow {
+                    row,
+                    time_ms,
+                    start_ms: session.start_ms,
+                    end_ms: session.end_ms,
+                })),
+            }
+        }
+        self.times.put_aside(record, &mut late, self.watermark_ms, output)?;
+        let parts: Vec<Vec<Part>> = joined.iter_mut().map(|(_, session)| std::mem::take(&mut session.parts)).collect();
+        let merged = if parts.is_empty() { Vec::new() } else { store.merge(&states, &parts)? };
+        let mut fired = Fired::default();
+        for ((key, session), state) in joined.into_iter().zip(merged) {
+            let Joined { start_ms, end_ms, rows, mut revision, .. } = session;
+            if self.watermark_ms.is_some_and(|at| end_ms - 1 <= at) {
+                // It has fired, or would have: what late rows have changed is put out at once.
+                let next = revision.map_or(0, |revision| revision + 1);
+                fired.push(&keys[key], &state, start_ms, end_ms, next);
+                revision = Some(next);
+            }
+            self.note(&keys[key], end_ms);
+            untouched[key].push(Run { start_ms, end_ms, rows, revision, state });
+        }
+        keys.into_iter().zip(untouched).for_each(|(key, runs)| store.put(key, runs));
+        Ok(fired)
+    }
+
+    /// The sessions that the rows of a record make among themselves, and the session of each row. Rows without a time
+    /// have the number behind the last.
+    fn among(
+        &self,
+        record: &StreamRecord,
+        rows: &RecordBatch,
+        keyed: &KeyedRows,
+        output: &mut dyn Output,
+    ) -> Result<(Vec<New>, Vec<usize>)> {
+        let times = self.times.of(record, rows, output)?;
+        let mut order: Vec<u32> = (0..).take(times.len()).collect();
+        order.retain(|&row| times.is_valid(row as usize));
+        order.sort_unstable_by_key(|&row| (keyed.numbers[row as usize], times.value(row as usize), row));
+        let mut new: Vec<New> = Vec::new();
+        let mut run_of_row = vec![usize::MAX; times.len()];
+        for row in order {
+            let (key, time_ms) = (keyed.numbers[row as usize], times.value(row as usize));
+            match new.last_mut() {
+                Some(last) if last.key == key && time_ms <= last.end_ms => {
+                    last.end_ms = time_ms + self.gap_ms;
+                    last.rows.push((row, time_ms));
+                }
+                _ => {
+                    let end_ms = time_ms + self.gap_ms;
+                    new.push(New { key, start_ms: time_ms, end_ms, rows: vec![(row, time_ms)] });
+                }
+            }
+            run_of_row[row as usize] = new.len() - 1;
+        }
+        let none = new.len();
+        run_of_row.iter_mut().filter(|run| **run == usize::MAX).for_each(|run| *run = none);
+        Ok((new, run_of_row))
+    }
+
+    /// Joins a new session with those of its key that it meets; `None` when what comes of it is too late.
+    fn join(&self, number: usize, new: &New, kept: &mut Vec<Run>, joined: &mut Vec<(usize, Joined)>) -> Option<Joined> {
+        let mut one = Joined {
+            start_ms: new.start_ms,
+            end_ms: new.end_ms,
+            rows: new.rows.len() as u64,
+            revision: None,
+            parts: vec![Part::New(number)],
+        };
+        let meets = |start_ms: i64, end_ms: i64| start_ms <= new.end_ms && new.start_ms <= end_ms;
+        for run in kept.extract_if(.., |run| meets(run.start_ms, run.end_ms)) {
+            one.take_in(run.start_ms, run.end_ms, run.rows, run.revision, vec![Part::Kept(run.state)]);
+        }
+        for (_, other) in joined.extract_if(.., |(key, other)| *key == new.key && meets(other.start_ms, other.end_ms)) {
+            one.take_in(other.start_ms, other.end_ms, other.rows, other.revision, other.parts);
+        }
+        let is_late = self.watermark_ms.is_some_and(|at| one.end_ms - 1 <= at.saturating_sub(self.lateness_ms));
+        // What was kept is not late, so only rows that met nothing can be.
+        (!is_late).then_some(one)
+    }
+
+    /// Puts out the sessions that the watermark has passed, and forgets those that no row can reach.
+    pub(super) fn advance(&mut self, watermark: Watermark, store: &mut Store) -> Fired {
+        let at = match watermark {
+            Watermark::AtMs(at) => at,
+            Watermark::End => i64::MAX,
+        };
+        self.watermark_ms = Some(at);
+        let mut fired = Fired::default();
+        let later = if at == i64::MAX { BTreeMap::new() } else { self.due.split_off(&(at + 1)) };
+        for key in std::mem::replace(&mut self.due, later).into_values().flatten() {
+            let mut runs = store.take(&key);
+            for run in &mut runs {
+                if run.revision.is_none() && run.end_ms - 1 <= at {
+                    fired.push(&key, &run.state, run.start_ms, run.end_ms, 0);
+                    run.revision = Some(0);
+                }
+            }
+            runs.retain(|run| run.end_ms - 1 > at.saturating_sub(self.lateness_ms));
+            store.put(key, runs);
+        }
+        fired
+    }
+
+    fn note(&mut self, key: &[u8], end_ms: i64) {
+        self.due.entry(end_ms - 1).or_default().push(key.into());
+        if self.lateness_ms > 0 {
+            self.due.entry((end_ms - 1).saturating_add(self.lateness_ms)).or_default().push(key.into());
+        }
+    }
+}
+
+impl Joined {
+    fn take_in(&mut self, start_ms: i64, end_ms: i64, rows: u64, revision: Option<i64>, parts: Vec<Part>) {
+        self.start_ms = self.start_ms.min(start_ms);
+        self.end_ms = self.end_ms.max(end_ms);
+        self.rows += rows;
+        self.revision = self.revision.max(revision);
+        // What is kept came first: aggregates that go by arrival see it so.
+        self.parts.splice(0..0, parts);
+    }
+}
+
+impl Fired {
+    fn push(&mut self, key: &[u8], state: &[u8], start_ms: i64, end_ms: i64, revision: i64) {
+        self.keys.push(key.into());
+        self.states.push(state.into());
+        self.starts_ms.push(start_ms);
+        self.ends_ms.push(end_ms);
+        self.revisions.push(revision);
+    }
+}
