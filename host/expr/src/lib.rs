@@ -19,6 +19,7 @@
 //! What it must not know: connectors, plugins, the pipeline file, the runtime.
 #![forbid(unsafe_code)]
 
+mod aggregate;
 mod context;
 mod error;
 mod expression;
@@ -30,6 +31,7 @@ mod select_item;
 mod syntax;
 mod wording;
 
+pub use aggregate::Aggregates;
 pub use error::{Error, Result};
 pub use expression::Expression;
 pub use operators::{FilterFactory, SelectFactory, UnionFactory, WithColumnsFactory};
