@@ -78,7 +78,7 @@ fn check(cases: &str) {
         .filter(|(_, expected, seen)| expected != seen)
         .map(|(sql, _, seen)| format!("{sql}\n    {seen}\n"))
         .collect();
-    assert!(lines.len() > 20 && lines.len() % 2 == 0, "the file of cases has been found");
+    assert!(lines.len() > 20 && lines.len().is_multiple_of(2), "the file of cases has been found");
     assert!(wrong.is_empty(), "these give something else now:\n{}", wrong.concat());
 }
 
