@@ -28,6 +28,7 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     // Connectors know the traits and one client library each, never one another.
     ("volley-connector-memory", &["volley-api"]),
     ("volley-connector-generate", &["volley-api"]),
+    ("volley-connector-nexmark", &["volley-api"]),
     ("volley-connector-file", &["volley-api"]),
     // The composition root: the only place that names concrete backends.
     ("volley-host", &[ANY]),
