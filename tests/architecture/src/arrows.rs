@@ -54,6 +54,8 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-bench-peers", &["volley-api", "volley-wasm"]),
     ("peer-arrow-udf", &[]),
     ("peer-extism", &[]),
+    // Another engine, on its own.
+    ("peer-timely", &[]),
     // Measures whole programs from outside, against the same written by hand.
     ("volley-bench-flights", &[]),
 ];

@@ -66,9 +66,11 @@ impl Repository {
         self.manifests_below("plugins/")
     }
 
-    /// The manifests of the bench that sets the plugin boundary beside its peers, guests included.
+    /// The manifests of the benches that set the plugin boundary, and the engine, beside their peers; guests included.
     pub fn peers(&self) -> Vec<Manifest> {
-        self.manifests_below("benches/peers/")
+        let mut manifests = self.manifests_below("benches/peers/");
+        manifests.extend(self.manifests_below("benches/engine-peers/"));
+        manifests
     }
 
     fn manifests_below(&self, folder: &str) -> Vec<Manifest> {
