@@ -9,7 +9,7 @@ use crate::kind::EventKind;
 
 /// The most splits: each has a reader and a place in every checkpoint.
 pub(crate) const SPLITS_MAX: u32 = 1024;
-/// The most events: their times, in microseconds even, are far from the end of 64 bits.
+/// The most events: their times, in milliseconds, stay within 64 bits even at one event a second.
 pub(crate) const EVENTS_MAX: u64 = 1 << 52;
 /// The last millisecond of the year 9999.
 pub(crate) const BASE_TIME_MS_MAX: i64 = 253_402_300_799_999;

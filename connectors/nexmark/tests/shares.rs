@@ -1,5 +1,6 @@
 //! How often what happens: shares, hot auctions, sellers, bidders and channels, prices, sizes, against what the benchmark's
 //! constants make likely. Seeds are fixed; bounds are five standard deviations.
+#![allow(clippy::unwrap_used, reason = "a test helper may panic like a test")]
 
 mod common;
 

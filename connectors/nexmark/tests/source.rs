@@ -1,8 +1,9 @@
 //! The generator as a source: the contract, and rows that depend on nothing but seed and number.
+#![allow(clippy::unwrap_used, reason = "a test helper may panic like a test")]
 
 mod common;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, filter, is_not_null, take_record_batch};
 use arrow::datatypes::{DataType, TimeUnit, TimestampMillisecondType};
 use bytes::Bytes;

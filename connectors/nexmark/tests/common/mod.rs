@@ -9,12 +9,12 @@ use volley_api::{ReadEvent, ReadOptions, Source, SourceBatch};
 use volley_connector_nexmark::{EventKind, NexmarkOptions, NexmarkSource};
 
 /// A generator of a kind's events among the first `event_count`, in one split.
-pub fn options(events: EventKind, event_count: u64) -> NexmarkOptions {
+pub(crate) fn options(events: EventKind, event_count: u64) -> NexmarkOptions {
     NexmarkOptions { event_count: Some(event_count), splits: 1, ..NexmarkOptions::new(events) }
 }
 
 /// Every batch of every split, in turns of splits.
-pub async fn batches(options: &NexmarkOptions, batch_rows: usize) -> Vec<Vec<SourceBatch>> {
+pub(crate) async fn batches(options: &NexmarkOptions, batch_rows: usize) -> Vec<Vec<SourceBatch>> {
     let source = NexmarkSource::new(options).unwrap();
     let read = ReadOptions { batch_rows_max: NonZeroUsize::new(batch_rows).unwrap() };
     let mut all = Vec::new();
@@ -30,7 +30,7 @@ pub async fn batches(options: &NexmarkOptions, batch_rows: usize) -> Vec<Vec<Sou
 }
 
 /// All rows, split by split.
-pub async fn rows(options: &NexmarkOptions) -> RecordBatch {
+pub(crate) async fn rows(options: &NexmarkOptions) -> RecordBatch {
     let schema = NexmarkSource::new(options).unwrap().schema();
     let batches: Vec<_> = batches(options, 8192).await.into_iter().flatten().map(|batch| batch.batch).collect();
     concat_batches(&schema, &batches).unwrap()
