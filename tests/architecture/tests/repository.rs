@@ -4,13 +4,14 @@ use volley_test_architecture::repository::Repository;
 use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "ARCHITECTURE.md",
     "README.md",
     "CONTRIBUTING.md",
     "data/README.md",
     "benches/peers/README.md",
     "benches/engine-peers/README.md",
+    "benches/nexmark/README.md",
     "connectors/nexmark/README.md",
     "docs/what-a-plugin-can-and-cannot-do.md",
 ];
