@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    DataType, Date32Type, Date64Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType,
 };
 
@@ -37,6 +37,21 @@ impl EventTimeColumn {
     #[must_use]
     pub fn fits(data_type: &DataType) -> bool {
         matches!(data_type, DataType::Int64 | DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
+    }
+
+    /// Checks that a schema has the column, with a type that holds a time.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Config`] when there is no such column, or it is of another type.
+    pub fn check(&self, schema: &Schema) -> Result<()> {
+        let name = &self.name;
+        match schema.field_with_name(name).map(|field| field.data_type()) {
+            Ok(data_type) if Self::fits(data_type) => Ok(()),
+            Ok(other) => Err(Error::config(format!(
+                "the event-time column `{name}` is {other}: it has to be a timestamp, a date, or Int64 in milliseconds"
+            ))),
+            Err(_) => Err(Error::config(format!("the event-time column `{name}` is not a column of the input"))),
+        }
     }
 
     /// The event times of a batch in milliseconds since the Unix epoch. Null where the column is null, or beyond
@@ -116,8 +131,10 @@ mod tests {
         let batch = RecordBatch::try_from_iter([("t", column), ("s", text)]).expect("two columns");
         let end = EventTimeColumn { name: "t".into(), offset_ms: -1 };
         assert_eq!(end.ms(&batch).expect("a time").value(0), 9);
+        end.check(&batch.schema()).expect("a time");
         for name in ["s", "u"] {
             assert!(EventTimeColumn::new(name).ms(&batch).is_err());
+            assert!(EventTimeColumn::new(name).check(&batch.schema()).is_err());
         }
     }
 }

@@ -112,6 +112,34 @@ pub enum Error {
         /// How the expression could avoid it, where that is known.
         fix: &'static str,
     },
+    /// A text that is not one call of an aggregate, or a call that its argument does not fit.
+    #[error("aggregate `{}` {what}", shortened(sql))]
+    Aggregate {
+        /// The aggregate.
+        sql: String,
+        /// What is wrong with it, and what to write instead.
+        what: String,
+    },
+    /// A result that its type cannot hold.
+    #[error("aggregate `{name} = {}` {reason}", shortened(sql))]
+    Overflow {
+        /// The name of the result.
+        name: String,
+        /// The aggregate.
+        sql: String,
+        /// What went beyond what, and how to avoid it.
+        reason: String,
+    },
+    /// State, or a call of the aggregator, that is not what was agreed.
+    #[error("aggregate `{name} = {}`: {reason}", shortened(sql))]
+    State {
+        /// The name of the result.
+        name: String,
+        /// The aggregate.
+        sql: String,
+        /// What was seen.
+        reason: String,
+    },
     /// An assumption about DataFusion that does not hold.
     #[error("expression `{}`: {reason}", shortened(sql))]
     Internal {
@@ -135,8 +163,8 @@ impl Error {
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {
-            Error::Evaluate { .. } => volley_api::ErrorKind::Data,
-            Error::Internal { .. } => volley_api::ErrorKind::Internal,
+            Error::Evaluate { .. } | Error::Overflow { .. } => volley_api::ErrorKind::Data,
+            Error::Internal { .. } | Error::State { .. } => volley_api::ErrorKind::Internal,
             _ => volley_api::ErrorKind::Config,
         };
         Self::new(kind, error.to_string())

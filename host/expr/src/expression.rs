@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::util::bit_util;
 use arrow::util::display::array_value_to_string;
 use datafusion_common::DataFusionError;
+use datafusion_sql::sqlparser::ast::Expr as SyntaxTree;
 
 use crate::error::{Error, Result};
 use crate::plan::{self, Plan};
@@ -57,7 +58,16 @@ impl Expression {
     /// [`Error::Syntax`], [`Error::TooLarge`], [`Error::UnknownColumn`], [`Error::UnknownFunction`], [`Error::Refused`],
     /// [`Error::Type`] and [`Error::Constant`], each naming the expression.
     pub fn parse(sql: &str, schema: &SchemaRef) -> Result<Self> {
-        let plan = plan::plan(sql, schema)?;
+        Self::ready(sql, plan::plan(sql, schema)?)
+    }
+
+    /// As [`Expression::parse`], of a part of the text `sql` that has been read already: what is said of the part names
+    /// the whole text, and places in it. Call it on a deep stack.
+    pub(crate) fn of_tree(sql: &str, tree: SyntaxTree, schema: &SchemaRef) -> Result<Self> {
+        Self::ready(sql, plan::plan_tree(sql, tree, schema)?)
+    }
+
+    fn ready(sql: &str, plan: Plan) -> Result<Self> {
         let expression = Self { sql: sql.into(), plan: Arc::new(plan) };
         if expression.plan.reads.is_empty() {
             // It has one outcome for all rows; when that is a failure, now is the time to say so.

@@ -1,12 +1,13 @@
-//! SQL expressions over the columns of one schema, and the operators made of them: `filter`, `select`,
-//! `with_columns` and `union`.
+//! SQL expressions over the columns of one schema, the operators made of them (`filter`, `select`, `with_columns` and
+//! `union`), and the built-in aggregates over them.
 //!
 //! Built on DataFusion's sub-crates, which read the text, settle the types and evaluate; this crate decides what an
 //! expression of a pipeline may be, and what is said when it is not one:
 //!
 //! - Names of columns are case-sensitive and taken as they stand in the schema: `dep_delay`, `"Dep Delay"`.
 //!   Names of functions are not case-sensitive.
-//! - An expression sees one row. Aggregates, window functions, subqueries and `*` are refused.
+//! - An expression sees one row. Aggregates, which have a place of their own ([`Aggregates`]), window functions,
+//!   subqueries and `*` are refused.
 //! - An expression is a function of its row: `now()`, `random()` and `uuid()` are refused, since a replay must give
 //!   the same rows.
 //! - Text and numbers are not compared with each other unasked, since the outcome would be that of comparing texts.
@@ -19,6 +20,7 @@
 //! What it must not know: connectors, plugins, the pipeline file, the runtime.
 #![forbid(unsafe_code)]
 
+mod aggregate;
 mod context;
 mod error;
 mod expression;
@@ -30,6 +32,7 @@ mod select_item;
 mod syntax;
 mod wording;
 
+pub use aggregate::Aggregates;
 pub use error::{Error, Result};
 pub use expression::Expression;
 pub use operators::{FilterFactory, SelectFactory, UnionFactory, WithColumnsFactory};

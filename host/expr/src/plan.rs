@@ -13,6 +13,7 @@ use datafusion_expr::{Cast, Expr, ExprSchemable, Operator};
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion_sql::sqlparser::ast::Expr as SyntaxTree;
 
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
@@ -42,20 +43,26 @@ pub(crate) struct Plan {
 
 /// Plans an expression over the columns of `schema`.
 pub(crate) fn plan(sql: &str, schema: &SchemaRef) -> Result<Plan> {
-    on_deep_stack(|| {
-        let mut tree = syntax::parse(sql)?;
-        syntax::prefer_columns(&mut tree, schema);
-        syntax::check_names(sql, &tree, schema)?;
-        let unfit = |error: DataFusionError| Error::Type { sql: sql.into(), reason: reason(&error) };
-        let df_schema = DFSchema::try_from(Arc::clone(schema)).map_err(unfit)?;
-        let context = Context::new();
-        let planner = SqlToRel::new_with_options(&context, parser_options());
-        let logical = planner.sql_to_expr(tree, &df_schema, &mut PlannerContext::new()).map_err(unfit)?;
-        refuse_surprises(sql, &logical, &df_schema)?;
-        let logical = settle(logical, &df_schema).map_err(unfit)?;
-        physical(sql, &logical, schema)
-    })
-    .map_err(|error| Error::Internal { sql: sql.into(), reason: format!("no thread to plan it on: {error}") })?
+    on_deep_stack(|| plan_tree(sql, syntax::parse(sql)?, schema)).map_err(|error| no_thread(sql, &error))?
+}
+
+/// Plans an expression that stands in the text `sql`, over the columns of `schema`. Call it on a deep stack.
+pub(crate) fn plan_tree(sql: &str, mut tree: SyntaxTree, schema: &SchemaRef) -> Result<Plan> {
+    syntax::prefer_columns(&mut tree, schema);
+    syntax::check_names(sql, &tree, schema)?;
+    let unfit = |error: DataFusionError| Error::Type { sql: sql.into(), reason: reason(&error) };
+    let df_schema = DFSchema::try_from(Arc::clone(schema)).map_err(unfit)?;
+    let context = Context::new();
+    let planner = SqlToRel::new_with_options(&context, parser_options());
+    let logical = planner.sql_to_expr(tree, &df_schema, &mut PlannerContext::new()).map_err(unfit)?;
+    refuse_surprises(sql, &logical, &df_schema)?;
+    let logical = settle(logical, &df_schema).map_err(unfit)?;
+    physical(sql, &logical, schema)
+}
+
+/// What to say when there is no thread with a deep stack.
+pub(crate) fn no_thread(sql: &str, error: &io::Error) -> Error {
+    Error::Internal { sql: sql.into(), reason: format!("no thread to plan it on: {error}") }
 }
 
 /// Runs `work` where deep recursion is no danger.

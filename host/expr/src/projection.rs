@@ -185,7 +185,8 @@ impl Projection {
     }
 }
 
-fn check_names(items: &[(String, String)]) -> Result<()> {
+/// Checks the names of a list of columns to make.
+pub(crate) fn check_names(items: &[(String, String)]) -> Result<()> {
     if items.is_empty() {
         return Err(Error::Columns("there is no column in the list: name at least one".into()));
     }

@@ -4,12 +4,13 @@ use volley_test_architecture::repository::Repository;
 use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "ARCHITECTURE.md",
     "README.md",
     "CONTRIBUTING.md",
     "data/README.md",
     "benches/peers/README.md",
+    "docs/aggregates.md",
     "docs/what-a-plugin-can-and-cannot-do.md",
 ];
 
