@@ -5,6 +5,7 @@
 mod bad_files;
 mod bad_pipelines;
 mod bad_plugins;
+mod bad_windows;
 mod commands;
 mod equivalence;
 mod full_disk;
@@ -17,3 +18,4 @@ mod signals;
 mod size;
 mod support;
 mod unix_filter;
+mod windows;
