@@ -13,6 +13,7 @@ mod graphs;
 mod hostile;
 mod metrics;
 mod month;
+mod pages;
 mod project;
 mod signals;
 mod size;

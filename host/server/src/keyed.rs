@@ -19,7 +19,7 @@ const MEMORY: ByteCount = ByteCount::mebibytes(1024);
 pub(crate) fn check(spec: &PipelineSpec) -> Result<()> {
     if let Some(backend) = spec.state.backend.as_ref().filter(|backend| backend.value == StateBackendKind::Rocksdb) {
         let message = "state on disk comes with the feature `rocksdb`, which this build does not have: \
-                       write `backend: memory`, or build volley-host with `--features rocksdb`";
+                       write `backend: memory`";
         return Err(backend.place.error(message).into());
     }
     if let Some(strategy) = spec.restart.strategy.as_ref().filter(|chosen| chosen.value != RestartStrategy::None) {

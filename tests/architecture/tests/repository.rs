@@ -4,7 +4,7 @@ use volley_test_architecture::repository::Repository;
 use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "ARCHITECTURE.md",
     "README.md",
     "CONTRIBUTING.md",
@@ -12,6 +12,7 @@ const DOCUMENTS: [&str; 7] = [
     "benches/peers/README.md",
     "docs/aggregates.md",
     "docs/what-a-plugin-can-and-cannot-do.md",
+    "docs/windows-and-aggregates.md",
 ];
 
 #[track_caller]
