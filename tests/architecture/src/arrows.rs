@@ -30,6 +30,7 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     // Connectors know the traits and one client library each, never one another.
     ("volley-connector-memory", &["volley-api"]),
     ("volley-connector-generate", &["volley-api"]),
+    ("volley-connector-nexmark", &["volley-api"]),
     ("volley-connector-file", &["volley-api"]),
     // The composition root: the only place that names concrete backends.
     ("volley-host", &[ANY]),
@@ -55,6 +56,8 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-bench-peers", &["volley-api", "volley-wasm"]),
     ("peer-arrow-udf", &[]),
     ("peer-extism", &[]),
+    // Another engine, on its own.
+    ("peer-timely", &[]),
     // Measures whole programs from outside, against the same written by hand.
     ("volley-bench-flights", &[]),
 ];
