@@ -128,3 +128,20 @@ fn memory_of_windows_is_bounded() {
     folder.write("p.yaml", text("1GiB"));
     assert_eq!(folder.succeed(&["run", "p.yaml", "-q", "--json"]).json()["rows_out"], 200_000);
 }
+
+/// Rows go to windows by key, which the drawing shows; a single instance reads them directly.
+#[test]
+fn the_plan_draws_the_exchange_by_key() {
+    let folder = Folder::new();
+    let window = "key_by: carrier\n    window: { tumbling: 1h, late: late_rows }";
+    let late = "  late: { from: windows.late_rows, file: { path: late.jsonl } }\n";
+    folder.write("p.yaml", pipeline(&month().display().to_string(), "", window, late));
+    let drawn = folder.succeed(&["plan", "p.yaml", "--parallelism", "2"]);
+    assert!(drawn.text().contains("└≈≈ windows"), "{}", drawn.text());
+    assert!(drawn.text().contains("by carrier tumbling 1h: flights = count(*), departed = count(dep_delay)"));
+    assert!(drawn.text().contains("├═ late_rows ═ late") || drawn.text().contains("└═ late_rows ═ late"));
+    let single = folder.succeed(&["plan", "p.yaml"]);
+    assert!(single.text().contains("└── windows"), "{}", single.text());
+    let plan = folder.succeed(&["plan", "p.yaml", "--parallelism", "2", "--json"]).json().to_string();
+    assert!(plan.contains("\"key\""), "{plan}");
+}

@@ -125,7 +125,7 @@ pub struct WindowSpec {
     /// again with the next `revision`. 0s to 100 years, for windows of time. Default: 0s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_lateness: Option<TimeSpan>,
-    /// The port that rows leave by that come too late, for windows of time. Default: they are counted and dropped.
+    /// The port that rows leave by that come too late, for windows of time. Default: they are dropped.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "port")]
     #[schemars(with = "Option<String>", regex(pattern = "^[a-z][a-z0-9_-]{0,63}$"))]
     pub late: Option<PortName>,
