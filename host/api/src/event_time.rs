@@ -131,8 +131,10 @@ mod tests {
         let batch = RecordBatch::try_from_iter([("t", column), ("s", text)]).expect("two columns");
         let end = EventTimeColumn { name: "t".into(), offset_ms: -1 };
         assert_eq!(end.ms(&batch).expect("a time").value(0), 9);
+        end.check(&batch.schema()).expect("a time");
         for name in ["s", "u"] {
             assert!(EventTimeColumn::new(name).ms(&batch).is_err());
+            assert!(EventTimeColumn::new(name).check(&batch.schema()).is_err());
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct PaneWindows {
     node: NodeName,
     input: KeyedInput,
     aggregates: Arc<dyn AggregatorFactory>,
-    event_time: Option<EventTimeColumn>,
+    order: Option<EventTimeColumn>,
     results: SchemaRef,
     /// `None` for the global window.
     grid: Option<Grid>,
@@ -69,7 +69,7 @@ impl PaneWindows {
             node: context.node,
             input: planned.columns,
             aggregates: Arc::clone(&factory.aggregates),
-            event_time: planned.event_time,
+            order: planned.order,
             results: planned.results,
             grid: factory.window.grid(),
             lateness_ms: if factory.revises() {
@@ -87,7 +87,7 @@ impl PaneWindows {
     }
 
     fn aggregator(&self) -> Result<Box<dyn Aggregator>> {
-        self.aggregates.create(&self.input.schema, self.event_time.as_ref())
+        self.aggregates.create(&self.input.schema, self.order.as_ref())
     }
 
     fn table(&self) -> Result<KeyTable> {
