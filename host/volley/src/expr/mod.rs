@@ -74,41 +74,47 @@ enum Level {
 /// The column of that name, exactly as the schema has it: upper and lower case matter, and nothing needs quoting.
 #[must_use]
 pub fn col(name: impl Into<String>) -> Expr {
-    Tree::Column(name.into()).into()
+    Tree::Column(name.into()).into_expr()
 }
 
 /// A value.
 #[must_use]
 pub fn lit(value: impl Into<Literal>) -> Expr {
-    Tree::Literal(value.into()).into()
+    Tree::Literal(value.into()).into_expr()
 }
 
 /// SQL text as a part of a larger expression; where an expression is nothing but text, the text alone will do. It may end
 /// in `AS name` where an expression has a name.
 #[must_use]
 pub fn sql(text: impl Into<String>) -> Expr {
-    Tree::Sql(text.into()).into()
+    Tree::Sql(text.into()).into_expr()
 }
 
 /// The call of a function: `call("upper", [col("origin")])`.
 #[must_use]
 pub fn call(function: impl Into<String>, arguments: impl IntoIterator<Item = Expr>) -> Expr {
-    Tree::Call(function.into(), arguments.into_iter().map(|argument| argument.tree).collect()).into()
+    Tree::Call(function.into(), arguments.into_iter().map(|argument| argument.tree).collect()).into_expr()
 }
 
 /// `NOT x`: true where the condition is false, null where it is null. The operator `!` does the same.
 #[must_use]
 pub fn not(condition: Expr) -> Expr {
-    Tree::Prefix("NOT ", Level::Not, Box::new(condition.tree)).into()
+    Tree::Prefix("NOT ", Level::Not, Box::new(condition.tree)).into_expr()
+}
+
+impl Tree {
+    fn into_expr(self) -> Expr {
+        Expr { tree: self, alias: None }
+    }
 }
 
 impl Expr {
     fn binary(self, operator: &'static str, level: Level, other: Self) -> Self {
-        Tree::Binary(Box::new(self.tree), operator, level, Box::new(other.tree)).into()
+        Tree::Binary(Box::new(self.tree), operator, level, Box::new(other.tree)).into_expr()
     }
 
     fn postfix(self, words: &'static str) -> Self {
-        Tree::Postfix(Box::new(self.tree), words).into()
+        Tree::Postfix(Box::new(self.tree), words).into_expr()
     }
 
     /// `=`; null where either side is null, like all comparisons.
@@ -180,26 +186,26 @@ impl Expr {
     /// From `low` to `high`, both included.
     #[must_use]
     pub fn between(self, low: Self, high: Self) -> Self {
-        Tree::Between(Box::new(self.tree), Box::new(low.tree), Box::new(high.tree)).into()
+        Tree::Between(Box::new(self.tree), Box::new(low.tree), Box::new(high.tree)).into_expr()
     }
 
     /// One of these values; of none of them when there are none.
     #[must_use]
     pub fn in_list(self, values: impl IntoIterator<Item = Self>) -> Self {
-        Tree::In(Box::new(self.tree), values.into_iter().map(|value| value.tree).collect()).into()
+        Tree::In(Box::new(self.tree), values.into_iter().map(|value| value.tree).collect()).into_expr()
     }
 
     /// The same value as another type, by its SQL name: `BIGINT`, `DOUBLE`, `VARCHAR`, `TIMESTAMP`, `DECIMAL(10, 2)` …
     /// A value that does not fit fails the job.
     #[must_use]
     pub fn cast(self, sql_type: impl Into<String>) -> Self {
-        Tree::Cast("CAST", Box::new(self.tree), sql_type.into()).into()
+        Tree::Cast("CAST", Box::new(self.tree), sql_type.into()).into_expr()
     }
 
     /// As [`Expr::cast`], but null for a value that does not fit.
     #[must_use]
     pub fn try_cast(self, sql_type: impl Into<String>) -> Self {
-        Tree::Cast("TRY_CAST", Box::new(self.tree), sql_type.into()).into()
+        Tree::Cast("TRY_CAST", Box::new(self.tree), sql_type.into()).into_expr()
     }
 
     /// The same expression with the name of the column that it makes. Only a list of columns looks at it
@@ -215,12 +221,6 @@ impl fmt::Display for Expr {
     /// The SQL text, without the name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.tree.fmt(f)
-    }
-}
-
-impl From<Tree> for Expr {
-    fn from(tree: Tree) -> Self {
-        Self { tree, alias: None }
     }
 }
 
@@ -258,7 +258,7 @@ impl ops::Neg for Expr {
     type Output = Self;
 
     fn neg(self) -> Self {
-        Tree::Prefix("-", Level::Sign, Box::new(self.tree)).into()
+        Tree::Prefix("-", Level::Sign, Box::new(self.tree)).into_expr()
     }
 }
 

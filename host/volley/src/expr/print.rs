@@ -64,7 +64,7 @@ impl fmt::Display for Tree {
                 let [value, low, high] = [value, low, high].map(|part| Operand(part, Level::Add));
                 write!(f, "{value} BETWEEN {low} AND {high}")
             }
-            // SQL has no empty list; what is in none of no values is false, and null for null does not matter to a filter.
+            // SQL has no empty list.
             Self::In(_, values) if values.is_empty() => f.write_str("FALSE"),
             Self::In(value, values) => {
                 write!(f, "{} IN (", Operand(value, Level::Add))?;
