@@ -29,4 +29,4 @@ plugins: ## the example operators as components, in build/plugins
 
 clean: ## deletes what make built, the caches included
 	@cache="$${VOLLEY_CACHE:-$$HOME/.cache/volley}"; \
-	rm -rf build demo/out "$$cache/target" "$$cache/demo" "$$cache/guest" "$$cache/peers" "$$cache/venv" "$$cache/guests" "$$cache/data" "$$cache/fuzz"
+	rm -rf build demo/out "$$cache/target" "$$cache/demo" "$$cache/guest" "$$cache/peers" "$$cache/engine-peers" "$$cache/venv" "$$cache/guests" "$$cache/data" "$$cache/fuzz"

@@ -7,12 +7,14 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VOLLEY_CACHE=${VOLLEY_CACHE:-$HOME/.cache/volley}
 export ROOT VOLLEY_CACHE
 
-# Four target folders, because features unify differently (a shared folder would rebuild on every change of command):
-# the workspace with all its tests, the released tools alone, the guests, and the bench of the peers.
+# Five target folders, because features unify differently (a shared folder would rebuild on every change of command): the
+# workspace with all its tests, the released tools alone, the guests, the bench of the peers, and the engine's peers (Flink's
+# jars included).
 TARGET_TEST=$VOLLEY_CACHE/target
 TARGET_DEMO=$VOLLEY_CACHE/demo
 TARGET_GUEST=$VOLLEY_CACHE/guest
 TARGET_PEERS=$VOLLEY_CACHE/peers
+TARGET_ENGINE_PEERS=$VOLLEY_CACHE/engine-peers
 
 GUEST_TARGET=wasm32-unknown-unknown
 # Where Debian's rustc-web puts its compiler, which is newer than Debian's usual one.

@@ -60,8 +60,16 @@ fn the_schema_describes_every_connector() {
     assert_eq!(schema["type"], "object");
     assert!(schema["properties"]["sources"].is_object() && schema["properties"]["sinks"].is_object());
     let text = schema.to_string();
-    for key in ["\"file\"", "\"generate\"", "\"discard\"", "\"plugin\"", "\"follow\"", "\"part_rows_max\"", "\"seed\""]
-    {
+    for key in [
+        "\"file\"",
+        "\"generate\"",
+        "\"nexmark\"",
+        "\"discard\"",
+        "\"plugin\"",
+        "\"follow\"",
+        "\"part_rows_max\"",
+        "\"seed\"",
+    ] {
         assert!(text.contains(key), "{key}");
     }
 }

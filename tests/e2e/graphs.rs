@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::{Folder, plugin, sorted_lines};
+use crate::support::{Folder, plugin, repository, sorted_lines};
 
 #[test]
 fn a_graph_of_everything_without_state() {
@@ -91,4 +91,19 @@ fn generated_rows_are_the_same_at_every_run() {
     });
     assert_eq!(runs[0].lines().count(), 5001);
     assert_eq!(runs[0], runs[1]);
+}
+
+/// Those that need no state, over fewer events: of 5,000 are 4,600 bids.
+#[test]
+fn queries_of_the_nexmark_bench_run() {
+    for (query, rows_out) in [("q0", 4600), ("q1", 4600), ("q2", 13)] {
+        let path = repository().join(format!("benches/nexmark/queries/{query}.yaml"));
+        let text = std::fs::read_to_string(path).expect("a query");
+        let folder = Folder::new();
+        folder.write("p.yaml", text.replace("event_count: 10000000", "event_count: 5000"));
+        for parallelism in ["1", "3"] {
+            let summary = folder.succeed(&["run", "p.yaml", "--json", "-q", "--parallelism", parallelism]).json();
+            assert_eq!((&summary["rows_in"], &summary["rows_out"]), (&4600.into(), &rows_out.into()), "{query}");
+        }
+    }
 }

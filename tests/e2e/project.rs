@@ -7,7 +7,8 @@ use volley_connector_file::{FileSinkOptions, FileSourceOptions};
 
 use crate::support::{Folder, plugin, repository};
 
-const KNOWN: KnownConnectors<'static> = KnownConnectors { sources: &["file", "generate"], sinks: &["file", "discard"] };
+const KNOWN: KnownConnectors<'static> =
+    KnownConnectors { sources: &["file", "generate", "nexmark"], sinks: &["file", "discard"] };
 /// Folders without documents of ours.
 const SKIPPED: [&str; 5] = [".git", "target", "build", "templates", "node_modules"];
 

@@ -9,7 +9,6 @@ mod data;
 mod guest;
 mod native;
 mod sink;
-mod timing;
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -221,6 +221,12 @@ pub trait Output {
     /// When the port is not one of the binding's.
     fn emit(&mut self, port: PortIndex, record: StreamRecord) -> Result<()>;
 
+    /// Counts rows that came too late to be part of anything, whether or not they are sent out of a port. Default: not
+    /// counted.
+    fn count_late(&mut self, rows: usize) {
+        let _ = rows;
+    }
+
     /// Sends refused rows to the `errors` port, with the whole input row beside each. `input` is compacted.
     /// Counted even when nobody reads the port.
     ///

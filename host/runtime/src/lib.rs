@@ -14,6 +14,7 @@
 
 mod channel;
 mod coalesce;
+mod dedupe;
 mod error;
 mod job;
 mod keyed;
@@ -24,6 +25,7 @@ mod task;
 mod time;
 mod window;
 
+pub use dedupe::DedupeFactory;
 pub use error::Error;
 pub use job::{JobHandle, JobOptions, JobReport, start};
 pub use metrics::{JobProgress, NodeProgress, NodeRole};

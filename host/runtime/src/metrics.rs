@@ -1,19 +1,55 @@
 //! Counters of a running job, and a snapshot of them for progress and reports.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use serde::Serialize;
+use volley_api::Watermark;
 
 /// Counters of one node, shared by its subtasks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct NodeMetrics {
     pub(crate) rows_in: AtomicU64,
     pub(crate) rows_out: AtomicU64,
     pub(crate) rows_rejected: AtomicU64,
+    pub(crate) rows_late: AtomicU64,
     pub(crate) progress_units: AtomicU64,
+    /// How far the event time of each subtask has come.
+    watermarks_ms: Vec<AtomicI64>,
 }
 
+/// Stands for a watermark that has not come yet.
+const NO_WATERMARK: i64 = i64::MIN;
+/// Stands for the end of event time.
+const END: i64 = i64::MAX;
+
 impl NodeMetrics {
+    pub(crate) fn new(subtasks: u32) -> Self {
+        Self {
+            rows_in: AtomicU64::new(0),
+            rows_out: AtomicU64::new(0),
+            rows_rejected: AtomicU64::new(0),
+            rows_late: AtomicU64::new(0),
+            progress_units: AtomicU64::new(0),
+            watermarks_ms: (0..subtasks).map(|_| AtomicI64::new(NO_WATERMARK)).collect(),
+        }
+    }
+
+    pub(crate) fn set_watermark(&self, subtask: usize, watermark: Watermark) {
+        let ms = match watermark {
+            Watermark::AtMs(ms) => ms,
+            Watermark::End => END,
+        };
+        if let Some(at) = self.watermarks_ms.get(subtask) {
+            at.store(ms, Ordering::Relaxed);
+        }
+    }
+
+    /// The watermark of the subtask that is furthest behind, of those that have not ended.
+    pub(crate) fn watermark_ms(&self) -> Option<i64> {
+        let open = self.watermarks_ms.iter().map(|at| at.load(Ordering::Relaxed)).filter(|at| *at != END);
+        open.min().filter(|at| *at != NO_WATERMARK)
+    }
+
     pub(crate) fn add(counter: &AtomicU64, amount: usize) {
         counter.fetch_add(amount as u64, Ordering::Relaxed);
     }
@@ -32,7 +68,7 @@ pub enum NodeRole {
 }
 
 /// What a node has done so far.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeProgress {
     /// The node's name.
     pub name: String,
@@ -44,6 +80,14 @@ pub struct NodeProgress {
     pub rows_out: u64,
     /// Rows that it refused; for a source, records that it could not read.
     pub rows_rejected: u64,
+    /// Rows that came after their window had gone; they are not among the rejected ones.
+    pub rows_late: u64,
+    /// How far event time has come, in milliseconds since the Unix epoch, in the instance that is furthest behind; `None`
+    /// without event time, before the first watermark, and after the end.
+    pub watermark_ms: Option<i64>,
+    /// How full the channel before the node is, from 0 to 1, in the fullest of its instances; `None` for nodes that are
+    /// called directly.
+    pub queue_fill: Option<f64>,
     /// How far a source has read, in the unit of its splits; 0 for other nodes.
     pub progress_units: u64,
     /// How much a source has to read in all, where that is known.
@@ -53,7 +97,7 @@ pub struct NodeProgress {
 }
 
 /// What a job has done so far, node by node in stream order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobProgress {
     /// The nodes.
     pub nodes: Vec<NodeProgress>,

@@ -361,3 +361,40 @@ fn memory_has_a_limit_that_says_what_lifts_it() {
     let error = run(plan, 100).unwrap_err().to_string();
     assert!(error.contains("the limit is 100000") && error.contains("`rocksdb`"), "{error}");
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn repeats_are_dropped_as_a_model_says(rows in rows(0), read_rows in 1_usize..60, within in 1_u64..300, parallelism in 1_u32..4) {
+        let mut plan = plan(parallelism);
+        let source = MemorySource::new(batch(&[]).schema(), vec![vec![batch(&rows)]]).unwrap();
+        // One subtask reads, so that rows of a key arrive in their order.
+        plan.add_source(name("rows"), Arc::new(source), Some(std::num::NonZeroU32::MIN)).unwrap();
+        plan.set_event_time(&name("rows"), EventTime::bounded("ts", ms(0)));
+        let factory = volley_runtime::DedupeFactory::new(vec!["word".to_owned()], ms(within));
+        plan.add_operator(name("dedupe"), vec![port("rows")], Arc::new(factory), None).unwrap();
+        let sink = MemorySink::new();
+        let out = sink.handle();
+        plan.add_sink(name("out"), vec![port("dedupe")], Arc::new(sink), None).unwrap();
+        run(plan, read_rows).unwrap();
+        let mut last = BTreeMap::new();
+        let mut expected = Vec::new();
+        for row in &rows {
+            let is_repeat = last.get(&row.user).is_some_and(|last: &i64| row.time_ms - last < within as i64);
+            if !is_repeat {
+                last.insert(row.user, row.time_ms);
+                expected.push((row.user, row.time_ms, row.amount));
+            }
+        }
+        let mut found = Vec::new();
+        for batch in out.batches() {
+            let ints = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<Int64Type>().clone();
+            let (users, times, amounts) = (ints("user"), ints("ts"), ints("amount"));
+            found.extend((0..batch.num_rows()).map(|row| (users.is_valid(row).then(|| users.value(row)), times.value(row), amounts.value(row))));
+        }
+        expected.sort_unstable();
+        found.sort_unstable();
+        prop_assert_eq!(found, expected);
+    }
+}

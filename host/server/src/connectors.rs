@@ -12,16 +12,21 @@ use volley_config::{ConnectorSection, KnownConnectors};
 use volley_connector_file::{FileSink, FileSinkOptions, FileSource, FileSourceOptions};
 use volley_connector_generate::{ColumnEvaluator, GenerateOptions, GenerateSource, base_schema};
 use volley_connector_memory::DiscardSink;
+use volley_connector_nexmark::{NexmarkOptions, NexmarkSource};
 use volley_expr::Projection;
 
 /// The kinds that may stand in a pipeline file.
 pub(crate) const KNOWN: KnownConnectors<'static> =
-    KnownConnectors { sources: &["file", "generate"], sinks: &["file", "discard"] };
+    KnownConnectors { sources: &["file", "generate", "nexmark"], sinks: &["file", "discard"] };
 
 /// The JSON Schema of the whole pipeline file.
 pub(crate) fn pipeline_schema() -> serde_json::Value {
     volley_config::pipeline_schema(
-        &[("file", schema_for!(FileSourceOptions)), ("generate", schema_for!(GenerateOptions))],
+        &[
+            ("file", schema_for!(FileSourceOptions)),
+            ("generate", schema_for!(GenerateOptions)),
+            ("nexmark", schema_for!(NexmarkOptions)),
+        ],
         &[("file", schema_for!(FileSinkOptions)), ("discard", schema_for!(NoOptions))],
     )
 }
@@ -42,6 +47,10 @@ pub(crate) async fn source(section: &ConnectorSection, folder: &Path) -> Result<
             let columns =
                 Projection::select(&columns, &base_schema()).and_then(|all| all.over_reads()).map_err(Error::from)?;
             Ok(Arc::new(GenerateSource::new(&options, Arc::new(GeneratedColumns(columns)))?))
+        }
+        "nexmark" => {
+            let options: NexmarkOptions = section.options.read()?;
+            Ok(Arc::new(NexmarkSource::new(&options)?))
         }
         other => Err(unknown("source", other)),
     }

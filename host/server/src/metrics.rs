@@ -1,6 +1,6 @@
 //! `--metrics ADDR`: the numbers of a job's nodes, and the page on which they and those of its plugins are read.
 
-use volley_api::{Error, Result};
+use volley_api::{Clock, Error, Result, SystemClock};
 use volley_runtime::{JobHandle, JobProgress, NodeRole};
 use volley_telemetry::{Description, Exposition, Kind, MetricsAddress, Registry, Server, Unit, Value};
 
@@ -12,11 +12,34 @@ const fn rows(name: &'static str, help: &'static str) -> Description {
     Description::new(Kind::Counter, Unit::Count, name, LABELS, help)
 }
 
-/// The metrics of every node: what came, what left, what was refused.
-static METRICS: [Description; 3] = [
+const NODE: &[&str] = &["node"];
+
+const fn rows_of(name: &'static str, help: &'static str) -> Description {
+    Description::new(Kind::Counter, Unit::Count, name, NODE, help)
+}
+
+/// The metrics of every node: what came, what left, what was refused, how far event time is, how full queues are.
+static METRICS: [Description; 8] = [
     rows("volley_records_processed_total", "Rows that came to an operator or a sink, or were read by a source."),
     rows("volley_records_emitted_total", "Rows that left a source or an operator, over all ports but errors."),
     rows("volley_records_rejected_total", "Rows that a node refused; of a source, records that could not be read."),
+    rows_of("volley_source_records_polled_total", "Rows that a source was read."),
+    rows_of("volley_sink_records_written_total", "Rows that were handed to a sink."),
+    rows_of("volley_records_late_total", "Rows that came after the windows that they belong to had gone."),
+    Description::new(
+        Kind::Gauge,
+        Unit::Count,
+        "volley_watermark_lag_ms",
+        NODE,
+        "How far the watermark of a node is behind the clock.",
+    ),
+    Description::new(
+        Kind::Gauge,
+        Unit::Count,
+        "volley_channel_utilization",
+        NODE,
+        "How full the channel before a node is, from 0 to 1.",
+    ),
 ];
 
 /// Serves the page for as long as the value lives, and says where on standard error.
@@ -30,11 +53,15 @@ pub(crate) async fn serve(address: MetricsAddress, registry: &Registry) -> Resul
 /// Puts the job's nodes on the page.
 pub(crate) fn watch(job: &JobHandle, registry: &Registry) {
     let progress = job.watcher();
-    registry.add(move |into: &mut Exposition| show(&progress(), into));
+    registry.add(move |into: &mut Exposition| {
+        let now_ms = i64::try_from(SystemClock.now_ms()).unwrap_or(i64::MAX);
+        show(&progress(), now_ms, into);
+    });
 }
 
-fn show(progress: &JobProgress, into: &mut Exposition) {
-    let [processed_total, emitted_total, rejected_total] = &METRICS;
+fn show(progress: &JobProgress, now_ms: i64, into: &mut Exposition) {
+    let [processed_total, emitted_total, rejected_total, polled_total, written_total, late_total, lag_ms, utilization] =
+        &METRICS;
     for node in &progress.nodes {
         let (role, processed, emitted) = match node.role {
             NodeRole::Source => ("source", node.rows_out, Some(node.rows_out)),
@@ -47,6 +74,19 @@ fn show(progress: &JobProgress, into: &mut Exposition) {
             into.add(emitted_total, &labels, Value::Whole(emitted));
         }
         into.add(rejected_total, &labels, Value::Whole(node.rows_rejected));
+        let node_alone = [node.name.as_str()];
+        match node.role {
+            NodeRole::Source => into.add(polled_total, &node_alone, Value::Whole(node.rows_out)),
+            NodeRole::Operator => into.add(late_total, &node_alone, Value::Whole(node.rows_late)),
+            NodeRole::Sink => into.add(written_total, &node_alone, Value::Whole(node.rows_in)),
+        }
+        if let Some(watermark_ms) = node.watermark_ms {
+            #[expect(clippy::cast_precision_loss, reason = "a gauge for people")]
+            into.add(lag_ms, &node_alone, Value::Float(now_ms.saturating_sub(watermark_ms) as f64));
+        }
+        if let Some(fill) = node.queue_fill {
+            into.add(utilization, &node_alone, Value::Float(fill));
+        }
     }
 }
 

@@ -30,6 +30,7 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     // Connectors know the traits and one client library each, never one another.
     ("volley-connector-memory", &["volley-api"]),
     ("volley-connector-generate", &["volley-api"]),
+    ("volley-connector-nexmark", &["volley-api"]),
     ("volley-connector-file", &["volley-api"]),
     // The composition roots: the only places that name concrete backends. This one is for programs that embed the
     // engine; connectors other than the process's own memory are for the program to name.
@@ -60,6 +61,8 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-bench-peers", &["volley-api", "volley-wasm"]),
     ("peer-arrow-udf", &[]),
     ("peer-extism", &[]),
+    // Another engine, on its own.
+    ("peer-timely", &[]),
     // Measures whole programs from outside, against the same written by hand.
     ("volley-bench-flights", &[]),
 ];

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::manifest::Manifest;
 
-/// Names of folders that hold nothing of ours, wherever they are: git's own, and what compilers make.
+/// Names of what is not ours, wherever it is: git's own (a folder, and in a linked worktree a file that names one), and
+/// folders that compilers make.
 const SKIPPED: [&str; 3] = [".git", "target", "__pycache__"];
 
 /// Folders that commands of ours make, from the root.
@@ -66,9 +67,11 @@ impl Repository {
         self.manifests_below("plugins/")
     }
 
-    /// The manifests of the bench that sets the plugin boundary beside its peers, guests included.
+    /// The manifests of the benches that set the plugin boundary, and the engine, beside their peers; guests included.
     pub fn peers(&self) -> Vec<Manifest> {
-        self.manifests_below("benches/peers/")
+        let mut manifests = self.manifests_below("benches/peers/");
+        manifests.extend(self.manifests_below("benches/engine-peers/"));
+        manifests
     }
 
     fn manifests_below(&self, folder: &str) -> Vec<Manifest> {
@@ -107,7 +110,10 @@ impl Repository {
                 let kind = entry.file_type().expect("the kind of a listed entry is known");
                 let path = self.relative(&entry.path());
                 let name = path.rsplit('/').next().unwrap_or(&path);
-                if kind.is_dir() && !SKIPPED.contains(&name) && !MADE_BY_COMMANDS.contains(&path.as_str()) {
+                if SKIPPED.contains(&name) {
+                    continue;
+                }
+                if kind.is_dir() && !MADE_BY_COMMANDS.contains(&path.as_str()) {
                     folders.push(entry.path());
                 } else if kind.is_file() {
                     found.push(path);

@@ -10,7 +10,7 @@ use super::{driven, output_of};
 use crate::data::Shape;
 use crate::guest::{Guests, operator};
 use crate::native::FilterProject;
-use crate::timing::{Bar, in_turns};
+use volley_bench_support::timing::{Bar, in_turns};
 
 /// Rows of a batch that the runtime coalesces to, and of a small one.
 const ROWS: [usize; 2] = [8_192, 1_000];

@@ -13,7 +13,7 @@ use volley_runtime::{JobOptions, LogicalPlan, PortRef};
 
 use crate::data::Shape;
 use crate::guest::Guests;
-use crate::timing::{Bar, in_turns};
+use volley_bench_support::timing::{Bar, in_turns};
 
 const ROWS: usize = 8_192;
 

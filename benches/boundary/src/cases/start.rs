@@ -11,7 +11,7 @@ use super::driven;
 use crate::data::Shape;
 use crate::guest::{Guests, operator};
 use crate::sink::Counting;
-use crate::timing::shortest;
+use volley_bench_support::timing::shortest;
 
 /// Instances that are alive at once when their memory is weighed.
 const INSTANCES: usize = 64;

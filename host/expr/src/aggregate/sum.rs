@@ -4,10 +4,10 @@ use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
-use arrow::buffer::ScalarBuffer;
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Float64Type, Int64Type, UInt64Type};
 
-use super::accumulator::{Accumulator, Failure, Input, Rows, Seen, grow, take, vec_bytes};
+use super::accumulator::{Accumulator, Failure, Input, Rows, grow, take, vec_bytes};
 
 /// The first number that a decimal of 38 digits cannot hold.
 const DECIMAL_END: i128 = 10_i128.pow(DECIMAL128_MAX_PRECISION as u32);
@@ -65,24 +65,22 @@ pub(super) fn overflow<T: Summand>(sum: T::Native, value: T::Native, data_type: 
 /// Sums by group; null for a group without a value.
 pub(super) struct Sum<T: Summand> {
     data_type: DataType,
-    sums: Vec<T::Native>,
-    seen: Seen,
+    /// Each sum beside whether there is one, so that a row touches one place in memory.
+    sums: Vec<(T::Native, bool)>,
 }
 
 impl<T: Summand> Sum<T> {
     /// Sums of that type, which is one of `T`.
     pub(super) fn new(data_type: DataType) -> Self {
-        Self { data_type, sums: Vec::new(), seen: Seen::default() }
+        Self { data_type, sums: Vec::new() }
     }
 
     fn add(&mut self, rows: &Rows<'_>, values: &ArrayRef) -> Result<(), Failure> {
         grow(&mut self.sums, rows.groups_total);
-        self.seen.grow(rows.groups_total);
-        let Self { sums, seen, .. } = self;
+        let sums = &mut self.sums;
         let added = rows.try_for_each_value(values.as_primitive::<T>().values(), |group, value| {
-            let sum = &mut sums[group];
-            *sum = T::sum(*sum, value).ok_or((*sum, value))?;
-            seen.add(group);
+            let slot = &mut sums[group];
+            *slot = (T::sum(slot.0, value).ok_or((slot.0, value))?, true);
             Ok(())
         });
         added.map_err(|(sum, value)| overflow::<T>(sum, value, &self.data_type))
@@ -103,12 +101,12 @@ impl<T: Summand> Accumulator for Sum<T> {
     }
 
     fn evaluate(&mut self, groups_total: usize) -> Result<ArrayRef, Failure> {
-        let nulls = self.seen.take_nulls(groups_total);
-        let sums = ScalarBuffer::from(take(&mut self.sums, groups_total));
-        Ok(Arc::new(PrimitiveArray::<T>::try_new(sums, nulls)?.with_data_type(self.data_type.clone())))
+        let (sums, seen): (Vec<T::Native>, Vec<bool>) = take(&mut self.sums, groups_total).into_iter().unzip();
+        let nulls = seen.contains(&false).then(|| NullBuffer::from(seen));
+        Ok(Arc::new(PrimitiveArray::<T>::try_new(sums.into(), nulls)?.with_data_type(self.data_type.clone())))
     }
 
     fn memory_bytes(&self) -> usize {
-        vec_bytes(&self.sums) + self.seen.memory_bytes()
+        vec_bytes(&self.sums)
     }
 }

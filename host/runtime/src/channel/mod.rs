@@ -57,8 +57,9 @@ impl<T> Channel<T> {
     where
         T: Send + 'static,
     {
-        let shared = Arc::clone(&self.0);
-        Gauge(Arc::new(move || shared.utilization()))
+        // It keeps no item and no end of the channel alive.
+        let shared = Arc::downgrade(&self.0);
+        Gauge(Arc::new(move || shared.upgrade().map_or(0.0, |shared| shared.utilization())))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use volley_api::{
     CheckpointBarrier, Epoch, NodeName, OperatorContext, OriginDirectory, Result, SeedSource, Sink, SinkContext,
@@ -19,7 +19,7 @@ use super::spawn::spawn_chain;
 use super::wiring::InletFrom;
 use super::{JobHandle, JobOptions, Watched};
 use crate::Error;
-use crate::channel::{Bounds, Channel, Sender};
+use crate::channel::{Bounds, Channel, Gauge, Sender};
 use crate::coalesce::Coalescer;
 use crate::metrics::NodeMetrics;
 use crate::plan::{NodeKind, PhysicalPlan};
@@ -34,6 +34,9 @@ use crate::time::{Inputs, SourceTime};
 
 /// The epoch that the end of the input completes in a job that takes no checkpoints.
 const ONLY_EPOCH: Epoch = Epoch(1);
+
+/// The most barriers that may be under way to a reader which is waiting for its split.
+const BARRIERS_MAX: usize = 64;
 
 /// Starts a job on the current tokio runtime. When it returns, every source has been listed, every operator
 /// instantiated and every sink opened.
@@ -69,7 +72,7 @@ pub(super) struct Builder {
     /// By node and writer.
     pub(super) writer_channels: Vec<Vec<Channel<WriterMessage>>>,
     pub(super) draining: watch::Sender<bool>,
-    pub(super) barriers: watch::Sender<Option<CheckpointBarrier>>,
+    pub(super) barriers: broadcast::Sender<CheckpointBarrier>,
     pub(super) bounded_left: Arc<AtomicBool>,
 }
 
@@ -125,7 +128,7 @@ impl Builder {
                 _ => Vec::new(),
             })
             .collect();
-        let metrics = plan.checked.nodes.iter().map(|_| Arc::default()).collect();
+        let metrics = plan.checked.nodes.iter().map(|node| Arc::new(NodeMetrics::new(node.parallelism))).collect();
         Ok(Self {
             plan,
             options,
@@ -136,7 +139,7 @@ impl Builder {
             chain_channels,
             writer_channels,
             draining: watch::channel(false).0,
-            barriers: watch::channel(None).0,
+            barriers: broadcast::channel(BARRIERS_MAX).0,
             bounded_left: Arc::default(),
         })
     }
@@ -247,7 +250,7 @@ impl Builder {
         let mut tasks: JoinSet<Ended> = JoinSet::new();
         let sizes =
             self.splits.iter().map(|splits| splits.iter().map(|split| split.size_units).sum()).collect::<Vec<_>>();
-        let watched = Watched::new(&self.plan, &self.metrics, &sizes);
+        let watched = Watched::new(&self.plan, &self.metrics, &sizes, self.queues());
         let started = Instant::now();
         // Tasks that can be given up at any point; chains end by themselves once their channels have closed.
         let mut interruptible = Vec::new();
@@ -284,6 +287,19 @@ impl Builder {
         });
         let Self { draining, barriers, bounded_left, .. } = self;
         Ok(JobHandle { draining, aborting, barriers, supervisor, ended, watched, started, bounded_left })
+    }
+
+    /// The channels before each node: those of a sink's writers, and those of a chain for the nodes that its lanes lead to.
+    fn queues(&self) -> Vec<Vec<Gauge>> {
+        let mut queues: Vec<Vec<Gauge>> =
+            self.writer_channels.iter().map(|writers| writers.iter().map(Channel::gauge).collect()).collect();
+        for channel in self.chain_channels.iter().flatten() {
+            let mut nodes: Vec<usize> =
+                channel.lanes.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|inlet| inlet.node()).collect();
+            nodes.dedup();
+            nodes.into_iter().for_each(|node| queues[node].push(channel.channel.gauge()));
+        }
+        queues
     }
 
     fn readers(&self, node: usize) -> Vec<ReaderTask> {

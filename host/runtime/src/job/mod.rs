@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use volley_api::{CheckpointBarrier, Clock, Epoch, NoState, ReadOptions, Result, StateBackend, SystemClock};
 
-use crate::channel::Bounds;
+use crate::channel::{Bounds, Gauge};
 use crate::metrics::{JobProgress, NodeMetrics, NodeProgress, NodeRole};
 use crate::plan::{EdgePort, NodeKind, PhysicalPlan};
 use crate::time::Pace;
@@ -89,7 +89,7 @@ pub struct JobReport {
 pub struct JobHandle {
     pub(crate) draining: watch::Sender<bool>,
     pub(crate) aborting: watch::Sender<bool>,
-    pub(crate) barriers: watch::Sender<Option<CheckpointBarrier>>,
+    pub(crate) barriers: broadcast::Sender<CheckpointBarrier>,
     pub(crate) supervisor: JoinHandle<Result<()>>,
     pub(crate) ended: watch::Receiver<bool>,
     pub(crate) watched: Watched,
@@ -100,7 +100,14 @@ pub struct JobHandle {
 
 /// What is counted, and how it is called.
 #[derive(Clone)]
-pub(crate) struct Watched(Arc<Vec<(NodeProgress, Arc<NodeMetrics>)>>);
+pub(crate) struct Watched(Arc<Vec<WatchedNode>>);
+
+pub(crate) struct WatchedNode {
+    /// What does not change.
+    fixed: NodeProgress,
+    metrics: Arc<NodeMetrics>,
+    queues: Vec<Gauge>,
+}
 
 impl JobHandle {
     /// What the job has done so far. Cheap: reads a few counters.
@@ -109,10 +116,11 @@ impl JobHandle {
         self.watched.progress()
     }
 
-    /// Sends a barrier from every source through the whole job. Epochs must ascend; one that is asked for before the one
-    /// before has left every source may take its place.
+    /// Sends a barrier from every source through the whole job. Epochs must ascend. A reader that waits for
+    /// its split passes barriers on afterwards, 64 at most: the job fails when more are asked for in the meantime.
     pub fn barrier(&self, epoch: Epoch) {
-        self.barriers.send_replace(Some(CheckpointBarrier { epoch }));
+        // Nobody listens any more once every source has ended.
+        let _ = self.barriers.send(CheckpointBarrier { epoch });
     }
 
     /// Asks the job to end cleanly: sources are read no further, what was read is processed, sinks commit.
@@ -174,10 +182,16 @@ impl fmt::Debug for JobHandle {
 }
 
 impl Watched {
-    pub(crate) fn new(plan: &PhysicalPlan, metrics: &[Arc<NodeMetrics>], sizes: &[Option<u64>]) -> Self {
+    /// `queues` has the channels before each node.
+    pub(crate) fn new(
+        plan: &PhysicalPlan,
+        metrics: &[Arc<NodeMetrics>],
+        sizes: &[Option<u64>],
+        mut queues: Vec<Vec<Gauge>>,
+    ) -> Self {
         let nodes = plan.checked.nodes.iter().enumerate().map(|(index, node)| {
             let mut feeding = plan.checked.edges.iter().filter(|edge| edge.to == index).peekable();
-            let progress = NodeProgress {
+            let fixed = NodeProgress {
                 name: node.name.to_string(),
                 role: match node.kind {
                     NodeKind::Source(_) => NodeRole::Source,
@@ -187,22 +201,29 @@ impl Watched {
                 rows_in: 0,
                 rows_out: 0,
                 rows_rejected: 0,
+                rows_late: 0,
+                watermark_ms: None,
+                queue_fill: None,
                 progress_units: 0,
                 size_units: sizes[index],
                 dead_letters: feeding.peek().is_some() && feeding.all(|edge| edge.port == EdgePort::Errors),
             };
-            (progress, Arc::clone(&metrics[index]))
+            let (metrics, queues) = (Arc::clone(&metrics[index]), std::mem::take(&mut queues[index]));
+            WatchedNode { fixed, metrics, queues }
         });
         Self(Arc::new(nodes.collect()))
     }
 
     fn progress(&self) -> JobProgress {
-        let now = |(node, metrics): &(NodeProgress, Arc<NodeMetrics>)| NodeProgress {
+        let now = |WatchedNode { fixed, metrics, queues }: &WatchedNode| NodeProgress {
             rows_in: metrics.rows_in.load(Ordering::Relaxed),
             rows_out: metrics.rows_out.load(Ordering::Relaxed),
             rows_rejected: metrics.rows_rejected.load(Ordering::Relaxed),
+            rows_late: metrics.rows_late.load(Ordering::Relaxed),
+            watermark_ms: metrics.watermark_ms(),
+            queue_fill: queues.iter().map(Gauge::utilization).reduce(f64::max),
             progress_units: metrics.progress_units.load(Ordering::Relaxed),
-            ..node.clone()
+            ..fixed.clone()
         };
         JobProgress { nodes: self.0.iter().map(now).collect() }
     }

@@ -23,6 +23,7 @@ impl Builder {
         let checked = &self.plan.checked.nodes[node];
         let mut wiring = Wiring {
             node: checked.name.clone(),
+            subtask: subtask as usize,
             identity,
             origins: self.origins.clone(),
             metrics: Arc::clone(&self.metrics[node]),

@@ -4,9 +4,9 @@ mod fixed;
 mod rows;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, FieldRef};
 use arrow::error::ArrowError;
-use volley_api::{Error, Result, normalize_keys};
+use volley_api::{Error, KeyHasher, Result, normalize_keys};
 
 use fixed::FixedTable;
 use rows::RowTable;
@@ -65,6 +65,12 @@ impl KeyTable {
             Self::Rows(table) => table.memory_bytes(),
         }
     }
+}
+
+/// Whether keys of these types can be dealt out.
+pub(crate) fn check_keys(fields: &[FieldRef]) -> Result<()> {
+    let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
+    KeyHasher::new(&types).map(drop)
 }
 
 fn internal(error: ArrowError) -> Error {

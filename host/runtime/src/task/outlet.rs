@@ -1,7 +1,7 @@
 //! Where rows leave a chain's thread: to the subtasks of another chain, or to the writers of a sink.
 
 use arrow::array::RecordBatch;
-use volley_api::{CheckpointBarrier, Result, StreamRecord};
+use volley_api::{Result, StreamRecord};
 
 use super::{Message, cancelled};
 use crate::channel::{Closed, Sender};
@@ -13,7 +13,7 @@ pub(crate) enum WriterMessage {
     /// Compacted rows.
     Rows(RecordBatch),
     /// An epoch ends.
-    Barrier(CheckpointBarrier),
+    Barrier,
     /// One of the writer's producers has no more.
     End,
 }
@@ -111,9 +111,7 @@ impl Outlet {
         self.flush()?;
         match (&self.receivers, control) {
             (Receivers::Chain(subtasks), _) => to_all(subtasks, || Message::Control(control)),
-            (Receivers::Sink(writers), Control::Barrier(barrier)) => {
-                to_all(writers, || WriterMessage::Barrier(barrier))
-            }
+            (Receivers::Sink(writers), Control::Barrier(_)) => to_all(writers, || WriterMessage::Barrier),
             (Receivers::Sink(_), Control::Watermark(_) | Control::Idle | Control::Active) => Ok(()),
         }
     }

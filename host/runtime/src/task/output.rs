@@ -54,6 +54,10 @@ impl Output for SlotOutput<'_> {
         self.downstream.deliver(&self.wiring.ports[port], record, self.wiring)
     }
 
+    fn count_late(&mut self, rows: usize) {
+        NodeMetrics::add(&self.wiring.metrics.rows_late, rows);
+    }
+
     fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()> {
         if rejects.is_empty() {
             return Ok(());

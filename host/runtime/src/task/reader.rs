@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::TryRecvError;
+use tokio::sync::{broadcast, watch};
 use volley_api::{
     Boundedness, CheckpointBarrier, NodeName, OriginDirectory, ReadEvent, ReadOptions, Source, SourceBatch, Split,
     SplitId, SplitReader,
@@ -29,8 +30,8 @@ pub(crate) struct ReaderTask {
     pub(crate) subtasks: Vec<Sender<Message>>,
     /// After how long without rows a split is no longer waited for.
     pub(crate) idle_after: Option<Duration>,
-    /// The last barrier that was asked for.
-    pub(crate) barriers: watch::Receiver<Option<CheckpointBarrier>>,
+    /// The barriers that are asked for.
+    pub(crate) barriers: broadcast::Receiver<CheckpointBarrier>,
     /// Turns true when the job should end cleanly.
     pub(crate) draining: watch::Receiver<bool>,
     /// Set when the job drains before a bounded source has ended.
@@ -79,13 +80,17 @@ impl ReaderTask {
         self.tell(|| Message::Split(split_number, status)).await
     }
 
-    /// Sends the barrier that was asked for since the last time, if one was.
-    async fn pass_barrier(&mut self) -> Result<(), Stopped> {
-        let barrier =
-            if self.barriers.has_changed().unwrap_or(false) { *self.barriers.borrow_and_update() } else { None };
-        match barrier {
-            Some(barrier) => self.tell(|| Message::Control(Control::Barrier(barrier))).await,
-            None => Ok(()),
+    /// Sends the barriers that were asked for since the last time, in their order.
+    async fn pass_barriers(&mut self) -> Result<(), Stopped> {
+        loop {
+            match self.barriers.try_recv() {
+                Ok(barrier) => self.tell(|| Message::Control(Control::Barrier(barrier))).await?,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
+                Err(TryRecvError::Lagged(missed)) => {
+                    let message = format!("`{}` missed {missed} barriers: they were asked for too fast", self.node);
+                    return Err(volley_api::Error::internal(message).into());
+                }
+            }
         }
     }
 
@@ -109,7 +114,7 @@ impl ReaderTask {
                 self.tell_split(opened.numbers.1, SplitStatus::Opened).await?;
                 open.push_back(opened);
             }
-            self.pass_barrier().await?;
+            self.pass_barriers().await?;
             let Some(mut split) = open.pop_front() else { return Ok(true) };
             // Only the wait for rows is given up when the job drains: rows that have been read are always sent on.
             let Some(event) = unless(&mut draining, split.reader.next()).await else { return Ok(false) };

@@ -51,6 +51,7 @@ pub(crate) enum Logic {
 /// What surrounds a node: its name, its counters, and where its ports lead.
 pub(crate) struct Wiring {
     pub(crate) node: NodeName,
+    pub(crate) subtask: usize,
     pub(crate) identity: OperatorIdentity,
     pub(crate) origins: OriginDirectory,
     pub(crate) metrics: Arc<NodeMetrics>,
@@ -258,6 +259,9 @@ impl Wiring {
 
     /// Passes a control element to everything that reads from the node.
     fn pass(&self, control: Control, mut downstream: Downstream<'_>) -> Result<()> {
+        if let Control::Watermark(watermark) = control {
+            self.metrics.set_watermark(self.subtask, watermark);
+        }
         for target in self.ports.iter().flatten().chain(&self.errors) {
             match target.to {
                 Place::Slot { index, input } => downstream.control(index, input, control)?,

@@ -35,7 +35,7 @@ impl WriterTask {
                 }
                 // What is behind a barrier belongs to the next epoch and waits until all have come so far. A job that
                 // keeps no checkpoints prepares nothing here.
-                Some((lane, WriterMessage::Barrier(_))) => {
+                Some((lane, WriterMessage::Barrier)) => {
                     arrived += 1;
                     self.receiver.hold(lane);
                 }

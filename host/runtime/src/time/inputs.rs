@@ -27,11 +27,6 @@ impl Inputs {
         self.inputs.len() - 1
     }
 
-    /// How far the node has come.
-    pub(crate) fn watermark(&self) -> Option<Watermark> {
-        self.watermark
-    }
-
     /// Takes in what an input says; gives what the node has to say of all its inputs, if that is new.
     pub(crate) fn take(&mut self, input: usize, control: Control) -> Option<Control> {
         let input = &mut self.inputs[input];
@@ -101,7 +96,6 @@ mod tests {
         assert_eq!(inputs.take(1, at(7)), Some(at(7)));
         assert_eq!(inputs.take(1, at(3)), None, "it never goes back");
         assert_eq!(inputs.take(1, at(20)), Some(at(10)));
-        assert_eq!(inputs.watermark(), Some(Watermark::AtMs(10)));
     }
 
     #[test]

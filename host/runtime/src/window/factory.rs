@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use volley_api::{
-    AggregatorFactory, EventTimeColumn, KeyHasher, Operator, OperatorBinding, OperatorContext, OperatorFactory,
-    OutputPort, OutputTime, PortName, Result, StreamType,
+    AggregatorFactory, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory, OutputPort,
+    OutputTime, PortName, Result, StreamType,
 };
 
 use super::input::KeyedInput;
@@ -154,7 +154,7 @@ impl OperatorFactory for WindowFactory {
             is_revised: self.revises(),
             ..OutputPort::new(PortName::main(), planned.results)
         }];
-        outputs.extend(self.late.clone().map(|name| late::port(name)));
+        outputs.extend(self.late.clone().map(late::port));
         Ok(OperatorBinding { outputs, reads })
     }
 
@@ -188,10 +188,4 @@ impl OperatorFactory for WindowFactory {
     fn can_reject(&self) -> bool {
         self.window.needs_event_time()
     }
-}
-
-/// Whether keys of these types can be dealt out.
-pub(crate) fn check_keys(fields: &[FieldRef]) -> Result<()> {
-    let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
-    KeyHasher::new(&types).map(drop)
 }

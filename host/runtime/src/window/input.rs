@@ -8,8 +8,8 @@ use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use volley_api::{AggregatorFactory, EventTimeColumn, Result, StreamRecord};
 
-use super::factory::check_keys;
 use crate::Error;
+use crate::keyed::check_keys;
 
 /// Keys, arguments of aggregates and event time, and where they stand.
 #[derive(Debug, Clone)]

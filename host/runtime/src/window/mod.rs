@@ -16,6 +16,7 @@ mod times;
 pub use factory::WindowFactory;
 pub use late::late_schema;
 pub use spec::Window;
+pub(crate) use spec::text;
 
 /// Name of the column with the beginning of a result's window.
 pub(crate) const WINDOW_START: &str = "window_start";

@@ -139,7 +139,7 @@ pub(crate) fn text(duration: Duration) -> String {
 
 fn positive(what: &str, duration: Duration) -> Result<i64, Error> {
     match i64::try_from(duration.as_millis()) {
-        Ok(ms) if ms > 0 && ms <= EVENT_TIME_MS_MAX && duration.subsec_nanos() % 1_000_000 == 0 => Ok(ms),
+        Ok(ms) if ms > 0 && ms <= EVENT_TIME_MS_MAX && duration.subsec_nanos().is_multiple_of(1_000_000) => Ok(ms),
         _ => Err(Error::Window { problem: format!("{what} is {duration:?}: give whole milliseconds, at least one") }),
     }
 }

@@ -61,6 +61,7 @@ impl Times {
         watermark_ms: Option<i64>,
         output: &mut dyn Output,
     ) -> Result<()> {
+        output.count_late(late.len());
         if !self.late_port || late.is_empty() {
             return Ok(());
         }

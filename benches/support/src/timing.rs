@@ -8,7 +8,7 @@ const TURN: Duration = Duration::from_millis(20);
 
 /// A ratio of two contestants' times.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ratio {
+pub struct Ratio {
     value: f64,
     min: f64,
     max: f64,
@@ -16,8 +16,10 @@ pub(crate) struct Ratio {
 
 /// What a ratio has to be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Bar {
+pub enum Bar {
+    /// Not more than this.
     AtMost(f64),
+    /// Not less than this.
     AtLeast(f64),
     /// Nothing is asked; the number is told.
     Stated,
@@ -25,15 +27,17 @@ pub(crate) enum Bar {
 
 /// The shortest times of one pair, per piece of work.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pair {
-    pub(crate) first: Duration,
-    pub(crate) second: Duration,
+pub struct Pair {
+    /// The first contestant's.
+    pub first: Duration,
+    /// The second one's.
+    pub second: Duration,
     /// `first / second`.
-    pub(crate) ratio: Ratio,
+    pub ratio: Ratio,
 }
 
 /// Times two contestants in turns, each turn many pieces of work.
-pub(crate) fn in_turns(rounds: usize, first: &mut dyn FnMut(), second: &mut dyn FnMut()) -> Pair {
+pub fn in_turns(rounds: usize, first: &mut dyn FnMut(), second: &mut dyn FnMut()) -> Pair {
     let (pieces_first, pieces_second) = (pieces(first), pieces(second));
     let mut pairs = Vec::with_capacity(rounds);
     for round in 0..rounds.max(1) {
@@ -55,7 +59,7 @@ pub(crate) fn in_turns(rounds: usize, first: &mut dyn FnMut(), second: &mut dyn 
 }
 
 /// The shortest time of one contestant alone.
-pub(crate) fn shortest(rounds: usize, work: &mut dyn FnMut()) -> Duration {
+pub fn shortest(rounds: usize, work: &mut dyn FnMut()) -> Duration {
     let pieces = pieces(work);
     (0..rounds.max(1)).map(|_| turn(pieces, work)).min().unwrap_or_default()
 }
@@ -82,18 +86,26 @@ fn turn(pieces: u32, work: &mut dyn FnMut()) -> Duration {
 }
 
 impl Ratio {
+    /// A ratio that was measured elsewhere, once.
+    #[must_use]
+    pub fn of(value: f64) -> Self {
+        Self { value, min: value, max: value }
+    }
+
     /// The ratio upside down.
-    pub(crate) fn inverse(self) -> Self {
+    #[must_use]
+    pub fn inverse(self) -> Self {
         self.scaled_inverse(1.0)
     }
 
     /// `factor / ratio`.
-    pub(crate) fn scaled_inverse(self, factor: f64) -> Self {
+    #[must_use]
+    pub fn scaled_inverse(self, factor: f64) -> Self {
         Self { value: factor / self.value, min: factor / self.max, max: factor / self.min }
     }
 
     /// Prints `NAME value [min–max] bar`.
-    pub(crate) fn print(self, name: &str, bar: Bar) {
+    pub fn print(self, name: &str, bar: Bar) {
         println!("{name} {:.2} [{:.2}–{:.2}] {bar}", self.value, self.min, self.max);
     }
 }

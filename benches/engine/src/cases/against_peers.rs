@@ -1,0 +1,75 @@
+//! R8, R9: the whole job, its rows made on the way, beside what other engines took for the same rows.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Runtime;
+use volley_bench_support::timing::{Bar, Ratio};
+use volley_runtime::JobOptions;
+
+use super::same;
+use crate::jobs::{Job, run as run_job};
+use crate::workload::{Generated, ROWS, W1, W2};
+
+/// One line of scripts/bench-engine-peers.
+struct Peer {
+    name: String,
+    workload: String,
+    parallelism: u32,
+    wall_ms: f64,
+}
+
+pub(crate) fn run(runtime: &Runtime, rounds: usize, peers: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let peers = match peers {
+        Some(path) => read(&std::fs::read_to_string(path)?),
+        None => Vec::new(),
+    };
+    for (job, workload, expected) in [(Job::FilterAndMap, "W1", W1), (Job::WindowedSum, "W2", W2)] {
+        for parallelism in [1, 2] {
+            let source = Arc::new(Generated { rows: ROWS, splits: u64::from(parallelism), batch_rows: usize::MAX });
+            let (mut wall, mut cpu) = (Duration::MAX, Duration::MAX);
+            for _ in 0..rounds.max(1) {
+                let (begin, cpu_begin) = (Instant::now(), cpu_time());
+                let total = runtime.block_on(run_job(job, source.clone(), parallelism, JobOptions::default()))?;
+                if begin.elapsed() < wall {
+                    (wall, cpu) = (begin.elapsed(), cpu_time() - cpu_begin);
+                }
+                same(workload, total, expected)?;
+            }
+            let (wall_ms, cpu_ms) = (wall.as_millis(), cpu.as_millis());
+            let (results, checksum, version) = (expected.results, expected.checksum, env!("CARGO_PKG_VERSION"));
+            println!("volley {workload} {parallelism} {ROWS} {results} {checksum} {wall_ms} {cpu_ms} 0 {version}");
+            for (peer, name, bar) in
+                [("flink", "R8", if job == Job::FilterAndMap { 8.0 } else { 10.0 }), ("timely", "R9", 0.6)]
+            {
+                let name = format!("{name}_{workload}_{peer}_{parallelism}");
+                let is_it =
+                    |line: &&Peer| line.name == peer && line.workload == workload && line.parallelism == parallelism;
+                match peers.iter().find(is_it) {
+                    Some(line) => Ratio::of(line.wall_ms / 1e3 / wall.as_secs_f64()).print(&name, Bar::AtLeast(bar)),
+                    None => println!("{name} not run: no line of scripts/bench-engine-peers (--peers FILE)"),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(text: &str) -> Vec<Peer> {
+    let line = |line: &str| {
+        let fields: Vec<&str> = line.split(' ').collect();
+        let [name, workload, parallelism, _, _, _, wall_ms, ..] = fields[..] else { return None };
+        let (parallelism, wall_ms) = (parallelism.parse().ok()?, wall_ms.parse().ok()?);
+        Some(Peer { name: name.to_owned(), workload: workload.to_owned(), parallelism, wall_ms })
+    };
+    text.lines().filter_map(line).collect()
+}
+
+/// What all threads of this process have taken so far.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}

@@ -1,0 +1,30 @@
+//! The cases, in the order of their names.
+
+mod against_hand;
+mod against_peers;
+mod rows_alone;
+
+use std::error::Error;
+use std::path::Path;
+
+use crate::workload::Total;
+
+pub(crate) fn all(rounds: usize, only: &str, peers: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let is_wanted = |name: &str| name.starts_with(only);
+    if ["R4", "R5", "R7"].into_iter().any(is_wanted) {
+        against_hand::run(&runtime, rounds, is_wanted)?;
+    }
+    if is_wanted("single") {
+        rows_alone::run(&runtime, rounds)?;
+    }
+    if ["R8", "R9", "W"].into_iter().any(is_wanted) {
+        against_peers::run(&runtime, rounds, peers)?;
+    }
+    Ok(())
+}
+
+/// Refuses a time whose result is wrong.
+fn same(what: &str, found: Total, expected: Total) -> Result<(), String> {
+    if found == expected { Ok(()) } else { Err(format!("{what} gave {found:?}, and {expected:?} is right")) }
+}

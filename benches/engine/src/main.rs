@@ -1,0 +1,40 @@
+//! What the engine costs: the jobs of benches/engine-peers, against the same by hand, and beside other engines.
+//!
+//! Goals: at least 0.6 of a hand-written Arrow loop without keys, 0.35 of a hand-written hash table with keys and windows;
+//! a second worker that gives half again as much. Each line is `NAME value [min–max] bar`. Every contestant's results are
+//! held to the same count and checksum before anything is told.
+
+mod by_hand;
+mod cases;
+mod jobs;
+mod workload;
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::Parser;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// What the engine costs, as ratios in one process.
+#[derive(Debug, Parser)]
+struct Args {
+    /// How often each contestant runs; they take turns.
+    #[arg(long, default_value_t = 9)]
+    rounds: usize,
+    /// Only the cases whose name begins with this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// The lines of scripts/bench-engine-peers: what other engines took for the same.
+    #[arg(long)]
+    peers: Option<PathBuf>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let args = Args::parse();
+    let cores = std::thread::available_parallelism()?;
+    eprintln!("engine: {} rounds each, {cores} cores, contestants in turns", args.rounds);
+    cases::all(args.rounds, &args.only, args.peers.as_deref())
+}
