@@ -32,7 +32,12 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-connector-generate", &["volley-api"]),
     ("volley-connector-nexmark", &["volley-api"]),
     ("volley-connector-file", &["volley-api"]),
-    // The composition root: the only place that names concrete backends.
+    // The composition roots: the only places that name concrete backends. This one is for programs that embed the
+    // engine; connectors other than the process's own memory are for the program to name.
+    (
+        "volley",
+        &["volley-api", "volley-connector-memory", "volley-expr", "volley-runtime", "volley-state", "volley-wasm"],
+    ),
     ("volley-host", &[ANY]),
     // The author's tool works on components and manifests; it runs no pipeline.
     ("volley-cli", &[]),

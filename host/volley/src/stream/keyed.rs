@@ -1,0 +1,60 @@
+//! A stream by key.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use volley_expr::Aggregates;
+use volley_runtime::{Window, WindowFactory};
+
+use super::{DataStream, WindowedKeyedStream};
+use crate::Aggregate;
+use crate::expr::aggregates;
+use crate::graph::Kind;
+
+/// A stream in which all rows of one key are together. It has no rows of its own: what it becomes is a window, or an
+/// aggregate.
+#[derive(Debug, Clone)]
+#[must_use = "a key does nothing until something is computed by it"]
+pub struct KeyedStream {
+    pub(super) stream: DataStream,
+    pub(super) keys: Vec<String>,
+    cache_entries_max: Option<NonZeroUsize>,
+}
+
+impl KeyedStream {
+    pub(super) fn new(stream: DataStream, keys: Vec<String>) -> Self {
+        Self { stream, keys, cache_entries_max: None }
+    }
+
+    /// How many entries of state each instance keeps in memory in front of a state backend on disk. It has **no effect on
+    /// state in memory**, which is all there is at present.
+    pub fn with_max_cache_entries(mut self, entries: NonZeroUsize) -> Self {
+        self.cache_entries_max = Some(entries);
+        self
+    }
+
+    /// What [`with_max_cache_entries`](Self::with_max_cache_entries) has set.
+    #[must_use]
+    pub fn max_cache_entries(&self) -> Option<NonZeroUsize> {
+        self.cache_entries_max
+    }
+
+    /// Cuts the rows of each key into windows: [`Tumbling`](crate::Tumbling), [`Sliding`](crate::Sliding),
+    /// [`Session`](crate::Session) or [`Count`](crate::Count). All but the last need event time
+    /// ([`DataStream::with_watermarks`]).
+    pub fn window(&self, window: impl Into<Window>) -> WindowedKeyedStream {
+        WindowedKeyedStream::new(self.clone(), window.into())
+    }
+
+    /// Aggregates over all rows of each key, put out at the end of the input: of a stream that never ends, only windows have
+    /// results. The columns are the keys and the aggregates.
+    pub fn aggregate_expr<A: Into<Aggregate>>(&self, items: impl IntoIterator<Item = A>) -> DataStream {
+        let factory = self.factory(Window::Global, items.into_iter().map(Into::into).collect());
+        self.stream.try_then("aggregate", factory.map(Kind::Window))
+    }
+
+    pub(super) fn factory(&self, window: Window, items: Vec<Aggregate>) -> volley_api::Result<WindowFactory> {
+        let items = Aggregates::new(aggregates(items)?);
+        Ok(WindowFactory::new(self.keys.clone(), window, Arc::new(items)))
+    }
+}
