@@ -130,8 +130,8 @@ impl PaneWindows {
             return Ok(vec![Part { pane: GLOBAL, rows }]);
         };
         let times = self.times.of(record, &rows, output)?;
-        if times.null_count() == 0
-            && let (Some(least), Some(greatest)) = (compute::min(&times), compute::max(&times))
+        if times.ms.null_count() == 0
+            && let Some((least, greatest)) = times.bounds
             && self.late_before(grid).is_none_or(|before| least >= before)
             && grid.pane_of(least) == grid.pane_of(greatest)
         {
@@ -140,7 +140,7 @@ impl PaneWindows {
         let mut by_pane: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
         let mut late = Vec::new();
         let before = self.late_before(grid).unwrap_or(i64::MIN);
-        for (row, time_ms) in (0..).zip(&times) {
+        for (row, time_ms) in (0..).zip(&times.ms) {
             match time_ms {
                 Some(time_ms) if time_ms < before => {
                     let start_ms = time_ms.div_euclid(grid.slide_ms) * grid.slide_ms;
