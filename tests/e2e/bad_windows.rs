@@ -113,3 +113,11 @@ fn what_this_build_has_not_is_refused_with_the_reason() {
     let restart = pipeline(TIME, windows) + "restart: { strategy: fixed_delay, attempts: 3 }\n";
     refused(&restart, &["p.yaml:10:22: restart.strategy", "not restarted", "`strategy: none`"]);
 }
+
+#[test]
+fn repeats_need_keys_and_event_time() {
+    let place = "p.yaml:7:3: operators.windows";
+    refused(&pipeline(TIME, "dedupe: { by: carier, within: 1h }"), &[place, "did you mean `carrier`?"]);
+    refused(&pipeline(TIME, "dedupe: { by: carrier, within: 0s }"), &["p.yaml:7:", "`0s` is not within 1ms"]);
+    refused(&pipeline("", "dedupe: { by: carrier, within: 1h }"), &["p.yaml:6:3", "dedupe needs event time"]);
+}

@@ -1,6 +1,6 @@
 """Computes windows over the raw month with DuckDB, and compares the host's output with them row by row.
 
-usage: windows.py hourly|sliding|sessions|counted RAW.csv.gz OUTPUT.parquet [LATE.jsonl]
+usage: windows.py hourly|sliding|sessions|counted|all|deduped RAW.csv.gz OUTPUT.parquet [LATE.jsonl]
 """
 
 import datetime
@@ -44,6 +44,10 @@ QUERIES = {
         SELECT carrier, {RESULTS}
         FROM (SELECT *, (row_number() OVER (PARTITION BY carrier ORDER BY line) - 1) // 1000 AS thousand FROM flights)
         GROUP BY carrier, thousand""",
+    # Within a year everything of a flight number repeats its first row.
+    "deduped": """
+        SELECT * EXCLUDE (line) FROM flights
+        QUALIFY row_number() OVER (PARTITION BY carrier, flight ORDER BY line) = 1""",
     "all": f"SELECT carrier, tailnum, {RESULTS} FROM flights GROUP BY ALL",
 }
 

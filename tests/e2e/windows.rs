@@ -68,6 +68,23 @@ fn no_window_at_all() {
     compare("all", "", "key_by: [carrier, tailnum]", &["1", "2"]);
 }
 
+#[test]
+fn repeats_are_dropped() {
+    let folder = Folder::new();
+    let text = format!(
+        "name: p\nsources:\n  flights:\n    file: {{ path: \"{}\" }}\n    \
+         event_time: {{ column: time_hour, max_out_of_orderness: 36h }}{IN_ORDER}\noperators:\n  \
+         first: {{ from: flights, dedupe: {{ by: [carrier, flight], within: 365d }} }}\n\
+         sinks:\n  out: {{ from: first, file: {{ path: out.parquet }} }}\n",
+        month().display()
+    );
+    folder.write("p.yaml", text);
+    for parallelism in ["1", "3"] {
+        folder.succeed(&["run", "p.yaml", "-q", "--parallelism", parallelism]);
+        python("windows.py", &["deduped".as_ref(), &month(), &folder.path("out.parquet")]);
+    }
+}
+
 /// Several files hold the watermark back until the last of them was opened, so that no row is late.
 #[test]
 fn a_file_for_each_day() {
@@ -106,9 +123,12 @@ fn rows_behind_the_watermark_are_late() {
         assert_eq!(summary["rows_in"], ROWS + 100);
         python("windows.py", &["hourly".as_ref(), &month(), &folder.path("out.parquet"), &folder.path("late.jsonl")]);
     }
-    // Without a reader for them they are dropped, and the results are the same.
+    // Without an output for them they are counted and dropped, and the results are the same.
     folder.write("p.yaml", pipeline("flights.csv", IN_ORDER, "key_by: carrier\n    window: { tumbling: 1h }", ""));
-    folder.succeed(&["run", "p.yaml", "-q"]);
+    let summary = folder.succeed(&["run", "p.yaml", "--json", "-q"]).json();
+    let nodes = summary["nodes"].as_array().expect("a list");
+    let late = nodes.iter().find(|node| node["name"] == "windows").map(|node| &node["rows_late"]);
+    assert_eq!(late, Some(&100.into()), "{summary}");
     python("windows.py", &["hourly".as_ref(), &month(), &folder.path("out.parquet")]);
 }
 

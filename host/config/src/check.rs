@@ -106,16 +106,9 @@ impl<'a> Nodes<'a> {
 
 /// The outputs of an operator, apart from its main one, as far as they are known here.
 fn ports_of(action: &Action) -> Vec<PortName> {
-    match action {
-        Action::Dedupe(_) => vec![PortName::errors()],
-        Action::Aggregate(keyed) => {
-            let Some(window) = keyed.window.as_ref().filter(|window| window.kind.is_of_time()) else {
-                return Vec::new();
-            };
-            window.late.iter().cloned().chain([PortName::errors()]).collect()
-        }
-        _ => Vec::new(),
-    }
+    let Action::Aggregate(keyed) = action else { return Vec::new() };
+    let Some(window) = keyed.window.as_ref().filter(|window| window.kind.is_of_time()) else { return Vec::new() };
+    window.late.iter().cloned().chain([PortName::errors()]).collect()
 }
 
 fn no_such_port(input: &InputRef, action: &Action, ports: &[PortName]) -> String {
@@ -129,10 +122,7 @@ fn no_such_port(input: &InputRef, action: &Action, ports: &[PortName]) -> String
             let near = near.map_or_else(String::new, |near| format!("; did you mean `{name}.{near}`?"));
             format!("{none}, only its rows, `{name}.{late}` and `{name}.{errors}`{near}")
         }
-        _ if matches!(action, Action::Aggregate(_)) => {
-            format!("{none}, only its rows and `{name}.errors`; `late: {port}` in its window would make one")
-        }
-        _ => format!("{none}, only its rows and `{name}.errors`"),
+        _ => format!("{none}, only its rows and `{name}.errors`; `late: {port}` in its window would make one"),
     }
 }
 

@@ -125,7 +125,7 @@ pub struct WindowSpec {
     /// again with the next `revision`. 0s to 100 years, for windows of time. Default: 0s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed_lateness: Option<TimeSpan>,
-    /// The port that rows leave by that come too late, for windows of time. Default: they are dropped.
+    /// The port that rows leave by that come too late, for windows of time. Default: they are counted and dropped.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "port")]
     #[schemars(with = "Option<String>", regex(pattern = "^[a-z][a-z0-9_-]{0,63}$"))]
     pub late: Option<PortName>,
@@ -163,7 +163,8 @@ pub struct SlidingSpec {
     pub slide: TimeSpan,
 }
 
-/// Keeps the first row of each key, and drops those that follow it within a time.
+/// Keeps the first row of each key, and drops those whose event time is near that of one that was kept. Needs `event_time`
+/// at the sources.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct DedupeSpec {
@@ -171,7 +172,8 @@ pub struct DedupeSpec {
     #[serde(serialize_with = "names")]
     #[schemars(with = "Names")]
     pub by: Vec<Located<String>>,
-    /// How long a key is remembered, by event time: 1ms to 100 years.
+    /// Less than this apart, before or after, a row is a repeat: 1ms to 100 years. A key is forgotten when the watermark is
+    /// this far past it.
     pub within: TimeSpan,
 }
 

@@ -200,7 +200,7 @@ pub enum Action {
     /// Only unites what it reads: columns by name, types equal. Every node may read a list; this one does nothing else.
     #[schemars(with = "Nothing")]
     Union {},
-    /// Keeps the first row of each key, and drops those that follow it within a time.
+    /// Keeps the first row of each key, and drops those whose event time is near that of one that was kept.
     Dedupe(DedupeSpec),
     /// Aggregates the rows of each key, within windows.
     #[serde(untagged)]

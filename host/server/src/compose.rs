@@ -104,7 +104,7 @@ fn operator(node: &OperatorSpec, spec: &PipelineSpec, around: &Surroundings<'_>)
             Arc::new(factory)
         }
         Action::Union {} => Arc::new(UnionFactory),
-        Action::Dedupe(_) => return Err(keyed::not_built("dedupe")),
+        Action::Dedupe(dedupe) => Arc::new(keyed::dedupe(dedupe, &spec.state)),
         Action::Aggregate(keyed) => Arc::new(keyed::windows(keyed, &spec.state)),
     })
 }

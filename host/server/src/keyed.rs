@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use volley_api::{Error, EventTimeColumn, Result, StateBackend};
+use volley_api::{EventTimeColumn, Result, StateBackend};
 use volley_config::{
-    AggregateSpec, ByteCount, EventTimeSpec, PipelineSpec, RestartStrategy, SlidingSpec, StateBackendKind, StateSpec,
-    WatermarkSpec, WindowKind,
+    AggregateSpec, ByteCount, DedupeSpec, EventTimeSpec, PipelineSpec, RestartStrategy, SlidingSpec, StateBackendKind,
+    StateSpec, WatermarkSpec, WindowKind,
 };
 use volley_expr::Aggregates;
-use volley_runtime::{EventTime, WatermarkStrategy, Window, WindowFactory};
+use volley_runtime::{DedupeFactory, EventTime, WatermarkStrategy, Window, WindowFactory};
 use volley_state::MemoryBackend;
 
-/// Memory of the windows of one instance, unless the pipeline says otherwise.
+/// Memory of one instance of a keyed operator, unless the pipeline says otherwise.
 const MEMORY: ByteCount = ByteCount::mebibytes(1024);
 
 /// Refuses what this build does not have, though the pipeline file can say it.
@@ -61,6 +61,12 @@ pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec) -> WindowFactory 
     }
 }
 
+/// The first row of each key within a stretch of time.
+pub(crate) fn dedupe(spec: &DedupeSpec, state: &StateSpec) -> DedupeFactory {
+    let by = spec.by.iter().map(|key| key.value.clone()).collect();
+    DedupeFactory::new(by, spec.within.0).with_memory_limit(memory_bytes(state))
+}
+
 fn cut(kind: WindowKind) -> Window {
     match kind {
         WindowKind::Tumbling(size) => Window::Tumbling { size: size.0 },
@@ -77,9 +83,4 @@ pub(crate) fn state(spec: &StateSpec) -> Arc<dyn StateBackend> {
 
 fn memory_bytes(spec: &StateSpec) -> usize {
     usize::try_from(spec.memory.unwrap_or(MEMORY).0).unwrap_or(usize::MAX)
-}
-
-/// What a node needs that is not built yet.
-pub(crate) fn not_built(what: &str) -> Error {
-    Error::config(format!("{what} is not built yet"))
 }
