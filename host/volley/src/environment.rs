@@ -66,14 +66,15 @@ impl StreamExecutionEnvironment {
         self.with(|graph| graph.settings.options.watermark_interval = interval)
     }
 
-    /// The most memory that the windows of one instance of a node may take, in bytes; a job that needs more fails. Default:
-    /// 1 GiB. It is what `state: { memory: ... }` sets in a pipeline file.
+    /// The most memory that the state of one instance of a node may take, in bytes: its windows, or the keys that it has seen. A
+    /// job that needs more fails. Default: 1 GiB. It is what `state: { memory: ... }` sets in a pipeline file.
     #[must_use]
     pub fn set_state_memory(self, bytes: usize) -> Self {
-        self.with(|graph| graph.settings.state_bytes_max = Some(bytes))
+        self.with(|graph| graph.settings.state_bytes_max = bytes)
     }
 
-    /// Everything else that a job is started with: clock, seed, sizes of batches and channels.
+    /// Everything else that a job is started with: clock, seed, sizes of batches and channels. Where state is kept is not
+    /// looked at: that is in memory.
     #[must_use]
     pub fn set_options(self, options: JobOptions) -> Self {
         self.with(|graph| graph.settings.options = options)

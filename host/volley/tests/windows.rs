@@ -106,6 +106,15 @@ fn a_late_row_within_the_lateness_counts() {
 }
 
 #[test]
+fn repeats_are_dropped() {
+    let env = StreamExecutionEnvironment::new();
+    let fresh = timed(&env).key_by(["who"]).dedupe(2 * SECOND);
+    assert_eq!(collected(&fresh), ["ann 1 0", "bob null 500", "cid 4 2500"]);
+    let timeless = refused(&stream(&env).key_by(["who"]).dedupe(SECOND));
+    assert!(timeless.contains("dedupe-2: "), "{timeless}");
+}
+
+#[test]
 fn what_cannot_be_a_window_is_refused() {
     let env = StreamExecutionEnvironment::new();
     let keyed = stream(&env).key_by(["who"]);
