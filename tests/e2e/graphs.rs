@@ -107,3 +107,19 @@ fn queries_of_the_nexmark_bench_run() {
         }
     }
 }
+
+/// Those with windows, over twenty seconds of event time: as many results, however keys are dealt out.
+#[test]
+fn window_queries_of_the_nexmark_bench_run() {
+    for query in ["q5", "q7", "q8", "q11", "q12"] {
+        let path = repository().join(format!("benches/nexmark/queries/{query}.yaml"));
+        let text = std::fs::read_to_string(path).expect("a query");
+        let folder = Folder::new();
+        folder.write("p.yaml", text.replace("event_count: 10000000", "event_count: 200000"));
+        let [one, three] = ["1", "3"].map(|parallelism| {
+            let summary = folder.succeed(&["run", "p.yaml", "--json", "-q", "--parallelism", parallelism]).json();
+            summary["rows_out"].as_u64().expect("a number")
+        });
+        assert!(one > 0 && one == three, "{query}: {one} rows by one, {three} by three");
+    }
+}

@@ -5,6 +5,7 @@
 mod bad_files;
 mod bad_pipelines;
 mod bad_plugins;
+mod bad_windows;
 mod commands;
 mod equivalence;
 mod full_disk;
@@ -12,8 +13,10 @@ mod graphs;
 mod hostile;
 mod metrics;
 mod month;
+mod pages;
 mod project;
 mod signals;
 mod size;
 mod support;
 mod unix_filter;
+mod windows;

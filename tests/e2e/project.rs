@@ -49,6 +49,13 @@ fn parse(text: &str, origin: &str) -> PipelineSpec {
 /// Makes a whole pipeline of what a document shows: some show an operator's action alone.
 fn completed(block: &str) -> String {
     let has = |key: &str| block.lines().any(|line| line.starts_with(key));
+    if let Some(results) = block.trim().strip_prefix("aggregate:") {
+        return format!(
+            "name: shown\nsources: {{ in: {{ file: {{ path: in.csv }} }} }}\n\
+             operators: {{ shown: {{ from: in, key_by: carrier, aggregate:{results} }} }}\n\
+             sinks: {{ out: {{ from: shown, discard: {{}} }} }}\n"
+        );
+    }
     if has("plugin:") {
         let block = block.trim_end().strip_prefix("plugin:").expect("the only line of such a block");
         return format!(

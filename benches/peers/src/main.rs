@@ -19,7 +19,7 @@ mod guest;
 #[path = "../../boundary/src/sink.rs"]
 #[allow(dead_code, reason = "rows are always kept here")]
 mod sink;
-#[path = "../../boundary/src/timing.rs"]
+#[path = "../../support/src/timing.rs"]
 #[allow(dead_code, reason = "every bar here is a lower one")]
 mod timing;
 

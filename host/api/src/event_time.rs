@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, Int64Array, PrimitiveArray, RecordBatch};
+use arrow::compute;
 use arrow::datatypes::{
     DataType, Date32Type, Date64Type, Int64Type, Schema, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType,
@@ -15,6 +16,15 @@ use crate::{Error, Result};
 pub const EVENT_TIME_MS_MAX: i64 = 1 << 52;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The event times of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventTimes {
+    /// In milliseconds since the Unix epoch; null where a row has none that can be used.
+    pub ms: Int64Array,
+    /// The least and the greatest of those that are not null.
+    pub bounds: Option<(i64, i64)>,
+}
 
 /// The column that holds the event time of a stream's rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +70,14 @@ impl EventTimeColumn {
     /// # Errors
     /// When the batch has no such column, or it is of another type.
     pub fn ms(&self, batch: &RecordBatch) -> Result<Int64Array> {
+        self.times(batch).map(|times| times.ms)
+    }
+
+    /// As [`EventTimeColumn::ms`], with the least and the greatest of them.
+    ///
+    /// # Errors
+    /// As [`EventTimeColumn::ms`].
+    pub fn times(&self, batch: &RecordBatch) -> Result<EventTimes> {
         let Some(column) = batch.column_by_name(&self.name) else {
             return Err(Error::internal(format!("the batch has no event-time column `{}`", self.name)));
         };
@@ -82,13 +100,50 @@ impl EventTimeColumn {
         Ok(self.within_bounds(ms))
     }
 
-    fn within_bounds(&self, ms: Int64Array) -> Int64Array {
+    fn within_bounds(&self, ms: Int64Array) -> EventTimes {
         const BOUNDS: std::ops::RangeInclusive<i64> = -EVENT_TIME_MS_MAX..=EVENT_TIME_MS_MAX;
-        // Without a branch per value: nearly always all are within.
-        let fits = ms.values().iter().fold(true, |fits, time| fits & BOUNDS.contains(time));
-        let ms = if fits { ms } else { ms.unary_opt(|time| BOUNDS.contains(&time).then_some(time)) };
-        if self.offset_ms == 0 { ms } else { ms.unary(|time| time + self.offset_ms) }
+        let fits = |bounds: Option<(i64, i64)>| {
+            bounds.is_none_or(|(least, greatest)| BOUNDS.contains(&least) && BOUNDS.contains(&greatest))
+        };
+        let bounds = bounds(&ms);
+        // Nearly always all are within.
+        let (ms, bounds) = if fits(bounds) {
+            (ms, bounds)
+        } else {
+            let ms = ms.unary_opt(|time| BOUNDS.contains(&time).then_some(time));
+            let bounds = compute::min(&ms).zip(compute::max(&ms));
+            (ms, bounds)
+        };
+        if self.offset_ms == 0 {
+            return EventTimes { ms, bounds };
+        }
+        let offset = self.offset_ms;
+        EventTimes {
+            ms: ms.unary(|time: i64| time + offset),
+            bounds: bounds.map(|(least, greatest)| (least + offset, greatest + offset)),
+        }
     }
+}
+
+/// The least and the greatest value, in one pass without a branch where there are no nulls.
+fn bounds(ms: &Int64Array) -> Option<(i64, i64)> {
+    /// So many rows are looked at side by side, each beside those that stand as far from it.
+    const LANES: usize = 8;
+    if ms.is_empty() {
+        return None;
+    }
+    if ms.null_count() > 0 {
+        return compute::min(ms).zip(compute::max(ms));
+    }
+    let (mut least, mut greatest) = ([i64::MAX; LANES], [i64::MIN; LANES]);
+    let (rows, rest) = ms.values().as_chunks::<LANES>();
+    for row in rows {
+        for lane in 0..LANES {
+            least[lane] = least[lane].min(row[lane]);
+            greatest[lane] = greatest[lane].max(row[lane]);
+        }
+    }
+    least.into_iter().chain(rest.iter().copied()).min().zip(greatest.into_iter().chain(rest.iter().copied()).max())
 }
 
 /// Times a factor; null where that overflows.

@@ -29,7 +29,7 @@ mod time;
 pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory};
 pub use element::{CheckpointBarrier, StreamElement, Watermark};
 pub use error::{Error, ErrorKind, Fault, Result, panic_text};
-pub use event_time::{EVENT_TIME_MS_MAX, EventTimeColumn};
+pub use event_time::{EVENT_TIME_MS_MAX, EventTimeColumn, EventTimes};
 pub use ids::{Epoch, InvalidName, NodeName, PortName, SubtaskId};
 pub use key_group::{KEY_GROUPS, KeyGroup, KeyGroupRange};
 pub use keys::{KeyHasher, normalize_keys};

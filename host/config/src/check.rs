@@ -9,7 +9,7 @@ use crate::graph::cycles;
 use crate::place::{Located, Place};
 use crate::read_spec::Draft;
 use crate::spec::{Action, InputRef, OnError, PipelineSpec};
-use crate::suggest::Unknown;
+use crate::suggest::{Unknown, nearest};
 
 /// How many errors there may be before unknown nodes are no longer compared with every known one.
 const SUGGESTIONS_MAX: usize = 50;
@@ -85,8 +85,11 @@ impl<'a> Nodes<'a> {
                 format!("`{name}` is a source: it has no port `{}`, only its rows and `{name}.errors`", input.port)
             }
             Some(Role::Operator(action)) => {
-                let action = action.key();
-                format!("`{name}` is a `{action}`: it has no port `{}`; ports are on sources and plugins", input.port)
+                let ports = ports_of(action);
+                if ports.contains(&input.port) {
+                    return;
+                }
+                no_such_port(input, action, &ports)
             }
         };
         findings.push(&input.place, Problem::Graph(message));
@@ -98,6 +101,38 @@ impl<'a> Nodes<'a> {
             self.0.iter().filter(|(_, role)| **role != Role::Sink).map(|(name, _)| *name).collect();
         names.sort_unstable();
         names
+    }
+}
+
+/// The outputs of an operator, apart from its main one, as far as they are known here.
+fn ports_of(action: &Action) -> Vec<PortName> {
+    match action {
+        Action::Dedupe(_) => vec![PortName::errors()],
+        Action::Aggregate(keyed) => {
+            let Some(window) = keyed.window.as_ref().filter(|window| window.kind.is_of_time()) else {
+                return Vec::new();
+            };
+            window.late.iter().cloned().chain([PortName::errors()]).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn no_such_port(input: &InputRef, action: &Action, ports: &[PortName]) -> String {
+    let (name, port, key) = (&input.node, &input.port, action.key());
+    let article = if key.starts_with('a') { "an" } else { "a" };
+    let none = format!("`{name}` is {article} `{key}`: it has no port `{port}`");
+    match ports {
+        [] => format!("{none}; ports are on sources, plugins and windows of time"),
+        [late, errors] => {
+            let near = nearest(port.as_str(), &[late.as_str(), errors.as_str()]);
+            let near = near.map_or_else(String::new, |near| format!("; did you mean `{name}.{near}`?"));
+            format!("{none}, only its rows, `{name}.{late}` and `{name}.{errors}`{near}")
+        }
+        _ if matches!(action, Action::Aggregate(_)) => {
+            format!("{none}, only its rows and `{name}.errors`; `late: {port}` in its window would make one")
+        }
+        _ => format!("{none}, only its rows and `{name}.errors`"),
     }
 }
 
@@ -140,12 +175,18 @@ fn check_outputs(spec: &PipelineSpec, findings: &mut Findings) {
         }
     }
     for operator in &spec.operators {
-        let Action::Plugin(plugin) = &operator.action else { continue };
         let Located { value: name, place, .. } = &operator.name;
-        if plugin.on_error == OnError::DeadLetter && !read.contains(&(name, &errors)) {
+        let (setting, port) = match &operator.action {
+            Action::Plugin(plugin) if plugin.on_error == OnError::DeadLetter => ("on_error: dead_letter", &errors),
+            Action::Aggregate(keyed) => match keyed.window.as_ref().and_then(|window| window.late.as_ref()) {
+                Some(late) => ("late", late),
+                None => continue,
+            },
+            _ => continue,
+        };
+        if !read.contains(&(name, port)) {
             let message = format!(
-                "`on_error: dead_letter` sends rows to `{name}.errors`, which nobody reads: \
-                 add a sink with `from: {name}.errors`"
+                "`{setting}` sends rows to `{name}.{port}`, which nobody reads: add a sink with `from: {name}.{port}`"
             );
             findings.push(place, Problem::Graph(message));
         }

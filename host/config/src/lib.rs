@@ -13,11 +13,16 @@ mod check;
 mod cli_form;
 mod de;
 mod error;
+mod fields;
 mod graph;
 mod interpolate;
+mod job;
+mod keyed;
 mod limits;
 mod parse;
 mod place;
+mod read_job;
+mod read_keyed;
 mod read_spec;
 mod schema;
 mod section;
@@ -34,6 +39,10 @@ use std::sync::Arc;
 pub use cli_form::{ConnectorOptions, SinglePlugin, set};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use interpolate::{Environment, ProcessEnvironment};
+pub use job::{RestartSpec, RestartStrategy, StateBackendKind, StateSpec};
+pub use keyed::{
+    AggregateSpec, DedupeSpec, EventTimeSpec, SlidingSpec, Strategy, WatermarkSpec, WindowKind, WindowSpec,
+};
 pub use limits::{LimitsSpec, RestartsSpec};
 pub use place::{Located, Place, Position};
 pub use read_spec::KnownConnectors;

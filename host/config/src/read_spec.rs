@@ -1,23 +1,24 @@
 //! The tree into the spec: every key is known, every value has its type, and as many errors as possible are gathered.
 
 use std::collections::HashSet;
-use std::num::NonZeroU32;
 
-use serde::de::DeserializeOwned;
 use volley_api::{NodeName, PortName};
 
 use crate::error::{ConfigError, Findings, Problem};
+use crate::fields::{Fields, only};
+use crate::job::WATERMARK_LIMITS;
 use crate::limits::{
     BYTES_LIMITS, LIMIT_KEYS, LimitsSpec, MEMORY_LIMITS, RESTART_KEYS, RESTARTS_MAX, ROWS_MAX, RestartsSpec,
     TABLE_ELEMENTS_MAX, TIME_LIMITS,
 };
 use crate::place::{Located, Place};
+use crate::read_job::{restart, state};
+use crate::read_keyed::{aggregate, dedupe, event_time};
 use crate::section::{Field, Section, View};
 use crate::spec::{
     Action, BATCH_ROWS_MAX, ConnectorSection, InputRef, NamedExpression, NamedExpressions, OperatorSpec,
     PARALLELISM_MAX, PipelineSpec, PluginSpec, Select, SinkSpec, SourceSpec, one,
 };
-use crate::suggest::Unknown;
 
 /// The kinds of connector that the host was built with, in the order in which errors list them.
 #[derive(Debug, Clone, Copy)]
@@ -28,12 +29,12 @@ pub struct KnownConnectors<'a> {
     pub sinks: &'a [&'a str],
 }
 
-const PIPELINE_KEYS: [&str; 6] = ["name", "parallelism", "batch_rows", "sources", "operators", "sinks"];
-const ACTION_KEYS: [&str; 5] = ["filter", "select", "with_columns", "plugin", "union"];
+const PIPELINE_KEYS: [&str; 9] =
+    ["name", "parallelism", "batch_rows", "watermark_interval", "state", "restart", "sources", "operators", "sinks"];
+const ACTION_KEYS: [&str; 7] = ["filter", "select", "with_columns", "plugin", "union", "dedupe", "aggregate"];
+/// Keys that go with `aggregate` and are no action alone.
+const AGGREGATE_PARTS: [&str; 2] = ["key_by", "window"];
 const PLUGIN_KEYS: [&str; 5] = ["component", "config", "limits", "on_error", "trust"];
-/// Keys of the pipeline file that belong to features which this version does not have.
-const UNSUPPORTED_KEYS: [&str; 7] = ["checkpoint", "state", "event_time", "key_by", "window", "aggregate", "dedupe"];
-
 /// The most output columns of one node.
 const COLUMNS_MAX: usize = 10_000;
 
@@ -52,6 +53,9 @@ pub(crate) fn read_spec(root: &View<'_>, known: &KnownConnectors<'_>, findings: 
     let name = fields.required("name").and_then(|view| node_name(&view, fields.findings));
     let parallelism = fields.bounded("parallelism", PARALLELISM_MAX);
     let batch_rows = fields.bounded("batch_rows", BATCH_ROWS_MAX);
+    let watermark_interval = fields.measure("watermark_interval", WATERMARK_LIMITS);
+    let state = fields.get("state").and_then(|view| state(&view, fields.findings)).unwrap_or_default();
+    let restart = fields.get("restart").and_then(|view| restart(&view, fields.findings)).unwrap_or_default();
     let sections = [fields.required("sources"), fields.get("operators"), fields.required("sinks")];
     let (mut broken, mut broken_sinks) = (HashSet::new(), HashSet::new());
     let [sources, operators, sinks] = sections;
@@ -61,98 +65,9 @@ pub(crate) fn read_spec(root: &View<'_>, known: &KnownConnectors<'_>, findings: 
     // Without a name there are errors already, so this one is never seen.
     let name = name.or_else(|| NodeName::new("unnamed").ok())?;
     let parallelism = parallelism.unwrap_or_else(one);
-    Some(Draft {
-        spec: PipelineSpec { name, parallelism, batch_rows, sources, operators, sinks },
-        broken,
-        broken_sinks,
-    })
-}
-
-/// The keys of a mapping, each known.
-struct Fields<'a, 'f> {
-    view: View<'a>,
-    fields: Vec<Field<'a>>,
-    /// Keys that were left out because nobody knows them, each by the known one that was probably meant.
-    left_out: Vec<Option<String>>,
-    findings: &'f mut Findings,
-}
-
-impl<'a, 'f> Fields<'a, 'f> {
-    /// None, and an error noted, when it is not a mapping. Unknown keys are noted and left out.
-    fn new(view: &View<'a>, known: &[&str], findings: &'f mut Findings) -> Option<Self> {
-        let mut fields = findings.note(view.fields())?;
-        let mut left_out = Vec::new();
-        fields.retain(|field| {
-            if known.contains(&field.key) {
-                return true;
-            }
-            let problem = if UNSUPPORTED_KEYS.contains(&field.key) {
-                left_out.push(None);
-                Problem::Unsupported(field.key.to_owned())
-            } else {
-                let unknown = Unknown::new("key", field.key, known);
-                left_out.push(unknown.suggestion.clone());
-                Problem::Unknown(unknown)
-            };
-            findings.push(&view.place.at(field.view.owner.position), problem);
-            false
-        });
-        Some(Self { view: view.clone(), fields, left_out, findings })
-    }
-
-    fn get(&self, key: &str) -> Option<View<'a>> {
-        self.fields.iter().find(|field| field.key == key).map(|field| field.view.clone())
-    }
-
-    fn required(&mut self, key: &str) -> Option<View<'a>> {
-        let found = self.get(key);
-        let misspelt = self.left_out.iter().any(|meant| meant.as_deref() == Some(key));
-        if found.is_none() && !misspelt {
-            self.findings.push(&self.view.owner, Problem::Missing(key.to_owned()));
-        }
-        found
-    }
-
-    fn read<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
-        let view = self.get(key)?;
-        self.findings.note(view.read())
-    }
-
-    /// A count from 1 to `max`; none when nothing stands there.
-    fn bounded(&mut self, key: &str, max: u32) -> Option<NonZeroU32> {
-        let view = self.get(key).filter(|view| !view.node.is_null())?;
-        let count = view.read().ok().filter(|count: &NonZeroU32| count.get() <= max);
-        if count.is_none() {
-            let error = view.expected(&format!("a whole number from 1 to {max}"));
-            self.findings.note::<()>(Err(error));
-        }
-        count
-    }
-
-    /// A size or a length of time within its bounds; none when nothing stands there.
-    fn measure<T>(&mut self, key: &str, bounds: (T, T)) -> Option<T>
-    where
-        T: DeserializeOwned + PartialOrd + std::fmt::Display,
-    {
-        let view = self.get(key)?;
-        let value = self.findings.note(view.read::<Option<T>>())??;
-        if bounds.0 <= value && value <= bounds.1 {
-            return Some(value);
-        }
-        let message = format!("`{value}` is not within {} and {}", bounds.0, bounds.1);
-        self.findings.push(&view.place, Problem::Value(message));
-        None
-    }
-
-    /// An expression or path: a text with something in it.
-    fn text(&mut self, view: &View<'_>) -> Option<Located<String>> {
-        let text: Located<String> = self.findings.note(view.located())?;
-        if text.trim().is_empty() {
-            self.findings.push(&view.place, Problem::Value("this text is empty".to_owned()));
-            return None;
-        }
-        Some(text)
-    }
+    let spec =
+        PipelineSpec { name, parallelism, batch_rows, watermark_interval, state, restart, sources, operators, sinks };
+    Some(Draft { spec, broken, broken_sinks })
 }
 
 /// A node's name and the value below it.
@@ -191,11 +106,13 @@ fn node_name(view: &View<'_>, findings: &mut Findings) -> Option<NodeName> {
 }
 
 fn source(node: &NodeView<'_>, known: &KnownConnectors<'_>, findings: &mut Findings) -> Option<SourceSpec> {
-    let keys = [&["parallelism"], known.sources].concat();
+    let keys = [&["parallelism", "event_time"], known.sources].concat();
     let mut fields = Fields::new(&node.view, &keys, findings)?;
     let parallelism = fields.bounded("parallelism", PARALLELISM_MAX);
+    let event_time = fields.get("event_time").map(|view| event_time(&view, fields.findings));
     let connector = connector(&mut fields, known.sources)?;
-    Some(SourceSpec { name: node.name.clone(), parallelism, connector })
+    // One that was written and could not be read has left an error behind.
+    Some(SourceSpec { name: node.name.clone(), parallelism, event_time: event_time.flatten(), connector })
 }
 
 fn sink(node: &NodeView<'_>, known: &KnownConnectors<'_>, findings: &mut Findings) -> Option<SinkSpec> {
@@ -208,47 +125,29 @@ fn sink(node: &NodeView<'_>, known: &KnownConnectors<'_>, findings: &mut Finding
 }
 
 fn operator(node: &NodeView<'_>, findings: &mut Findings) -> Option<OperatorSpec> {
-    let keys = [&["from", "parallelism"], &ACTION_KEYS[..]].concat();
+    let keys = [&["from", "parallelism"], &ACTION_KEYS[..], &AGGREGATE_PARTS].concat();
     let mut fields = Fields::new(&node.view, &keys, findings)?;
     let from = from(&mut fields);
     let parallelism = fields.bounded("parallelism", PARALLELISM_MAX);
-    let action = match only(&mut fields, &ACTION_KEYS, "one node does one thing")? {
+    check_aggregate_parts(&mut fields)?;
+    let action = match only(&mut fields, &ACTION_KEYS, "one node does one thing", "make two nodes of it")? {
         ("filter", view) => Action::Filter(fields.text(&view)?),
         ("select", view) => Action::Select(select(&view, &mut fields)?),
         ("with_columns", view) => Action::WithColumns(named_expressions(&view, &mut fields)?),
         ("plugin", view) => Action::Plugin(Box::new(plugin(&view, fields.findings)?)),
+        ("dedupe", view) => Action::Dedupe(dedupe(&view, fields.findings)?),
+        ("aggregate", view) => {
+            let results = named_expressions(&view, &mut fields);
+            Action::Aggregate(Box::new(aggregate(&mut fields, results)?))
+        }
         (_, view) => union(&view, fields.findings)?,
     };
     Some(OperatorSpec { name: node.name.clone(), from: from?, parallelism, action })
 }
 
 fn connector(fields: &mut Fields<'_, '_>, kinds: &[&str]) -> Option<ConnectorSection> {
-    let (kind, view) = only(fields, kinds, "a node has one connector")?;
+    let (kind, view) = only(fields, kinds, "a node has one connector", "make two nodes of it")?;
     Some(ConnectorSection { kind: kind.to_owned(), options: view.section() })
-}
-
-/// The one key of `choice` that is there. That none is there goes unsaid when an unknown key may have been meant.
-fn only<'a>(fields: &mut Fields<'a, '_>, choice: &[&str], rule: &str) -> Option<(&'a str, View<'a>)> {
-    let present: Vec<(&'a str, View<'a>)> = fields
-        .fields
-        .iter()
-        .filter(|field| choice.contains(&field.key))
-        .map(|field| (field.key, field.view.clone()))
-        .collect();
-    match present.as_slice() {
-        [] if !fields.left_out.is_empty() => None,
-        [] => {
-            let message = format!("{rule}, and here is none: add one of {}", choice.join(", "));
-            fields.findings.push(&fields.view.owner, Problem::Value(message));
-            None
-        }
-        [(key, view)] => Some((key, view.clone())),
-        [(first, _), (second, view), ..] => {
-            let message = format!("{rule}, and here are `{first}` and `{second}`: make two nodes of it");
-            fields.findings.push(&fields.view.place.at(view.owner.position), Problem::Value(message));
-            None
-        }
-    }
 }
 
 /// `name`, `name.port`, or a list of them.
@@ -348,4 +247,21 @@ fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {
 fn restarts(view: &View<'_>, findings: &mut Findings) -> Option<RestartsSpec> {
     let mut fields = Fields::new(view, &RESTART_KEYS, findings)?;
     Some(RestartsSpec { max: fields.bounded("max", RESTARTS_MAX), within: fields.measure("within", TIME_LIMITS) })
+}
+
+/// None, and an error noted, when a `key_by` or `window` stands without the `aggregate` that it belongs to.
+fn check_aggregate_parts(fields: &mut Fields<'_, '_>) -> Option<()> {
+    let misspelt = fields.left_out.iter().flatten().any(|meant| meant == "aggregate");
+    if misspelt || fields.get("aggregate").is_some() {
+        return Some(());
+    }
+    let part = fields.fields.iter().find(|field| AGGREGATE_PARTS.contains(&field.key));
+    let Some(Field { key, view }) = part else { return Some(()) };
+    let other = fields.fields.iter().find(|field| ACTION_KEYS.contains(&field.key));
+    let message = match other {
+        Some(other) => format!("`{key}` goes with `aggregate`, and this is a `{}`: make two nodes of it", other.key),
+        None => format!("`{key}` goes with `aggregate`: add `aggregate: {{ name: \"count(*)\" }}`"),
+    };
+    fields.findings.push(&fields.view.place.at(view.owner.position), Problem::Value(message));
+    None
 }

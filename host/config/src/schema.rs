@@ -15,11 +15,21 @@ pub fn pipeline_schema(sources: &[(&str, Schema)], sinks: &[(&str, Schema)]) -> 
     let mut root = root.to_value();
     add_connectors(&mut root, "SourceSpec", "source", sources);
     add_connectors(&mut root, "SinkSpec", "sink", sinks);
+    only_one_action(&mut root);
     for section in ["sources", "operators", "sinks"] {
         root["properties"][section]["propertyNames"] = json!({ "pattern": "^[a-z][a-z0-9_-]{0,63}$" });
     }
     root["title"] = "Volley pipeline".into();
     root
+}
+
+/// That an aggregate has no key of its own makes the choice of actions one of any; an operator has exactly one.
+fn only_one_action(root: &mut Value) {
+    if let Some(operator) = root["$defs"]["OperatorSpec"].as_object_mut()
+        && let Some(choice) = operator.remove("anyOf")
+    {
+        operator.insert("oneOf".to_owned(), choice);
+    }
 }
 
 /// Makes each kind a property of `node` whose schema stands in the root's definitions; exactly one of them is there.

@@ -14,9 +14,12 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use volley_api::{NodeName, PortName};
 
+use crate::job::{RestartSpec, StateSpec};
+use crate::keyed::{AggregateSpec, DedupeSpec, EventTimeSpec};
 use crate::limits::LimitsSpec;
 use crate::place::{Document, Located, Place};
 use crate::section::Section;
+use crate::units::TimeSpan;
 
 /// The most instances of a node: each is a thread, and keyed state will be dealt out in 256 key groups.
 pub const PARALLELISM_MAX: u32 = 256;
@@ -38,6 +41,18 @@ pub struct PipelineSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_048_576))]
     pub batch_rows: Option<NonZeroU32>,
+    /// A source says at least this often how far event time has come, if it has: 0s (after every batch) to 1h.
+    /// Default: 200ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watermark_interval: Option<TimeSpan>,
+    /// Where windows and other keyed operators keep what they know.
+    #[serde(skip_serializing_if = "StateSpec::is_empty")]
+    #[schemars(default)]
+    pub state: StateSpec,
+    /// What becomes of a job that fails for a reason that may pass.
+    #[serde(skip_serializing_if = "RestartSpec::is_empty")]
+    #[schemars(default)]
+    pub restart: RestartSpec,
     /// Where rows come from, by name. At least one.
     #[serde(serialize_with = "by_name")]
     #[schemars(with = "BTreeMap<String, SourceSpec>", extend("minProperties" = 1))]
@@ -71,6 +86,10 @@ pub struct SourceSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 256))]
     pub parallelism: Option<NonZeroU32>,
+    /// The event time of its rows. Default: they have none, and no window of time can read them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "EventTimeSpec", default)]
+    pub event_time: Option<EventTimeSpec>,
     /// The connector: its kind is the key, its options the value.
     #[serde(flatten)]
     #[schemars(skip)]
@@ -181,6 +200,11 @@ pub enum Action {
     /// Only unites what it reads: columns by name, types equal. Every node may read a list; this one does nothing else.
     #[schemars(with = "Nothing")]
     Union {},
+    /// Keeps the first row of each key, and drops those that follow it within a time.
+    Dedupe(DedupeSpec),
+    /// Aggregates the rows of each key, within windows.
+    #[serde(untagged)]
+    Aggregate(Box<AggregateSpec>),
 }
 
 impl Action {
@@ -193,6 +217,8 @@ impl Action {
             Self::WithColumns(_) => "with_columns",
             Self::Plugin(_) => "plugin",
             Self::Union {} => "union",
+            Self::Dedupe(_) => "dedupe",
+            Self::Aggregate(_) => "aggregate",
         }
     }
 }
@@ -354,7 +380,7 @@ impl JsonSchema for Inputs {
 }
 
 /// The schema of an expression: a text, of which YAML lets a number or truth value stand without quotes.
-struct Expression;
+pub(crate) struct Expression;
 
 impl JsonSchema for Expression {
     fn schema_name() -> Cow<'static, str> {

@@ -130,11 +130,12 @@ proptest! {
 
     #[test]
     fn a_good_file_with_a_piece_changed_gives_a_spec_or_errors(
+        sample in prop::sample::select([support::GOOD, support::WINDOWS].as_slice()),
         at in any::<prop::sample::Index>(),
         length in 0_usize..20,
         piece in prop::sample::select(PIECES.as_slice()),
     ) {
-        let mut text = support::GOOD.to_owned();
+        let mut text = sample.to_owned();
         let start = at.index(text.len());
         text.replace_range(start..(start + length).min(text.len()), piece);
         if let Err(errors) = parse(&text) {

@@ -5,7 +5,7 @@ mod support;
 
 use schemars::{JsonSchema, Schema, schema_for};
 use serde_json::{Map, Value, json};
-use support::{GOOD, KNOWN, parse};
+use support::{GOOD, KNOWN, WINDOWS, parse};
 use volley_config::{from_json, pipeline_schema};
 
 /// Options of a connector.
@@ -58,22 +58,32 @@ fn schema() -> Value {
     pipeline_schema(&sources, &[("file", file()), ("memory", memory::schema())])
 }
 
-/// The good sample as JSON, as the host would print it.
-fn good() -> Value {
-    serde_json::to_value(parse(GOOD).unwrap()).unwrap()
+/// A good sample as JSON, as the host would print it.
+fn good(sample: &str) -> Value {
+    serde_json::to_value(parse(sample).unwrap()).unwrap()
 }
 
 #[test]
-fn the_sample_fits() {
-    check(&schema(), &good()).unwrap();
+fn the_samples_fit() {
+    check(&schema(), &good(GOOD)).unwrap();
+    check(&schema(), &good(WINDOWS)).unwrap();
 }
 
-/// Changes one value of the sample: `path` is a JSON pointer whose last part may be new.
-fn changed(path: &str, value: Value) -> Value {
-    let mut document = good();
+/// Changes one value of a sample: `path` is a JSON pointer whose last part may be new.
+fn changed(sample: &str, path: &str, value: Value) -> Value {
+    let mut document = good(sample);
     let (parent, key) = path.rsplit_once('/').unwrap();
     document.pointer_mut(parent).expect(path)[key] = value;
     document
+}
+
+/// Whether schema and reader both take a sample with that change, or both refuse it.
+fn agree(schema: &Value, sample: &str, path: &str, value: &Value, fits: bool) {
+    let document = changed(sample, path, value.clone());
+    let by_schema = check(schema, &document);
+    let by_reader = from_json(&document, "test", &KNOWN);
+    assert_eq!(by_schema.is_ok(), fits, "schema: {path} = {value}: {by_schema:?}");
+    assert_eq!(by_reader.is_ok(), fits, "reader: {path} = {value}: {by_reader:?}");
 }
 
 #[test]
@@ -137,11 +147,63 @@ fn schema_and_reader_agree() {
         ("/sinks/short/from", json!(["enriched.short", "enriched"]), true),
         ("/sinks/short/generate", json!({}), false),
     ] {
-        let document = changed(path, value.clone());
-        let by_schema = check(&schema, &document);
-        let by_reader = from_json(&document, "test", &KNOWN);
-        assert_eq!(by_schema.is_ok(), fits, "schema: {path} = {value}: {by_schema:?}");
-        assert_eq!(by_reader.is_ok(), fits, "reader: {path} = {value}: {by_reader:?}");
+        agree(&schema, GOOD, path, &value, fits);
+    }
+}
+
+#[test]
+fn schema_and_reader_agree_on_event_time_and_windows() {
+    let schema = schema();
+    let window = |name: &str| format!("/operators/{name}/window");
+    for (path, value, fits) in [
+        ("/watermark_interval".to_owned(), json!("200ms"), true),
+        ("/watermark_interval".to_owned(), json!(null), true),
+        ("/state".to_owned(), json!({ "backend": "rocksdb", "location": "state" }), true),
+        ("/state".to_owned(), json!({ "backend": "disk" }), false),
+        ("/state/size".to_owned(), json!("1GiB"), false),
+        ("/restart".to_owned(), json!({ "strategy": "none" }), true),
+        ("/restart".to_owned(), json!({ "strategy": "always" }), false),
+        ("/restart/attempts".to_owned(), json!(0), false),
+        ("/state".to_owned(), json!({ "backend": null, "location": null, "memory": null }), true),
+        ("/sources/flights/event_time".to_owned(), json!(null), false),
+        ("/sources/flights/event_time".to_owned(), json!("time_hour"), false),
+        ("/sources/flights/event_time".to_owned(), json!({ "column": "t" }), false),
+        ("/sources/flights/event_time".to_owned(), json!({ "max_out_of_orderness": "1s" }), false),
+        ("/sources/flights/event_time/strategy".to_owned(), json!("monotonous"), false),
+        ("/sources/ordered/event_time/strategy".to_owned(), json!("sorted"), false),
+        ("/sources/ordered/event_time/late".to_owned(), json!("1s"), false),
+        ("/sources/marked/event_time/watermark_column".to_owned(), json!(""), false),
+        ("/sources/marked/event_time/ordered".to_owned(), json!(false), true),
+        ("/operators/hourly/key_by".to_owned(), json!("carrier"), true),
+        ("/operators/hourly/key_by".to_owned(), json!([]), false),
+        ("/operators/hourly/key_by".to_owned(), json!(["a", "a"]), false),
+        ("/operators/hourly/aggregate".to_owned(), json!({}), false),
+        ("/operators/hourly/aggregate".to_owned(), json!(["count(*)"]), false),
+        ("/operators/hourly/filter".to_owned(), json!("true"), false),
+        ("/operators/all".to_owned(), json!({ "from": "marked", "aggregate": { "n": "count(*)" } }), false),
+        ("/operators/all".to_owned(), json!({ "from": "marked", "key_by": "a" }), false),
+        ("/operators/all".to_owned(), json!({ "from": "marked", "filter": "a", "key_by": "a" }), false),
+        (window("all"), json!({ "tumbling": "1d" }), true),
+        (window("all"), json!({}), false),
+        (window("all"), json!(null), false),
+        (window("all"), json!({ "tumbling": null }), false),
+        (window("all"), json!({ "count": null }), false),
+        (window("all"), json!({ "tumbling": "1d", "late": null }), true),
+        (window("all"), json!("1h"), false),
+        (window("all"), json!({ "tumbling": "1d", "session": "1d" }), false),
+        (window("all"), json!({ "tumbling": "1d", "allowed_lateness": "1h" }), true),
+        (window("all"), json!({ "tumbling": "1d", "latenes": "1h" }), false),
+        (window("all"), json!({ "sliding": { "size": "1h" } }), false),
+        (window("all"), json!({ "sliding": { "size": "1h", "slide": "1h" } }), true),
+        (window("all"), json!({ "sliding": { "size": "1h", "slide": "1h", "step": 1 } }), false),
+        (window("all"), json!({ "count": 1 }), true),
+        (window("all"), json!({ "count": 0 }), false),
+        (window("all"), json!({ "count": 1_000_000_001 }), false),
+        ("/operators/once/dedupe".to_owned(), json!({ "by": "a", "within": "1h" }), true),
+        ("/operators/once/dedupe".to_owned(), json!({ "by": "a" }), false),
+        ("/operators/once/dedupe".to_owned(), json!(["a"]), false),
+    ] {
+        agree(&schema, WINDOWS, &path, &value, fits);
     }
 }
 
@@ -157,7 +219,7 @@ fn connectors_keep_their_own_definitions() {
         ("/sinks/short/memory/format", json!("rows"), true),
         ("/sinks/short/memory/format", json!("csv"), false),
     ] {
-        assert_eq!(check(&schema, &changed(path, value.clone())).is_ok(), fits, "{path} = {value}");
+        assert_eq!(check(&schema, &changed(GOOD, path, value.clone())).is_ok(), fits, "{path} = {value}");
     }
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     for section in ["sources", "operators", "sinks"] {

@@ -7,6 +7,8 @@ use volley_api::StreamRecord;
 const ROWS_TARGET: usize = 8192;
 /// Bytes that one call should carry: they stay in a core's second-level cache.
 const BYTES_TARGET: usize = 256 * 1024;
+/// A record with this share of either is worth a call of its own: joining it to others would cost more.
+const ENOUGH: usize = 8;
 
 /// Holds records back until they are worth a call. Keeps order.
 #[derive(Debug, Default)]
@@ -22,7 +24,7 @@ impl Coalescer {
         let record = record.compact()?;
         let (rows, bytes) = (record.num_rows(), record.memory_bytes());
         let mut ready = Vec::new();
-        if rows >= ROWS_TARGET / 2 || bytes >= BYTES_TARGET / 2 {
+        if rows >= ROWS_TARGET / ENOUGH || bytes >= BYTES_TARGET / ENOUGH {
             ready.extend(self.flush()?);
             ready.push(record);
             return Ok(ready);

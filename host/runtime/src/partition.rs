@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
+use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use volley_api::{Error, KeyGroup, KeyHasher, Result, StreamRecord};
 
 /// Deals rows out by key.
@@ -32,25 +34,42 @@ impl Partitioner {
         })
     }
 
-    /// The rows of a compacted record, subtask by subtask; those that get none are left out.
+    /// The live rows of a record, subtask by subtask; those that get none are left out.
     pub(crate) fn partition(&mut self, record: StreamRecord) -> Result<Vec<(StreamRecord, usize)>> {
-        let keys: Vec<ArrayRef> = self.columns.iter().map(|&column| Arc::clone(record.batch.column(column))).collect();
+        let selection = record.selection.clone();
+        let live: Option<UInt32Array> = match &selection {
+            // Indices of rows fit: no batch has 2³² of them.
+            Some(live) => Some(UInt32Array::from_iter_values(live.set_indices_u32())),
+            None => None,
+        };
+        // Only keys are gathered before it is known where the rows go.
+        let keys = self.columns.iter().map(|&column| match &live {
+            Some(live) => take(record.batch.column(column), live, None).map_err(dealing),
+            None => Ok(Arc::clone(record.batch.column(column))),
+        });
+        let keys: Vec<ArrayRef> = keys.collect::<Result<_>>()?;
         self.hashes.clear();
         self.hasher.hash_into(&keys, &mut self.hashes);
-        for (row, hash) in (0..).zip(&self.hashes) {
-            let group = KeyGroup::of_hash(*hash);
-            self.rows[self.subtask_of[usize::from(group.0)] as usize].push(row);
+        let places = self.hashes.iter().map(|hash| self.subtask_of[usize::from(KeyGroup::of_hash(*hash).0)] as usize);
+        match &live {
+            Some(live) => live.values().iter().zip(places).for_each(|(row, place)| self.rows[place].push(*row)),
+            None => (0..).zip(places).for_each(|(row, place)| self.rows[place].push(row)),
         }
+        let record = StreamRecord { selection: None, ..record };
         let mut parts = Vec::with_capacity(self.rows.len());
         for (subtask, rows) in self.rows.iter_mut().enumerate().filter(|(_, rows)| !rows.is_empty()) {
-            if rows.len() == self.hashes.len() {
+            if rows.len() == record.batch.num_rows() {
                 rows.clear();
                 return Ok(vec![(record, subtask)]);
             }
-            let indices = UInt32Array::from(std::mem::take(rows));
-            let part = record.take(&indices);
-            parts.push((part.map_err(|error| Error::internal("rows cannot be dealt out").caused_by(error))?, subtask));
+            let next = Vec::with_capacity(rows.len() + rows.len() / 4);
+            let indices = UInt32Array::from(std::mem::replace(rows, next));
+            parts.push((record.take(&indices).map_err(dealing)?, subtask));
         }
         Ok(parts)
     }
+}
+
+fn dealing(error: ArrowError) -> Error {
+    Error::internal("rows cannot be dealt out").caused_by(error)
 }

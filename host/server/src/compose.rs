@@ -11,6 +11,7 @@ use volley_runtime::{CheckedPlan, LogicalPlan, PortRef};
 use volley_telemetry::Registry;
 
 use crate::connectors;
+use crate::keyed;
 use crate::plugins::Plugins;
 use crate::preview::Preview;
 use crate::streams;
@@ -40,6 +41,7 @@ pub(crate) struct Composed {
 /// Opens every part of a pipeline and puts them together. Moves no row.
 pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> Result<Composed> {
     streams::check(spec)?;
+    keyed::check(spec)?;
     let parallelism = around.parallelism.unwrap_or(spec.parallelism);
     let mut plan = LogicalPlan::new(spec.name.as_str(), parallelism);
     let mut previews = Vec::new();
@@ -47,9 +49,13 @@ pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> R
         let source = connectors::source(&node.connector, around.folder).await;
         let source = source.map_err(|error| located(error, node.connector.options.place()))?;
         plan.add_source(node.name.value.clone(), source, node.parallelism)?;
+        if let Some(event_time) = &node.event_time {
+            plan.set_event_time(&node.name, keyed::event_time(event_time));
+            plan.set_place(&node.name, event_time.place.to_string());
+        }
     }
     for node in &spec.operators {
-        let factory = operator(node, around).map_err(|error| located(error, &node.name.place))?;
+        let factory = operator(node, spec, around).map_err(|error| located(error, &node.name.place))?;
         plan.add_operator(node.name.value.clone(), ports(&node.from), factory, node.parallelism)?;
         plan.set_place(&node.name, place_of(node));
     }
@@ -83,7 +89,7 @@ pub(crate) fn check(plan: LogicalPlan, spec: &PipelineSpec) -> Result<CheckedPla
     })
 }
 
-fn operator(node: &OperatorSpec, around: &Surroundings<'_>) -> Result<Arc<dyn OperatorFactory>> {
+fn operator(node: &OperatorSpec, spec: &PipelineSpec, around: &Surroundings<'_>) -> Result<Arc<dyn OperatorFactory>> {
     Ok(match &node.action {
         Action::Filter(sql) => Arc::new(FilterFactory::new(sql.value.clone())),
         Action::Select(Select::Named(columns)) => Arc::new(SelectFactory::new(named(columns))),
@@ -98,6 +104,8 @@ fn operator(node: &OperatorSpec, around: &Surroundings<'_>) -> Result<Arc<dyn Op
             Arc::new(factory)
         }
         Action::Union {} => Arc::new(UnionFactory),
+        Action::Dedupe(_) => return Err(keyed::not_built("dedupe")),
+        Action::Aggregate(keyed) => Arc::new(keyed::windows(keyed, &spec.state)),
     })
 }
 

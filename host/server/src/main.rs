@@ -5,6 +5,7 @@ mod args;
 mod compose;
 mod connectors;
 mod exit;
+mod keyed;
 mod metrics;
 mod output;
 mod page;

@@ -12,6 +12,7 @@ use volley_telemetry::Registry;
 
 use crate::args::How;
 use crate::compose::{Surroundings, check, compose};
+use crate::keyed;
 use crate::metrics;
 use crate::output::{print, tell};
 use crate::plugins::Plugins;
@@ -74,7 +75,10 @@ pub(crate) struct Overrides {
 }
 
 fn options(spec: &PipelineSpec, how: &How) -> JobOptions {
-    let mut options = JobOptions::default();
+    let mut options = JobOptions { state: keyed::state(&spec.state), ..JobOptions::default() };
+    if let Some(interval) = spec.watermark_interval {
+        options.watermark_interval = interval.0;
+    }
     if let Some(rows) = how.batch_rows.or(spec.batch_rows) {
         let rows = NonZeroUsize::try_from(rows).expect("a usize has 32 bits at least");
         options.read = ReadOptions { batch_rows_max: rows };

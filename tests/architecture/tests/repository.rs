@@ -4,7 +4,7 @@ use volley_test_architecture::repository::Repository;
 use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "ARCHITECTURE.md",
     "README.md",
     "CONTRIBUTING.md",
@@ -15,6 +15,7 @@ const DOCUMENTS: [&str; 10] = [
     "connectors/nexmark/README.md",
     "docs/aggregates.md",
     "docs/what-a-plugin-can-and-cannot-do.md",
+    "docs/windows-and-aggregates.md",
 ];
 
 #[track_caller]

@@ -11,7 +11,7 @@ use arrow_udf_runtime::wasm::{FunctionHandle, Runtime, TableFunctionHandle};
 use super::Contestant;
 use crate::data::Shape;
 
-/// A function over whole columns: a column of structs comes back, of the rows that were kept.
+/// A function over whole columns: a column of structs comes back, null where a row goes, and the nulls are left out here.
 struct Batch {
     runtime: Runtime,
     function: FunctionHandle,
@@ -57,7 +57,9 @@ fn returned() -> DataType {
 impl Contestant for Batch {
     fn call(&mut self, batch: &RecordBatch) -> Result<Vec<RecordBatch>, Box<dyn Error>> {
         let output = self.runtime.call(&self.function, batch)?;
-        Ok(vec![columns(&output, BATCH_COLUMN)])
+        let structs = output.column(BATCH_COLUMN);
+        let kept = arrow::compute::filter(structs, &arrow::compute::is_not_null(structs)?)?;
+        Ok(vec![RecordBatch::from(kept.as_struct())])
     }
 }
 

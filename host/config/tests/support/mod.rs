@@ -61,3 +61,6 @@ pub(crate) fn parse(text: &str) -> Result<PipelineSpec, ConfigErrors> {
 
 /// The pipeline of `tests/good`.
 pub(crate) const GOOD: &str = include_str!("../good/delays.yaml");
+
+/// Another, with event time, keys and windows.
+pub(crate) const WINDOWS: &str = include_str!("../good/windows.yaml");

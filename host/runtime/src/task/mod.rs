@@ -1,6 +1,7 @@
 //! The tasks of a job: readers and writers on the tokio runtime, chains on threads of their own.
 
 pub(crate) mod chain;
+mod gathered;
 pub(crate) mod outlet;
 mod output;
 pub(crate) mod reader;

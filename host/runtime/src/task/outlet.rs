@@ -1,7 +1,7 @@
 //! Where rows leave a chain's thread: to the subtasks of another chain, or to the writers of a sink.
 
 use arrow::array::RecordBatch;
-use volley_api::{Result, StreamRecord};
+use volley_api::{Error, Result, StreamRecord};
 
 use super::{Message, cancelled};
 use crate::channel::{Closed, Sender};
@@ -70,6 +70,8 @@ impl Outlet {
         let receivers = self.receivers.len();
         match &mut self.routing {
             Routing::Turn(next) => {
+                let gather = |error| Error::internal("rows cannot be gathered").caused_by(error);
+                let record = record.compact().map_err(gather)?;
                 let turn = *next % receivers;
                 *next = next.wrapping_add(1);
                 self.hold(record, turn)

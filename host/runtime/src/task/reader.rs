@@ -1,8 +1,11 @@
 //! A reader's task: polls the splits dealt to it and feeds the subtasks of its chain.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast::error::TryRecvError;
@@ -12,7 +15,9 @@ use volley_api::{
     SplitId, SplitReader,
 };
 
+use super::gathered::Gathered;
 use super::{Message, Polled, SplitStatus, Stopped};
+use crate::Error;
 use crate::channel::Sender;
 use crate::metrics::NodeMetrics;
 use crate::time::Control;
@@ -105,6 +110,8 @@ impl ReaderTask {
         let mut turn = 0;
         let mut idle_in_a_row = 0;
         let mut shortest_idle = Duration::MAX;
+        // What a split gave after rows that went before it.
+        let mut given = None;
         loop {
             while open.len() < open_max
                 && let Some(split) = self.splits.pop_front()
@@ -117,14 +124,23 @@ impl ReaderTask {
             self.pass_barriers().await?;
             let Some(mut split) = open.pop_front() else { return Ok(true) };
             // Only the wait for rows is given up when the job drains: rows that have been read are always sent on.
-            let Some(event) = unless(&mut draining, split.reader.next()).await else { return Ok(false) };
-            match event? {
+            let event = match given.take() {
+                Some(event) => event,
+                None => match unless(&mut draining, split.reader.next()).await {
+                    Some(event) => event?,
+                    None => return Ok(false),
+                },
+            };
+            match event {
                 ReadEvent::Batch(batch) => {
                     (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
                     (split.idle_since, split.is_idle) = (None, false);
-                    self.forward(split.id.clone(), split.numbers, batch, turn).await?;
+                    match self.gather(&mut split, batch, turn, &mut draining).await? {
+                        Read::On(next) => given = next,
+                        Read::Draining => return Ok(false),
+                    }
                     turn = turn.wrapping_add(1);
-                    open.push_back(split);
+                    if given.is_some() { open.push_front(split) } else { open.push_back(split) }
                 }
                 ReadEvent::Idle(wake_after) => {
                     idle_in_a_row += 1;
@@ -145,6 +161,43 @@ impl ReaderTask {
         }
     }
 
+    /// Sends a batch on, together with those that the split gives at once after it, where they are small. Nothing waits for
+    /// rows that are not there yet.
+    async fn gather(
+        &self,
+        split: &mut OpenSplit,
+        first: SourceBatch,
+        turn: usize,
+        draining: &mut watch::Receiver<bool>,
+    ) -> Result<Read, Stopped> {
+        let mut gathered = Gathered::new(self.options.batch_rows_max.get());
+        let goes_alone = !gathered.is_small(&first);
+        gathered.push(first);
+        while !goes_alone {
+            let mut next = std::pin::pin!(split.reader.next());
+            let event = match at_once(next.as_mut()).await {
+                Some(event) => event?,
+                None => {
+                    self.forward(split.id.clone(), split.numbers, &mut gathered, turn).await?;
+                    // A reader that was asked is waited for: it need not stand being given up and asked again.
+                    return match unless(draining, next).await {
+                        Some(event) => Ok(Read::On(Some(event?))),
+                        None => Ok(Read::Draining),
+                    };
+                }
+            };
+            match event {
+                ReadEvent::Batch(batch) if gathered.has_room(&batch) => gathered.push(batch),
+                other => {
+                    self.forward(split.id.clone(), split.numbers, &mut gathered, turn).await?;
+                    return Ok(Read::On(Some(other)));
+                }
+            }
+        }
+        self.forward(split.id.clone(), split.numbers, &mut gathered, turn).await?;
+        Ok(Read::On(None))
+    }
+
     async fn open(&self, split: &Split) -> Result<OpenSplit, Stopped> {
         let reader = self.source.open(split, None, self.options).await?;
         let numbers = self.origins.register(&self.node, &split.id);
@@ -155,9 +208,11 @@ impl ReaderTask {
         &self,
         split: SplitId,
         (source_number, split_number): (u16, u32),
-        batch: SourceBatch,
+        gathered: &mut Gathered,
         turn: usize,
     ) -> Result<(), Stopped> {
+        let joined = gathered.take().map_err(|source| Error::Arrow { node: self.node.clone(), source });
+        let Some(batch) = joined.map_err(volley_api::Error::from)? else { return Ok(()) };
         let units = usize::try_from(batch.progress_units).unwrap_or(usize::MAX);
         NodeMetrics::add(&self.metrics.progress_units, units);
         let refused: usize = batch.rejects.iter().map(|reject| reject.raw.len() + reject.message.len()).sum();
@@ -166,6 +221,25 @@ impl ReaderTask {
         self.subtasks[turn % self.subtasks.len()].send(Message::Polled(polled), bytes).await?;
         Ok(())
     }
+}
+
+/// How reading went on.
+enum Read {
+    /// With this event of the split, if it gave one already.
+    On(Option<ReadEvent>),
+    /// The job drains.
+    Draining,
+}
+
+/// What a future gives when it is polled once, if it is ready.
+async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|context| {
+        Poll::Ready(match future.as_mut().poll(context) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        })
+    })
+    .await
 }
 
 /// Waits for something unless the job drains first, which also gives it up.

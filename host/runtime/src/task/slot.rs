@@ -204,10 +204,7 @@ impl<'a> Downstream<'a> {
         };
         match target.to {
             Place::Slot { index, .. } => self.push(index, record),
-            Place::Outlet(index) => {
-                let record = record.compact().map_err(|source| wiring.arrow(source))?;
-                self.outlets[index].send(record)
-            }
+            Place::Outlet(index) => self.outlets[index].send(record),
         }
     }
 }

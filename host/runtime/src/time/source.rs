@@ -76,9 +76,9 @@ impl SourceTime {
 
     /// The event times of a record, and its bounds filled in. A null means that the row has no usable event time.
     pub(crate) fn read(&self, mut record: StreamRecord) -> Result<(StreamRecord, Int64Array)> {
-        let times = self.column.ms(&record.batch)?;
-        (record.min_event_time, record.max_event_time) = (compute::min(&times), compute::max(&times));
-        Ok((record, times))
+        let times = self.column.times(&record.batch)?;
+        (record.min_event_time, record.max_event_time) = times.bounds.unzip();
+        Ok((record, times.ms))
     }
 
     /// Takes in the rows of a split, after they have been sent on.

@@ -87,8 +87,10 @@ impl WindowFactory {
             }
             .into());
         }
-        let columns = KeyedInput::new(&input.schema, &self.keys, &*self.aggregates, event_time.as_ref())?;
-        let bound = self.aggregates.bind(&columns.schema, event_time.as_ref())?;
+        // Aggregates may go by time where the window does not: the first row of all, the last of a hundred.
+        let order = input.event_time.clone();
+        let columns = KeyedInput::new(input, &self.keys, &*self.aggregates, event_time.as_ref())?;
+        let bound = self.aggregates.bind(&columns.schema, order.as_ref())?;
         let mut fields: Vec<FieldRef> = columns.key_fields();
         if event_time.is_some() {
             fields.extend([WINDOW_START, WINDOW_END].map(|name| Arc::new(Field::new(name, time_type(), false))));
@@ -103,7 +105,7 @@ impl WindowFactory {
                 return Err(Error::Window { problem: format!("{problem}: choose another name") }.into());
             }
         }
-        Ok(Planned { columns, event_time, state: bound.state, results: Arc::new(Schema::new(fields)) })
+        Ok(Planned { columns, event_time, order, state: bound.state, results: Arc::new(Schema::new(fields)) })
     }
 
     /// Whether a result can be put out more than once.
@@ -115,7 +117,10 @@ impl WindowFactory {
 /// What [`WindowFactory::plan`] found.
 pub(crate) struct Planned {
     pub(crate) columns: KeyedInput,
+    /// The time by which rows are cut into windows.
     pub(crate) event_time: Option<EventTimeColumn>,
+    /// The time by which aggregates order rows.
+    pub(crate) order: Option<EventTimeColumn>,
     /// The columns of the aggregates' state.
     pub(crate) state: Vec<FieldRef>,
     pub(crate) results: SchemaRef,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use volley_api::{AggregatorFactory, EventTimeColumn, Result, StreamRecord};
+use volley_api::{AggregatorFactory, EventTimeColumn, Result, StreamRecord, StreamType};
 
 use crate::Error;
 use crate::keyed::check_keys;
@@ -23,19 +23,22 @@ pub(crate) struct KeyedInput {
 }
 
 impl KeyedInput {
+    /// `event_time` is the column by which rows are cut into windows; aggregates have that of the input, and read it if
+    /// they go by it.
     pub(crate) fn new(
-        input: &SchemaRef,
+        stream: &StreamType,
         keys: &[String],
         aggregates: &dyn AggregatorFactory,
         event_time: Option<&EventTimeColumn>,
     ) -> Result<Self> {
+        let input = &stream.schema;
         let index_of = |role: &'static str, name: &str| {
             let known = input.fields().iter().map(|field| field.name().as_str());
             input.index_of(name).map_err(|_| Error::unknown_column(role, name, known))
         };
         let key_indices = keys.iter().map(|key| index_of("key", key)).collect::<std::result::Result<Vec<_>, _>>()?;
         check_keys(&key_indices.iter().map(|&key| Arc::clone(&input.fields()[key])).collect::<Vec<_>>())?;
-        let reads = aggregates.bind(input, event_time)?.reads;
+        let reads = aggregates.bind(input, stream.event_time.as_ref())?.reads;
         let mut needed: BTreeSet<usize> = key_indices.iter().copied().collect();
         for name in &reads {
             needed.insert(index_of("aggregate", name)?);

@@ -33,7 +33,7 @@ pub(crate) struct PaneWindows {
     node: NodeName,
     input: KeyedInput,
     aggregates: Arc<dyn AggregatorFactory>,
-    event_time: Option<EventTimeColumn>,
+    order: Option<EventTimeColumn>,
     results: SchemaRef,
     /// `None` for the global window.
     grid: Option<Grid>,
@@ -69,7 +69,7 @@ impl PaneWindows {
             node: context.node,
             input: planned.columns,
             aggregates: Arc::clone(&factory.aggregates),
-            event_time: planned.event_time,
+            order: planned.order,
             results: planned.results,
             grid: factory.window.grid(),
             lateness_ms: if factory.revises() {
@@ -87,7 +87,7 @@ impl PaneWindows {
     }
 
     fn aggregator(&self) -> Result<Box<dyn Aggregator>> {
-        self.aggregates.create(&self.input.schema, self.event_time.as_ref())
+        self.aggregates.create(&self.input.schema, self.order.as_ref())
     }
 
     fn table(&self) -> Result<KeyTable> {
@@ -130,8 +130,8 @@ impl PaneWindows {
             return Ok(vec![Part { pane: GLOBAL, rows }]);
         };
         let times = self.times.of(record, &rows, output)?;
-        if times.null_count() == 0
-            && let (Some(least), Some(greatest)) = (compute::min(&times), compute::max(&times))
+        if times.ms.null_count() == 0
+            && let Some((least, greatest)) = times.bounds
             && self.late_before(grid).is_none_or(|before| least >= before)
             && grid.pane_of(least) == grid.pane_of(greatest)
         {
@@ -140,7 +140,7 @@ impl PaneWindows {
         let mut by_pane: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
         let mut late = Vec::new();
         let before = self.late_before(grid).unwrap_or(i64::MIN);
-        for (row, time_ms) in (0..).zip(&times) {
+        for (row, time_ms) in (0..).zip(&times.ms) {
             match time_ms {
                 Some(time_ms) if time_ms < before => {
                     let start_ms = time_ms.div_euclid(grid.slide_ms) * grid.slide_ms;

@@ -60,8 +60,8 @@ pub(super) struct KeyedRows {
 
 impl RunWindows {
     pub(crate) fn new(factory: &WindowFactory, planned: Planned, context: OperatorContext) -> Result<Self> {
-        let (aggregates, event_time) = (Arc::clone(&factory.aggregates), planned.event_time.clone());
-        let store = Store::new(&planned.columns, &planned.state, aggregates, event_time)?;
+        let (aggregates, order) = (Arc::clone(&factory.aggregates), planned.order.clone());
+        let store = Store::new(&planned.columns, &planned.state, aggregates, order)?;
         let kind = match factory.window {
             Window::Count { rows } => Kind::Counts(Counts::new(rows)),
             _ => {

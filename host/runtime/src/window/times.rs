@@ -1,7 +1,7 @@
 //! The event times of a windowed operator's rows; what becomes of rows without one, and of those that are late.
 
 use arrow::array::{Array, Int64Array, RecordBatch};
-use volley_api::{EventTimeColumn, NodeName, OperatorContext, Output, Result, RowReject, StreamRecord};
+use volley_api::{EventTimeColumn, EventTimes, NodeName, OperatorContext, Output, Result, RowReject, StreamRecord};
 
 use super::WindowFactory;
 use super::factory::Planned;
@@ -31,13 +31,13 @@ impl Times {
     }
 
     /// The event time of each row, null where a row has none: it was refused. `rows` are those of `record`, compacted.
-    pub(crate) fn of(&self, record: &StreamRecord, rows: &RecordBatch, output: &mut dyn Output) -> Result<Int64Array> {
+    pub(crate) fn of(&self, record: &StreamRecord, rows: &RecordBatch, output: &mut dyn Output) -> Result<EventTimes> {
         let Some(column) = &self.column else {
             return Err(volley_api::Error::internal("this window has no time"));
         };
-        let times = column.ms(rows)?;
-        if times.null_count() > 0 {
-            self.refuse(record, &times, &column.name, output)?;
+        let times = column.times(rows)?;
+        if times.ms.null_count() > 0 {
+            self.refuse(record, &times.ms, &column.name, output)?;
         }
         Ok(times)
     }

@@ -104,7 +104,7 @@ impl Sessions {
         keyed: &KeyedRows,
         output: &mut dyn Output,
     ) -> Result<(Vec<New>, Vec<usize>)> {
-        let times = self.times.of(record, rows, output)?;
+        let times = self.times.of(record, rows, output)?.ms;
         let mut order: Vec<u32> = (0..).take(times.len()).collect();
         order.retain(|&row| times.is_valid(row as usize));
         order.sort_unstable_by_key(|&row| (keyed.numbers[row as usize], times.value(row as usize), row));

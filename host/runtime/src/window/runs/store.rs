@@ -36,7 +36,7 @@ pub(super) enum Part {
 /// All runs of one subtask.
 pub(super) struct Store {
     schema: SchemaRef,
-    event_time: Option<EventTimeColumn>,
+    order: Option<EventTimeColumn>,
     aggregates: Arc<dyn AggregatorFactory>,
     keys: RowConverter,
     states: RowConverter,
@@ -49,14 +49,14 @@ impl Store {
         input: &KeyedInput,
         state: &[FieldRef],
         aggregates: Arc<dyn AggregatorFactory>,
-        event_time: Option<EventTimeColumn>,
+        order: Option<EventTimeColumn>,
     ) -> Result<Self> {
         let converter = |fields: &[FieldRef]| {
             RowConverter::new(fields.iter().map(|field| SortField::new(field.data_type().clone())).collect())
         };
         Ok(Self {
             schema: Arc::clone(&input.schema),
-            event_time,
+            order,
             aggregates,
             keys: converter(&input.key_fields()).map_err(internal)?,
             states: converter(state).map_err(internal)?,
@@ -66,7 +66,7 @@ impl Store {
     }
 
     fn aggregator(&self) -> Result<Box<dyn Aggregator>> {
-        self.aggregates.create(&self.schema, self.event_time.as_ref())
+        self.aggregates.create(&self.schema, self.order.as_ref())
     }
 
     /// The bytes of each key of a table, by its number.

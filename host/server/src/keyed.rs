@@ -1,0 +1,85 @@
+//! Event time, windows and state as the pipeline file has them, in the terms of the runtime.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use volley_api::{Error, EventTimeColumn, Result, StateBackend};
+use volley_config::{
+    AggregateSpec, ByteCount, EventTimeSpec, PipelineSpec, RestartStrategy, SlidingSpec, StateBackendKind, StateSpec,
+    WatermarkSpec, WindowKind,
+};
+use volley_expr::Aggregates;
+use volley_runtime::{EventTime, WatermarkStrategy, Window, WindowFactory};
+use volley_state::MemoryBackend;
+
+/// Memory of the windows of one instance, unless the pipeline says otherwise.
+const MEMORY: ByteCount = ByteCount::mebibytes(1024);
+
+/// Refuses what this build does not have, though the pipeline file can say it.
+pub(crate) fn check(spec: &PipelineSpec) -> Result<()> {
+    if let Some(backend) = spec.state.backend.as_ref().filter(|backend| backend.value == StateBackendKind::Rocksdb) {
+        let message = "state on disk comes with the feature `rocksdb`, which this build does not have: \
+                       write `backend: memory`";
+        return Err(backend.place.error(message).into());
+    }
+    if let Some(strategy) = spec.restart.strategy.as_ref().filter(|chosen| chosen.value != RestartStrategy::None) {
+        let message = "jobs are not restarted in this version, since nothing takes checkpoints yet: \
+                       write `strategy: none`, and start the job again from outside";
+        return Err(strategy.place.error(message).into());
+    }
+    Ok(())
+}
+
+/// The event time of a source's rows.
+pub(crate) fn event_time(spec: &EventTimeSpec) -> EventTime {
+    let strategy = match &spec.watermark {
+        WatermarkSpec::MaxOutOfOrderness(span) => WatermarkStrategy::BoundedOutOfOrderness(span.0),
+        WatermarkSpec::Strategy(volley_config::Strategy::Monotonous) => WatermarkStrategy::Monotonous,
+        WatermarkSpec::WatermarkColumn(column) => WatermarkStrategy::Column(column.value.clone()),
+    };
+    EventTime {
+        column: EventTimeColumn::new(&spec.column),
+        strategy,
+        idle_after: spec.idle_after.map(|span| span.0),
+        ordered: spec.ordered,
+    }
+}
+
+/// Aggregates over windows.
+pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec) -> WindowFactory {
+    let keys = spec.key_by.iter().map(|key| key.value.clone()).collect();
+    let results = spec.aggregate.0.iter().map(|result| (result.name.clone(), result.sql.value.clone())).collect();
+    let window = spec.window.as_ref();
+    let lateness = window.and_then(|window| window.allowed_lateness).map_or(Duration::ZERO, |span| span.0);
+    let kind = window.map_or(Window::Global, |window| cut(window.kind));
+    let factory = WindowFactory::new(keys, kind, Arc::new(Aggregates::new(results)))
+        .with_allowed_lateness(lateness)
+        .with_memory_limit(memory_bytes(state));
+    match window.and_then(|window| window.late.clone()) {
+        Some(port) => factory.with_late_port(port),
+        None => factory,
+    }
+}
+
+fn cut(kind: WindowKind) -> Window {
+    match kind {
+        WindowKind::Tumbling(size) => Window::Tumbling { size: size.0 },
+        WindowKind::Sliding(SlidingSpec { size, slide }) => Window::Sliding { size: size.0, slide: slide.0 },
+        WindowKind::Session(gap) => Window::Session { gap: gap.0 },
+        WindowKind::Count(rows) => Window::Count { rows: u64::from(rows.get()) },
+    }
+}
+
+/// Where keyed state is kept.
+pub(crate) fn state(spec: &StateSpec) -> Arc<dyn StateBackend> {
+    Arc::new(MemoryBackend::new(memory_bytes(spec)))
+}
+
+fn memory_bytes(spec: &StateSpec) -> usize {
+    usize::try_from(spec.memory.unwrap_or(MEMORY).0).unwrap_or(usize::MAX)
+}
+
+/// What a node needs that is not built yet.
+pub(crate) fn not_built(what: &str) -> Error {
+    Error::config(format!("{what} is not built yet"))
+}

@@ -1,0 +1,44 @@
+//! Pages of the documentation whose pipelines are run, and must give what stands beside them.
+
+use crate::support::{Folder, repository, sorted_lines};
+
+/// A fenced block: language, name behind it, text.
+struct Block {
+    language: String,
+    name: String,
+    text: String,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let Some(info) = line.strip_prefix("```") else { continue };
+        let (language, name) = info.split_once(' ').unwrap_or((info, ""));
+        let text = lines.by_ref().take_while(|line| *line != "```").map(|line| format!("{line}\n")).collect();
+        blocks.push(Block { language: language.to_owned(), name: name.to_owned(), text });
+    }
+    blocks
+}
+
+/// A block with a name is a file: of the input before the first pipeline, and of the output behind one. Lines are compared
+/// without their order, which is none where rows are dealt out by key.
+#[test]
+fn windows_and_aggregates() {
+    let path = repository().join("docs/windows-and-aggregates.md");
+    let folder = Folder::new();
+    let (mut pipelines, mut outputs) = (0, 0);
+    for Block { language, name, text } in blocks(&std::fs::read_to_string(path).expect("the page")) {
+        if language == "yaml" {
+            folder.write("p.yaml", &text);
+            folder.succeed(&["run", "p.yaml", "-q"]);
+            pipelines += 1;
+        } else if pipelines == 0 {
+            folder.write(&name, &text);
+        } else {
+            assert_eq!(sorted_lines(&folder.read(&name)), sorted_lines(&text), "{name} of pipeline {pipelines}");
+            outputs += 1;
+        }
+    }
+    assert!(pipelines >= 4 && outputs >= 8, "{pipelines} pipelines, {outputs} outputs: where did they go?");
+}
