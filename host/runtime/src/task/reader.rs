@@ -171,9 +171,13 @@ impl ReaderTask {
         draining: &mut watch::Receiver<bool>,
     ) -> Result<Read, Stopped> {
         let mut gathered = Gathered::new(self.options.batch_rows_max.get());
-        let goes_alone = !gathered.is_small(&first);
+        if !gathered.is_small(&first) {
+            gathered.push(first);
+            self.forward(split.id.clone(), split.numbers, &mut gathered, turn).await?;
+            return Ok(Read::On(None));
+        }
         gathered.push(first);
-        while !goes_alone {
+        loop {
             let mut next = std::pin::pin!(split.reader.next());
             let event = match at_once(next.as_mut()).await {
                 Some(event) => event?,
@@ -194,8 +198,6 @@ impl ReaderTask {
                 }
             }
         }
-        self.forward(split.id.clone(), split.numbers, &mut gathered, turn).await?;
-        Ok(Read::On(None))
     }
 
     async fn open(&self, split: &Split) -> Result<OpenSplit, Stopped> {
