@@ -83,9 +83,8 @@ impl StreamExecutionEnvironment {
         self.with(|graph| graph.settings.state_bytes_max = bytes)
     }
 
-    /// Everything else that a job is started with: clock, seed, sizes of channels. It takes the place of what the
-    /// other setters have said about the same. Where state is kept is not
-    /// looked at: that is in memory.
+    /// Everything else that a job is started with: clock, seed, sizes of channels. It takes the place of what other setters have
+    /// said of the same. Where it keeps state is not looked at: that is in memory.
     #[must_use]
     pub fn set_options(self, options: JobOptions) -> Self {
         self.with(|graph| graph.settings.options = options)

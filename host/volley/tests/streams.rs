@@ -88,8 +88,8 @@ fn iterators_are_read_once() {
 #[test]
 fn a_job_has_sinks_and_a_report() {
     let env = env();
-    let (sink, handle) = (MemorySink::new(), MemorySink::handle);
-    let seen = handle(&sink);
+    let sink = MemorySink::new();
+    let seen = sink.handle();
     let all = stream(&env);
     all.filter_expr("amount > 1").to_sink("out", sink);
     let counted = DiscardSink::new();
@@ -97,6 +97,12 @@ fn a_job_has_sinks_and_a_report() {
     let report = all.to_sink("gone", counted).execute_blocking("two-sinks").expect("runs");
     assert_eq!(report.progress.rows_written(), 6);
     assert_eq!((seen.num_rows(), count.num_rows()), (2, 4));
+}
+
+#[test]
+fn no_name_is_kept_from_the_program() {
+    let collect = stream(&env()).filter_expr("amount > 3").uid("collect");
+    assert_eq!(collected(&collect), ["cid 4 2500"]);
 }
 
 #[tokio::test]
