@@ -15,6 +15,7 @@ mod metrics;
 mod month;
 mod pages;
 mod project;
+mod rust_api;
 mod signals;
 mod size;
 mod support;

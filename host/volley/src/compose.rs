@@ -74,10 +74,8 @@ fn compose(graph: &Graph, kept: &[bool]) -> Result<LogicalPlan> {
     for node in nodes() {
         let factory = match &node.kind {
             Kind::Operator(factory) => Arc::clone(factory),
-            Kind::Window(window) => Arc::new(match graph.settings.state_bytes_max {
-                Some(bytes) => window.clone().with_memory_limit(bytes),
-                None => window.clone(),
-            }),
+            Kind::Window(window) => Arc::new(window.clone().with_memory_limit(graph.settings.state_bytes_max)),
+            Kind::Dedupe(dedupe) => Arc::new(dedupe.clone().with_memory_limit(graph.settings.state_bytes_max)),
             Kind::Plugin(path, options) => Arc::new(
                 plugin(graph.settings.plugins.as_ref(), path, options).map_err(|error| error.within(&node.name))?,
             ),

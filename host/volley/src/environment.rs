@@ -1,6 +1,6 @@
 //! Where a program begins: settings of the job, and its sources.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,14 +66,25 @@ impl StreamExecutionEnvironment {
         self.with(|graph| graph.settings.options.watermark_interval = interval)
     }
 
-    /// The most memory that the windows of one instance of a node may take, in bytes; a job that needs more fails. Default:
-    /// 1 GiB. It is what `state: { memory: ... }` sets in a pipeline file.
+    /// The most rows of a batch as a source gives it, which small ones are joined up to. Results do not depend on it, except for
+    /// which rows are late. Default: 8,192.
     #[must_use]
-    pub fn set_state_memory(self, bytes: usize) -> Self {
-        self.with(|graph| graph.settings.state_bytes_max = Some(bytes))
+    pub fn set_batch_rows(self, rows: usize) -> Self {
+        self.with(|graph| match NonZeroUsize::new(rows) {
+            Some(rows) => graph.settings.options.read.batch_rows_max = rows,
+            None => graph.complain(None, "batches of 0 rows hold nothing: the number has to be 1 at least"),
+        })
     }
 
-    /// Everything else that a job is started with: clock, seed, sizes of batches and channels.
+    /// The most memory that the state of one instance of a node may take, in bytes: its windows, or the keys that it has seen. A
+    /// job that needs more fails. Default: 1 GiB. It is what `state: { memory: ... }` sets in a pipeline file.
+    #[must_use]
+    pub fn set_state_memory(self, bytes: usize) -> Self {
+        self.with(|graph| graph.settings.state_bytes_max = bytes)
+    }
+
+    /// Everything else that a job is started with: clock, seed, sizes of channels. It takes the place of what other setters have
+    /// said of the same. Where it keeps state is not looked at: that is in memory.
     #[must_use]
     pub fn set_options(self, options: JobOptions) -> Self {
         self.with(|graph| graph.settings.options = options)

@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use volley_api::{OperatorFactory, Sink, Source};
-use volley_runtime::{EventTime, JobOptions, WindowFactory};
+use volley_runtime::{DedupeFactory, EventTime, JobOptions, WindowFactory};
 use volley_wasm::{PluginEngine, PluginOptions};
+
+/// Memory of the state of one instance, unless it is set: 1 GiB, as in a pipeline file.
+const STATE_BYTES_MAX: usize = 1 << 30;
 
 /// An output of a node: the index of the node, and the name of the port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub(crate) enum Kind {
     Operator(Arc<dyn OperatorFactory>),
     /// Completed when it is known how much memory it may take.
     Window(WindowFactory),
+    /// As a window.
+    Dedupe(DedupeFactory),
     /// Loaded when the plan is checked.
     Plugin(PathBuf, Box<PluginOptions>),
     Sink(Arc<dyn Sink>),
@@ -62,7 +67,7 @@ pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) parallelism: NonZeroU32,
     pub(crate) options: JobOptions,
-    pub(crate) state_bytes_max: Option<usize>,
+    pub(crate) state_bytes_max: usize,
     pub(crate) plugins: Option<Arc<PluginEngine>>,
 }
 
@@ -82,7 +87,7 @@ impl Graph {
             name: "job".to_owned(),
             parallelism: NonZeroU32::MIN,
             options: JobOptions::default(),
-            state_bytes_max: None,
+            state_bytes_max: STATE_BYTES_MAX,
             plugins: None,
         };
         Self { settings, nodes: Vec::new(), problems: Vec::new(), numbered: HashMap::new() }

@@ -74,3 +74,8 @@ pub mod prelude {
         count_distinct, count_of, first, last, lit, max, min, not, sql, stddev, sum,
     };
 }
+
+/// The examples of the page are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/rust-api.md")]
+struct RustApiPage;

@@ -12,7 +12,7 @@ use volley_state::MemoryBackend;
 use crate::compose::{Unread, checked};
 use crate::graph::{Graph, Kind, Port};
 
-/// What the sink of `collect` is called.
+/// What the sink of `collect` is called, unless the program calls something so.
 const COLLECTED: &str = "collect";
 
 /// The plan as it stands, drawn; outputs that nobody reads yet are part of it.
@@ -22,9 +22,7 @@ pub(crate) fn explain(graph: &Graph) -> Result<PlanView> {
 
 pub(crate) async fn start(graph: Graph, unread: Unread) -> Result<JobHandle> {
     let mut options = graph.settings.options.clone();
-    if let Some(bytes) = graph.settings.state_bytes_max {
-        options.state = Arc::new(MemoryBackend::new(bytes));
-    }
+    options.state = Arc::new(MemoryBackend::new(graph.settings.state_bytes_max));
     let plan = tokio::task::spawn_blocking(move || Ok::<_, Error>(checked(&graph, unread)?.chain())).await;
     let plan = plan.map_err(|error| Error::internal(format!("checking the plan: {error}")))??;
     volley_runtime::start(plan, options).await
@@ -38,7 +36,11 @@ pub(crate) async fn execute(graph: Graph) -> Result<JobReport> {
 pub(crate) async fn collect(mut graph: Graph, port: Port) -> Result<Vec<RecordBatch>> {
     let sink = MemorySink::new();
     let handle = sink.handle();
-    graph.add(COLLECTED.to_owned(), Kind::Sink(Arc::new(sink)), vec![port]);
+    let mut name = COLLECTED.to_owned();
+    while graph.nodes.iter().any(|node| node.name == name) {
+        name.push('_');
+    }
+    graph.add(name, Kind::Sink(Arc::new(sink)), vec![port]);
     start(graph, Unread::LeftOut).await?.wait().await?;
     Ok(handle.take())
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Float64Type, Int64Type};
 use proptest::prelude::*;
-use volley::{Expr, col, lit, not};
+use volley::{Expr, call, col, lit, not};
 use volley_expr::Expression;
 
 /// One row: the column `name` with that value.
@@ -136,6 +136,7 @@ fn every_word_of_sql_is_a_column_too() {
         let used =
             word().eq(lit(7)).and(lit(7).eq(word())).and(not(word().is_null())).and((word() + word()).gt(word()));
         let used = used.and(word().in_list([word()])).and(word().between(word(), word()));
+        let used = used.and(call("abs", [-word()]).eq(word())).and(word().cast("BIGINT").eq(word() % lit(8)));
         assert_eq!(evaluate(&used, &batch).as_boolean(), &BooleanArray::from(vec![true]), "{used}");
     }
 }

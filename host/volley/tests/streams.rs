@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, Int64Array, RecordBatch};
 use arrow::compute::{self, kernels::cmp};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use common::{batch, collected, refused, rows, some_rows, stream};
@@ -62,7 +62,7 @@ fn expressions_are_built_or_written() {
 fn unions_and_several_readers() {
     let env = env();
     let all = stream(&env);
-    let both = all.filter_expr("amount < 2").union(&all.filter_expr("amount > 3")).union(stream(&env));
+    let both = all.filter_expr("amount < 2").union(all.filter_expr("amount > 3")).union(stream(&env));
     assert_eq!(collected(&both).len(), 6);
     let elsewhere = stream(&StreamExecutionEnvironment::new());
     let error = refused(&all.union(elsewhere));
@@ -71,10 +71,7 @@ fn unions_and_several_readers() {
 
 #[test]
 fn iterators_are_read_once() {
-    let env = env().set_options(volley::JobOptions {
-        read: volley_api::ReadOptions { batch_rows_max: 2.try_into().expect("not zero") },
-        ..Default::default()
-    });
+    let env = env().set_batch_rows(2);
     let batches = (0..5).map(|index| batch(&[("a", Some(index), 0), ("b", None, 0), ("c", Some(7), 1)]));
     let read = env.from_iter(some_rows().schema(), batches);
     let found = read.collect_blocking().expect("runs");
@@ -91,8 +88,8 @@ fn iterators_are_read_once() {
 #[test]
 fn a_job_has_sinks_and_a_report() {
     let env = env();
-    let (sink, handle) = (MemorySink::new(), MemorySink::handle);
-    let seen = handle(&sink);
+    let sink = MemorySink::new();
+    let seen = sink.handle();
     let all = stream(&env);
     all.filter_expr("amount > 1").to_sink("out", sink);
     let counted = DiscardSink::new();
@@ -100,6 +97,12 @@ fn a_job_has_sinks_and_a_report() {
     let report = all.to_sink("gone", counted).execute_blocking("two-sinks").expect("runs");
     assert_eq!(report.progress.rows_written(), 6);
     assert_eq!((seen.num_rows(), count.num_rows()), (2, 4));
+}
+
+#[test]
+fn no_name_is_kept_from_the_program() {
+    let collect = stream(&env()).filter_expr("amount > 3").uid("collect");
+    assert_eq!(collected(&collect), ["cid 4 2500"]);
 }
 
 #[tokio::test]

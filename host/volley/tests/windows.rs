@@ -53,6 +53,11 @@ fn windows_of_every_kind() {
     assert_eq!(collected(&counted), ["ann 1", "ann 3", "bob null", "cid 4"]);
 }
 
+/// A job in which event time comes as far as each row before the next one follows.
+fn row_by_row() -> StreamExecutionEnvironment {
+    StreamExecutionEnvironment::new().set_watermark_interval(Duration::ZERO).set_batch_rows(1)
+}
+
 /// Rows of which the last but one comes long after its window.
 fn late(env: &StreamExecutionEnvironment) -> DataStream {
     let batches = [("a", 500), ("a", 9000), ("a", 700), ("b", 9500)].map(|(who, at)| batch(&[(who, Some(1), at)]));
@@ -62,7 +67,7 @@ fn late(env: &StreamExecutionEnvironment) -> DataStream {
 
 #[test]
 fn late_rows_leave_by_a_side_output() {
-    let env = StreamExecutionEnvironment::new().set_watermark_interval(Duration::ZERO);
+    let env = row_by_row();
     let tag = OutputTag::new("late_rows");
     let results =
         late(&env).key_by(["who"]).window(Tumbling::of(SECOND)).side_output_late_data(&tag).aggregate_expr([count()]);
@@ -77,7 +82,7 @@ fn late_rows_leave_by_a_side_output() {
 
 #[test]
 fn late_rows_of_all_windows_go_to_one_sink() {
-    let env = StreamExecutionEnvironment::new().set_watermark_interval(Duration::ZERO);
+    let env = row_by_row();
     let sink = MemorySink::new();
     let seen = sink.handle();
     let by_who = late(&env).with_late_data_sink("late", sink).filter_expr("amount = 1").key_by(["who"]);
@@ -95,7 +100,7 @@ fn late_rows_of_all_windows_go_to_one_sink() {
 
 #[test]
 fn a_late_row_within_the_lateness_counts() {
-    let env = StreamExecutionEnvironment::new().set_watermark_interval(Duration::ZERO);
+    let env = row_by_row();
     let results =
         late(&env).key_by(["who"]).window(Tumbling::of(SECOND)).allowed_lateness(60 * SECOND).aggregate_expr([count()]);
     let found = sorted(&results.collect_blocking().expect("runs"));
@@ -103,6 +108,15 @@ fn a_late_row_within_the_lateness_counts() {
     assert!(found.iter().any(|row| row.starts_with("a ") && row.ends_with("2 1")), "{found:?}");
     let error = refused(&results.key_by(["who"]).aggregate_expr([count()]));
     assert!(error.contains("aggregate-1: the input repeats results"), "{error}");
+}
+
+#[test]
+fn repeats_are_dropped() {
+    let env = StreamExecutionEnvironment::new();
+    let fresh = timed(&env).key_by(["who"]).dedupe(2 * SECOND);
+    assert_eq!(collected(&fresh), ["ann 1 0", "bob null 500", "cid 4 2500"]);
+    let timeless = refused(&stream(&env).key_by(["who"]).dedupe(SECOND));
+    assert!(timeless.contains("dedupe-2: "), "{timeless}");
 }
 
 #[test]

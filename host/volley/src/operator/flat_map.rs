@@ -60,7 +60,7 @@ impl Operator for FlatMap {
         for made in (self.to.map)(record.batch).map_err(|error| self.place.failed(error))? {
             if made.num_rows() > 0 {
                 let made = self.place.fit(made, &self.to.schema)?;
-                output.emit(0, self.place.timed(StreamRecord { trace, ..StreamRecord::new(made) })?)?;
+                output.emit(0, self.place.timed(StreamRecord { trace, ..StreamRecord::new(made) }))?;
             }
         }
         Ok(())

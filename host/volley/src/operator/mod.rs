@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::compute;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 use volley_api::{Error, EventTimeColumn, NodeName, OperatorContext, Result, StreamRecord};
 
@@ -60,14 +60,14 @@ impl Place {
     }
 
     /// The record with the bounds of the times that its rows have now: the closure may have changed them.
-    fn timed(&self, mut record: StreamRecord) -> Result<StreamRecord> {
+    fn timed(&self, mut record: StreamRecord) -> StreamRecord {
         let column = self.event_time.as_ref();
         let column = column.filter(|column| record.batch.column_by_name(&column.name).is_some());
         // A column of that name and another type is no event time any more.
         let times: Option<Int64Array> = column.and_then(|column| column.ms(&record.batch).ok());
         record.min_event_time = times.as_ref().and_then(compute::min);
         record.max_event_time = times.as_ref().and_then(compute::max);
-        Ok(record)
+        record
     }
 }
 
@@ -76,8 +76,7 @@ pub(crate) fn fit(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch>
     if Arc::ptr_eq(batch.schema_ref(), schema) {
         return Ok(batch);
     }
-    let same = |(found, declared): (&Arc<_>, &Arc<_>)| {
-        let (found, declared): (&arrow::datatypes::Field, &arrow::datatypes::Field) = (found, declared);
+    let same = |(found, declared): (&FieldRef, &FieldRef)| {
         found.name() == declared.name() && found.data_type() == declared.data_type()
     };
     let (found, declared) = (batch.schema_ref().fields(), schema.fields());

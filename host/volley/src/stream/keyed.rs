@@ -2,9 +2,10 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use volley_expr::Aggregates;
-use volley_runtime::{Window, WindowFactory};
+use volley_runtime::{DedupeFactory, Window, WindowFactory};
 
 use super::{DataStream, WindowedKeyedStream};
 use crate::Aggregate;
@@ -51,6 +52,12 @@ impl KeyedStream {
     pub fn aggregate_expr<A: Into<Aggregate>>(&self, items: impl IntoIterator<Item = A>) -> DataStream {
         let factory = self.factory(Window::Global, items.into_iter().map(Into::into).collect());
         self.stream.try_then("aggregate", factory.map(Kind::Window))
+    }
+
+    /// The first row of each key within a stretch of event time: a row goes when one of the same key was kept whose time is less
+    /// than `within` away. Needs event time ([`DataStream::with_watermarks`]), by which old keys are forgotten.
+    pub fn dedupe(&self, within: Duration) -> DataStream {
+        self.stream.then("dedupe", Kind::Dedupe(DedupeFactory::new(self.keys.clone(), within)))
     }
 
     pub(super) fn factory(&self, window: Window, items: Vec<Aggregate>) -> volley_api::Result<WindowFactory> {

@@ -19,14 +19,12 @@ impl DataStreamSink {
     }
 
     /// Names the node.
-    #[allow(clippy::must_use_candidate, reason = "the sink is in the job already")]
     pub fn uid(self, name: impl Into<String>) -> Self {
         self.graph.lock().nodes[self.node].name = name.into();
         self
     }
 
     /// How many writers it has at most; the sink may allow fewer. Default: as many as the job says.
-    #[allow(clippy::must_use_candidate, reason = "the sink is in the job already")]
     pub fn set_parallelism(self, writers: u32) -> Self {
         self.graph.lock().set_parallelism(self.node, writers);
         self
