@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use volley_api::Watermark;
 
 /// Counters of one node, shared by its subtasks.
@@ -73,7 +73,7 @@ impl NodeMetrics {
 }
 
 /// What a node is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeRole {
     /// Rows come from it.
@@ -85,7 +85,7 @@ pub enum NodeRole {
 }
 
 /// What a node has done so far.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeProgress {
     /// The node's name.
     pub name: String,

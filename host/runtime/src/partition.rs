@@ -37,11 +37,8 @@ impl Partitioner {
     /// The live rows of a record, subtask by subtask; those that get none are left out.
     pub(crate) fn partition(&mut self, record: StreamRecord) -> Result<Vec<(StreamRecord, usize)>> {
         let selection = record.selection.clone();
-        let live: Option<UInt32Array> = match &selection {
-            // Indices of rows fit: no batch has 2³² of them.
-            Some(live) => Some(UInt32Array::from_iter_values(live.set_indices_u32())),
-            None => None,
-        };
+        // Indices of rows fit: no batch has 2³² of them.
+        let live = selection.as_ref().map(|live| UInt32Array::from_iter_values(live.set_indices_u32()));
         // Only keys are gathered before it is known where the rows go.
         let keys = self.columns.iter().map(|&column| match &live {
             Some(live) => take(record.batch.column(column), live, None).map_err(dealing),
