@@ -12,10 +12,12 @@ mod page;
 mod plugins;
 mod preview;
 mod progress;
+mod rates;
 mod run;
 mod single;
 mod streams;
 mod summary;
+mod table;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -170,6 +170,8 @@ fn json_of(spec: &PipelineSpec, report: &JobReport) -> serde_json::Value {
         "rows_in": report.progress.rows_read(),
         "rows_out": report.progress.rows_written(),
         "rows_rejected": report.progress.rows_rejected(),
+        "rows_late": report.progress.rows_late(),
+        "windows_pending": report.progress.windows_pending(),
         "elapsed_ms": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
         "rows_per_second": summary::per_second(report.progress.rows_read(), report.elapsed),
         "stopped_early": report.stopped_early,
