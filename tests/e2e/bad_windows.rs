@@ -110,8 +110,6 @@ fn what_this_build_has_not_is_refused_with_the_reason() {
     let windows = "key_by: carrier, aggregate: { n: count(*) }";
     let rocksdb = pipeline(TIME, windows) + "state: { backend: rocksdb, location: state }\n";
     refused(&rocksdb, &["p.yaml:10:19: state.backend", "feature `rocksdb`", "`backend: memory`"]);
-    let restart = pipeline(TIME, windows) + "restart: { strategy: fixed_delay, attempts: 3 }\n";
-    refused(&restart, &["p.yaml:10:22: restart.strategy", "not restarted", "`strategy: none`"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod bad_pipelines;
 mod bad_plugins;
 mod bad_windows;
 mod commands;
+mod control;
 mod equivalence;
 mod full_disk;
 mod graphs;
@@ -15,7 +16,11 @@ mod metrics;
 mod month;
 mod pages;
 mod project;
+<<<<<<< HEAD
 mod rust_api;
+=======
+mod restart;
+>>>>>>> insight
 mod signals;
 mod size;
 mod support;

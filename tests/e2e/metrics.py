@@ -94,6 +94,14 @@ def main(page, summary, threshold, enrich):
         assert {"unreachable", "deadline", "bad_batch", "log_lines"} <= set(reasons), reasons
         assert not any(reasons.values()), reasons
 
+    # Chains without an exchange begin at the source; the page's own unit is milliseconds.
+    assert kinds["volley_stage_latency_ms"] == "histogram", kinds
+    messages = value("volley_stage_latency_ms_count", node="flights")
+    assert messages >= 1 and value("volley_stage_latency_ms_bucket", node="flights", le="+Inf") == messages
+    assert value("volley_stage_latency_ms_sum", node="flights") > 0
+    assert value("volley_stage_latency_ms_bucket", node="flights", le="10") <= messages
+    assert "volley_window_pending_size" not in kinds, "there are no windows in this job"
+
     assert value("volley_metrics_requests_total", status="200") >= 1
     assert value("volley_metrics_series_overflowed_total") == 0
 

@@ -1,5 +1,6 @@
 //! `--metrics`: the page while a job runs, read by Prometheus' own parser and held against the job's summary.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
@@ -72,6 +73,61 @@ sinks:
     let files = [folder.path("page.prom"), folder.path("summary.json"), threshold, enrich];
     python("metrics.py", &files.each_ref().map(|path| path.as_path()));
     assert!(TcpStream::connect(&address).is_err(), "the page goes with the job");
+}
+
+/// Windows of three hours of 2024-05-01 and rows of a file that could grow: the last hour waits, and one row is late.
+#[test]
+fn the_page_shows_windows_that_wait_and_how_long_messages_take() {
+    let folder = Folder::new();
+    let row = |hour: u32, minute: u32| format!("2024-05-01T{hour:02}:{minute:02}:00Z,a\n");
+    let in_time: String = [(1, 0), (1, 30), (2, 0), (3, 10), (3, 20)].map(|(hour, minute)| row(hour, minute)).concat();
+    folder.write("in.csv", format!("at,key\n{in_time}"));
+    folder.write(
+        "p.yaml",
+        "name: windows
+parallelism: 2
+watermark_interval: 1ms
+sources:
+  in:
+    parallelism: 1
+    file: { path: in.csv, follow: true, follow_interval_ms: 5 }
+    event_time: { column: at, max_out_of_orderness: 0s }
+operators:
+  hourly: { from: in, key_by: key, window: { tumbling: 1h }, aggregate: { n: count(*) } }
+sinks: { out: { from: hourly, file: { path: out.csv } } }
+",
+    );
+    let running = Running::start(&mut folder.host(&["run", "p.yaml", "-q", "--json", "--metrics", "127.0.0.1:0"]));
+    let address = address(&running);
+    let mut page = String::new();
+    let mut says = |what: &str| {
+        let said = eventually(|| {
+            page = scrape(&address);
+            page.contains(what)
+        });
+        assert!(said, "no {what} in {page}");
+        page.clone()
+    };
+    // Two windows have fired with the watermark of the last row, and the third waits.
+    says("volley_records_emitted_total{node=\"hourly\",role=\"operator\"} 2\n");
+    says("volley_window_pending_size{node=\"hourly\"} 1\n");
+    let mut grows = OpenOptions::new().append(true).open(folder.path("in.csv")).expect("a file");
+    grows.write_all(row(1, 59).as_bytes()).expect("a disk");
+    let page = says("volley_records_late_total{node=\"hourly\"} 1\n");
+    assert!(page.contains("# TYPE volley_stage_latency_ms histogram\n"), "{page}");
+    // The source's chain, and the chain behind the exchange by key.
+    for node in ["in", "hourly"] {
+        let head = format!("volley_stage_latency_ms_count{{node=\"{node}\"}} ");
+        let count = page.lines().find_map(|line| line.strip_prefix(&head)).unwrap_or_else(|| panic!("{node}: {page}"));
+        assert!(count.parse::<u64>().expect("a number") >= 1, "{node}: {count}");
+    }
+    running.signal("TERM");
+    let outcome = running.finish();
+    outcome.says("windows", 0, &[]);
+    let summary = outcome.json();
+    assert_eq!((&summary["rows_late"], &summary["windows_pending"]), (&1.into(), &0.into()), "{summary}");
+    let hourly = summary["nodes"].as_array().expect("nodes").iter().find(|node| node["name"] == "hourly");
+    assert_eq!(hourly.expect("a node")["windows_pending"], 0);
 }
 
 #[test]

@@ -170,9 +170,34 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the same attempt may succeed later: files that are not there yet, and troubles of disks and networks that pass.
+    fn may_pass(&self) -> bool {
+        use io::ErrorKind as Kind;
+        match self {
+            Self::Missing { .. } | Self::NoMatch { .. } => true,
+            Self::Io { source, .. } => matches!(
+                source.kind(),
+                Kind::Interrupted
+                    | Kind::TimedOut
+                    | Kind::ResourceBusy
+                    | Kind::StaleNetworkFileHandle
+                    | Kind::HostUnreachable
+                    | Kind::NetworkUnreachable
+                    | Kind::NetworkDown
+                    | Kind::StorageFull
+                    | Kind::QuotaExceeded
+            ),
+            _ => false,
+        }
+    }
+}
+
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
-        Self::new(error.kind(), error.to_string()).caused_by(error)
+        let may_pass = error.may_pass();
+        let api = Self::new(error.kind(), error.to_string()).caused_by(error);
+        if may_pass { api.retryable() } else { api }
     }
 }
 
@@ -188,6 +213,10 @@ mod tests {
         assert_eq!(kind(io(io::ErrorKind::StorageFull)), ErrorKind::External);
         assert_eq!(kind(Error::io("read", "a", io::ErrorKind::NotFound.into())), ErrorKind::External);
         assert_eq!(kind(Error::damaged("a", "truncated")), ErrorKind::Data);
+        let may_pass = |error: Error| volley_api::Error::from(error).is_retryable();
+        assert!(may_pass(Error::io("read", "a", io::ErrorKind::NotFound.into())), "the file may be late");
+        assert!(may_pass(io(io::ErrorKind::StorageFull)));
+        assert!(!may_pass(io(io::ErrorKind::PermissionDenied)) && !may_pass(Error::damaged("a", "truncated")));
         assert!(volley_api::Error::from(io(io::ErrorKind::StorageFull)).report().contains("out.csv"));
     }
 }

@@ -54,7 +54,12 @@ impl SinkWriter for FileSinkWriter {
     }
 
     async fn prepare(&mut self, epoch: Epoch) -> volley_api::Result<Option<Committable>> {
-        self.run(move |work| work.prepare(epoch)).await
+        let prepared = self.run(move |work| work.prepare(epoch)).await?;
+        // Only now: a job that breaks off does not wait here, and files without their token would be left behind.
+        Ok(prepared.map(|Prepared { committable, staged }| {
+            staged.into_iter().for_each(Staged::keep);
+            committable
+        }))
     }
 }
 
@@ -69,6 +74,12 @@ struct Finished {
     staged: Staged,
     length: u64,
     crc32: u32,
+}
+
+/// Staged files and the token that stands for them.
+struct Prepared {
+    committable: Committable,
+    staged: Vec<Staged>,
 }
 
 /// The blocking part of a writer.
@@ -183,7 +194,7 @@ impl Work {
         Ok(())
     }
 
-    fn prepare(&mut self, epoch: Epoch) -> Result<Option<Committable>, Error> {
+    fn prepare(&mut self, epoch: Epoch) -> Result<Option<Prepared>, Error> {
         // Without any rows, somebody who asked for a file or a stream still gets a valid one.
         if self.epochs == 0 && !matches!(self.settings.target, Target::Folder(_)) {
             self.open()?;
@@ -202,7 +213,8 @@ impl Work {
             crc32: finished.crc32,
         };
         let token = Token::new(finished.iter().enumerate().map(file).collect()).encode();
-        finished.into_iter().for_each(|finished| finished.staged.keep());
-        Ok(Some(Committable { sink: self.context.node.clone(), subtask, epoch, token }))
+        let staged = finished.into_iter().map(|finished| finished.staged).collect();
+        let committable = Committable { sink: self.context.node.clone(), subtask, epoch, token };
+        Ok(Some(Prepared { committable, staged }))
     }
 }

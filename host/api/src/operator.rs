@@ -227,6 +227,12 @@ pub trait Output {
         let _ = rows;
     }
 
+    /// Says how many windows have rows and have put nothing out yet, in this instance, whenever that may have changed.
+    /// Default: not told.
+    fn set_pending(&mut self, windows: usize) {
+        let _ = windows;
+    }
+
     /// Sends refused rows to the `errors` port, with the whole input row beside each. `input` is compacted.
     /// Counted even when nobody reads the port.
     ///

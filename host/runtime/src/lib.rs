@@ -21,6 +21,7 @@ mod keyed;
 mod metrics;
 mod partition;
 mod plan;
+mod stages;
 mod task;
 mod time;
 mod window;
@@ -33,5 +34,6 @@ pub use plan::{
     Chain, CheckedPlan, EdgeView, ExchangeKind, LogicalPlan, NodeView, PARALLELISM_MAX, PhysicalPlan, PlanView,
     PortRef, PortView,
 };
+pub use stages::StageProgress;
 pub use time::{EventTime, WatermarkStrategy};
 pub use window::{Window, WindowFactory, late_schema};

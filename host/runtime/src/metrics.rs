@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use volley_api::Watermark;
 
 /// Counters of one node, shared by its subtasks.
@@ -15,12 +15,16 @@ pub(crate) struct NodeMetrics {
     pub(crate) progress_units: AtomicU64,
     /// How far the event time of each subtask has come.
     watermarks_ms: Vec<AtomicI64>,
+    /// Windows of each subtask that have rows and have put nothing out.
+    windows_pending: Vec<AtomicU64>,
 }
 
 /// Stands for a watermark that has not come yet.
 const NO_WATERMARK: i64 = i64::MIN;
 /// Stands for the end of event time.
 const END: i64 = i64::MAX;
+/// Stands for a subtask that has not spoken of windows.
+const NO_WINDOWS: u64 = u64::MAX;
 
 impl NodeMetrics {
     pub(crate) fn new(subtasks: u32) -> Self {
@@ -31,6 +35,7 @@ impl NodeMetrics {
             rows_late: AtomicU64::new(0),
             progress_units: AtomicU64::new(0),
             watermarks_ms: (0..subtasks).map(|_| AtomicI64::new(NO_WATERMARK)).collect(),
+            windows_pending: (0..subtasks).map(|_| AtomicU64::new(NO_WINDOWS)).collect(),
         }
     }
 
@@ -50,13 +55,25 @@ impl NodeMetrics {
         open.min().filter(|at| *at != NO_WATERMARK)
     }
 
+    pub(crate) fn set_pending(&self, subtask: usize, windows: usize) {
+        if let Some(pending) = self.windows_pending.get(subtask) {
+            pending.store(windows as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// The sum over the subtasks that have spoken of windows; `None` when none has.
+    pub(crate) fn windows_pending(&self) -> Option<u64> {
+        let told = self.windows_pending.iter().map(|pending| pending.load(Ordering::Relaxed));
+        told.filter(|pending| *pending != NO_WINDOWS).reduce(|sum, pending| sum + pending)
+    }
+
     pub(crate) fn add(counter: &AtomicU64, amount: usize) {
         counter.fetch_add(amount as u64, Ordering::Relaxed);
     }
 }
 
 /// What a node is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NodeRole {
     /// Rows come from it.
@@ -68,7 +85,7 @@ pub enum NodeRole {
 }
 
 /// What a node has done so far.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeProgress {
     /// The node's name.
     pub name: String,
@@ -82,6 +99,9 @@ pub struct NodeProgress {
     pub rows_rejected: u64,
     /// Rows that came after their window had gone; they are not among the rejected ones.
     pub rows_late: u64,
+    /// Windows that have rows and have put nothing out yet, over all instances; `None` for nodes without windows, and
+    /// before the first row or watermark.
+    pub windows_pending: Option<u64>,
     /// How far event time has come, in milliseconds since the Unix epoch, in the instance that is furthest behind; `None`
     /// without event time, before the first watermark, and after the end.
     pub watermark_ms: Option<i64>,
@@ -120,6 +140,18 @@ impl JobProgress {
     #[must_use]
     pub fn rows_rejected(&self) -> u64 {
         self.nodes.iter().map(|node| node.rows_rejected).sum()
+    }
+
+    /// Rows that came after their windows had gone.
+    #[must_use]
+    pub fn rows_late(&self) -> u64 {
+        self.nodes.iter().map(|node| node.rows_late).sum()
+    }
+
+    /// Windows that have rows and have put nothing out yet.
+    #[must_use]
+    pub fn windows_pending(&self) -> u64 {
+        self.nodes.iter().filter_map(|node| node.windows_pending).sum()
     }
 
     /// How much of all sources has been read, from 0 to 1; `None` when a source does not know its size.

@@ -53,6 +53,10 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Draws the graph of a pipeline: nodes, chains, exchanges and the columns of every output.
     Plan(Plan),
+    /// Shows how far a running job is, by the folder that it was started with.
+    Status(Status),
+    /// Asks a running job to end, by the folder that it was started with.
+    Stop(Stop),
     /// Prints the JSON Schema of the pipeline file, for editors.
     Schema,
     /// Compiles one plugin from standard input to standard output. The host starts itself with it; it is not for people.
@@ -75,9 +79,42 @@ pub(crate) struct Run {
     /// Shows the first N rows of every sink at the end.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) preview: usize,
+    /// Listens in this folder for `volley-host status` and `volley-host stop`. It is made if need be, must be closed to
+    /// others (mode 700), and has one job at a time. Default: the job listens nowhere.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
     /// How to run it.
     #[command(flatten)]
     pub(crate) how: How,
+}
+
+/// What `status` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The folder that the job was started with (`run --folder DIR`).
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Prints the status as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `stop` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --drain the job is broken off: what it has written and not committed is thrown away, and nothing becomes visible.
+It asks and does not wait: the job ends when it has done so, with the exit code that it would have after Ctrl-C.")]
+pub(crate) struct Stop {
+    /// The folder that the job was started with (`run --folder DIR`).
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Ends it cleanly, as the first Ctrl-C does: sources are read no further, what was read is processed, windows are put
+    /// out, sinks commit.
+    #[arg(long)]
+    pub(crate) drain: bool,
+    /// Prints the outcome as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What `validate` takes.

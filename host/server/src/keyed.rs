@@ -5,8 +5,13 @@ use std::time::Duration;
 
 use volley_api::{EventTimeColumn, Result, StateBackend};
 use volley_config::{
+<<<<<<< HEAD
     AggregateSpec, ByteCount, DedupeSpec, EventTimeSpec, PipelineSpec, RestartStrategy, SlidingSpec, StateBackendKind,
     StateSpec, WatermarkSpec, WindowKind,
+=======
+    AggregateSpec, ByteCount, EventTimeSpec, PipelineSpec, SlidingSpec, StateBackendKind, StateSpec, WatermarkSpec,
+    WindowKind,
+>>>>>>> insight
 };
 use volley_expr::Aggregates;
 use volley_runtime::{DedupeFactory, EventTime, WatermarkStrategy, Window, WindowFactory};
@@ -21,11 +26,6 @@ pub(crate) fn check(spec: &PipelineSpec) -> Result<()> {
         let message = "state on disk comes with the feature `rocksdb`, which this build does not have: \
                        write `backend: memory`";
         return Err(backend.place.error(message).into());
-    }
-    if let Some(strategy) = spec.restart.strategy.as_ref().filter(|chosen| chosen.value != RestartStrategy::None) {
-        let message = "jobs are not restarted in this version, since nothing takes checkpoints yet: \
-                       write `strategy: none`, and start the job again from outside";
-        return Err(strategy.place.error(message).into());
     }
     Ok(())
 }

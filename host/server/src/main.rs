@@ -4,6 +4,11 @@
 mod args;
 mod compose;
 mod connectors;
+#[cfg(unix)]
+mod control;
+#[cfg(not(unix))]
+#[path = "control/absent.rs"]
+mod control;
 mod exit;
 mod keyed;
 mod metrics;
@@ -12,10 +17,14 @@ mod page;
 mod plugins;
 mod preview;
 mod progress;
+mod rates;
+mod restart;
 mod run;
 mod single;
+mod stops;
 mod streams;
 mod summary;
+mod table;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,7 +38,7 @@ use volley_config::PipelineSpec;
 use volley_runtime::PlanView;
 use volley_telemetry::Registry;
 
-use crate::args::{Cli, Command, Host, Plan, Validate};
+use crate::args::{Cli, Command, Host, Plan, Status, Stop, Validate};
 use crate::compose::{Surroundings, check, compose};
 use crate::output::{print, tell};
 use crate::plugins::Plugins;
@@ -70,12 +79,19 @@ async fn execute(cli: &Cli) -> (Result<Ending>, bool) {
             (outcome, how.json)
         }
         Some(Command::Run(run)) => {
-            let overrides = Overrides { parallelism: run.parallelism, preview_rows: run.preview };
+            let (parallelism, preview_rows) = (run.parallelism, run.preview);
+            let overrides = Overrides { parallelism, preview_rows, control: run.folder.clone() };
             let outcome = match load(&run.pipeline) {
                 Ok(spec) => run::run(&spec, folder(&run.pipeline), &overrides, &run.how).await,
                 Err(error) => Err(error),
             };
             (outcome, run.how.json)
+        }
+        Some(Command::Status(Status { folder, json })) => {
+            (control::status(folder, *json).await.map(|()| Ending::Done), *json)
+        }
+        Some(Command::Stop(Stop { folder, drain, json })) => {
+            (control::stop(folder, *drain, *json).await.map(|()| Ending::Done), *json)
         }
         Some(Command::Validate(validate)) => (self::validate(validate).await, validate.json),
         Some(Command::Plan(plan)) => (self::plan(plan).await, plan.json),
@@ -117,6 +133,7 @@ fn folder(pipeline: &Path) -> &Path {
 /// Checks a pipeline completely and gives its plan.
 async fn view(pipeline: &Path, parallelism: Option<std::num::NonZeroU32>, host: Host) -> Result<PlanView> {
     let spec = load(pipeline)?;
+    restart::check(&spec)?;
     let plugins = Plugins::new(host)?;
     let (folder, registry) = (folder(pipeline), Registry::default());
     let around = Surroundings { folder, parallelism, preview_rows: 0, plugins: &plugins, registry: &registry };

@@ -1,8 +1,12 @@
 //! `--metrics ADDR`: the numbers of a job's nodes, and the page on which they and those of its plugins are read.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use volley_api::{Clock, Error, Result, SystemClock};
-use volley_runtime::{JobHandle, JobProgress, NodeRole};
-use volley_telemetry::{Description, Exposition, Kind, MetricsAddress, Registry, Server, Unit, Value};
+use volley_runtime::{JobHandle, JobProgress, NodeRole, StageProgress};
+use volley_telemetry::{
+    Collect, Description, Exposition, HistogramSnapshot, Kind, MetricsAddress, Registry, Server, Unit, Value,
+};
 
 use crate::output::tell;
 
@@ -18,8 +22,9 @@ const fn rows_of(name: &'static str, help: &'static str) -> Description {
     Description::new(Kind::Counter, Unit::Count, name, NODE, help)
 }
 
-/// The metrics of every node: what came, what left, what was refused, how far event time is, how full queues are.
-static METRICS: [Description; 8] = [
+/// The metrics of every node: what came, what left, what was refused, how far event time is, how full queues are; and how
+/// long messages take in a chain.
+static METRICS: [Description; 10] = [
     rows("volley_records_processed_total", "Rows that came to an operator or a sink, or were read by a source."),
     rows("volley_records_emitted_total", "Rows that left a source or an operator, over all ports but errors."),
     rows("volley_records_rejected_total", "Rows that a node refused; of a source, records that could not be read."),
@@ -28,7 +33,7 @@ static METRICS: [Description; 8] = [
     rows_of("volley_records_late_total", "Rows that came after the windows that they belong to had gone."),
     Description::new(
         Kind::Gauge,
-        Unit::Count,
+        Unit::Milliseconds,
         "volley_watermark_lag_ms",
         NODE,
         "How far the watermark of a node is behind the clock.",
@@ -40,6 +45,20 @@ static METRICS: [Description; 8] = [
         NODE,
         "How full the channel before a node is, from 0 to 1.",
     ),
+    Description::new(
+        Kind::Gauge,
+        Unit::Count,
+        "volley_window_pending_size",
+        NODE,
+        "Windows that have rows and have put nothing out yet.",
+    ),
+    Description::new(
+        Kind::Histogram,
+        Unit::Milliseconds,
+        "volley_stage_latency_ms",
+        NODE,
+        "How long a chain, named by its first node, takes for a message and for handing on what it made of it.",
+    ),
 ];
 
 /// Serves the page for as long as the value lives, and says where on standard error.
@@ -50,18 +69,50 @@ pub(crate) async fn serve(address: MetricsAddress, registry: &Registry) -> Resul
     Ok(server)
 }
 
+/// What the page shows: the numbers of one start of the job, of which there may be several.
+pub(crate) struct Shown(Arc<Mutex<Registry>>);
+
+impl Shown {
+    /// Nothing yet, and the registry of the page.
+    pub(crate) fn new() -> (Self, Registry) {
+        let (shown, page) = (Arc::new(Mutex::new(Registry::default())), Registry::default());
+        let present = Arc::clone(&shown);
+        page.add(move |into: &mut Exposition| {
+            let present = present.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            present.collect(into);
+        });
+        (Self(shown), page)
+    }
+
+    /// Shows another registry from now on.
+    pub(crate) fn show(&self, registry: &Registry) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = registry.clone();
+    }
+}
+
 /// Puts the job's nodes on the page.
 pub(crate) fn watch(job: &JobHandle, registry: &Registry) {
-    let progress = job.watcher();
+    let (progress, stages) = (job.watcher(), job.stage_watcher());
     registry.add(move |into: &mut Exposition| {
         let now_ms = i64::try_from(SystemClock.now_ms()).unwrap_or(i64::MAX);
         show(&progress(), now_ms, into);
+        stages().into_iter().for_each(|stage| show_stage(stage, into));
     });
 }
 
 fn show(progress: &JobProgress, now_ms: i64, into: &mut Exposition) {
-    let [processed_total, emitted_total, rejected_total, polled_total, written_total, late_total, lag_ms, utilization] =
-        &METRICS;
+    let [
+        processed_total,
+        emitted_total,
+        rejected_total,
+        polled_total,
+        written_total,
+        late_total,
+        lag_ms,
+        utilization,
+        pending,
+        _,
+    ] = &METRICS;
     for node in &progress.nodes {
         let (role, processed, emitted) = match node.role {
             NodeRole::Source => ("source", node.rows_out, Some(node.rows_out)),
@@ -87,7 +138,16 @@ fn show(progress: &JobProgress, now_ms: i64, into: &mut Exposition) {
         if let Some(fill) = node.queue_fill {
             into.add(utilization, &node_alone, Value::Float(fill));
         }
+        if let Some(windows) = node.windows_pending {
+            into.add(pending, &node_alone, Value::Whole(windows));
+        }
     }
+}
+
+fn show_stage(stage: StageProgress, into: &mut Exposition) {
+    let StageProgress { node, bounds_ns, counts, sum_ns } = stage;
+    let [.., latency_ms] = &METRICS;
+    into.add(latency_ms, &[&node], Value::Histogram(HistogramSnapshot { bounds: bounds_ns, counts, sum: sum_ns }));
 }
 
 #[cfg(test)]

@@ -1,48 +1,47 @@
-//! Runs a composed job to its end: progress, Ctrl-C, summary.
+//! Runs a pipeline to its end: starts, restarts, progress, requests to stop, summary.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::json;
-use tokio::signal;
-use volley_api::{Error, ErrorKind, ReadOptions, Result};
+use volley_api::{Error, ErrorKind, NodeName, ReadOptions, Result};
 use volley_config::PipelineSpec;
 use volley_runtime::{JobHandle, JobOptions, JobReport};
-use volley_telemetry::Registry;
+use volley_telemetry::{Registry, Server};
 
 use crate::args::How;
 use crate::compose::{Surroundings, check, compose};
+use crate::control::{Asked, Board, Control, Phase};
 use crate::keyed;
 use crate::metrics;
 use crate::output::{print, tell};
 use crate::plugins::Plugins;
+use crate::preview::Preview;
 use crate::progress::Progress;
+use crate::restart::{self, Failure, Restarts};
+use crate::stops::{Stop, Stops};
 use crate::streams;
 use crate::summary;
 
 /// Runs a pipeline and reports what it did.
 pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Overrides, how: &How) -> Result<Ending> {
     refuse_json_among_rows(spec, how)?;
-    let (plugins, registry) = (Plugins::new(how.host)?, Registry::default());
-    let around = Surroundings {
-        folder,
-        parallelism: overrides.parallelism,
-        preview_rows: overrides.preview_rows,
-        plugins: &plugins,
-        registry: &registry,
+    restart::check(spec)?;
+    let (plugins, board) = (Plugins::new(how.host)?, Board::new(spec.name.as_str()));
+    let mut runner = Runner { spec, folder, overrides, how, plugins, board, page: Registry::default(), open: None };
+    let mut restarts = Restarts::new(&spec.restart);
+    let (report, previews) = loop {
+        let failure = match runner.attempt().await {
+            Ok(done) => break done,
+            Err(failure) => failure,
+        };
+        let Some(pause) = restarts.next(&failure) else { return Err(failure.error) };
+        let (restart, of) = (restarts.made(), restarts.attempts());
+        tracing::warn!(cause = %failure.error.report(), "the job failed: restart {restart} of {of} in {pause:?}");
+        runner.wait(pause, failure.error).await?;
     };
-    let composed = compose(spec, &around).await?;
-    let plan = check(composed.plan, spec)?.chain();
-    let _server = match how.metrics {
-        Some(address) => Some(metrics::serve(address, &registry).await?),
-        None => None,
-    };
-    // Before anything is staged: a signal that comes in between would leave it there.
-    let stop = StopSignals::new()?;
-    let job = volley_runtime::start(plan, options(spec, how)).await?;
-    metrics::watch(&job, &registry);
-    let report = watch(job, stop, how).await?;
-    for (name, preview) in &composed.previews {
+    for (name, preview) in &previews {
         if let Some(table) = preview.table() {
             tell(&format!("first rows of {name}:\n{table}\n"));
         }
@@ -54,6 +53,100 @@ pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Override
         tell(&summary::render(&report));
     }
     Ok(if report.cut_short { Ending::CutShort } else { Ending::Done })
+}
+
+/// What stays the same from one start of the job to the next.
+struct Runner<'a> {
+    spec: &'a PipelineSpec,
+    folder: &'a Path,
+    overrides: &'a Overrides,
+    how: &'a How,
+    plugins: Plugins,
+    board: Board,
+    /// Where the numbers of the present start are.
+    page: Registry,
+    /// Made by the first start that gets so far.
+    open: Option<Open>,
+}
+
+/// What is open to the outside.
+struct Open {
+    stops: Stops,
+    _server: Option<Server>,
+    /// Shows the page of the present start: its counters begin at zero, as those of a fresh process.
+    shown: metrics::Shown,
+}
+
+/// The end of a job that was brought to it.
+type Done = (JobReport, Vec<(NodeName, Preview)>);
+
+impl Runner<'_> {
+    /// Puts the job together and runs it once.
+    async fn attempt(&mut self) -> std::result::Result<Done, Failure> {
+        self.board.set(Phase::Starting);
+        self.page = Registry::default();
+        let composed = compose(self.spec, &self.surroundings()).await?;
+        let plan = check(composed.plan, self.spec)?.chain();
+        let open = match self.open.take() {
+            Some(open) => open,
+            None => self.open_up().await?,
+        };
+        open.shown.show(&self.page);
+        // What was opened stays open, however the start ends.
+        let open = self.open.insert(open);
+        let job = volley_runtime::start(plan, options(self.spec, self.how)).await?;
+        metrics::watch(&job, &self.page);
+        self.board.started(&job);
+        let came_to_commit = job.commit_watcher();
+        match watch(job, &mut open.stops, &self.board, self.how).await {
+            Ok(report) => Ok((report, composed.previews)),
+            Err(error) => Err(Failure { error, came_to_commit: came_to_commit() }),
+        }
+    }
+
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings {
+            folder: self.folder,
+            parallelism: self.overrides.parallelism,
+            preview_rows: self.overrides.preview_rows,
+            plugins: &self.plugins,
+            registry: &self.page,
+        }
+    }
+
+    /// Opens the page of metrics and the control socket, where they are wanted. Signals are caught from here on, before
+    /// anything is staged: one that comes in between would leave it there.
+    async fn open_up(&self) -> Result<Open> {
+        let (shown, registry) = metrics::Shown::new();
+        let server = match self.how.metrics {
+            Some(address) => Some(metrics::serve(address, &registry).await?),
+            None => None,
+        };
+        let control = match &self.overrides.control {
+            Some(folder) => Some(Control::listen(folder, self.board.clone()).await?),
+            None => None,
+        };
+        Ok(Open { stops: Stops::new(control)?, _server: server, shown })
+    }
+
+    /// Waits until the next start; whoever asks the job to end meanwhile ends it here.
+    async fn wait(&mut self, pause: Duration, cause: Error) -> Result<()> {
+        self.board.set(Phase::Waiting);
+        let stopped = async {
+            match &mut self.open {
+                Some(open) => drop(open.stops.next().await),
+                // Signals are not caught yet, and end the process.
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Ok(()),
+            () = stopped => {
+                let message = "the job was stopped before it was started again: nothing was committed";
+                Err(Error::new(ErrorKind::Cancelled, message).caused_by(cause))
+            }
+        }
+    }
 }
 
 /// How a command that did not fail ended.
@@ -72,6 +165,8 @@ pub(crate) struct Overrides {
     pub(crate) parallelism: Option<std::num::NonZeroU32>,
     /// How many rows of each sink to show at the end.
     pub(crate) preview_rows: usize,
+    /// The folder whose control socket the job listens on.
+    pub(crate) control: Option<PathBuf>,
 }
 
 fn options(spec: &PipelineSpec, how: &How) -> JobOptions {
@@ -87,70 +182,52 @@ fn options(spec: &PipelineSpec, how: &How) -> JobOptions {
 }
 
 /// Waits for the end of the job. The first Ctrl-C (or SIGTERM) ends it cleanly, the second breaks it off, the
-/// third leaves at once.
-async fn watch(job: JobHandle, mut stop: StopSignals, how: &How) -> Result<JobReport> {
+/// third leaves at once; a request over the control socket says which it means.
+async fn watch(job: JobHandle, stops: &mut Stops, board: &Board, how: &How) -> Result<JobReport> {
     let mut progress = Progress::new(how.quiet);
     let mut ticks = tokio::time::interval(progress.interval());
     let mut signals = 0;
     let job_done = job.finished();
     tokio::pin!(job_done);
     loop {
-        tokio::select! {
+        let stop = tokio::select! {
             () = &mut job_done => break,
-            _ = ticks.tick() => progress.show(&job),
-            () = stop.next() => {
+            _ = ticks.tick() => {
+                progress.show(&job);
+                continue;
+            }
+            stop = stops.next() => stop,
+        };
+        let asked = match stop {
+            Stop::Asked(asked) => asked,
+            Stop::Signal => {
                 signals += 1;
                 match signals {
-                    1 => {
-                        job.stop();
-                        tell("stopping: what has been read is processed and committed (again to break off)");
-                    }
-                    2 => {
-                        job.abort();
-                        tell("breaking off: what is not committed yet is thrown away (again to leave at once)");
-                    }
+                    1 => Asked::Drain,
+                    2 => Asked::BreakOff,
                     _ => return Err(Error::new(ErrorKind::Cancelled, "left at once: staged output may lie about")),
                 }
+            }
+        };
+        match asked {
+            // A job that breaks off does not drain any more.
+            Asked::Drain if signals >= 2 => {}
+            Asked::Drain => {
+                job.stop();
+                signals = 1;
+                board.set(Phase::Draining);
+                tell("stopping: what has been read is processed and committed (again to break off)");
+            }
+            Asked::BreakOff => {
+                job.abort();
+                signals = 2;
+                board.set(Phase::BreakingOff);
+                tell("breaking off: what is not committed yet is thrown away (again to leave at once)");
             }
         }
     }
     progress.finish(&job);
     job.wait().await
-}
-
-/// Ctrl-C and SIGTERM, caught from the moment that this is made.
-struct StopSignals {
-    #[cfg(unix)]
-    interrupt: signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: signal::unix::Signal,
-}
-
-impl StopSignals {
-    fn new() -> Result<Self> {
-        #[cfg(unix)]
-        {
-            use signal::unix::SignalKind;
-            let listen = |name: &str, kind| {
-                signal::unix::signal(kind)
-                    .map_err(|error| Error::external(format!("cannot listen for {name}")).caused_by(error))
-            };
-            let interrupt = listen("SIGINT", SignalKind::interrupt())?;
-            Ok(Self { interrupt, terminate: listen("SIGTERM", SignalKind::terminate())? })
-        }
-        #[cfg(not(unix))]
-        Ok(Self {})
-    }
-
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-        #[cfg(not(unix))]
-        let _ = signal::ctrl_c().await;
-    }
 }
 
 /// Rows and a JSON summary on one standard output would be neither.
@@ -170,6 +247,8 @@ fn json_of(spec: &PipelineSpec, report: &JobReport) -> serde_json::Value {
         "rows_in": report.progress.rows_read(),
         "rows_out": report.progress.rows_written(),
         "rows_rejected": report.progress.rows_rejected(),
+        "rows_late": report.progress.rows_late(),
+        "windows_pending": report.progress.windows_pending(),
         "elapsed_ms": u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
         "rows_per_second": summary::per_second(report.progress.rows_read(), report.elapsed),
         "stopped_early": report.stopped_early,

@@ -3,26 +3,13 @@
 use std::time::Duration;
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
-use comfy_table::{CellAlignment, Table};
-use volley_runtime::{JobReport, NodeRole};
+use volley_runtime::{JobProgress, JobReport};
+
+use crate::table::{self, Moment};
 
 /// The table of nodes and the line of totals below it.
 pub(crate) fn render(report: &JobReport) -> String {
-    let mut table = Table::new();
-    table.load_preset(UTF8_BORDERS_ONLY).set_header(["node", "", "rows in", "rows out", "rejected"]);
-    for column in 2..5 {
-        table.column_mut(column).expect("five columns").set_cell_alignment(CellAlignment::Right);
-    }
-    for node in &report.progress.nodes {
-        let (role, rows_in, rows_out) = match node.role {
-            NodeRole::Source => ("source", String::new(), grouped(node.rows_out)),
-            NodeRole::Operator => ("operator", grouped(node.rows_in), grouped(node.rows_out)),
-            NodeRole::Sink => ("sink", grouped(node.rows_in), String::new()),
-        };
-        let rejected = if node.rows_rejected == 0 { String::new() } else { grouped(node.rows_rejected) };
-        table.add_row([node.name.as_str(), role, &rows_in, &rows_out, &rejected]);
-    }
-    format!("{table}\n{}", totals(report))
+    format!("{}\n{}", table::text(&report.progress, &Moment::Past, UTF8_BORDERS_ONLY), totals(report))
 }
 
 /// One line: rows in, rows out, rejected rows, time and rows per second.
@@ -34,13 +21,22 @@ pub(crate) fn totals(report: &JobReport) -> String {
         (false, false) => "",
     };
     format!(
-        "{} rows in · {} rows out · {} rejected · {} · {} rows/s{early}",
+        "{} rows in · {} rows out · {} rejected{} · {} · {} rows/s{early}",
         grouped(progress.rows_read()),
         grouped(progress.rows_written()),
         grouped(progress.rows_rejected()),
+        late(progress),
         seconds(report.elapsed),
         grouped(per_second(progress.rows_read(), report.elapsed)),
     )
+}
+
+/// Late rows, where there are any: most jobs have no event time.
+pub(crate) fn late(progress: &JobProgress) -> String {
+    match progress.rows_late() {
+        0 => String::new(),
+        rows => format!(" · {} late", grouped(rows)),
+    }
 }
 
 /// Rows per second, rounded down.

@@ -44,6 +44,8 @@ pub enum Unit {
     Count,
     /// Bytes.
     Bytes,
+    /// Milliseconds. Handles count them in whole nanoseconds, and the page shows milliseconds.
+    Milliseconds,
     /// Seconds. Handles count them in whole nanoseconds, and the page shows seconds.
     Seconds,
 }
@@ -53,6 +55,7 @@ impl Unit {
     pub(crate) const fn divisor(self) -> Option<f64> {
         match self {
             Self::Count | Self::Bytes => None,
+            Self::Milliseconds => Some(1e6),
             Self::Seconds => Some(1e9),
         }
     }
@@ -61,6 +64,7 @@ impl Unit {
         match self {
             Self::Count => "",
             Self::Bytes => "_bytes",
+            Self::Milliseconds => "_ms",
             Self::Seconds => "_seconds",
         }
     }
@@ -103,8 +107,8 @@ impl Description {
             "is no name of a metric"
         } else if (self.kind == Kind::Counter) != stem.is_some() {
             "ends in `_total` if and only if it is a counter"
-        } else if !stem.unwrap_or(name).ends_with(self.unit.suffix()) && self.unit == Unit::Seconds {
-            "counts seconds and does not say so"
+        } else if !stem.unwrap_or(name).ends_with(self.unit.suffix()) && self.unit.divisor().is_some() {
+            "counts time and does not say in which unit"
         } else if self.help.is_empty() {
             "has no help"
         } else if !self.labels.iter().all(|label| is_label_name(label)) {
@@ -137,10 +141,12 @@ mod tests {
         assert_eq!(of(Kind::Counter, Unit::Count, "volley_x_total", &["a"]), None);
         assert_eq!(of(Kind::Counter, Unit::Seconds, "volley_x_seconds_total", &[]), None);
         assert_eq!(of(Kind::Histogram, Unit::Seconds, "volley_x_seconds", &[]), None);
-        let bad: [(Kind, Unit, &'static str, &'static [&'static str], &str); 7] = [
+        assert_eq!(of(Kind::Histogram, Unit::Milliseconds, "volley_x_ms", &[]), None);
+        let bad: [(Kind, Unit, &'static str, &'static [&'static str], &str); 8] = [
             (Kind::Counter, Unit::Count, "volley_x", &[], "_total"),
             (Kind::Gauge, Unit::Count, "volley_x_total", &[], "_total"),
-            (Kind::Gauge, Unit::Seconds, "volley_x", &[], "seconds"),
+            (Kind::Gauge, Unit::Seconds, "volley_x", &[], "which unit"),
+            (Kind::Histogram, Unit::Milliseconds, "volley_x_seconds", &[], "which unit"),
             (Kind::Gauge, Unit::Count, "9x", &[], "no name"),
             (Kind::Gauge, Unit::Count, "", &[], "no name"),
             (Kind::Gauge, Unit::Count, "x", &["le"], "label"),

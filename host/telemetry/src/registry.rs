@@ -56,14 +56,21 @@ impl Registry {
     /// The page: all numbers as they stand, in the text format of Prometheus, sorted.
     #[must_use]
     pub fn render(&self) -> String {
-        let collectors = self.collectors.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut exposition = Exposition::default();
-        for collector in collectors {
-            collector.collect(&mut exposition);
-        }
+        self.collect(&mut exposition);
         self.overflowed.add(exposition.overflowed());
         exposition.add(&OVERFLOWED, &[], Value::Whole(self.overflowed.get()));
         text::render(&exposition)
+    }
+}
+
+/// A registry within another: everything that it has.
+impl Collect for Registry {
+    fn collect(&self, into: &mut Exposition) {
+        let collectors = self.collectors.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for collector in collectors {
+            collector.collect(into);
+        }
     }
 }
 

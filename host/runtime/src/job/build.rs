@@ -17,12 +17,13 @@ use super::commit::{Ended, supervise};
 use super::deal::Deal;
 use super::spawn::spawn_chain;
 use super::wiring::InletFrom;
-use super::{JobHandle, JobOptions, Watched};
+use super::{JobHandle, JobOptions, Stages, Watched};
 use crate::Error;
 use crate::channel::{Bounds, Channel, Gauge, Sender};
 use crate::coalesce::Coalescer;
 use crate::metrics::NodeMetrics;
 use crate::plan::{NodeKind, PhysicalPlan};
+use crate::stages::StageLatency;
 use crate::task::Message;
 use crate::task::chain::{ChainTask, LaneInto};
 use crate::task::outlet::{Outlet, WriterMessage};
@@ -74,6 +75,8 @@ pub(super) struct Builder {
     pub(super) draining: watch::Sender<bool>,
     pub(super) barriers: broadcast::Sender<CheckpointBarrier>,
     pub(super) bounded_left: Arc<AtomicBool>,
+    /// By chain.
+    pub(super) stages: Stages,
 }
 
 /// The channel of a chain's subtask, and where each of its lanes leads.
@@ -128,6 +131,8 @@ impl Builder {
                 _ => Vec::new(),
             })
             .collect();
+        let stage = |nodes: &[usize]| (plan.checked.nodes[nodes[0]].name.to_string(), StageLatency::default());
+        let stages = Arc::new(plan.chains.iter().map(|chain| stage(&chain.nodes)).collect());
         let metrics = plan.checked.nodes.iter().map(|node| Arc::new(NodeMetrics::new(node.parallelism))).collect();
         Ok(Self {
             plan,
@@ -141,6 +146,7 @@ impl Builder {
             draining: watch::channel(false).0,
             barriers: broadcast::channel(BARRIERS_MAX).0,
             bounded_left: Arc::default(),
+            stages,
         })
     }
 
@@ -178,26 +184,27 @@ impl Builder {
         let sources = sources.filter(|(_, node)| matches!(node.kind, NodeKind::Source(_)));
         let readers = sources.flat_map(|(node, _)| self.readers(node)).collect();
         // Every lane has been added by now.
-        let chains = wired.into_iter().map(|(chain, channel, slots, outlets)| {
-            self.chain_task(&self.plan.chains[chain].nodes, channel, slots, outlets)
-        });
+        let chains =
+            wired.into_iter().map(|(chain, channel, slots, outlets)| self.chain_task(chain, channel, slots, outlets));
         Ok(Tasks { chains: chains.collect(), readers })
     }
 
     fn chain_task(
         &self,
-        nodes: &[usize],
+        chain: usize,
         channel: &ChainChannel,
         mut slots: Vec<Slot>,
         outlets: Vec<Outlet>,
     ) -> ChainTask {
+        let nodes = &self.plan.chains[chain].nodes;
         let inlets = channel.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let lanes = inlets.iter().map(|inlet| {
             let slot = nodes.iter().position(|&node| node == inlet.node()).expect("a lane leads into its chain");
             LaneInto { slot, input: slots[slot].inputs.add() }
         });
         let lanes = lanes.collect();
-        ChainTask { slots, lanes, outlets, receiver: channel.channel.receiver(), linger: self.options.linger }
+        let latency = self.stages[chain].1.clone();
+        ChainTask { slots, lanes, outlets, receiver: channel.channel.receiver(), linger: self.options.linger, latency }
     }
 
     fn slot(&self, chain: usize, node: usize, subtask: u32, outlets: &mut Vec<Outlet>) -> Result<Slot> {
@@ -280,13 +287,26 @@ impl Builder {
             .collect();
         let (end, ended) = watch::channel(false);
         let (aborting, aborted) = watch::channel(false);
+        let committing = Arc::new(AtomicBool::new(false));
+        let commits = Arc::clone(&committing);
         let supervisor = self.runtime.spawn(async move {
-            let outcome = supervise(tasks, interruptible, aborted, sinks).await;
+            let outcome = supervise(tasks, interruptible, aborted, sinks, &commits).await;
             end.send_replace(true);
             outcome
         });
-        let Self { draining, barriers, bounded_left, .. } = self;
-        Ok(JobHandle { draining, aborting, barriers, supervisor, ended, watched, started, bounded_left })
+        let Self { draining, barriers, bounded_left, stages, .. } = self;
+        Ok(JobHandle {
+            draining,
+            aborting,
+            barriers,
+            supervisor,
+            ended,
+            watched,
+            stages,
+            started,
+            bounded_left,
+            committing,
+        })
     }
 
     /// The channels before each node: those of a sink's writers, and those of a chain for the nodes that its lanes lead to.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -26,6 +27,7 @@ pub(crate) async fn supervise(
     interruptible: Vec<AbortHandle>,
     mut aborted: watch::Receiver<bool>,
     sinks: HashMap<NodeName, Arc<dyn Sink>>,
+    committing: &AtomicBool,
 ) -> Result<()> {
     let mut prepared = Vec::new();
     let mut cause: Option<volley_api::Error> = None;
@@ -65,7 +67,10 @@ pub(crate) async fn supervise(
         break_off();
     }
     match cause {
-        None if !failed => commit(&sinks, prepared).await,
+        None if !failed => {
+            committing.store(true, Ordering::Relaxed);
+            commit(&sinks, prepared).await
+        }
         cause => {
             abort(&sinks, &prepared).await;
             Err(cause.unwrap_or_else(|| Error::NoCause.into()))

@@ -19,6 +19,7 @@ use volley_api::{CheckpointBarrier, Clock, Epoch, NoState, ReadOptions, Result, 
 use crate::channel::{Bounds, Gauge};
 use crate::metrics::{JobProgress, NodeMetrics, NodeProgress, NodeRole};
 use crate::plan::{EdgePort, NodeKind, PhysicalPlan};
+use crate::stages::{StageLatency, StageProgress};
 use crate::time::Pace;
 
 pub use build::start;
@@ -93,9 +94,12 @@ pub struct JobHandle {
     pub(crate) supervisor: JoinHandle<Result<()>>,
     pub(crate) ended: watch::Receiver<bool>,
     pub(crate) watched: Watched,
+    pub(crate) stages: Stages,
     pub(crate) started: Instant,
     /// Set when a reader of a bounded source gave up before the end.
     pub(crate) bounded_left: Arc<AtomicBool>,
+    /// Set before the first commit.
+    pub(crate) committing: Arc<AtomicBool>,
 }
 
 /// What is counted, and how it is called.
@@ -108,6 +112,9 @@ pub(crate) struct WatchedNode {
     metrics: Arc<NodeMetrics>,
     queues: Vec<Gauge>,
 }
+
+/// How long messages took, by chain: its first node, and what its subtasks count together.
+pub(crate) type Stages = Arc<Vec<(String, StageLatency)>>;
 
 impl JobHandle {
     /// What the job has done so far. Cheap: reads a few counters.
@@ -147,6 +154,19 @@ impl JobHandle {
     pub fn watcher(&self) -> impl Fn() -> JobProgress + Send + Sync + 'static {
         let watched = self.watched.clone();
         move || watched.progress()
+    }
+
+    /// Something that sees how long messages take in each chain.
+    pub fn stage_watcher(&self) -> impl Fn() -> Vec<StageProgress> + Send + Sync + 'static {
+        let stages = Arc::clone(&self.stages);
+        move || stages.iter().map(|(node, latency)| latency.progress(node)).collect()
+    }
+
+    /// Something that tells, also after [`JobHandle::wait`], whether the job came to commit: from then on something may
+    /// be visible, and a fresh start would put it out twice.
+    pub fn commit_watcher(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let committing = Arc::clone(&self.committing);
+        move || committing.load(Ordering::Relaxed)
     }
 
     /// Resolves when the job has ended, well or badly; [`JobHandle::wait`] then says which.
@@ -202,6 +222,7 @@ impl Watched {
                 rows_out: 0,
                 rows_rejected: 0,
                 rows_late: 0,
+                windows_pending: None,
                 watermark_ms: None,
                 queue_fill: None,
                 progress_units: 0,
@@ -220,6 +241,7 @@ impl Watched {
             rows_out: metrics.rows_out.load(Ordering::Relaxed),
             rows_rejected: metrics.rows_rejected.load(Ordering::Relaxed),
             rows_late: metrics.rows_late.load(Ordering::Relaxed),
+            windows_pending: metrics.windows_pending(),
             watermark_ms: metrics.watermark_ms(),
             queue_fill: queues.iter().map(Gauge::utilization).reduce(f64::max),
             progress_units: metrics.progress_units.load(Ordering::Relaxed),

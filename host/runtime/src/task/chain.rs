@@ -8,6 +8,7 @@ use super::outlet::Outlet;
 use super::slot::{Downstream, Slot};
 use super::{Message, Stopped};
 use crate::channel::{Received, Receiver};
+use crate::stages::StageLatency;
 use crate::time::Control;
 
 /// Where a lane of the chain's channel leads.
@@ -26,6 +27,8 @@ pub(crate) struct ChainTask {
     pub(crate) receiver: Receiver<Message>,
     /// How long rows may wait in a coalescer for others.
     pub(crate) linger: Duration,
+    /// How long its messages take, counted together with the other subtasks of the chain.
+    pub(crate) latency: StageLatency,
 }
 
 /// A chain at work.
@@ -84,23 +87,31 @@ impl Running {
         while self.open > 0 {
             let flush_at = held_since.map(|since| since + self.task.linger);
             let time_at = self.task.time_due_at();
-            match self.task.receiver.recv_blocking(flush_at.into_iter().chain(time_at).min()) {
-                Received::Item(lane, message) => self.take(lane, message)?,
-                Received::TimedOut => {}
-                Received::Closed => return Err(Stopped::Cancelled),
-            }
-            if flush_at.is_some() || time_at.is_some() {
-                let now = Instant::now();
-                if flush_at.is_some_and(|at| at <= now) {
-                    self.task.flush()?;
-                    held_since = None;
+            let received = self.task.receiver.recv_blocking(flush_at.into_iter().chain(time_at).min());
+            // The clock is read here and, after a message, at the end: reading it costs as much as a small message.
+            let now = Instant::now();
+            let is_message = match received {
+                Received::Item(lane, message) => {
+                    self.take(lane, message)?;
+                    true
                 }
+                Received::TimedOut => false,
+                Received::Closed => return Err(Stopped::Cancelled),
+            };
+            if flush_at.is_some_and(|at| at <= now) {
+                self.task.flush()?;
+                held_since = None;
+            }
+            if time_at.is_some() {
                 self.task.tell_time(now)?;
             }
             if !self.task.receiver.has_taken() {
                 self.task.outlets.iter_mut().try_for_each(Outlet::flush)?;
             }
-            held_since = if self.task.holds_rows_back() { held_since.or_else(|| Some(Instant::now())) } else { None };
+            held_since = if self.task.holds_rows_back() { held_since.or(Some(now)) } else { None };
+            if is_message {
+                self.task.latency.observe(now.elapsed());
+            }
         }
         // Slots stand in stream order, so what one puts out at its end still reaches those behind it.
         for index in 0..self.task.slots.len() {

@@ -58,6 +58,10 @@ impl Output for SlotOutput<'_> {
         NodeMetrics::add(&self.wiring.metrics.rows_late, rows);
     }
 
+    fn set_pending(&mut self, windows: usize) {
+        self.wiring.metrics.set_pending(self.wiring.subtask, windows);
+    }
+
     fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()> {
         if rejects.is_empty() {
             return Ok(());

@@ -252,12 +252,18 @@ impl Operator for PaneWindows {
             self.add(part)?;
         }
         self.fire_again(&parts, output)?;
+        output.set_pending(self.pending.len());
         self.check_memory().map_err(|error| error.within(&self.node))
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
         let Some(grid) = self.grid else {
-            return if watermark == Watermark::End { self.fire(GLOBAL, None, output) } else { Ok(()) };
+            if watermark == Watermark::End {
+                self.fire(GLOBAL, None, output)?;
+                self.pending.clear();
+            }
+            output.set_pending(self.pending.len());
+            return Ok(());
         };
         // The end is after every window.
         let at = match watermark {
@@ -270,6 +276,7 @@ impl Operator for PaneWindows {
         }
         self.watermark_ms = Some(at);
         self.forget(grid);
+        output.set_pending(self.pending.len());
         Ok(())
     }
 }

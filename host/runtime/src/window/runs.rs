@@ -113,6 +113,7 @@ impl Operator for RunWindows {
             Kind::Counts(counts) => counts.add(&rows, &keyed, &mut self.store)?,
         };
         self.emit(fired, output)?;
+        output.set_pending(self.store.pending());
         let bytes = self.store.memory_bytes();
         if bytes <= self.memory_bytes_max {
             return Ok(());
@@ -127,6 +128,8 @@ impl Operator for RunWindows {
             Kind::Counts(_) if watermark == Watermark::End => Counts::rest(&mut self.store),
             Kind::Counts(_) => Fired::default(),
         };
-        self.emit(fired, output)
+        self.emit(fired, output)?;
+        output.set_pending(self.store.pending());
+        Ok(())
     }
 }

@@ -59,7 +59,7 @@ impl Counts {
     /// What is left at the end of the input.
     pub(super) fn rest(store: &mut Store) -> Fired {
         let mut fired = Fired::default();
-        for (key, runs) in std::mem::take(&mut store.runs) {
+        for (key, runs) in store.take_all() {
             for run in runs {
                 fired.keys.push(key.clone());
                 fired.states.push(run.state);

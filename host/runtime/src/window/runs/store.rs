@@ -40,8 +40,10 @@ pub(super) struct Store {
     aggregates: Arc<dyn AggregatorFactory>,
     keys: RowConverter,
     states: RowConverter,
-    pub(super) runs: HashMap<Box<[u8]>, Vec<Run>>,
+    runs: HashMap<Box<[u8]>, Vec<Run>>,
     bytes: usize,
+    /// Runs of which nothing was put out.
+    pending: usize,
 }
 
 impl Store {
@@ -62,6 +64,7 @@ impl Store {
             states: converter(state).map_err(internal)?,
             runs: HashMap::new(),
             bytes: 0,
+            pending: 0,
         })
     }
 
@@ -125,13 +128,21 @@ impl Store {
     pub(super) fn take(&mut self, key: &[u8]) -> Vec<Run> {
         let runs = self.runs.remove(key).unwrap_or_default();
         self.bytes -= bytes_of(key, &runs);
+        self.pending -= pending(&runs);
         runs
+    }
+
+    /// Takes everything out.
+    pub(super) fn take_all(&mut self) -> HashMap<Box<[u8]>, Vec<Run>> {
+        (self.bytes, self.pending) = (0, 0);
+        std::mem::take(&mut self.runs)
     }
 
     /// Puts the runs of a key back.
     pub(super) fn put(&mut self, key: Box<[u8]>, runs: Vec<Run>) {
         if !runs.is_empty() {
             self.bytes += bytes_of(&key, &runs);
+            self.pending += pending(&runs);
             self.runs.insert(key, runs);
         }
     }
@@ -143,6 +154,15 @@ impl Store {
     pub(super) fn memory_bytes(&self) -> usize {
         self.bytes
     }
+
+    /// How many runs have put nothing out yet.
+    pub(super) fn pending(&self) -> usize {
+        self.pending
+    }
+}
+
+fn pending(runs: &[Run]) -> usize {
+    runs.iter().filter(|run| run.revision.is_none()).count()
 }
 
 fn bytes_of(key: &[u8], runs: &[Run]) -> usize {

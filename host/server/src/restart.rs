@@ -1,0 +1,148 @@
+//! `restart:` of the pipeline file: whether and when a job that failed is started again.
+//!
+//! It starts from the beginning, since nothing takes checkpoints yet. That is right only while nothing of what it wrote can
+//! be seen: a job that came to commit is not started again, and neither is one that writes to standard output.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use volley_api::{Error, ErrorKind, Result};
+use volley_config::{PipelineSpec, RestartSpec, RestartStrategy};
+
+use crate::streams;
+
+/// Restarts of one job, unless the pipeline says otherwise.
+const ATTEMPTS: u32 = 3;
+/// The pause before the first.
+const DELAY: Duration = Duration::from_secs(1);
+/// The longest pause of `exponential`.
+const DELAY_MAX: Duration = Duration::from_secs(60);
+
+/// A job that was not brought to its end.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    /// Whether something that it wrote may be visible.
+    pub(crate) came_to_commit: bool,
+}
+
+/// Before the job runs there is nothing to commit.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, came_to_commit: false }
+    }
+}
+
+/// The restarts of one job.
+#[derive(Debug)]
+pub(crate) struct Restarts {
+    /// 0 without a policy.
+    attempts: u32,
+    made: u32,
+    delay: Duration,
+    /// `None` where the pause stays the same.
+    delay_max: Option<Duration>,
+}
+
+impl Restarts {
+    /// As the pipeline file has it.
+    pub(crate) fn new(spec: &RestartSpec) -> Self {
+        let strategy = spec.strategy.as_ref().map_or(RestartStrategy::None, |strategy| strategy.value);
+        let delay_max = spec.max_delay.map_or(DELAY_MAX, |span| span.0);
+        let (attempts, delay_max) = match strategy {
+            RestartStrategy::None => (0, None),
+            RestartStrategy::FixedDelay => (spec.attempts.map_or(ATTEMPTS, NonZeroU32::get), None),
+            RestartStrategy::Exponential => (spec.attempts.map_or(ATTEMPTS, NonZeroU32::get), Some(delay_max)),
+        };
+        Self { attempts, made: 0, delay: spec.delay.map_or(DELAY, |span| span.0), delay_max }
+    }
+
+    /// How long to wait before the next start; `None` when there is to be none.
+    pub(crate) fn next(&mut self, failure: &Failure) -> Option<Duration> {
+        // Who broke a job off does not want it back.
+        let may_pass = failure.error.is_retryable() && failure.error.kind() != ErrorKind::Cancelled;
+        if !may_pass || failure.came_to_commit || self.made >= self.attempts {
+            return None;
+        }
+        let pause = self.delay;
+        if let Some(max) = self.delay_max {
+            // A first pause that is longer than the default of the longest stays as it was written.
+            self.delay = pause.saturating_mul(2).min(max.max(pause));
+        }
+        self.made += 1;
+        Some(pause)
+    }
+
+    /// How many restarts there were, the one that is waited for included.
+    pub(crate) fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// How many there may be.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+}
+
+/// Refuses a policy that a job cannot keep: what went through standard input or output has gone.
+pub(crate) fn check(spec: &PipelineSpec) -> Result<()> {
+    let Some(strategy) = spec.restart.strategy.as_ref().filter(|chosen| chosen.value != RestartStrategy::None) else {
+        return Ok(());
+    };
+    let source = spec.sources.iter().find(|source| streams::is_stream(&source.connector)).map(|source| &source.name);
+    let sink = spec.sinks.iter().find(|sink| streams::is_stream(&sink.connector)).map(|sink| &sink.name);
+    let problem = match (source, sink) {
+        (Some(name), _) => format!("`{}` reads standard input, which cannot be read again", **name),
+        (None, Some(name)) => format!("`{}` writes to standard output, where rows would appear again", **name),
+        (None, None) => return Ok(()),
+    };
+    let message =
+        format!("a restarted job begins from the start, and {problem}: give it a file, or write `strategy: none`");
+    Err(strategy.place.error(message).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(error: Error) -> Failure {
+        error.into()
+    }
+
+    fn pauses(mut restarts: Restarts) -> Vec<u64> {
+        let lost = || failure(Error::external("lost").retryable());
+        std::iter::from_fn(|| restarts.next(&lost()))
+            .map(|pause| u64::try_from(pause.as_millis()).expect("short"))
+            .collect()
+    }
+
+    fn restarts(attempts: u32, delay_ms: u64, max_ms: Option<u64>) -> Restarts {
+        Restarts {
+            attempts,
+            made: 0,
+            delay: Duration::from_millis(delay_ms),
+            delay_max: max_ms.map(Duration::from_millis),
+        }
+    }
+
+    #[test]
+    fn pauses_follow_the_strategy() {
+        assert_eq!(pauses(Restarts::new(&RestartSpec::default())), [0; 0]);
+        assert_eq!(pauses(restarts(3, 200, None)), [200, 200, 200]);
+        assert_eq!(pauses(restarts(6, 100, Some(1_000))), [100, 200, 400, 800, 1_000, 1_000]);
+        assert_eq!(pauses(restarts(2, 5_000, Some(1_000))), [5_000, 5_000]);
+    }
+
+    #[test]
+    fn what_does_not_pass_or_was_committed_is_final() {
+        let lost = || Error::external("lost").retryable();
+        for (name, failure) in [
+            ("not retryable", failure(Error::external("gone"))),
+            ("broken off", failure(Error::new(ErrorKind::Cancelled, "stop").retryable())),
+            ("committed", Failure { error: lost(), came_to_commit: true }),
+        ] {
+            assert_eq!(restarts(3, 1, None).next(&failure), None, "{name}");
+        }
+        assert!(restarts(3, 1, None).next(&failure(lost())).is_some());
+    }
+}
