@@ -17,6 +17,7 @@ mod pages;
 mod project;
 mod signals;
 mod size;
+mod steady;
 mod support;
 mod unix_filter;
 mod windows;
