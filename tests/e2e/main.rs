@@ -23,6 +23,7 @@ mod restart;
 >>>>>>> insight
 mod signals;
 mod size;
+mod steady;
 mod support;
 mod unix_filter;
 mod windows;

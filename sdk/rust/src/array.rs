@@ -144,6 +144,12 @@ impl RecordBatch {
         &self.columns
     }
 
+    /// The columns, in the schema's order, to be given on.
+    #[must_use]
+    pub fn into_columns(self) -> Vec<Array> {
+        self.columns
+    }
+
     /// A view of the column of that name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<Column<'_>> {

@@ -1,4 +1,6 @@
 //! Memory for values under construction: aligned, grown by doubling, and used again by the next batch.
+//!
+//! How much there is depends on the largest batches only: of each size as many pieces as are in use at once.
 
 use bytemuck::Pod;
 
@@ -9,7 +11,7 @@ type Word = u128;
 
 const WORD_BYTES: usize = size_of::<Word>();
 
-/// The first memory of a buffer.
+/// The least memory of a buffer. All have a power of two, so that there are few sizes.
 const WORDS_MIN: usize = 64;
 
 /// At most this many pieces of memory wait for their next use; what is given back beyond them is freed.
@@ -118,13 +120,31 @@ impl Buffer {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, words: usize) {
-        if self.words.is_empty() {
-            self.words = with_pool(Vec::pop).flatten().unwrap_or_default();
+        let words = words.max(WORDS_MIN).next_power_of_two();
+        // Without a pool, which is so only while the thread ends, memory is new.
+        if with_pool(|pool| exchange(pool, &mut self.words, words)) == Some(true) {
+            return;
         }
-        if words > self.words.len() {
-            self.words.resize(words.max(self.words.len() * 2).max(WORDS_MIN), 0);
+        let mut larger = vec![0; words];
+        larger[..self.words.len()].copy_from_slice(&self.words);
+        // Not grown in place: what is small waits too, else small columns would have only large memory to take.
+        drop(Self { words: std::mem::replace(&mut self.words, larger), len_bytes: 0 });
+    }
+}
+
+/// Exchanges memory for the smallest in the pool that is large enough, if there is any, and takes the values along. The
+/// smallest: if a small column took the memory of a large one, all columns would come to have as much as the largest.
+fn exchange(pool: &mut [Vec<Word>], memory: &mut Vec<Word>, words: usize) -> bool {
+    let mut best: Option<&mut Vec<Word>> = None;
+    for other in pool {
+        if other.len() >= words && best.as_ref().is_none_or(|best| other.len() < best.len()) {
+            best = Some(other);
         }
     }
+    let Some(best) = best else { return false };
+    best[..memory.len()].copy_from_slice(memory);
+    std::mem::swap(best, memory);
+    true
 }
 
 /// A copy of the bytes.
@@ -143,9 +163,11 @@ impl Drop for Buffer {
             return;
         }
         let words = std::mem::take(&mut self.words);
-        // The pool is gone only while the thread ends; then the memory goes too.
+        // Where the memory was taken from without any in exchange, there is room for it.
         let _ = with_pool(|pool| {
-            if pool.len() < POOL_PIECES_MAX {
+            if let Some(room) = pool.iter_mut().find(|other| other.is_empty()) {
+                *room = words;
+            } else if pool.len() < POOL_PIECES_MAX {
                 pool.push(words);
             }
         });

@@ -11,6 +11,8 @@
 extern crate self as volley_sdk;
 
 mod array;
+#[cfg(feature = "arrow")]
+pub mod arrow;
 mod batch;
 mod bits;
 mod buffer;

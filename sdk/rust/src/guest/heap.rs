@@ -2,8 +2,9 @@
 //!
 //! Rust's own allocator for WebAssembly joins and splits blocks, with 7 KB of code. An operator allocates little (columns
 //! lie in buffers that are used again) and the same from batch to batch: what one batch frees, the next takes from a list,
-//! in a few instructions. Blocks are never joined. So memory of one size is not used for another, and each size keeps
-//! what it needed at most; what lies last grows and shrinks in place.
+//! in a few instructions. Blocks are never joined. So memory of one size is not used for another: each size keeps as many
+//! blocks as were in use at once, and the whole is bounded by that, whatever the order in which sizes come. What lies last
+//! grows in place; when it is freed it stays what it is, so that nothing depends on where it lay.
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::arch::wasm32::memory_grow;
@@ -15,6 +16,10 @@ use crate::memory::{BLOCK_BYTES_MIN, CLASSES, class_bytes, class_of};
 /// What WebAssembly gives memory in.
 const PAGE_BYTES: usize = 64 * 1024;
 
+/// Blocks from this size on are aligned as the arena wants its memory, so that it can have any that is free.
+const LARGE_BYTES_MIN: usize = 4096;
+const LARGE_ALIGNMENT_BYTES: usize = 64;
+
 /// A block that is free holds where the next one of its list is.
 struct Free {
     next: *mut Free,
@@ -23,7 +28,7 @@ struct Free {
 struct State {
     /// Blocks of each class that are free.
     free: [*mut Free; CLASSES],
-    /// Memory from here to `end` was never used, or is used no more.
+    /// Memory from here to `end` was never used.
     top: usize,
     end: usize,
 }
@@ -58,9 +63,11 @@ impl State {
                 link = &mut (*block).next;
             }
         }
-        let start = self.top.next_multiple_of(alignment.max(BLOCK_BYTES_MIN));
-        if self.reach(start, class_bytes(class)) {
-            return ptr::with_exposed_provenance_mut(self.top - class_bytes(class));
+        let bytes = class_bytes(class);
+        let least = if bytes < LARGE_BYTES_MIN { BLOCK_BYTES_MIN } else { LARGE_ALIGNMENT_BYTES };
+        let start = self.top.next_multiple_of(alignment.max(least));
+        if self.reach(start, bytes) {
+            return ptr::with_exposed_provenance_mut(self.top - bytes);
         }
         ptr::null_mut()
     }
@@ -87,10 +94,6 @@ impl State {
     }
 
     fn free(&mut self, block: *mut u8, class: usize) {
-        if block.addr() + class_bytes(class) == self.top {
-            self.top = block.addr();
-            return;
-        }
         let block: *mut Free = block.cast();
         // SAFETY: the block is its owner's no more, and has room for a word.
         unsafe { (*block).next = self.free[class] };

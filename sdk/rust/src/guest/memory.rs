@@ -99,7 +99,9 @@ impl Arena {
         if self.count == PIECES_MAX {
             return false;
         }
-        let piece = Piece { start: ptr::null_mut(), bytes: bytes.max(self.last().bytes * 2).max(PIECE_BYTES_MIN) };
+        // A power of two as buffers have, so that the heap can give to one what was the other's.
+        let bytes = bytes.max(self.last().bytes * 2).max(PIECE_BYTES_MIN).next_power_of_two();
+        let piece = Piece { start: ptr::null_mut(), bytes };
         // SAFETY: the layout has a size.
         let start = unsafe { Heap.alloc(piece.layout()) };
         if start.is_null() {

@@ -4,7 +4,7 @@
 mod batch;
 mod flatbuffer;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 mod read_schema;
 mod template;
 mod write_schema;

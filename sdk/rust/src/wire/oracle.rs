@@ -33,7 +33,7 @@ fn schema_by_arrow(schema: &ArrowSchema) -> Vec<u8> {
     message
 }
 
-fn batch_by_arrow(batch: &ArrowBatch) -> Buffer {
+pub(crate) fn batch_by_arrow(batch: &ArrowBatch) -> Buffer {
     let (mut tracker, mut compression) = (DictionaryTracker::new(false), CompressionContext::default());
     let (_, encoded) = IpcDataGenerator::default().encode(batch, &mut tracker, &options(), &mut compression).unwrap();
     let mut message = Vec::new();
@@ -100,10 +100,10 @@ fn check(batch: &ArrowBatch, start: usize) {
     assert_eq!(&read_by_arrow(&schema_message, written(&schema, &columns, batch.num_rows()).bytes()), batch);
 }
 
-type Rows<T> = Vec<Option<T>>;
+pub(crate) type Rows<T> = Vec<Option<T>>;
 
 /// Columns of all kinds of layout over the same rows.
-fn columns(numbers: &Rows<i64>, texts: &Rows<String>) -> Vec<(ArrowField, ArrayRef)> {
+pub(crate) fn columns(numbers: &Rows<i64>, texts: &Rows<String>) -> Vec<(ArrowField, ArrayRef)> {
     use arrow_array::PrimitiveArray;
     use arrow_array::types::{
         Date32Type, Date64Type, Decimal128Type, Decimal256Type, DurationMillisecondType, Float16Type, Float32Type,
@@ -174,7 +174,7 @@ fn columns(numbers: &Rows<i64>, texts: &Rows<String>) -> Vec<(ArrowField, ArrayR
     columns
 }
 
-fn batch_of(columns: Vec<(ArrowField, ArrayRef)>, rows: usize) -> ArrowBatch {
+pub(crate) fn batch_of(columns: Vec<(ArrowField, ArrayRef)>, rows: usize) -> ArrowBatch {
     let (fields, arrays): (Vec<ArrowField>, Vec<ArrayRef>) = columns.into_iter().unzip();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     ArrowBatch::try_new_with_options(Arc::new(ArrowSchema::new(fields)), arrays, &options).unwrap()
