@@ -16,11 +16,8 @@ mod metrics;
 mod month;
 mod pages;
 mod project;
-<<<<<<< HEAD
-mod rust_api;
-=======
 mod restart;
->>>>>>> insight
+mod rust_api;
 mod signals;
 mod size;
 mod steady;

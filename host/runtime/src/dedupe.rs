@@ -187,7 +187,7 @@ impl Operator for Dedupe {
     fn on_watermark(&mut self, watermark: Watermark, _: &mut dyn Output) -> Result<()> {
         let Watermark::AtMs(at) = watermark else { return Ok(()) };
         // Each sweep looks at every key, so one is made for half of what a key is kept for.
-        if self.swept_at.is_some_and(|swept| at - swept < self.within_ms / 2) {
+        if self.swept_at.is_some_and(|swept| at.saturating_sub(swept) < self.within_ms / 2) {
             return Ok(());
         }
         self.swept_at = Some(at);

@@ -36,13 +36,7 @@ impl Partitioner {
 
     /// The live rows of a record, subtask by subtask; those that get none are left out.
     pub(crate) fn partition(&mut self, record: StreamRecord) -> Result<Vec<(StreamRecord, usize)>> {
-<<<<<<< HEAD
         let live = record.selection.as_ref().map(|live| UInt32Array::from_iter_values(live.set_indices_u32()));
-=======
-        let selection = record.selection.clone();
-        // Indices of rows fit: no batch has 2³² of them.
-        let live = selection.as_ref().map(|live| UInt32Array::from_iter_values(live.set_indices_u32()));
->>>>>>> insight
         // Only keys are gathered before it is known where the rows go.
         let keys = self.columns.iter().map(|&column| match &live {
             Some(live) => take(record.batch.column(column), live, None).map_err(dealing),

@@ -119,7 +119,7 @@ fn by_session(rows: &[Row], gap: i64) -> Results {
     let mut at = 0;
     while at < sorted.len() {
         let (start, mut end) = (at, sorted[at].time_ms + gap);
-        while at < sorted.len() && sorted[at].user == sorted[start].user && sorted[at].time_ms <= end {
+        while at < sorted.len() && sorted[at].user == sorted[start].user && sorted[at].time_ms < end {
             end = sorted[at].time_ms + gap;
             at += 1;
         }
@@ -271,12 +271,29 @@ fn late_rows_within_the_allowance_revise_and_others_are_put_aside() {
 
 #[test]
 fn a_late_row_between_two_sessions_makes_one_of_them() {
-    let batches = vec![batch(&[row(1, 0, 1), row(1, 20, 2)]), batch(&[row(2, 60, 4)]), batch(&[row(1, 10, 8)])];
+    let batches = vec![batch(&[row(1, 0, 1), row(1, 18, 2)]), batch(&[row(2, 60, 4)]), batch(&[row(1, 9, 8)])];
     let factory = WindowFactory::new(vec!["user".to_owned()], Window::Session { gap: ms(10) }, Arc::new(SumAndCount))
         .with_allowed_lateness(ms(100));
     let (plan, out, late) = windowed(vec![batches], 0, 1, factory);
     run(plan, 100).unwrap();
-    assert_eq!(revisions(&out.batches()), [(0, 1, 1, 0), (20, 1, 2, 0), (0, 1, 11, 1), (60, 2, 4, 0)]);
+    assert_eq!(revisions(&out.batches()), [(0, 1, 1, 0), (18, 1, 2, 0), (0, 1, 11, 1), (60, 2, 4, 0)]);
+    assert_eq!(late.num_rows(), 0);
+}
+
+#[test]
+fn a_session_that_has_fired_and_goes_on_fires_again() {
+    let batches = vec![
+        batch(&[row(1, 0, 1), row(9, 0, 0)]),
+        batch(&[row(9, 12, 0)]),
+        batch(&[row(1, 7, 2)]),
+        batch(&[row(9, 60, 0)]),
+    ];
+    let factory = WindowFactory::new(vec!["user".to_owned()], Window::Session { gap: ms(10) }, Arc::new(SumAndCount))
+        .with_allowed_lateness(ms(100));
+    let (plan, out, late) = windowed(vec![batches], 0, 1, factory);
+    run(plan, 100).unwrap();
+    let of_user: Vec<_> = revisions(&out.batches()).into_iter().filter(|(_, user, ..)| *user == 1).collect();
+    assert_eq!(of_user, [(0, 1, 1, 0), (0, 1, 3, 1)]);
     assert_eq!(late.num_rows(), 0);
 }
 

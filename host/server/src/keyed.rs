@@ -5,13 +5,8 @@ use std::time::Duration;
 
 use volley_api::{EventTimeColumn, Result, StateBackend};
 use volley_config::{
-<<<<<<< HEAD
-    AggregateSpec, ByteCount, DedupeSpec, EventTimeSpec, PipelineSpec, RestartStrategy, SlidingSpec, StateBackendKind,
-    StateSpec, WatermarkSpec, WindowKind,
-=======
-    AggregateSpec, ByteCount, EventTimeSpec, PipelineSpec, SlidingSpec, StateBackendKind, StateSpec, WatermarkSpec,
-    WindowKind,
->>>>>>> insight
+    AggregateSpec, ByteCount, DedupeSpec, EventTimeSpec, PipelineSpec, SlidingSpec, StateBackendKind, StateSpec,
+    WatermarkSpec, WindowKind,
 };
 use volley_expr::Aggregates;
 use volley_runtime::{DedupeFactory, EventTime, WatermarkStrategy, Window, WindowFactory};

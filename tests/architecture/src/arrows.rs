@@ -55,8 +55,22 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     // Drives operators and a job itself, with plugins and without.
     (
         "volley-bench-boundary",
-        &["volley-api", "volley-connector-memory", "volley-expr", "volley-runtime", "volley-wasm"],
+        &[
+            "volley-api",
+            "volley-bench-support",
+            "volley-connector-memory",
+            "volley-expr",
+            "volley-runtime",
+            "volley-wasm",
+        ],
     ),
+    // Drives whole jobs without plugins, beside loops by hand.
+    (
+        "volley-bench-engine",
+        &["volley-api", "volley-bench-support", "volley-connector-memory", "volley-expr", "volley-runtime"],
+    ),
+    // Measures; knows nothing of what is measured.
+    ("volley-bench-support", &[]),
     // The boundary alone, beside others'; their guests know nothing of ours.
     ("volley-bench-peers", &["volley-api", "volley-wasm"]),
     ("peer-arrow-udf", &[]),

@@ -1,3 +1,5 @@
+//! Lanes, bounds and who is woken when.
+
 use std::task::Poll;
 use std::time::{Duration, Instant};
 

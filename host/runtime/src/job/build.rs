@@ -336,6 +336,7 @@ impl Builder {
             source: Arc::clone(source),
             splits: splits.clone(),
             options: self.options.read,
+            gather_rows_max: self.options.gather_rows_max(),
             origins: self.origins.clone(),
             metrics: Arc::clone(&self.metrics[node]),
             subtasks: subtasks_of(reader),

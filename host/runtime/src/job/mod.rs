@@ -37,7 +37,8 @@ pub struct JobOptions {
     pub channel_items_max: usize,
     /// The most bytes that wait in one channel. Default: 32 MiB.
     pub channel_bytes_max: usize,
-    /// A source says at least this often how far event time has come, if it has. Default: 200 ms. Zero: after every batch.
+    /// A source says at least this often how far event time has come, if it has. Default: 200 ms. Zero: after every
+    /// batch, as the source gives it; otherwise small ones that come at once are joined.
     pub watermark_interval: Duration,
     /// And after this many rows at the latest. Default: 100,000.
     pub watermark_rows: usize,
@@ -64,6 +65,11 @@ impl Default for JobOptions {
 }
 
 impl JobOptions {
+    /// Batches are joined where event time is not told after each of them.
+    pub(crate) fn gather_rows_max(&self) -> usize {
+        if self.watermark_interval.is_zero() { 1 } else { self.read.batch_rows_max.get() }
+    }
+
     pub(crate) fn pace(&self) -> Pace {
         Pace { interval: self.watermark_interval, rows: self.watermark_rows }
     }

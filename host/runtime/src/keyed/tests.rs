@@ -1,3 +1,5 @@
+//! Keys and their numbers, against a map.
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

@@ -8,36 +8,42 @@ use volley_api::{Positions, SourceBatch};
 /// A batch with more than this part of the rows that one may have goes on by itself: joining it would cost more.
 const SMALL: usize = 8;
 
+/// So many bytes are sent on, however few rows they are.
+const BYTES_MAX: usize = 256 * 1024;
+
 /// Batches that were read and not sent on.
 pub(super) struct Gathered {
     parts: Vec<SourceBatch>,
     rows: usize,
+    bytes: usize,
     rows_max: usize,
 }
 
 impl Gathered {
     pub(super) fn new(rows_max: usize) -> Self {
-        Self { parts: Vec::new(), rows: 0, rows_max }
+        Self { parts: Vec::new(), rows: 0, bytes: 0, rows_max }
     }
 
     /// Whether a batch is worth waiting with. Records that could not be read go on with the rows between which they stand.
     pub(super) fn is_small(&self, batch: &SourceBatch) -> bool {
-        batch.rejects.is_empty() && batch.batch.num_rows() * SMALL <= self.rows_max
+        // One without rows would never fill it.
+        batch.rejects.is_empty() && batch.batch.num_rows() > 0 && batch.batch.num_rows() * SMALL <= self.rows_max
     }
 
     /// Whether a batch can be joined to what there is.
     pub(super) fn has_room(&self, batch: &SourceBatch) -> bool {
-        self.is_small(batch) && self.rows + batch.batch.num_rows() <= self.rows_max
+        self.is_small(batch) && self.rows + batch.batch.num_rows() <= self.rows_max && self.bytes < BYTES_MAX
     }
 
     pub(super) fn push(&mut self, batch: SourceBatch) {
         self.rows += batch.batch.num_rows();
+        self.bytes += volley_api::memory_bytes(&batch.batch);
         self.parts.push(batch);
     }
 
     /// Everything as one batch; `None` when there is nothing.
     pub(super) fn take(&mut self) -> Result<Option<SourceBatch>, ArrowError> {
-        self.rows = 0;
+        (self.rows, self.bytes) = (0, 0);
         if self.parts.len() < 2 {
             return Ok(self.parts.pop());
         }

@@ -33,6 +33,8 @@ pub(crate) struct ReaderTask {
     pub(crate) metrics: Arc<NodeMetrics>,
     /// The subtasks that it feeds, in turn.
     pub(crate) subtasks: Vec<Sender<Message>>,
+    /// The most rows of small batches that are sent on as one.
+    pub(crate) gather_rows_max: usize,
     /// After how long without rows a split is no longer waited for.
     pub(crate) idle_after: Option<Duration>,
     /// The barriers that are asked for.
@@ -51,6 +53,8 @@ struct OpenSplit {
     idle_since: Option<Instant>,
     /// Whether that was told.
     is_idle: bool,
+    /// What it gave after rows that went before it.
+    given: Option<ReadEvent>,
 }
 
 impl OpenSplit {
@@ -110,8 +114,6 @@ impl ReaderTask {
         let mut turn = 0;
         let mut idle_in_a_row = 0;
         let mut shortest_idle = Duration::MAX;
-        // What a split gave after rows that went before it.
-        let mut given = None;
         loop {
             while open.len() < open_max
                 && let Some(split) = self.splits.pop_front()
@@ -124,7 +126,7 @@ impl ReaderTask {
             self.pass_barriers().await?;
             let Some(mut split) = open.pop_front() else { return Ok(true) };
             // Only the wait for rows is given up when the job drains: rows that have been read are always sent on.
-            let event = match given.take() {
+            let event = match split.given.take() {
                 Some(event) => event,
                 None => match unless(&mut draining, split.reader.next()).await {
                     Some(event) => event?,
@@ -136,11 +138,11 @@ impl ReaderTask {
                     (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
                     (split.idle_since, split.is_idle) = (None, false);
                     match self.gather(&mut split, batch, turn, &mut draining).await? {
-                        Read::On(next) => given = next,
+                        Read::On(next) => split.given = next,
                         Read::Draining => return Ok(false),
                     }
                     turn = turn.wrapping_add(1);
-                    if given.is_some() { open.push_front(split) } else { open.push_back(split) }
+                    open.push_back(split);
                 }
                 ReadEvent::Idle(wake_after) => {
                     idle_in_a_row += 1;
@@ -170,7 +172,7 @@ impl ReaderTask {
         turn: usize,
         draining: &mut watch::Receiver<bool>,
     ) -> Result<Read, Stopped> {
-        let mut gathered = Gathered::new(self.options.batch_rows_max.get());
+        let mut gathered = Gathered::new(self.gather_rows_max);
         if !gathered.is_small(&first) {
             gathered.push(first);
             self.forward(split.id.clone(), split.numbers, &mut gathered, turn).await?;
@@ -203,7 +205,7 @@ impl ReaderTask {
     async fn open(&self, split: &Split) -> Result<OpenSplit, Stopped> {
         let reader = self.source.open(split, None, self.options).await?;
         let numbers = self.origins.register(&self.node, &split.id);
-        Ok(OpenSplit { id: split.id.clone(), reader, numbers, idle_since: None, is_idle: false })
+        Ok(OpenSplit { id: split.id.clone(), reader, numbers, idle_since: None, is_idle: false, given: None })
     }
 
     async fn forward(

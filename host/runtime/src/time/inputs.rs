@@ -31,8 +31,13 @@ impl Inputs {
     pub(crate) fn take(&mut self, input: usize, control: Control) -> Option<Control> {
         let input = &mut self.inputs[input];
         match control {
-            // An input never goes back, and an idle one that has come further waits for rows to count again.
-            Control::Watermark(watermark) => input.watermark = input.watermark.max(Some(watermark)),
+            // An input never goes back. One that tells how far it has come is not idle, and may have been so in silence; one
+            // that has come to the end of event time has ended, idle or not.
+            Control::Watermark(watermark) => {
+                input.watermark = input.watermark.max(Some(watermark));
+                input.is_idle = false;
+                input.has_ended |= watermark == Watermark::End;
+            }
             Control::Idle => input.is_idle = true,
             Control::Active => input.is_idle = false,
             Control::Barrier(_) => return Some(control),
@@ -107,6 +112,41 @@ mod tests {
         assert_eq!(inputs.take(1, Control::Active), Some(Control::Active));
         assert_eq!(inputs.take(1, at(4)), None, "what was promised stays promised");
         assert_eq!(inputs.take(1, at(12)), Some(at(12)), "the other is still idle");
+    }
+
+    #[test]
+    fn the_end_comes_through_an_idle_input() {
+        let end = Control::Watermark(Watermark::End);
+        let mut inputs = Inputs::default();
+        inputs.add();
+        assert_eq!(inputs.take(0, Control::Idle), Some(Control::Idle));
+        assert_eq!(inputs.take(0, end), Some(end));
+    }
+
+    #[test]
+    fn one_that_has_ended_and_one_that_is_idle_are_not_the_end() {
+        let end = Control::Watermark(Watermark::End);
+        let mut inputs = two();
+        assert_eq!(inputs.take(1, Control::Idle), None);
+        assert_eq!(inputs.take(0, end), Some(Control::Idle));
+        assert_eq!(inputs.take(1, Control::Active), Some(Control::Active));
+        assert_eq!(inputs.take(1, at(7)), Some(at(7)));
+    }
+
+    #[test]
+    fn who_hears_a_watermark_of_a_node_that_was_idle_counts_it_again() {
+        let mut inputs = two();
+        assert_eq!(inputs.take(0, at(30)), None);
+        assert_eq!(inputs.take(1, at(10)), Some(at(10)));
+        assert_eq!(inputs.take(0, Control::Idle), None);
+        assert_eq!(inputs.take(1, Control::Idle), Some(Control::Idle));
+        let mut below = two();
+        assert_eq!(below.take(0, Control::Idle), None);
+        assert_eq!(below.take(1, at(40)), Some(at(40)));
+        // It goes on at once, without a word that it is active: its watermark says so.
+        assert_eq!(inputs.take(0, Control::Active), Some(at(30)));
+        assert_eq!(below.take(0, at(41)), None);
+        assert_eq!(below.take(1, at(50)), Some(at(41)), "the one that was idle holds back again");
     }
 
     #[test]

@@ -46,7 +46,6 @@ struct SplitTime {
     /// The watermark that the split's rows allow, in milliseconds.
     reached: Option<i64>,
     is_idle: bool,
-    has_ended: bool,
 }
 
 impl SourceTime {
@@ -85,7 +84,8 @@ impl SourceTime {
     pub(crate) fn rows(&mut self, split: u32, record: &StreamRecord) -> Result<()> {
         let reached = match &self.strategy {
             Strategy::Behind(ms) => record.max_event_time.map(|time| time.saturating_sub(*ms).saturating_sub(1)),
-            Strategy::Column(column) => compute::max(&column.ms(&record.batch)?),
+            // Rows may follow that are as early as the greatest value.
+            Strategy::Column(column) => compute::max(&column.ms(&record.batch)?).map(|time| time.saturating_sub(1)),
         };
         let split = self.splits.entry(split).or_default();
         split.reached = split.reached.max(reached);
@@ -114,7 +114,8 @@ impl SourceTime {
 
     /// A split has ended.
     pub(crate) fn ended(&mut self, split: u32) {
-        self.splits.entry(split).or_default().has_ended = true;
+        // One that ended before it was opened here counts as seen.
+        self.splits.remove(&split);
         self.has_news = true;
     }
 
@@ -131,11 +132,11 @@ impl SourceTime {
         }
         (self.told_at, self.rows_since, self.has_news) = (now, 0, false);
         let holds_back = self.unopened > 0 && !self.is_ordered;
-        let open = || self.splits.values().filter(|split| !split.has_ended);
-        let reached = match open().filter(|split| !split.is_idle).map(|split| split.reached).min() {
+        let counting = self.splits.values().filter(|split| !split.is_idle);
+        let reached = match counting.map(|split| split.reached).min() {
             _ if holds_back => None,
             Some(reached) => reached.map(Watermark::AtMs),
-            None if open().next().is_some() => {
+            None if !self.splits.is_empty() => {
                 return (!std::mem::replace(&mut self.is_idle, true)).then_some(Control::Idle);
             }
             None => None,

@@ -68,6 +68,7 @@ impl WindowFactory {
     /// What the operator does with an input, checked.
     pub(crate) fn plan(&self, input: &StreamType) -> Result<Planned> {
         self.window.check()?;
+        spec::check_lateness(self.allowed_lateness)?;
         if self.keys.is_empty() {
             return Err(Error::Window { problem: "there is no key: name at least one column".to_owned() }.into());
         }

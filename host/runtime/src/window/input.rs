@@ -58,6 +58,8 @@ impl KeyedInput {
         let columns = self.columns.iter().map(|&column| Arc::clone(record.batch.column(column))).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(record.batch.num_rows()));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options);
+        // Where rows came from is not needed here; the whole record has it, for those that are refused.
+        let record = StreamRecord { origins: None, ..record };
         batch.and_then(|batch| record.with_columns_of(batch).compact()).map_err(internal)
     }
 

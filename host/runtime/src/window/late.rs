@@ -50,7 +50,7 @@ pub(crate) fn rows(record: &StreamRecord, late: &[LateRow], watermark_ms: i64) -
         Arc::new(TimestampMillisecondArray::from_iter_values(late.iter().map(time)).with_timezone("UTC"))
     };
     let watermark = TimestampMillisecondArray::from_value(watermark_ms, late.len()).with_timezone("UTC");
-    let lateness = Int64Array::from_iter_values(late.iter().map(|late| watermark_ms - late.time_ms));
+    let lateness = Int64Array::from_iter_values(late.iter().map(|late| watermark_ms.saturating_sub(late.time_ms)));
     RecordBatch::try_new(
         late_schema(),
         vec![

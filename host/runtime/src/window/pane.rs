@@ -37,7 +37,9 @@ impl Pane {
     pub(crate) fn into_results(mut self) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
         let keys = self.keys.len();
         if let Some(base) = self.base.take() {
+            let state = self.delta.drain(keys)?;
             merge_first(&mut *self.delta, &base, keys)?;
+            merge_first(&mut *self.delta, &state, keys)?;
         }
         Ok((self.keys.columns()?, self.delta.evaluate(keys)?))
     }
@@ -46,10 +48,14 @@ impl Pane {
     pub(crate) fn state(&mut self) -> Result<(Vec<ArrayRef>, &[ArrayRef])> {
         if self.is_fresh || self.base.is_none() {
             let keys = self.keys.len();
+            let mut state = self.delta.drain(keys)?;
             if let Some(base) = self.base.take() {
+                // What came first is merged first: some aggregates go by arrival.
                 merge_first(&mut *self.delta, &base, keys)?;
+                merge_first(&mut *self.delta, &state, keys)?;
+                state = self.delta.drain(keys)?;
             }
-            self.base = Some(self.delta.drain(keys)?);
+            self.base = Some(state);
             self.is_fresh = false;
         }
         Ok((self.keys.columns()?, self.base.as_deref().unwrap_or_default()))

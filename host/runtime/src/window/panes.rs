@@ -25,6 +25,9 @@ use crate::keyed::KeyTable;
 /// The memory of so many panes is looked at after each record; that of more after every second record, and so on.
 const PANES_PER_LOOK: usize = 64;
 
+/// What a window takes that has rows and has not fired, beside its panes.
+const WINDOW_BYTES: usize = 24;
+
 /// The only pane of a global window, and its only window.
 const GLOBAL: i64 = 0;
 
@@ -209,7 +212,9 @@ impl PaneWindows {
         let mut changed: BTreeMap<i64, Vec<Vec<ArrayRef>>> = BTreeMap::new();
         for part in parts {
             for window in grid.windows_of(part.pane) {
-                let has_gone = self.watermark_ms.is_some_and(|at| window + grid.size_ms - 1 <= at - self.lateness_ms);
+                let has_gone = self
+                    .watermark_ms
+                    .is_some_and(|at| window + grid.size_ms - 1 <= at.saturating_sub(self.lateness_ms));
                 if self.has_fired(window) && !has_gone {
                     changed.entry(window).or_default().push(self.input.keys_of(&part.rows));
                 }
@@ -236,7 +241,9 @@ impl PaneWindows {
             return Ok(());
         }
         let fired = self.fired.values().map(|fired| fired.keys.memory_bytes() + fired.revisions.capacity() * 8);
-        let bytes = self.panes.values().map(Pane::memory_bytes).sum::<usize>() + fired.sum::<usize>();
+        let bytes = self.panes.values().map(Pane::memory_bytes).sum::<usize>()
+            + fired.sum::<usize>()
+            + self.pending.len() * WINDOW_BYTES;
         if bytes <= self.memory_bytes_max {
             return Ok(());
         }

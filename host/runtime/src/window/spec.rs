@@ -137,6 +137,11 @@ pub(crate) fn text(duration: Duration) -> String {
     }
 }
 
+/// Checks an allowed lateness: whole milliseconds, or nothing.
+pub(crate) fn check_lateness(lateness: Duration) -> Result<(), Error> {
+    if lateness.is_zero() { Ok(()) } else { positive("the allowed lateness", lateness).map(drop) }
+}
+
 fn positive(what: &str, duration: Duration) -> Result<i64, Error> {
     match i64::try_from(duration.as_millis()) {
         Ok(ms) if ms > 0 && ms <= EVENT_TIME_MS_MAX && duration.subsec_nanos().is_multiple_of(1_000_000) => Ok(ms),

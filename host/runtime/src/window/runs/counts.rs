@@ -49,7 +49,7 @@ impl Counts {
                 fired.keys.push(keys[number].clone());
                 fired.states.push(state);
             } else {
-                let run = Run { start_ms: 0, end_ms: 0, rows: count, revision: None, state };
+                let run = Run { start_ms: 0, end_ms: 0, rows: count, revision: None, is_changed: true, state };
                 store.put(keys[number].clone(), vec![run]);
             }
         }

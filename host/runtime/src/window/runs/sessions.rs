@@ -17,8 +17,7 @@ pub(super) struct Sessions {
     lateness_ms: i64,
     times: Times,
     watermark_ms: Option<i64>,
-    /// Keys by the last millisecond of a session of theirs, and by when it is forgotten. Some have no session there any
-    /// more.
+    /// Keys by when there is something to do for them: a session may have gone on since, and is noted again then.
     due: BTreeMap<i64, Vec<Box<[u8]>>>,
 }
 
@@ -64,9 +63,14 @@ impl Sessions {
         let mut late = Vec::new();
         let mut joined: Vec<(usize, Joined)> = Vec::new();
         let mut untouched: Vec<Vec<Run>> = keys.iter().map(|key| store.take(key)).collect();
+        let mut has_kept: Vec<bool> = untouched.iter().map(|runs| !runs.is_empty()).collect();
+        // Where the sessions of the present key begin in `joined`: new ones are sorted by key.
+        let (mut key_at, mut joined_from) = (usize::MAX, 0);
         for (number, session) in new.iter().enumerate() {
-            let mut of_key = self.join(number, session, &mut untouched[session.key], &mut joined);
-            match of_key.take() {
+            if key_at != session.key {
+                (key_at, joined_from) = (session.key, joined.len());
+            }
+            match self.join(number, session, &mut untouched[session.key], &mut joined, joined_from) {
                 Some(one) => joined.push((session.key, one)),
                 None => late.extend(session.rows.iter().map(|&(row, time_ms)| LateRow {
                     row,
@@ -88,8 +92,13 @@ impl Sessions {
                 fired.push(&keys[key], &state, start_ms, end_ms, next);
                 revision = Some(next);
             }
-            self.note(&keys[key], end_ms);
-            untouched[key].push(Run { start_ms, end_ms, rows, revision, state });
+            let is_changed = revision.is_none() || end_ms - 1 > self.watermark_ms.unwrap_or(i64::MIN);
+            // A key whose earlier sessions are waited for is looked at then, and noted again at its present end.
+            if !has_kept[key] {
+                self.note(&keys[key], end_ms - 1);
+                has_kept[key] = true;
+            }
+            untouched[key].push(Run { start_ms, end_ms, rows, revision, is_changed, state });
         }
         keys.into_iter().zip(untouched).for_each(|(key, runs)| store.put(key, runs));
         Ok(fired)
@@ -113,7 +122,7 @@ impl Sessions {
         for row in order {
             let (key, time_ms) = (keyed.numbers[row as usize], times.value(row as usize));
             match new.last_mut() {
-                Some(last) if last.key == key && time_ms <= last.end_ms => {
+                Some(last) if last.key == key && time_ms < last.end_ms => {
                     last.end_ms = time_ms + self.gap_ms;
                     last.rows.push((row, time_ms));
                 }
@@ -130,7 +139,14 @@ impl Sessions {
     }
 
     /// Joins a new session with those of its key that it meets; `None` when what comes of it is too late.
-    fn join(&self, number: usize, new: &New, kept: &mut Vec<Run>, joined: &mut Vec<(usize, Joined)>) -> Option<Joined> {
+    fn join(
+        &self,
+        number: usize,
+        new: &New,
+        kept: &mut Vec<Run>,
+        joined: &mut Vec<(usize, Joined)>,
+        joined_from: usize,
+    ) -> Option<Joined> {
         let mut one = Joined {
             start_ms: new.start_ms,
             end_ms: new.end_ms,
@@ -138,11 +154,12 @@ impl Sessions {
             revision: None,
             parts: vec![Part::New(number)],
         };
-        let meets = |start_ms: i64, end_ms: i64| start_ms <= new.end_ms && new.start_ms <= end_ms;
+        // The end is not part of a session: a row exactly one gap later begins another.
+        let meets = |start_ms: i64, end_ms: i64| start_ms < new.end_ms && new.start_ms < end_ms;
         for run in kept.extract_if(.., |run| meets(run.start_ms, run.end_ms)) {
             one.take_in(run.start_ms, run.end_ms, run.rows, run.revision, vec![Part::Kept(run.state)]);
         }
-        for (_, other) in joined.extract_if(.., |(key, other)| *key == new.key && meets(other.start_ms, other.end_ms)) {
+        for (_, other) in joined.extract_if(joined_from.., |(_, other)| meets(other.start_ms, other.end_ms)) {
             one.take_in(other.start_ms, other.end_ms, other.rows, other.revision, other.parts);
         }
         let is_late = self.watermark_ms.is_some_and(|at| one.end_ms - 1 <= at.saturating_sub(self.lateness_ms));
@@ -162,22 +179,29 @@ impl Sessions {
         for key in std::mem::replace(&mut self.due, later).into_values().flatten() {
             let mut runs = store.take(&key);
             for run in &mut runs {
-                if run.revision.is_none() && run.end_ms - 1 <= at {
-                    fired.push(&key, &run.state, run.start_ms, run.end_ms, 0);
-                    run.revision = Some(0);
+                if run.is_changed && run.end_ms - 1 <= at {
+                    let next = run.revision.map_or(0, |revision| revision + 1);
+                    fired.push(&key, &run.state, run.start_ms, run.end_ms, next);
+                    (run.revision, run.is_changed) = (Some(next), false);
                 }
             }
             runs.retain(|run| run.end_ms - 1 > at.saturating_sub(self.lateness_ms));
+            // When there is next something to do for the key: to put a session out, or to forget one.
+            let due = runs.iter().map(|run| {
+                let last_ms = run.end_ms - 1;
+                if run.is_changed { last_ms } else { last_ms.saturating_add(self.lateness_ms) }
+            });
+            if let Some(due) = due.min() {
+                self.note(&key, due.max(at.saturating_add(1)));
+            }
             store.put(key, runs);
         }
         fired
     }
 
-    fn note(&mut self, key: &[u8], end_ms: i64) {
-        self.due.entry(end_ms - 1).or_default().push(key.into());
-        if self.lateness_ms > 0 {
-            self.due.entry((end_ms - 1).saturating_add(self.lateness_ms)).or_default().push(key.into());
-        }
+    /// Notes when there is something to do for a key. Each key that has sessions is noted once.
+    fn note(&mut self, key: &[u8], at_ms: i64) {
+        self.due.entry(at_ms).or_default().push(key.into());
     }
 }
 

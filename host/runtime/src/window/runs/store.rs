@@ -12,7 +12,7 @@ use crate::keyed::KeyTable;
 use crate::window::input::{KeyedInput, internal};
 
 /// What is kept beside the bytes of a run and its key.
-const ENTRY_BYTES: usize = 128;
+const ENTRY_BYTES: usize = 192;
 
 /// A run that is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub(super) struct Run {
     pub(super) rows: u64,
     /// That of the last result; `None` before the first.
     pub(super) revision: Option<i64>,
+    /// Whether rows have come since.
+    pub(super) is_changed: bool,
     pub(super) state: Box<[u8]>,
 }
 
