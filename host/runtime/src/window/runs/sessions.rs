@@ -63,7 +63,8 @@ impl Sessions {
         let mut late = Vec::new();
         let mut joined: Vec<(usize, Joined)> = Vec::new();
         let mut untouched: Vec<Vec<Run>> = keys.iter().map(|key| store.take(key)).collect();
-        let mut has_kept: Vec<bool> = untouched.iter().map(|runs| !runs.is_empty()).collect();
+        // When each key is looked at next; it may be noted for an earlier time, and is then noted again.
+        let mut due: Vec<Option<i64>> = untouched.iter().map(|runs| self.due_of(runs)).collect();
         // Where the sessions of the present key begin in `joined`: new ones are sorted by key.
         let (mut key_at, mut joined_from) = (usize::MAX, 0);
         for (number, session) in new.iter().enumerate() {
@@ -93,10 +94,9 @@ impl Sessions {
                 revision = Some(next);
             }
             let is_changed = revision.is_none() || end_ms - 1 > self.watermark_ms.unwrap_or(i64::MIN);
-            // A key whose earlier sessions are waited for is looked at then, and noted again at its present end.
-            if !has_kept[key] {
+            if due[key].is_none_or(|due| end_ms - 1 < due) {
                 self.note(&keys[key], end_ms - 1);
-                has_kept[key] = true;
+                due[key] = Some(end_ms - 1);
             }
             untouched[key].push(Run { start_ms, end_ms, rows, revision, is_changed, state });
         }
@@ -162,7 +162,8 @@ impl Sessions {
         for (_, other) in joined.extract_if(joined_from.., |(_, other)| meets(other.start_ms, other.end_ms)) {
             one.take_in(other.start_ms, other.end_ms, other.rows, other.revision, other.parts);
         }
-        let is_late = self.watermark_ms.is_some_and(|at| one.end_ms - 1 <= at.saturating_sub(self.lateness_ms));
+        let has_passed = self.watermark_ms.is_some_and(|at| one.end_ms - 1 <= at.saturating_sub(self.lateness_ms));
+        let is_late = one.parts.len() == 1 && has_passed;
         // What was kept is not late, so only rows that met nothing can be.
         (!is_late).then_some(one)
     }
@@ -186,12 +187,7 @@ impl Sessions {
                 }
             }
             runs.retain(|run| run.end_ms - 1 > at.saturating_sub(self.lateness_ms));
-            // When there is next something to do for the key: to put a session out, or to forget one.
-            let due = runs.iter().map(|run| {
-                let last_ms = run.end_ms - 1;
-                if run.is_changed { last_ms } else { last_ms.saturating_add(self.lateness_ms) }
-            });
-            if let Some(due) = due.min() {
+            if let Some(due) = self.due_of(&runs) {
                 self.note(&key, due.max(at.saturating_add(1)));
             }
             store.put(key, runs);
@@ -199,7 +195,16 @@ impl Sessions {
         fired
     }
 
-    /// Notes when there is something to do for a key. Each key that has sessions is noted once.
+    /// When there is next something to do for a key: to put a session out, or to forget one.
+    fn due_of(&self, runs: &[Run]) -> Option<i64> {
+        let due = runs.iter().map(|run| {
+            let last_ms = run.end_ms - 1;
+            if run.is_changed { last_ms } else { last_ms.saturating_add(self.lateness_ms) }
+        });
+        due.min()
+    }
+
+    /// Notes when there is something to do for a key.
     fn note(&mut self, key: &[u8], at_ms: i64) {
         self.due.entry(at_ms).or_default().push(key.into());
     }
