@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use common::{name, numbers, plan, port};
+use common::{Fate, Step, name, numbers, plan, port};
 use volley_api::{CommitStatus, Committable, DeliveryGuarantee, Error, Result, Sink, SinkContext, SinkWriter};
 use volley_connector_memory::{MemoryHandle, MemorySink};
 
@@ -90,7 +90,9 @@ async fn run(trouble: Trouble) -> (Result<()>, [MemoryHandle; 3], u32) {
     }
     let plan = plan.check().expect("a good plan").chain();
     let job = volley_runtime::start(plan, Default::default()).await.expect("starts");
+    let came_to_commit = job.commit_watcher();
     let outcome = job.wait().await.map(|_| ());
+    assert!(came_to_commit(), "however the commit ended");
     (outcome, handles, flaky.commits.load(Ordering::SeqCst))
 }
 
@@ -100,6 +102,19 @@ async fn a_lost_answer_is_looked_up_and_not_committed_again() {
     outcome.expect("it was committed");
     assert_eq!(commits, 1);
     assert!(handles.iter().all(|handle| handle.num_rows() == 10));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_breaks_off_never_came_to_commit() {
+    let mut plan = plan(1);
+    plan.add_source(name("numbers"), numbers(10, 10, 1), None).expect("a fresh name");
+    plan.add_operator(name("fails"), vec![port("numbers")], Step::factory(|_| Fate::Fail), None).expect("a fresh name");
+    plan.add_sink(name("out"), vec![port("fails")], Arc::new(MemorySink::new()), None).expect("a fresh name");
+    let plan = plan.check().expect("a good plan").chain();
+    let job = volley_runtime::start(plan, Default::default()).await.expect("starts");
+    let came_to_commit = job.commit_watcher();
+    job.wait().await.expect_err("the operator fails");
+    assert!(!came_to_commit());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,6 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use comfy_table::presets::NOTHING;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use volley_api::{Clock, SystemClock};
 use volley_runtime::{JobHandle, JobProgress, NodeRole};
@@ -30,6 +29,8 @@ pub(crate) struct Progress {
     started: Instant,
     last_line: Instant,
     rates: Rates,
+    /// Whether a bar is drawn: sources that never end, or do not say when, have none.
+    has_end: bool,
     quiet: bool,
 }
 
@@ -38,12 +39,11 @@ impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
         let bar = (!quiet && stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(BAR_STEPS), ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{bar:32} {percent:>3}%  {msg}").expect("the template is valid");
-            bar.set_style(style.progress_chars("━╸ "));
+            bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is valid"));
             bar
         });
         let now = Instant::now();
-        Self { bar, started: now, last_line: now, rates: Rates::default(), quiet }
+        Self { bar, started: now, last_line: now, rates: Rates::default(), has_end: false, quiet }
     }
 
     /// How long to wait before the next [`Progress::show`].
@@ -62,9 +62,14 @@ impl Progress {
         let totals = self.totals(&progress);
         match &self.bar {
             Some(bar) => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1000")]
-                let step = progress.fraction_read().map(|fraction| (fraction * BAR_STEPS as f64) as u64);
-                bar.set_position(step.unwrap_or(0));
+                if let Some(fraction) = progress.fraction_read() {
+                    if !std::mem::replace(&mut self.has_end, true) {
+                        let style = ProgressStyle::with_template("{bar:20} {percent:>3}%  {msg}");
+                        bar.set_style(style.expect("the template is valid").progress_chars("━╸ "));
+                    }
+                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1000")]
+                    bar.set_position((fraction * BAR_STEPS as f64) as u64);
+                }
                 // One message, so that bar and table are drawn at once.
                 bar.set_message(format!("{totals}\n{}", lines(progress, Moment::Present { now_ms, rates })));
             }
@@ -74,6 +79,15 @@ impl Progress {
                 tell(&format!("{share}{totals}{}", line(&progress, now_ms, &rates)));
             }
             None => {}
+        }
+    }
+
+    /// Says something beside what is shown.
+    pub(crate) fn tell(&self, text: &str) {
+        match &self.bar {
+            // It would stand in the middle of the table.
+            Some(bar) => bar.suspend(|| tell(text)),
+            None => tell(text),
         }
     }
 
@@ -107,7 +121,7 @@ impl Progress {
 fn lines(mut progress: JobProgress, moment: Moment) -> String {
     let more = progress.nodes.len().saturating_sub(NODES_MAX);
     progress.nodes.truncate(NODES_MAX);
-    let table = table::text(&progress, &moment, NOTHING);
+    let table = table::narrow(&progress, &moment);
     if more == 0 { table } else { format!("{table}\n … and {more} more nodes") }
 }
 

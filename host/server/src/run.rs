@@ -216,13 +216,13 @@ async fn watch(job: JobHandle, stops: &mut Stops, board: &Board, how: &How) -> R
                 job.stop();
                 signals = 1;
                 board.set(Phase::Draining);
-                tell("stopping: what has been read is processed and committed (again to break off)");
+                progress.tell("stopping: what has been read is processed and committed (again to break off)");
             }
             Asked::BreakOff => {
                 job.abort();
                 signals = 2;
                 board.set(Phase::BreakingOff);
-                tell("breaking off: what is not committed yet is thrown away (again to leave at once)");
+                progress.tell("breaking off: what is not committed yet is thrown away (again to leave at once)");
             }
         }
     }

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_BORDERS_ONLY;
 use volley_runtime::{JobProgress, JobReport};
 
 use crate::table::{self, Moment};
 
 /// The table of nodes and the line of totals below it.
 pub(crate) fn render(report: &JobReport) -> String {
-    format!("{}\n{}", table::text(&report.progress, &Moment::Past, UTF8_BORDERS_ONLY), totals(report))
+    format!("{}\n{}", table::framed(&report.progress, &Moment::Past), totals(report))
 }
 
 /// One line: rows in, rows out, rejected rows, time and rows per second.

@@ -1,5 +1,6 @@
 //! Nodes as an aligned table: while a job runs, at its end, and for those who ask from outside.
 
+use comfy_table::presets::{NOTHING, UTF8_BORDERS_ONLY};
 use comfy_table::{CellAlignment, Table};
 use volley_runtime::{JobProgress, NodeProgress, NodeRole};
 
@@ -28,7 +29,7 @@ struct Facts {
     rate: Option<u64>,
 }
 
-/// The columns that every table has, and behind them those that are left out where they have nothing to say.
+/// The columns. Those behind the first [`ALWAYS`] are left out where they have nothing to say.
 const COLUMNS: [Column; 10] = [
     ("node", |node, _| node.name.clone()),
     ("", |node, _| role(node.role).to_owned()),
@@ -47,28 +48,51 @@ const COLUMNS: [Column; 10] = [
     ("lag", |node, facts| lag_of(node, facts.now_ms).unwrap_or_default()),
     ("queue", |node, facts| fill_of(node).filter(|_| facts.now_ms.is_some()).unwrap_or_default()),
 ];
-/// How many of them every table has.
+/// How many of them a table in a frame has in any case.
 const ALWAYS: usize = 5;
 
-/// The table, in one of the frames of `comfy_table::presets`.
-pub(crate) fn text(progress: &JobProgress, moment: &Moment, preset: &str) -> String {
+/// The table in a frame.
+pub(crate) fn framed(progress: &JobProgress, moment: &Moment) -> String {
+    let mut table = of(progress, moment, &COLUMNS, ALWAYS);
+    table.load_preset(UTF8_BORDERS_ONLY);
+    table.trim_fmt()
+}
+
+/// The table without a frame and without what everybody knows, so that it fits into 80 columns.
+pub(crate) fn narrow(progress: &JobProgress, moment: &Moment) -> String {
+    let columns: Vec<Column> = COLUMNS.into_iter().filter(|(head, _)| !head.is_empty()).collect();
+    let mut table = of(progress, moment, &columns, 1);
+    table.load_preset(NOTHING);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+/// Those of the columns that come first in any case, and those that have something to say.
+fn of(progress: &JobProgress, moment: &Moment, columns: &[Column], always: usize) -> Table {
     let facts = |node: usize| match moment {
         Moment::Past => Facts { now_ms: None, rate: None },
         Moment::Present { now_ms, rates } => Facts { now_ms: Some(*now_ms), rate: rates.get(node).copied().flatten() },
     };
-    let columns = COLUMNS.iter().enumerate().filter_map(|(number, (head, cell))| {
+    let columns = columns.iter().enumerate().filter_map(|(number, (head, cell))| {
         let cells: Vec<String> =
             progress.nodes.iter().enumerate().map(|(index, node)| cell(node, &facts(index))).collect();
-        (number < ALWAYS || cells.iter().any(|cell| !cell.is_empty())).then_some((*head, cells))
+        (number < always || cells.iter().any(|cell| !cell.is_empty())).then_some((*head, cells))
     });
     let columns: Vec<(&str, Vec<String>)> = columns.collect();
     let mut table = Table::new();
-    table.load_preset(preset).set_header(columns.iter().map(|(head, _)| *head));
+    table.set_header(columns.iter().map(|(head, _)| *head));
     for row in 0..progress.nodes.len() {
         table.add_row(columns.iter().map(|(_, cells)| cells[row].as_str()));
     }
-    table.column_iter_mut().skip(2).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    table.trim_fmt()
+    for (column, (head, _)) in table.column_iter_mut().zip(&columns) {
+        // Names and roles are words, everything else is a number.
+        if !matches!(*head, "node" | "") {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }
 
 fn role(role: NodeRole) -> &'static str {
@@ -102,8 +126,6 @@ pub(crate) fn fill_of(node: &NodeProgress) -> Option<String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use comfy_table::presets::NOTHING;
-
     use super::*;
 
     fn node(name: &str, role: NodeRole, rows: u64) -> NodeProgress {
@@ -146,10 +168,10 @@ pub(crate) mod tests {
 
     #[test]
     fn columns_without_a_word_are_left_out() {
-        let past = text(&progress(), &Moment::Past, NOTHING);
-        let head: Vec<&str> = past.lines().next().expect("a head").split_whitespace().collect();
-        assert_eq!(head, ["node", "rows", "in", "rows", "out", "rejected"], "{past}");
-        let past = text(&timed(), &Moment::Past, NOTHING);
+        let past = framed(&progress(), &Moment::Past);
+        let head: Vec<&str> = past.lines().nth(1).expect("a head").split_whitespace().collect();
+        assert_eq!(head, ["│", "node", "rows", "in", "rows", "out", "rejected", "│"], "{past}");
+        let past = framed(&timed(), &Moment::Past);
         assert!(past.contains("late") && past.contains("pending"), "{past}");
         assert!(!past.contains("lag") && !past.contains("queue"), "{past}");
     }
@@ -157,13 +179,14 @@ pub(crate) mod tests {
     #[test]
     fn the_present_has_rates_lag_and_queues_in_columns() {
         let moment = Moment::Present { now_ms: 61_500, rates: vec![Some(56_789), Some(1), None] };
-        let table = text(&timed(), &moment, NOTHING);
+        let table = narrow(&timed(), &moment);
         let lines: Vec<&str> = table.lines().collect();
         let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
-        assert_eq!(words(lines[1]), "flights source 12,345 56,789 1 m 0 s", "{table}");
-        assert_eq!(words(lines[2]), "hourly operator 12,000 12,000 7 3 1 m 1 s 25%", "{table}");
-        assert_eq!(words(lines[3]), "out sink 24 0%", "{table}");
-        assert_eq!(lines[1].find("source"), lines[2].find("operator"), "{table}");
+        assert_eq!(words(lines[1]), "flights 12,345 56,789 1 m 0 s", "{table}");
+        assert_eq!(words(lines[2]), "hourly 12,000 12,000 7 3 1 m 1 s 25%", "{table}");
+        assert_eq!(words(lines[3]), "out 24 0%", "{table}");
+        assert_eq!(lines[1].find("1 m 0 s"), lines[2].find("1 m 1 s"), "{table}");
+        assert!(lines.iter().all(|line| line.len() < 80), "{table}");
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_BORDERS_ONLY;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
@@ -81,5 +80,5 @@ fn shown(status: JobStatus) -> String {
         return head;
     }
     let moment = Moment::Present { now_ms, rates: Vec::new() };
-    format!("{head}{}\n", table::text(&JobProgress { nodes }, &moment, UTF8_BORDERS_ONLY))
+    format!("{head}{}\n", table::framed(&JobProgress { nodes }, &moment))
 }
