@@ -85,14 +85,29 @@ fn restarts_end_and_other_failures_have_none() {
     assert!(!outcome.stderr.contains("restart "), "{}", outcome.stderr);
 }
 
+/// Rows that go nowhere do not appear again.
+#[test]
+fn what_is_dropped_may_be_dropped_again() {
+    let folder = Folder::new();
+    folder.write("in.csv", "id\n1\n");
+    let text = pipeline("in.csv", "{ strategy: fixed_delay }");
+    folder.write("p.yaml", text.replace("file: { path: out.csv }", "discard: {}"));
+    folder.succeed(&["run", "p.yaml", "-q"]);
+}
+
 #[test]
 fn streams_cannot_be_restarted() {
     let folder = Folder::new();
     let restart = "{ strategy: fixed_delay }";
+    let made = std::process::Command::new("mkfifo").arg(folder.path("named")).status().expect("a program of POSIX");
+    assert!(made.success());
+    folder.write("in.csv", "id\n1\n");
+    let named = pipeline("in.csv", restart).replace("out.csv", "named, format: csv");
     let sink = pipeline("in.csv", restart).replace("out.csv", "\"-\"");
     for (text, parts) in [
-        (pipeline("\"-\"", restart), ["`in` reads standard input", "cannot be read again"]),
-        (sink, ["`out` writes to standard output", "would appear again"]),
+        (pipeline("\"-\"", restart), ["`in` reads a stream", "cannot be read again"]),
+        (sink, ["`out` writes to a stream", "would appear again"]),
+        (named, ["`out` writes to a stream", "would appear again"]),
     ] {
         folder.write("p.yaml", text);
         folder.run(&["run", "p.yaml"]).says("streams", 2, &parts);

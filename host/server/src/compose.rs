@@ -14,6 +14,7 @@ use crate::connectors;
 use crate::keyed;
 use crate::plugins::Plugins;
 use crate::preview::Preview;
+use crate::restart;
 use crate::streams;
 
 /// What a plan is composed with, apart from the pipeline.
@@ -48,6 +49,7 @@ pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> R
     for node in &spec.sources {
         let source = connectors::source(&node.connector, around.folder).await;
         let source = source.map_err(|error| located(error, node.connector.options.place()))?;
+        restart::check_source(spec, &node.name, source.replay())?;
         plan.add_source(node.name.value.clone(), source, node.parallelism)?;
         if let Some(event_time) = &node.event_time {
             plan.set_event_time(&node.name, keyed::event_time(event_time));
@@ -62,6 +64,7 @@ pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> R
     for node in &spec.sinks {
         let sink = connectors::sink(&node.connector, around.folder);
         let mut sink = sink.map_err(|error| located(error, node.connector.options.place()))?;
+        restart::check_sink(spec, node, sink.guarantee())?;
         if around.preview_rows > 0 {
             let preview = Preview::new(around.preview_rows);
             sink = preview.watch(sink);

@@ -15,9 +15,12 @@ use volley_connector_memory::DiscardSink;
 use volley_connector_nexmark::{NexmarkOptions, NexmarkSource};
 use volley_expr::Projection;
 
+/// The sink that drops its rows.
+pub(crate) const DISCARD: &str = "discard";
+
 /// The kinds that may stand in a pipeline file.
 pub(crate) const KNOWN: KnownConnectors<'static> =
-    KnownConnectors { sources: &["file", "generate", "nexmark"], sinks: &["file", "discard"] };
+    KnownConnectors { sources: &["file", "generate", "nexmark"], sinks: &["file", DISCARD] };
 
 /// The JSON Schema of the whole pipeline file.
 pub(crate) fn pipeline_schema() -> serde_json::Value {
@@ -27,7 +30,7 @@ pub(crate) fn pipeline_schema() -> serde_json::Value {
             ("generate", schema_for!(GenerateOptions)),
             ("nexmark", schema_for!(NexmarkOptions)),
         ],
-        &[("file", schema_for!(FileSinkOptions)), ("discard", schema_for!(NoOptions))],
+        &[("file", schema_for!(FileSinkOptions)), (DISCARD, schema_for!(NoOptions))],
     )
 }
 
@@ -63,7 +66,7 @@ pub(crate) fn sink(section: &ConnectorSection, folder: &Path) -> Result<Arc<dyn 
             let options: FileSinkOptions = section.options.read()?;
             Ok(Arc::new(FileSink::new(options, folder)?))
         }
-        "discard" => {
+        DISCARD => {
             section.options.read::<NoOptions>()?;
             Ok(Arc::new(DiscardSink::new()))
         }

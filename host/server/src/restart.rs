@@ -1,15 +1,15 @@
 //! `restart:` of the pipeline file: whether and when a job that failed is started again.
 //!
 //! It starts from the beginning, since nothing takes checkpoints yet. That is right only while nothing of what it wrote can
-//! be seen: a job that came to commit is not started again, and neither is one that writes to standard output.
+//! be seen: a job that came to commit is not started again, and neither is one that reads or writes a stream.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use volley_api::{Error, ErrorKind, Result};
-use volley_config::{PipelineSpec, RestartSpec, RestartStrategy};
+use volley_api::{DeliveryGuarantee, Error, ErrorKind, NodeName, Replay, Result};
+use volley_config::{PipelineSpec, RestartSpec, RestartStrategy, SinkSpec};
 
-use crate::streams;
+use crate::{connectors, streams};
 
 /// Restarts of one job, unless the pipeline says otherwise.
 const ATTEMPTS: u32 = 3;
@@ -84,18 +84,38 @@ impl Restarts {
     }
 }
 
-/// Refuses a policy that a job cannot keep: what went through standard input or output has gone.
+/// Refuses a policy that a job cannot keep, before anything is opened: what came through standard input or went to
+/// standard output has gone.
 pub(crate) fn check(spec: &PipelineSpec) -> Result<()> {
-    let Some(strategy) = spec.restart.strategy.as_ref().filter(|chosen| chosen.value != RestartStrategy::None) else {
+    for source in spec.sources.iter().filter(|source| streams::is_stream(&source.connector)) {
+        check_source(spec, &source.name, Replay::None)?;
+    }
+    for sink in spec.sinks.iter().filter(|sink| streams::is_stream(&sink.connector)) {
+        check_sink(spec, sink, DeliveryGuarantee::Immediate)?;
+    }
+    Ok(())
+}
+
+/// Refuses a policy over a source that cannot be read again.
+pub(crate) fn check_source(spec: &PipelineSpec, name: &NodeName, replay: Replay) -> Result<()> {
+    match replay {
+        Replay::Exact => Ok(()),
+        Replay::None => refuse(spec, &format!("`{name}` reads a stream, which cannot be read again")),
+    }
+}
+
+/// Refuses a policy over a sink whose rows are seen before they are committed.
+pub(crate) fn check_sink(spec: &PipelineSpec, sink: &SinkSpec, guarantee: DeliveryGuarantee) -> Result<()> {
+    // Nobody sees what is dropped.
+    if guarantee != DeliveryGuarantee::Immediate || sink.connector.kind == connectors::DISCARD {
         return Ok(());
-    };
-    let source = spec.sources.iter().find(|source| streams::is_stream(&source.connector)).map(|source| &source.name);
-    let sink = spec.sinks.iter().find(|sink| streams::is_stream(&sink.connector)).map(|sink| &sink.name);
-    let problem = match (source, sink) {
-        (Some(name), _) => format!("`{}` reads standard input, which cannot be read again", **name),
-        (None, Some(name)) => format!("`{}` writes to standard output, where rows would appear again", **name),
-        (None, None) => return Ok(()),
-    };
+    }
+    refuse(spec, &format!("`{}` writes to a stream, where rows would appear again", *sink.name))
+}
+
+fn refuse(spec: &PipelineSpec, problem: &str) -> Result<()> {
+    let strategy = spec.restart.strategy.as_ref().filter(|chosen| chosen.value != RestartStrategy::None);
+    let Some(strategy) = strategy else { return Ok(()) };
     let message =
         format!("a restarted job begins from the start, and {problem}: give it a file, or write `strategy: none`");
     Err(strategy.place.error(message).into())
