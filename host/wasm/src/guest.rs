@@ -159,16 +159,26 @@ impl Guest {
         let bytes_out = state.transfer.bytes().saturating_sub(bytes_in) + replied;
         state.metrics.call(&CallStats { bytes_in, bytes_out, duration });
         let answer = answer?;
+        let texts = |reply: &Reply| reply.rejects.iter().map(|reject| reject.code.len() + reject.message.len()).sum();
+        let crossed = replied + answer.as_ref().map_or(0, texts);
+        if let Err(exceeded) = self.store.data_mut().transfer.add(crossed) {
+            return Err(self.exceeded(Violation::TransferBytes, exceeded.to_string()));
+        }
         // Whatever the guest made of the refusal: what it put out is not complete.
         match self.store.data_mut().emitter.take_exceeded() {
-            Some((violation, problem)) => Err(Error::Limit {
-                operator: self.store.data().log.operator_in_job().unwrap_or_default(),
-                plugin: self.who.to_string(),
-                function: self.kind.to_string(),
-                violation,
-                problem,
-            }),
+            Some((violation, problem)) => Err(self.exceeded(violation, problem)),
             None => Ok(answer),
+        }
+    }
+
+    /// The error for a limit of a call that was exceeded.
+    fn exceeded(&self, violation: Violation, problem: String) -> Error {
+        Error::Limit {
+            operator: self.store.data().log.operator_in_job().unwrap_or_default(),
+            plugin: self.who.to_string(),
+            function: self.kind.to_string(),
+            violation,
+            problem,
         }
     }
 

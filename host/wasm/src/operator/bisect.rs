@@ -4,7 +4,8 @@
 //! instance gets the rows in halves, in order, until the guilty ones stand alone; a row is blamed only after failing
 //! alone twice. Operators keep nothing between calls by contract, so the rest comes out as if the guilty rows had never
 //! been there, however the rows were batched. Each guilty row costs about as many instances as its batch can be halved,
-//! and the restart budget bounds them all.
+//! and the restart budget bounds them all. Where both halves of what has failed are good, their number was too large: later
+//! calls are made no larger than those halves.
 
 use volley_api::{Output, RowReject};
 
@@ -15,6 +16,18 @@ use crate::options::OnError;
 use crate::text::cut;
 use crate::violation::Violation;
 use crate::{Error, Result};
+
+/// A part that is still to be tried.
+struct Waiting {
+    part: Part,
+    /// Which half it is of the part with that number.
+    half: Option<Half>,
+}
+
+enum Half {
+    First(usize),
+    Second(usize),
+}
 
 impl PluginOperator {
     /// Deals with a part whose call has failed with `error`; parts that succeed are delivered in order.
@@ -28,13 +41,22 @@ impl PluginOperator {
     ) -> volley_api::Result<()> {
         self.failed(error)?;
         // Its depth is bounded: each entry has at most half the rows of the one below it.
-        let mut waiting = vec![part];
+        let mut waiting = vec![Waiting { part, half: None }];
+        // Of each part that was halved, whether its first half has succeeded as a whole.
+        let mut firsts_good: Vec<bool> = Vec::new();
         let mut known_to_fail = true;
-        while let Some(part) = waiting.pop() {
-            if !std::mem::take(&mut known_to_fail) {
+        while let Some(Waiting { part, half }) = waiting.pop() {
+            // What is known to be too many rows for any call is not tried.
+            if !std::mem::take(&mut known_to_fail) && part.rows <= self.call_rows_max {
                 match self.attempt(input, part) {
                     Ok(treated) => {
                         self.deliver(input, part, treated, keep, output)?;
+                        match half {
+                            Some(Half::First(of)) => firsts_good[of] = true,
+                            // Both halves of what has failed are good, so it was their number that was not.
+                            Some(Half::Second(of)) if firsts_good[of] => self.call_rows_max = part.rows,
+                            _ => {}
+                        }
                         continue;
                     }
                     Err(error) => drop(self.failed(error)?),
@@ -42,8 +64,12 @@ impl PluginOperator {
             }
             if part.rows > 1 {
                 let left = part.rows / 2;
-                waiting.push(Part { offset: part.offset + left, rows: part.rows - left });
-                waiting.push(Part { offset: part.offset, rows: left });
+                let of = firsts_good.len();
+                firsts_good.push(false);
+                let second = Part { offset: part.offset + left, rows: part.rows - left };
+                waiting.push(Waiting { part: second, half: Some(Half::Second(of)) });
+                let first = Part { offset: part.offset, rows: left };
+                waiting.push(Waiting { part: first, half: Some(Half::First(of)) });
                 continue;
             }
             let treated = match self.attempt(input, part) {

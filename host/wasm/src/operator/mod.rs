@@ -43,6 +43,8 @@ pub(crate) struct PluginOperator {
     calls: u64,
     /// Rows that the next part of the current record tries to have: those of the last one, or more when it was small.
     part_rows: usize,
+    /// The most rows of a call: fewer where larger calls have failed though no row was guilty.
+    call_rows_max: usize,
     /// The part that the present instance has been handed and not yet been called with.
     encoded: Option<Part>,
     cpu: CpuSampler,
@@ -76,6 +78,7 @@ impl PluginOperator {
             context,
             calls: 0,
             part_rows: CALL_ROWS_MAX,
+            call_rows_max: CALL_ROWS_MAX,
             encoded: None,
             cpu: CpuSampler::default(),
         }
@@ -100,7 +103,7 @@ impl PluginOperator {
                 continue;
             }
             let room_for_more = bytes <= bytes_max / 2;
-            self.part_rows = if room_for_more { (part.rows * 2).min(CALL_ROWS_MAX) } else { part.rows };
+            self.part_rows = if room_for_more { (part.rows * 2).min(self.call_rows_max) } else { part.rows };
             return Ok(part);
         }
     }
@@ -173,7 +176,7 @@ impl Operator for PluginOperator {
         let input = self.input(record)?;
         let mut offset = 0;
         let mut keep = filter::Keep::default();
-        self.part_rows = CALL_ROWS_MAX;
+        self.part_rows = self.call_rows_max;
         while offset < rows {
             let part = self.next_part(&input, offset)?;
             self.calls += 1;

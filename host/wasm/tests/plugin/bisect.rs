@@ -109,6 +109,26 @@ fn what_was_asked_of_one_call_only_is_asked_of_smaller_ones() {
 }
 
 #[test]
+fn a_size_that_fails_is_not_tried_again_and_again() {
+    // As above, with more rows than the restart budget has instances.
+    let component = filter("(if (i32.gt_u (local.get $rows) (i32.const 4)) (then unreachable))").build();
+    let collected = policy(OnError::Fail).run(&component, input(8_000)).expect("in smaller calls");
+    assert_eq!(collected.numbers(0, "x"), (0..8_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_goes_in_and_comes_back_counts_as_transfer() {
+    // Some 40 bytes a row go in: all of them are too many for one call, and fewer are not.
+    let component = filter("").build();
+    let limits = PluginLimits { transfer_bytes_max: 4_096, ..PluginLimits::default() };
+    let collected = Setup { limits, ..policy(OnError::Fail) }.run(&component, input(1_000)).expect("in smaller calls");
+    assert_eq!(collected.numbers(0, "x").len(), 1_000);
+    let limits = PluginLimits { transfer_bytes_max: 256, ..PluginLimits::default() };
+    let error = Setup { limits, ..policy(OnError::Fail) }.run(&component, input(3)).expect_err("not even one row");
+    assert!(error.to_string().contains("`limits.transfer` is 256"), "{error}");
+}
+
+#[test]
 fn a_row_without_end_is_blamed_for_its_deadline() {
     let row = format!("(if (i64.eq (local.get $x) (i64.const {POISON})) (then (loop $on (br $on))))");
     let limits = PluginLimits { deadline: Duration::from_millis(15), ..PluginLimits::default() };
