@@ -31,13 +31,13 @@ QUERIES = {
         FROM (SELECT *, unnest(generate_series(time_hour - INTERVAL 150 MINUTE, time_hour, INTERVAL 30 MINUTE))
               AS window_start FROM flights)
         GROUP BY ALL""",
-    # A row begins a session when the one before it is more than the gap away.
+    # A row begins a session when the one before it is the gap away, or more.
     "sessions": f"""
         SELECT carrier, origin, min(time_hour) AS window_start, max(time_hour) + INTERVAL 2 HOUR AS window_end,
             {RESULTS}
         FROM (SELECT *, sum(begins) OVER (PARTITION BY carrier, origin ORDER BY time_hour) AS session
               FROM (SELECT *, CASE WHEN time_hour - lag(time_hour) OVER (PARTITION BY carrier, origin ORDER BY time_hour)
-                    <= INTERVAL 2 HOUR THEN 0 ELSE 1 END AS begins FROM flights))
+                    < INTERVAL 2 HOUR THEN 0 ELSE 1 END AS begins FROM flights))
         GROUP BY carrier, origin, session""",
     # Windows of 1,000 rows in the order of the file, and what is left.
     "counted": f"""
