@@ -14,7 +14,8 @@ use volley_api::{
 };
 
 use crate::Error;
-use crate::keyed::{KeyTable, check_keys};
+use crate::keyed::{KeyTable, check_keys, unpacked};
+use crate::time::ms;
 use crate::window::text;
 
 /// What is kept for a key beside its bytes.
@@ -101,7 +102,7 @@ impl OperatorFactory for DedupeFactory {
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
         let columns = self.keys_of(&context.input)?;
         let fields = fields(&context.input, &columns);
-        let sorts = fields.iter().map(|field| SortField::new(unpacked(field).clone())).collect();
+        let sorts = fields.iter().map(|field| SortField::new(unpacked(field.data_type()).clone())).collect();
         let Some(event_time) = context.event_time else {
             return Err(Error::NoEventTime { what: "dedupe".to_owned() }.into());
         };
@@ -111,20 +112,12 @@ impl OperatorFactory for DedupeFactory {
             rows: RowConverter::new(sorts).map_err(internal)?,
             columns,
             event_time,
-            within_ms: i64::try_from(self.within.as_millis()).unwrap_or(i64::MAX),
+            within_ms: ms(self.within),
             memory_bytes_max: self.memory_bytes_max,
             kept: HashMap::new(),
             bytes: 0,
             swept_at: None,
         }))
-    }
-}
-
-/// The type of a key's values.
-fn unpacked(field: &FieldRef) -> &arrow::datatypes::DataType {
-    match field.data_type() {
-        arrow::datatypes::DataType::Dictionary(_, values) => values,
-        other => other,
     }
 }
 

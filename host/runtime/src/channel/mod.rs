@@ -39,12 +39,12 @@ impl<T> Channel<T> {
         Self(Arc::new(Shared { bounds, state: Mutex::new(state) }))
     }
 
-    /// Adds a lane: its number, counted from 0, and its end for the producer.
-    pub(crate) fn lane(&self) -> (usize, Sender<T>) {
+    /// Adds a lane, for one producer. Lanes are numbered from 0 in the order in which they are added.
+    pub(crate) fn lane(&self) -> Sender<T> {
         let mut state = self.0.lock();
         state.lanes.push(Lane::default());
         let lane = state.lanes.len() - 1;
-        (lane, Sender::new(Arc::clone(&self.0), lane))
+        Sender::new(Arc::clone(&self.0), lane)
     }
 
     /// The end that takes from all lanes that were added before. There is one.

@@ -120,8 +120,8 @@ impl<T> Receiver<T> {
     /// The next item at hand.
     fn next(&mut self) -> Option<(usize, T)> {
         let lanes = self.lanes.len();
-        let at = (0..lanes).map(|step| (self.turn + step) % lanes);
-        let lane = at.into_iter().find(|&lane| !self.lanes[lane].is_held && !self.lanes[lane].items.is_empty())?;
+        let mut at = (0..lanes).map(|step| (self.turn + step) % lanes);
+        let lane = at.find(|&lane| !self.lanes[lane].is_held && !self.lanes[lane].items.is_empty())?;
         self.turn = (lane + 1) % lanes;
         let taken = &mut self.lanes[lane];
         let (item, bytes) = taken.items.pop_front()?;

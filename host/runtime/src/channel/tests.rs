@@ -9,7 +9,7 @@ const KIB: usize = 1024;
 
 fn one_lane(items_max: usize, bytes_max: usize) -> (Sender<u32>, Receiver<u32>) {
     let channel = Channel::new(Bounds { items_max, bytes_max });
-    let (_, sender) = channel.lane();
+    let sender = channel.lane();
     (sender, channel.receiver())
 }
 
@@ -66,7 +66,7 @@ async fn what_a_receiver_has_taken_counts_as_waiting() {
 #[tokio::test]
 async fn a_lane_that_is_held_waits_and_the_others_go_on() {
     let channel = Channel::new(Bounds { items_max: 8, bytes_max: KIB });
-    let ((_, one), (_, two)) = (channel.lane(), channel.lane());
+    let (one, two) = (channel.lane(), channel.lane());
     let mut receiver = channel.receiver();
     for item in [1, 2] {
         one.send(item, 1).await.expect("room");
@@ -101,7 +101,7 @@ fn a_wait_ends_in_time() {
 #[test]
 fn threads_and_tasks_meet_and_every_item_arrives_in_order() {
     let channel = Channel::new(Bounds { items_max: 4, bytes_max: 10 * KIB });
-    let senders = [channel.lane().1, channel.lane().1, channel.lane().1];
+    let senders = [channel.lane(), channel.lane(), channel.lane()];
     let mut receiver = channel.receiver();
     let reader = std::thread::spawn(move || {
         let mut seen = [const { Vec::new() }; 3];

@@ -93,7 +93,7 @@ impl ChainChannel {
     /// Adds a lane for one producer.
     pub(super) fn lane(&self, inlet: InletFrom) -> Sender<Message> {
         self.lanes.lock().unwrap_or_else(PoisonError::into_inner).push(inlet);
-        self.channel.lane().1
+        self.channel.lane()
     }
 }
 

@@ -63,7 +63,7 @@ impl Builder {
         let receivers = match self.plan.chain_of[edge.to] {
             None => {
                 let writers = &self.writer_channels[edge.to];
-                Receivers::Sink(picked(writers, kind, subtask).map(|writer| writer.lane().1).collect())
+                Receivers::Sink(picked(writers, kind, subtask).map(|writer| writer.lane()).collect())
             }
             Some(chain) => {
                 let inlet = InletFrom::Edge(index, edge.to);

@@ -67,6 +67,14 @@ impl KeyTable {
     }
 }
 
+/// The type of a key's values: what a dictionary holds, otherwise the type itself.
+pub(crate) fn unpacked(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::Dictionary(_, values) => values,
+        other => other,
+    }
+}
+
 /// Whether keys of these types can be dealt out.
 pub(crate) fn check_keys(fields: &[FieldRef]) -> Result<()> {
     let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();

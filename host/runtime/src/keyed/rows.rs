@@ -7,6 +7,8 @@ use arrow::row::{RowConverter, SortField};
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::unpacked;
+
 pub(crate) struct RowTable {
     converter: RowConverter,
     numbers: HashTable<Entry>,
@@ -25,10 +27,7 @@ struct Entry {
 impl RowTable {
     pub(super) fn new(types: &[DataType]) -> Result<Self, ArrowError> {
         // Dictionaries are unpacked before they get here.
-        let fields = types.iter().map(|data_type| match data_type {
-            DataType::Dictionary(_, values) => SortField::new(values.as_ref().clone()),
-            other => SortField::new(other.clone()),
-        });
+        let fields = types.iter().map(|data_type| SortField::new(unpacked(data_type).clone()));
         let converter = RowConverter::new(fields.collect())?;
         Ok(Self { converter, numbers: HashTable::new(), bytes: Vec::new(), ends: Vec::new() })
     }

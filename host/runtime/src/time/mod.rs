@@ -4,6 +4,8 @@ mod inputs;
 mod source;
 mod spec;
 
+use std::time::Duration;
+
 use volley_api::{CheckpointBarrier, Watermark};
 
 pub(crate) use inputs::Inputs;
@@ -21,4 +23,9 @@ pub(crate) enum Control {
     Active,
     /// An epoch ends.
     Barrier(CheckpointBarrier),
+}
+
+/// A duration in whole milliseconds; one that is beyond 64 bits is the longest there is.
+pub(crate) fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -7,7 +7,7 @@ use arrow::array::Int64Array;
 use arrow::compute;
 use volley_api::{EventTimeColumn, Result, StreamRecord, Watermark};
 
-use super::{Control, EventTime, WatermarkStrategy};
+use super::{Control, EventTime, WatermarkStrategy, ms};
 
 /// How often a source says how far event time has come.
 #[derive(Debug, Clone, Copy)]
@@ -52,9 +52,7 @@ impl SourceTime {
     /// For a subtask that will see rows of so many splits.
     pub(crate) fn new(spec: &EventTime, splits: usize, pace: Pace) -> Self {
         let strategy = match &spec.strategy {
-            WatermarkStrategy::BoundedOutOfOrderness(bound) => {
-                Strategy::Behind(i64::try_from(bound.as_millis()).unwrap_or(i64::MAX))
-            }
+            WatermarkStrategy::BoundedOutOfOrderness(bound) => Strategy::Behind(ms(*bound)),
             WatermarkStrategy::Monotonous => Strategy::Behind(0),
             WatermarkStrategy::Column(name) => Strategy::Column(EventTimeColumn::new(name)),
         };

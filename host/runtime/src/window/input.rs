@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 use volley_api::{AggregatorFactory, EventTimeColumn, Result, StreamRecord, StreamType};
 
 use crate::Error;
-use crate::keyed::check_keys;
+use crate::keyed::{check_keys, unpacked};
 
 /// Keys, arguments of aggregates and event time, and where they stand.
 #[derive(Debug, Clone)]
@@ -70,13 +70,11 @@ impl KeyedInput {
 
     /// The fields of the keys in a result: dictionaries are unpacked there.
     pub(crate) fn key_fields(&self) -> Vec<FieldRef> {
-        let unpacked = |field: &FieldRef| match field.data_type() {
-            arrow::datatypes::DataType::Dictionary(_, values) => {
-                Arc::new(field.as_ref().clone().with_data_type(values.as_ref().clone()))
-            }
-            _ => Arc::clone(field),
+        let field = |&key: &usize| {
+            let field = self.schema.field(key);
+            Arc::new(field.clone().with_data_type(unpacked(field.data_type()).clone()))
         };
-        self.keys.iter().map(|&key| unpacked(&self.schema.fields()[key])).collect()
+        self.keys.iter().map(field).collect()
     }
 
     /// The types of the keys as they come in.

@@ -21,6 +21,7 @@ use super::spec::Grid;
 use super::times::Times;
 use crate::Error;
 use crate::keyed::KeyTable;
+use crate::time::ms;
 
 /// The memory of so many panes is looked at after each record; that of more after every second record, and so on.
 const PANES_PER_LOOK: usize = 64;
@@ -75,11 +76,7 @@ impl PaneWindows {
             order: planned.order,
             results: planned.results,
             grid: factory.window.grid(),
-            lateness_ms: if factory.revises() {
-                i64::try_from(factory.allowed_lateness.as_millis()).unwrap_or(i64::MAX)
-            } else {
-                0
-            },
+            lateness_ms: if factory.revises() { ms(factory.allowed_lateness) } else { 0 },
             memory_bytes_max: factory.memory_bytes_max,
             panes: BTreeMap::new(),
             pending: BTreeSet::new(),

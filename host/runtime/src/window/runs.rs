@@ -17,7 +17,7 @@ use self::counts::Counts;
 use self::sessions::Sessions;
 use self::store::Store;
 use super::factory::Planned;
-use super::input::{KeyedInput, internal};
+use super::input::KeyedInput;
 use super::results::{Bounds, Results};
 use super::times::Times;
 use super::{Window, WindowFactory};
@@ -105,7 +105,6 @@ impl RunWindows {
 
 impl Operator for RunWindows {
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
-        let record = record.compact().map_err(internal)?;
         let rows = self.input.of_live(record.clone())?.batch;
         let keyed = self.keyed(&rows)?;
         let fired = match &mut self.kind {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use volley_api::EVENT_TIME_MS_MAX;
 
 use crate::Error;
+use crate::time::ms;
 
 /// The most panes of one sliding window: each is kept apart until the last window that it belongs to has gone.
 pub(crate) const PANES_MAX: i64 = 10_000;
@@ -84,7 +85,6 @@ impl Window {
 
     /// The numbers of a tumbling or sliding window that was checked.
     pub(crate) fn grid(&self) -> Option<Grid> {
-        let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(EVENT_TIME_MS_MAX);
         match *self {
             Self::Tumbling { size } => Some(Grid { size_ms: ms(size), slide_ms: ms(size), pane_ms: ms(size) }),
             Self::Sliding { size, slide } => {

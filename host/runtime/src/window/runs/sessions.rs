@@ -7,6 +7,7 @@ use volley_api::{Output, Result, StreamRecord, Watermark};
 
 use super::store::{Part, Run, Store};
 use super::{Fired, KeyedRows};
+use crate::time::ms;
 use crate::window::late::LateRow;
 use crate::window::times::Times;
 use crate::window::{Window, WindowFactory};
@@ -40,7 +41,6 @@ struct Joined {
 
 impl Sessions {
     pub(super) fn new(factory: &WindowFactory, times: Times) -> Self {
-        let ms = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let gap_ms = match factory.window {
             Window::Session { gap } => ms(gap),
             _ => unreachable!("the factory makes sessions of session windows alone"),
