@@ -78,6 +78,7 @@ impl Instance {
             input: like.schema(),
             event_time: None,
             state: Arc::new(NoState),
+            restored: Default::default(),
             errors_attached: false,
             clock: Arc::new(ManualClock::at(0)),
             seeds: SeedSource::new(1),

@@ -48,6 +48,7 @@ pub(crate) fn operator(
         input: Arc::clone(input),
         event_time: None,
         state: Arc::new(volley_api::NoState),
+        restored: Default::default(),
         errors_attached: false,
         clock: Arc::new(SystemClock),
         seeds: SeedSource::new(0),

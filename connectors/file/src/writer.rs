@@ -214,7 +214,7 @@ impl Work {
         };
         let token = Token::new(finished.iter().enumerate().map(file).collect()).encode();
         let staged = finished.into_iter().map(|finished| finished.staged).collect();
-        let committable = Committable { sink: self.context.node.clone(), subtask, epoch, token };
+        let committable = self.context.committable(epoch, token);
         Ok(Some(Prepared { committable, staged }))
     }
 }

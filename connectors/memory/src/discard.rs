@@ -104,12 +104,8 @@ mod tests {
         let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
         let sink = DiscardSink::new();
         for index in 0..2 {
-            let context = SinkContext {
-                node: NodeName::new("out").unwrap(),
-                subtask: SubtaskId { index, parallelism: 2 },
-                input: batch.schema(),
-                clock: Arc::new(SystemClock),
-            };
+            let single = SinkContext::single(NodeName::new("out").unwrap(), batch.schema(), Arc::new(SystemClock));
+            let context = SinkContext { subtask: SubtaskId { index, parallelism: 2 }, ..single };
             let mut writer = sink.open(context).await.unwrap();
             writer.write(batch.clone()).await.unwrap();
             assert_eq!(writer.prepare(Epoch(1)).await.unwrap(), None);

@@ -175,12 +175,7 @@ impl SinkWriter for Writer {
         let mut token = [0; TOKEN_BYTES];
         token[0] = TOKEN_VERSION;
         token[1..].copy_from_slice(&number.to_le_bytes());
-        Ok(Some(Committable {
-            sink: self.context.node.clone(),
-            subtask: self.context.subtask.index,
-            epoch,
-            token: Bytes::copy_from_slice(&token),
-        }))
+        Ok(Some(self.context.committable(epoch, Bytes::copy_from_slice(&token))))
     }
 }
 
@@ -188,7 +183,7 @@ impl SinkWriter for Writer {
 mod tests {
     use super::*;
     use arrow::array::{ArrayRef, Int64Array};
-    use volley_api::{NodeName, SubtaskId, SystemClock};
+    use volley_api::{NodeName, SystemClock};
     use volley_test_contract::{single_epoch_sink_contract, sink_contract};
 
     fn sample() -> RecordBatch {
@@ -210,12 +205,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_aborted_cannot_be_committed() {
         let sink = MemorySink::new();
-        let context = SinkContext {
-            node: NodeName::new("out").unwrap(),
-            subtask: SubtaskId::SINGLE,
-            input: sample().schema(),
-            clock: Arc::new(SystemClock),
-        };
+        let context = SinkContext::single(NodeName::new("out").unwrap(), sample().schema(), Arc::new(SystemClock));
         let mut writer = sink.open(context).await.unwrap();
         writer.write(sample()).await.unwrap();
         let committable = writer.prepare(Epoch(7)).await.unwrap().unwrap();

@@ -40,6 +40,12 @@ impl KeyGroupRange {
         Self { start: first(subtask.index), end: first(subtask.index + 1) }
     }
 
+    /// Whether two ranges have a key group in common.
+    #[must_use]
+    pub fn overlaps(self, other: Self) -> bool {
+        self.start.max(other.start) < self.end.min(other.end)
+    }
+
     /// Whether a key group is one of them.
     #[must_use]
     pub fn contains(self, group: KeyGroup) -> bool {

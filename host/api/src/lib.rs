@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod aggregate;
+mod checkpoint;
 pub mod dead_letter;
 mod element;
 mod error;
@@ -27,6 +28,10 @@ mod state;
 mod time;
 
 pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory};
+pub use checkpoint::{
+    EpochListener, JobState, KeyedSnapshot, OperatorState, SplitPosition, SplitState, TaskEvent, TaskId, TaskPart,
+    TaskReport,
+};
 pub use element::{CheckpointBarrier, StreamElement, Watermark};
 pub use error::{Error, ErrorKind, Fault, Result, panic_text};
 pub use event_time::{EVENT_TIME_MS_MAX, EventTimeColumn, EventTimes};
@@ -39,10 +44,13 @@ pub use operator::{
 };
 pub use origin::{Origin, OriginColumn, OriginDirectory};
 pub use record::{RecordTraceContext, StreamRecord, memory_bytes};
-pub use sink::{CommitStatus, Committable, DeliveryGuarantee, Sink, SinkContext, SinkWriter};
+pub use sink::{CommitStatus, Committable, DeliveryGuarantee, JobRun, Sink, SinkContext, SinkWriter};
 pub use source::{
     Boundedness, Positions, ReadEvent, ReadOptions, Replay, Source, SourceBatch, SourceReject, Split, SplitId,
     SplitOffset, SplitReader,
 };
-pub use state::{KeyedState, Namespace, NoState, StateBackend, StateContext, StateEntry, StateKey};
+pub use state::{
+    KeyedState, Namespace, NoState, SnapshotContent, SnapshotFile, StateBackend, StateContext, StateEntry, StateFile,
+    StateKey, StatePart, StateSnapshot,
+};
 pub use time::{Clock, ManualClock, SeedSource, SystemClock, split_mix_64};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use crate::{
-    CheckpointBarrier, Clock, EventTimeColumn, NodeName, OriginDirectory, PortName, Result, SeedSource, StateBackend,
-    StreamRecord, SubtaskId, Watermark,
+    CheckpointBarrier, Clock, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState, NodeName,
+    OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StreamRecord, SubtaskId,
+    Watermark,
 };
 
 /// Index of an output port among [`OperatorBinding::outputs`]; 0 is the main output.
@@ -95,6 +96,8 @@ pub struct OperatorContext {
     pub event_time: Option<EventTimeColumn>,
     /// Where keyed state is kept.
     pub state: Arc<dyn StateBackend>,
+    /// What a checkpoint has of the operator; empty for a job that begins.
+    pub restored: OperatorState,
     /// Whether somebody reads the node's `errors` port. When nobody does, an operator whose policy is to fail on a
     /// refused row does so; [`Output::reject`] itself never fails for want of a reader.
     pub errors_attached: bool,
@@ -104,6 +107,69 @@ pub struct OperatorContext {
     pub seeds: SeedSource,
     /// The names behind [`StreamRecord::origins`], for errors that say where a row came from.
     pub origins: OriginDirectory,
+}
+
+impl OperatorContext {
+    /// The key groups of this instance.
+    #[must_use]
+    pub fn key_groups(&self) -> KeyGroupRange {
+        KeyGroupRange::of(self.subtask)
+    }
+
+    /// How far event time had come when the checkpoint was taken that the job goes on from, in milliseconds.
+    #[must_use]
+    pub fn restored_watermark_ms(&self) -> Option<i64> {
+        match self.restored.watermark {
+            Some(Watermark::AtMs(at)) => Some(at),
+            Some(Watermark::End) | None => None,
+        }
+    }
+
+    /// Opens one of the operator's states, with what the checkpoint has of it.
+    ///
+    /// # Errors
+    /// As [`StateBackend::open`]; and when the checkpoint has the state in another `layout`: the plan has changed.
+    pub fn open_state(&self, name: &'static str, layout: &str) -> Result<Box<dyn KeyedState>> {
+        let mut restored = self.restored.keyed.get(name).cloned().unwrap_or_default();
+        if let Some(other) = restored.iter().find(|part| *part.layout != *layout) {
+            return Err(Error::config(format!(
+                "the checkpoint has state `{name}` of `{}` as ({}), and the plan wants it as ({layout}): put the operator \
+                 back as it was, give it another name, or begin with --fresh",
+                self.node, other.layout
+            )));
+        }
+        let key_groups = self.key_groups();
+        restored.retain(|part| part.key_groups.overlaps(key_groups));
+        self.state.open(StateContext {
+            node: self.node.clone(),
+            name,
+            subtask: self.subtask,
+            key_groups,
+            layout: layout.into(),
+            restored,
+        })
+    }
+
+    /// A state of this operator as it is at a barrier, for [`Operator::snapshot`].
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn snapshot_of(
+        &self,
+        name: &'static str,
+        layout: &Arc<str>,
+        state: &mut dyn KeyedState,
+    ) -> Result<KeyedSnapshot> {
+        Ok(KeyedSnapshot {
+            node: self.node.clone(),
+            name,
+            subtask: self.subtask,
+            key_groups: self.key_groups(),
+            layout: Arc::clone(layout),
+            format: self.state.format(),
+            snapshot: state.snapshot()?,
+        })
+    }
 }
 
 /// An operator as the plan knows it: checked once, then instantiated per subtask.
@@ -187,6 +253,15 @@ pub trait Operator: Send {
     fn on_barrier(&mut self, barrier: CheckpointBarrier, output: &mut dyn Output) -> Result<()> {
         let _ = (barrier, output);
         Ok(())
+    }
+
+    /// What a checkpoint has to keep of it, right after [`Operator::on_barrier`]. Called only where checkpoints are taken.
+    /// Default: nothing.
+    ///
+    /// # Errors
+    /// When its state cannot be snapshot; the job goes back to its last checkpoint.
+    fn snapshot(&mut self) -> Result<Vec<KeyedSnapshot>> {
+        Ok(Vec::new())
     }
 
     /// Puts out what it still holds, after the last element. Default: nothing.

@@ -33,11 +33,31 @@ impl DeliveryGuarantee {
     }
 }
 
+/// Which run of a job writes: a job that goes on after a failure has the same name and a higher incarnation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobRun {
+    /// The job's name.
+    pub job: Arc<str>,
+    /// How many times it was started, claimed in the checkpoint store so that no two runs have the same; 0 for a job that
+    /// keeps no checkpoints.
+    pub incarnation: u64,
+}
+
+impl JobRun {
+    /// A run of a job that keeps no checkpoints.
+    #[must_use]
+    pub fn without_checkpoints(job: &str) -> Self {
+        Self { job: job.into(), incarnation: 0 }
+    }
+}
+
 /// What a writer prepared for one epoch: staged, durable and invisible until it is committed.
 ///
 /// It holds all that `commit`, `lookup` and `abort` need, so that another process can finish the work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Committable {
+    /// The run that wrote it.
+    pub run: JobRun,
     /// The sink's node.
     pub sink: NodeName,
     /// Index of the subtask that wrote it.
@@ -66,10 +86,30 @@ pub struct SinkContext {
     pub node: NodeName,
     /// Which of the sink's writers this is.
     pub subtask: SubtaskId,
+    /// The run that the writer belongs to.
+    pub run: JobRun,
+    /// Whether the job goes on from a checkpoint, so that output of earlier runs belongs to it.
+    pub is_restored: bool,
     /// The schema of every batch that will be written.
     pub input: SchemaRef,
     /// The host's time.
     pub clock: Arc<dyn Clock>,
+}
+
+impl SinkContext {
+    /// The only writer of a sink, in a job that keeps no checkpoints.
+    #[must_use]
+    pub fn single(node: NodeName, input: SchemaRef, clock: Arc<dyn Clock>) -> Self {
+        let run = JobRun::without_checkpoints(node.as_str());
+        Self { node, subtask: SubtaskId::SINGLE, run, is_restored: false, input, clock }
+    }
+
+    /// What this writer prepared for an epoch, under a token of the connector.
+    #[must_use]
+    pub fn committable(&self, epoch: Epoch, token: Bytes) -> Committable {
+        let (run, sink) = (self.run.clone(), self.node.clone());
+        Committable { run, sink, subtask: self.subtask.index, epoch, token }
+    }
 }
 
 /// An outside system that rows go to.
@@ -123,6 +163,16 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the outside system cannot be reached; what was staged stays invisible all the same.
     async fn abort(&self, committable: &Committable) -> Result<()>;
+
+    /// Throws away what runs of this job before `run` staged in `sink` and nobody will ask for any more: all but `kept`.
+    /// Called once, when a job goes on after a failure and before its writers are opened. Default: nothing is left behind.
+    ///
+    /// # Errors
+    /// When the outside system cannot be reached.
+    async fn clean_up(&self, run: &JobRun, sink: &NodeName, kept: &[Committable]) -> Result<()> {
+        let _ = (run, sink, kept);
+        Ok(())
+    }
 }
 
 /// Writes the rows of one subtask.

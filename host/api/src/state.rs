@@ -7,6 +7,8 @@
 
 use std::fmt::Debug;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -28,8 +30,64 @@ pub struct StateContext {
     pub subtask: SubtaskId,
     /// The key groups that belong to the instance.
     pub key_groups: KeyGroupRange,
-    /// Version of the encoding of the values.
-    pub format_version: u32,
+    /// How keys and values are laid out: the types of both, in words. State of another layout is refused at a restore.
+    pub layout: Arc<str>,
+    /// What a checkpoint has of this state, all of it for key groups of this instance or of others beside them; none for
+    /// a job that begins.
+    pub restored: Vec<StatePart>,
+}
+
+/// The state of one instance as a checkpoint has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatePart {
+    /// The key groups of the instance that wrote it. An instance that restores a part takes the entries of its own key
+    /// groups and leaves the others alone.
+    pub key_groups: KeyGroupRange,
+    /// How keys and values are laid out.
+    pub layout: Arc<str>,
+    /// Which backend wrote it, and in which version: [`StateBackend::format`].
+    pub format: String,
+    /// The files that it is made of, by their names in the snapshot: there to be read, not to be changed.
+    pub files: Vec<StateFile>,
+}
+
+/// A file of a [`StatePart`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateFile {
+    /// Its name within the snapshot.
+    pub name: String,
+    /// Where it lies.
+    pub path: PathBuf,
+}
+
+/// The state of one instance as it was at a barrier, while the instance goes on.
+pub trait StateSnapshot: Send {
+    /// The files that it is made of. Blocks: called off the chain's thread. Files are there until this is dropped.
+    ///
+    /// # Errors
+    /// When the storage fails; the checkpoint is abandoned then.
+    fn files(&mut self) -> Result<Vec<SnapshotFile>>;
+}
+
+/// A file of a [`StateSnapshot`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotFile {
+    /// Its name within the snapshot.
+    pub name: String,
+    /// A name that only files of the same content have, where there is one: a checkpoint that has a file of that name
+    /// need not take it again.
+    pub identity: Option<String>,
+    /// What is in it.
+    pub content: SnapshotContent,
+}
+
+/// Where the bytes of a [`SnapshotFile`] are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SnapshotContent {
+    /// Here.
+    Bytes(Bytes),
+    /// In a file that does not change any more; it may be linked to.
+    File(PathBuf),
 }
 
 /// Opens keyed state.
@@ -37,10 +95,20 @@ pub trait StateBackend: Send + Sync + Debug {
     /// What it is, in a few words: `memory, at most 1 GiB`.
     fn label(&self) -> String;
 
-    /// Opens one state for one instance, empty or as restored.
+    /// The name and version of its snapshots: `memory-1`. A backend restores snapshots of its own formats.
+    fn format(&self) -> &'static str;
+
+    /// How many bytes of changes an operator's instance may hold back before it hands them to its state: `None` where that
+    /// would not free memory.
+    fn held_back_bytes_max(&self) -> Option<usize> {
+        None
+    }
+
+    /// Opens one state for one instance: with what the context restores, or empty.
     ///
     /// # Errors
-    /// When the storage cannot be opened, or holds another format.
+    /// When the storage cannot be opened, or a part is of a format or layout that is not the context's: the message names
+    /// the operator and both.
     fn open(&self, context: StateContext) -> Result<Box<dyn KeyedState>>;
 }
 
@@ -120,6 +188,13 @@ pub trait KeyedState: Send {
     /// When the storage fails.
     fn remove_namespace(&mut self, namespace: Namespace) -> Result<()>;
 
+    /// The state as it is now, for a checkpoint. Quick: what is written later changes nothing of it. At most one snapshot
+    /// of a state is alive at a time.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    fn snapshot(&mut self) -> Result<Box<dyn StateSnapshot>>;
+
     /// How many entries there are; a backend that does not count may estimate.
     fn len_estimate(&self) -> usize;
 
@@ -134,6 +209,10 @@ pub struct NoState;
 impl StateBackend for NoState {
     fn label(&self) -> String {
         "no state".to_owned()
+    }
+
+    fn format(&self) -> &'static str {
+        "none"
     }
 
     fn open(&self, context: StateContext) -> Result<Box<dyn KeyedState>> {

@@ -39,6 +39,7 @@ fn context(batch: &RecordBatch) -> OperatorContext {
         input: batch.schema(),
         event_time: None,
         state: Arc::new(volley_api::NoState),
+        restored: Default::default(),
         errors_attached: false,
         clock: Arc::new(SystemClock),
         seeds: SeedSource::new(0),

@@ -58,6 +58,7 @@ impl Windows {
             input: batch(&[]).schema(),
             event_time: Some(EventTimeColumn::new("ts")),
             state: Arc::new(NoState),
+            restored: Default::default(),
             errors_attached: false,
             clock: Arc::new(SystemClock),
             seeds: SeedSource::new(0),

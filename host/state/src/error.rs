@@ -1,5 +1,7 @@
 //! What can go wrong with keyed state.
 
+use std::path::PathBuf;
+
 use volley_api::{KeyGroup, KeyGroupRange, NodeName};
 
 use crate::budget::Bytes;
@@ -57,13 +59,45 @@ pub enum Error {
         /// How many values.
         values: usize,
     },
+    /// An entry that the format of snapshots has no number for.
+    #[error("a key or value of {bytes} bytes cannot be part of a snapshot: the limit is 4 GiB")]
+    EntryTooLarge {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// A file of a checkpoint is not what a backend wrote.
+    #[error("{}: not a snapshot of keyed state: {problem}", path.display())]
+    Snapshot {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A part of a checkpoint that another backend wrote.
+    #[error(
+        "operator `{node}`: the checkpoint has its state `{state}` in the format {found}, and this backend reads \
+         {known}: start with the backend that wrote it"
+    )]
+    Format {
+        /// The operator.
+        node: NodeName,
+        /// The name of the state.
+        state: &'static str,
+        /// The format of the part.
+        found: String,
+        /// The formats that can be read.
+        known: &'static str,
+    },
 }
 
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
         let kind = match error {
-            Error::Limit { .. } => volley_api::ErrorKind::Config,
-            Error::ForeignKeyGroup { .. } | Error::ValueCount { .. } => volley_api::ErrorKind::Internal,
+            Error::Limit { .. } | Error::Format { .. } => volley_api::ErrorKind::Config,
+            Error::Snapshot { .. } => volley_api::ErrorKind::External,
+            Error::ForeignKeyGroup { .. } | Error::ValueCount { .. } | Error::EntryTooLarge { .. } => {
+                volley_api::ErrorKind::Internal
+            }
         };
         Self::new(kind, error.to_string())
     }

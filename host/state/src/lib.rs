@@ -9,6 +9,7 @@
 mod budget;
 mod error;
 mod memory;
+mod snapshot;
 mod table;
 
 pub use error::{Error, Result};

@@ -5,9 +5,10 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use volley_api::{KeyedState, Namespace, StateBackend, StateContext, StateEntry, StateKey};
+use volley_api::{KeyedState, Namespace, StateBackend, StateContext, StateEntry, StateKey, StatePart, StateSnapshot};
 
 use crate::budget::Budget;
+use crate::snapshot::{self, MemorySnapshot};
 use crate::table::Table;
 use crate::{Error, Result, budget};
 
@@ -48,9 +49,16 @@ impl StateBackend for MemoryBackend {
         format!("memory, at most {}", budget::Bytes(self.limit_bytes()))
     }
 
-    fn open(&self, context: StateContext) -> volley_api::Result<Box<dyn KeyedState>> {
+    fn format(&self) -> &'static str {
+        snapshot::FORMAT
+    }
+
+    fn open(&self, mut context: StateContext) -> volley_api::Result<Box<dyn KeyedState>> {
         let budget = Arc::clone(&self.budget);
-        Ok(Box::new(MemoryState { context, budget, tables: BTreeMap::new(), entries: 0, bytes: 0 }))
+        let restored = std::mem::take(&mut context.restored);
+        let mut state = MemoryState { context, budget, tables: BTreeMap::new(), entries: 0, bytes: 0 };
+        restored.iter().try_for_each(|part| state.restore(part))?;
+        Ok(Box::new(state))
     }
 }
 
@@ -101,6 +109,25 @@ impl MemoryState {
         self.entries = self.entries - entries + entries_now;
         self.resize(self.bytes - bytes + bytes_now);
         result
+    }
+
+    /// Takes over what a part has for the key groups of this instance.
+    fn restore(&mut self, part: &StatePart) -> Result<()> {
+        if part.format != snapshot::FORMAT {
+            let (node, state, found) = (self.context.node.clone(), self.context.name, part.format.clone());
+            return Err(Error::Format { node, state, found, known: snapshot::FORMAT });
+        }
+        let key_groups = self.context.key_groups;
+        for entry in part.files.iter().map(snapshot::read).collect::<Result<Vec<_>>>()?.iter().flatten() {
+            if key_groups.contains(entry.group) {
+                let key = StateKey { group: entry.group, key: &entry.key };
+                self.with_table(entry.namespace, |table, room| {
+                    table.put(key, &entry.value);
+                    room.check(table)
+                })?;
+            }
+        }
+        Ok(())
     }
 
     fn resize(&mut self, bytes: usize) {
@@ -211,6 +238,11 @@ impl KeyedState for MemoryState {
             self.resize(self.bytes - table.bytes());
         }
         Ok(())
+    }
+
+    fn snapshot(&mut self) -> volley_api::Result<Box<dyn StateSnapshot>> {
+        let all = self.scan(Namespace(i64::MIN)..=Namespace(i64::MAX), None, usize::MAX)?;
+        Ok(Box::new(MemorySnapshot(all)))
     }
 
     fn len_estimate(&self) -> usize {

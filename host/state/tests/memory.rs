@@ -20,7 +20,8 @@ fn open(backend: &MemoryBackend, node: &str) -> Box<dyn KeyedState> {
         name: "windows",
         subtask: SubtaskId::SINGLE,
         key_groups: KeyGroupRange::of(SubtaskId::SINGLE),
-        format_version: 1,
+        layout: "bytes".into(),
+        restored: Vec::new(),
     };
     backend.open(context).expect("opens")
 }

@@ -149,7 +149,7 @@ impl<'a, F: Fn() -> Vec<RecordBatch>> Suite<'a, F> {
 
 async fn open(sink: &dyn Sink, schema: &SchemaRef, subtask: SubtaskId) -> Box<dyn SinkWriter> {
     let node = NodeName::new("out").expect("a name");
-    let context = SinkContext { node, subtask, input: schema.clone(), clock: Arc::new(SystemClock) };
+    let context = SinkContext { subtask, ..SinkContext::single(node, schema.clone(), Arc::new(SystemClock)) };
     sink.open(context).await.expect("open")
 }
 

@@ -47,7 +47,14 @@ pub fn keyed_state_contract(open: impl Fn(StateContext) -> Box<dyn KeyedState>) 
 
 fn context(node: &str, name: &'static str) -> StateContext {
     let node = NodeName::new(node).expect("a name");
-    StateContext { node, name, subtask: SUBTASK, key_groups: KeyGroupRange::of(SUBTASK), format_version: 1 }
+    StateContext {
+        node,
+        name,
+        subtask: SUBTASK,
+        key_groups: KeyGroupRange::of(SUBTASK),
+        layout: "bytes".into(),
+        restored: Vec::new(),
+    }
 }
 
 /// A key whose group is that many behind the first of the instance.

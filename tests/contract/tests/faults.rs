@@ -134,12 +134,8 @@ impl Sink for BrokenSink {
     }
     async fn commit(&self, committable: &Committable) -> Result<()> {
         if self.1 == Fault::CommitsTwice && self.0.lookup(committable).await? == CommitStatus::Committed {
-            let context = SinkContext {
-                node: committable.sink.clone(),
-                subtask: volley_api::SubtaskId::SINGLE,
-                input: sample().schema(),
-                clock: Arc::new(volley_api::SystemClock),
-            };
+            let clock = Arc::new(volley_api::SystemClock);
+            let context = SinkContext::single(committable.sink.clone(), sample().schema(), clock);
             let mut writer = self.0.open(context).await?;
             writer.write(sample()).await?;
             let again = writer.prepare(committable.epoch).await?.unwrap();

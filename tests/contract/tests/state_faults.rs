@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
-use volley_api::{KeyGroup, KeyedState, Namespace, Result, StateBackend, StateContext, StateEntry, StateKey};
+use volley_api::{
+    KeyGroup, KeyedState, Namespace, Result, StateBackend, StateContext, StateEntry, StateKey, StateSnapshot,
+};
 use volley_state::MemoryBackend;
 use volley_test_contract::keyed_state_contract;
 
@@ -97,6 +99,10 @@ impl KeyedState for BrokenState {
         }
         let first = self.0.scan(namespace..=namespace, None, 1)?;
         first.iter().try_for_each(|e| self.0.remove_many(namespace, &[StateKey { group: e.group, key: &e.key }]))
+    }
+
+    fn snapshot(&mut self) -> Result<Box<dyn StateSnapshot>> {
+        self.0.snapshot()
     }
 
     fn len_estimate(&self) -> usize {

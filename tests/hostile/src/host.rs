@@ -85,6 +85,7 @@ impl Job {
             input: schema(),
             event_time: None,
             state: Arc::new(volley_api::NoState),
+            restored: Default::default(),
             errors_attached: self.errors_attached,
             clock: Arc::new(ManualClock::at(1_234)),
             seeds: SeedSource::new(1),

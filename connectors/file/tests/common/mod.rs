@@ -95,12 +95,8 @@ pub(crate) async fn read_all(source: &FileSource, rows: usize) -> Result<All> {
 }
 
 pub(crate) fn context(input: &SchemaRef, index: u32, parallelism: u32) -> SinkContext {
-    SinkContext {
-        node: NodeName::new("out").expect("a name"),
-        subtask: SubtaskId { index, parallelism },
-        input: Arc::clone(input),
-        clock: Arc::new(ManualClock::at(1_700_000_000_000)),
-    }
+    let (node, clock) = (NodeName::new("out").expect("a name"), Arc::new(ManualClock::at(1_700_000_000_000)));
+    SinkContext { subtask: SubtaskId { index, parallelism }, ..SinkContext::single(node, Arc::clone(input), clock) }
 }
 
 pub(crate) async fn open(sink: &FileSink, input: &SchemaRef) -> Result<Box<dyn SinkWriter>> {

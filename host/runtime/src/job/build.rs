@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use volley_api::{
-    CheckpointBarrier, Epoch, NodeName, OperatorContext, OriginDirectory, Result, SeedSource, Sink, SinkContext,
-    SinkWriter, Split, SubtaskId,
+    CheckpointBarrier, Epoch, JobRun, NodeName, OperatorContext, OriginDirectory, Result, SeedSource, Sink,
+    SinkContext, SinkWriter, Split, SubtaskId,
 };
 
 use super::commit::{Ended, supervise};
@@ -159,6 +159,8 @@ impl Builder {
                 let context = SinkContext {
                     node: node.name.clone(),
                     subtask: SubtaskId { index: subtask, parallelism: node.parallelism },
+                    run: JobRun::without_checkpoints(&self.plan.checked.name),
+                    is_restored: false,
                     input: Arc::clone(&node.input.as_ref().expect("a sink has an input").schema),
                     clock: Arc::clone(&self.options.clock),
                 };
@@ -219,6 +221,7 @@ impl Builder {
                     input: Arc::clone(&input.schema),
                     event_time: input.event_time.clone(),
                     state: Arc::clone(&self.options.state),
+                    restored: Default::default(),
                     errors_attached: self.plan.errors_attached(node),
                     clock: Arc::clone(&self.options.clock),
                     seeds: SeedSource::new(self.options.seed),

@@ -92,6 +92,7 @@ impl Setup {
             input: input_schema(),
             event_time: None,
             state: Arc::new(volley_api::NoState),
+            restored: Default::default(),
             errors_attached: self.errors_attached,
             clock: Arc::new(ManualClock::at(1_234)),
             seeds: SeedSource::new(1),
