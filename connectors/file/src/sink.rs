@@ -213,6 +213,10 @@ impl Sink for FileSink {
         self.settings.target.identity()
     }
 
+    fn is_single_epoch(&self) -> bool {
+        matches!(self.settings.target, Target::File { .. })
+    }
+
     fn parallelism_max(&self) -> Option<u32> {
         match self.settings.target {
             Target::Stdout | Target::Pipe(_) | Target::File { .. } => Some(1),

@@ -128,6 +128,12 @@ pub trait Sink: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether all output of a job has to be prepared at once, at its end, as for a single file. Such a sink cannot be part
+    /// of a job that takes checkpoints. Default: false.
+    fn is_single_epoch(&self) -> bool {
+        false
+    }
+
     /// The most writers that it can have: 1 for a single file or a pipe. Default: no limit.
     fn parallelism_max(&self) -> Option<u32> {
         None

@@ -9,12 +9,13 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use volley_api::{
-    CheckpointBarrier, Epoch, JobRun, NodeName, OperatorContext, OriginDirectory, Result, SeedSource, Sink,
-    SinkContext, SinkWriter, Split, SubtaskId,
+    CheckpointBarrier, NodeName, OperatorContext, OriginDirectory, Result, SeedSource, Sink, SinkContext, SinkWriter,
+    Split, SubtaskId,
 };
 
 use super::commit::{Ended, supervise};
 use super::deal::Deal;
+use super::epochs::Epochs;
 use super::spawn::spawn_chain;
 use super::wiring::InletFrom;
 use super::{JobHandle, JobOptions, Stages, Watched};
@@ -27,16 +28,13 @@ use crate::stages::StageLatency;
 use crate::task::Message;
 use crate::task::chain::{ChainTask, LaneInto};
 use crate::task::outlet::{Outlet, WriterMessage};
-use crate::task::reader::ReaderTask;
+use crate::task::reader::{Epochs as ReaderEpochs, ReaderTask};
 use crate::task::slot::{Logic, Slot};
 use crate::task::source::SourceSlot;
 use crate::task::writer::WriterTask;
 use crate::time::{Inputs, SourceTime};
 
-/// The epoch that the end of the input completes in a job that takes no checkpoints.
-const ONLY_EPOCH: Epoch = Epoch(1);
-
-/// The most barriers that may be under way to a reader which is waiting for its split.
+/// The most barriers that may be under way to a reader which has not sent the first of them on.
 const BARRIERS_MAX: usize = 64;
 
 /// Starts a job on the current tokio runtime. When it returns, every source has been listed, every operator
@@ -72,7 +70,9 @@ pub(super) struct Builder {
     pub(super) chain_channels: Vec<Vec<ChainChannel>>,
     /// By node and writer.
     pub(super) writer_channels: Vec<Vec<Channel<WriterMessage>>>,
+    pub(super) epochs: Epochs,
     pub(super) draining: watch::Sender<bool>,
+    pub(super) pausing: watch::Sender<bool>,
     pub(super) barriers: broadcast::Sender<CheckpointBarrier>,
     pub(super) bounded_left: Arc<AtomicBool>,
     /// By chain.
@@ -119,6 +119,8 @@ impl Builder {
                 _ => Vec::new(),
             });
         }
+        let epochs = Epochs::new(&plan.checked.name, options.epochs.clone());
+        epochs.check(&plan, &splits)?;
         let bounds = options.bounds();
         let channels = |count: u32| (0..count).map(|_| ChainChannel::new(bounds)).collect();
         let chain_channels = plan.chains.iter().map(|chain| channels(chain.parallelism)).collect();
@@ -143,7 +145,9 @@ impl Builder {
             splits,
             chain_channels,
             writer_channels,
+            epochs,
             draining: watch::channel(false).0,
+            pausing: watch::channel(false).0,
             barriers: broadcast::channel(BARRIERS_MAX).0,
             bounded_left: Arc::default(),
             stages,
@@ -159,8 +163,8 @@ impl Builder {
                 let context = SinkContext {
                     node: node.name.clone(),
                     subtask: SubtaskId { index: subtask, parallelism: node.parallelism },
-                    run: JobRun::without_checkpoints(&self.plan.checked.name),
-                    is_restored: false,
+                    run: self.epochs.run(),
+                    is_restored: self.epochs.is_restored(),
                     input: Arc::clone(&node.input.as_ref().expect("a sink has an input").schema),
                     clock: Arc::clone(&self.options.clock),
                 };
@@ -206,7 +210,8 @@ impl Builder {
         });
         let lanes = lanes.collect();
         let latency = self.stages[chain].1.clone();
-        ChainTask { slots, lanes, outlets, receiver: channel.channel.receiver(), linger: self.options.linger, latency }
+        let (receiver, linger) = (channel.channel.receiver(), self.options.linger);
+        ChainTask { slots, lanes, outlets, receiver, linger, reporter: self.epochs.reporter(), latency }
     }
 
     fn slot(&self, chain: usize, node: usize, subtask: u32, outlets: &mut Vec<Outlet>) -> Result<Slot> {
@@ -221,7 +226,7 @@ impl Builder {
                     input: Arc::clone(&input.schema),
                     event_time: input.event_time.clone(),
                     state: Arc::clone(&self.options.state),
-                    restored: Default::default(),
+                    restored: self.epochs.operator(&checked.name),
                     errors_attached: self.plan.errors_attached(node),
                     clock: Arc::clone(&self.options.clock),
                     seeds: SeedSource::new(self.options.seed),
@@ -235,6 +240,7 @@ impl Builder {
         };
         let wiring = self.wiring(chain, node, subtask, identity, outlets)?;
         let mut inputs = Inputs::default();
+        inputs.restore(self.epochs.watermark(&checked.name));
         self.local_edges_into(node).for_each(|_| {
             inputs.add();
         });
@@ -244,11 +250,15 @@ impl Builder {
     fn source_slot(&self, node: usize, subtask: u32) -> SourceSlot {
         let deal = self.deal(node);
         let feeding = deal.readers().iter().enumerate().filter(|(reader, _)| deal.feeds(*reader, subtask));
-        let splits = feeding.map(|(_, splits)| splits.len()).sum();
-        let event_time = self.plan.checked.nodes[node].event_time.as_ref();
+        let checked = &self.plan.checked.nodes[node];
+        let left = |split: &&Split| !self.epochs.has_ended(&checked.name, &split.id);
+        let splits: Vec<&Split> = feeding.flat_map(|(_, splits)| splits).filter(left).collect();
+        let mut reached = self.epochs.reached(&checked.name);
+        reached.retain(|id, _| splits.iter().any(|split| split.id == *id));
+        let (count, pace) = (splits.len(), self.options.pace());
         SourceSlot {
             needs_origins: self.plan.needs_origins(node),
-            time: event_time.map(|event_time| SourceTime::new(event_time, splits, self.options.pace())),
+            time: checked.event_time.as_ref().map(|event_time| SourceTime::new(event_time, count, reached, pace)),
         }
     }
 
@@ -262,13 +272,12 @@ impl Builder {
             self.splits.iter().map(|splits| splits.iter().map(|split| split.size_units).sum()).collect::<Vec<_>>();
         let watched = Watched::new(&self.plan, &self.metrics, &sizes, self.queues());
         let started = Instant::now();
+        let writers: Vec<_> = writers.into_iter().map(|writer| self.writer(writer)).collect();
+        // Every task has its voice by now, and none has used it.
+        self.epochs.started();
         // Tasks that can be given up at any point; chains end by themselves once their channels have closed.
         let mut interruptible = Vec::new();
-        for OpenWriter { node, subtask, writer } in writers {
-            let receiver = self.writer_channels[node][subtask].receiver();
-            let metrics = Arc::clone(&self.metrics[node]);
-            let producers = receiver.lanes();
-            let writer = WriterTask { writer, receiver, producers, metrics, epoch: ONLY_EPOCH };
+        for writer in writers {
             interruptible.push(tasks.spawn_on(writer.run(), &self.runtime));
         }
         for (number, chain) in chains.into_iter().enumerate() {
@@ -297,9 +306,10 @@ impl Builder {
             end.send_replace(true);
             outcome
         });
-        let Self { draining, barriers, bounded_left, stages, .. } = self;
+        let Self { draining, pausing, barriers, bounded_left, stages, .. } = self;
         Ok(JobHandle {
             draining,
+            pausing,
             aborting,
             barriers,
             supervisor,
@@ -310,6 +320,13 @@ impl Builder {
             bounded_left,
             committing,
         })
+    }
+
+    fn writer(&self, OpenWriter { node, subtask, writer }: OpenWriter) -> WriterTask {
+        let receiver = self.writer_channels[node][subtask].receiver();
+        let (metrics, producers) = (Arc::clone(&self.metrics[node]), receiver.lanes());
+        let (epoch, reporter) = (self.epochs.first(), self.epochs.reporter());
+        WriterTask { writer, receiver, producers, metrics, epoch, reporter }
     }
 
     /// The channels before each node: those of a sink's writers, and those of a chain for the nodes that its lanes lead to.
@@ -344,7 +361,13 @@ impl Builder {
             metrics: Arc::clone(&self.metrics[node]),
             subtasks: subtasks_of(reader),
             idle_after: checked.event_time.as_ref().and_then(|event_time| event_time.idle_after),
-            barriers: self.barriers.subscribe(),
+            epochs: ReaderEpochs::new(
+                checked.name.clone(),
+                self.epochs.reporter(),
+                self.barriers.subscribe(),
+                self.epochs.positions(&checked.name, splits.iter(), (reader == 0).then_some(&self.splits[node])),
+            ),
+            paused: self.pausing.subscribe(),
             draining: self.draining.subscribe(),
             bounded_left: Arc::clone(&self.bounded_left),
         });

@@ -3,6 +3,7 @@
 mod build;
 mod commit;
 mod deal;
+mod epochs;
 mod spawn;
 mod wiring;
 
@@ -23,6 +24,7 @@ use crate::stages::{StageLatency, StageProgress};
 use crate::time::Pace;
 
 pub use build::start;
+pub use epochs::EpochOptions;
 
 /// What a job is started with, apart from its plan.
 #[derive(Debug, Clone)]
@@ -46,6 +48,8 @@ pub struct JobOptions {
     pub state: Arc<dyn StateBackend>,
     /// How long rows may wait for others before an operator that wants large batches. Default: 5 ms.
     pub linger: Duration,
+    /// How the job takes part in checkpoints. Default: not at all; everything is committed at its end, or nothing.
+    pub epochs: Option<EpochOptions>,
 }
 
 impl Default for JobOptions {
@@ -60,6 +64,7 @@ impl Default for JobOptions {
             watermark_rows: 100_000,
             state: Arc::new(NoState),
             linger: Duration::from_millis(5),
+            epochs: None,
         }
     }
 }
@@ -95,6 +100,7 @@ pub struct JobReport {
 /// A running job. Dropping it lets the job run on unwatched; [`JobHandle::wait`] ends it properly.
 pub struct JobHandle {
     pub(crate) draining: watch::Sender<bool>,
+    pub(crate) pausing: watch::Sender<bool>,
     pub(crate) aborting: watch::Sender<bool>,
     pub(crate) barriers: broadcast::Sender<CheckpointBarrier>,
     pub(crate) supervisor: JoinHandle<Result<()>>,
@@ -129,23 +135,28 @@ impl JobHandle {
         self.watched.progress()
     }
 
-    /// Sends a barrier from every source through the whole job. Epochs must ascend. A reader that waits for
-    /// its split passes barriers on afterwards, 64 at most: the job fails when more are asked for in the meantime.
+    /// Sends a barrier from every source through the whole job. Epochs must ascend. The job fails when more than 64 are asked
+    /// for before a reader has sent the first of them on.
     pub fn barrier(&self, epoch: Epoch) {
-        // Nobody listens any more once every source has ended.
-        let _ = self.barriers.send(CheckpointBarrier { epoch });
+        self.control().barrier(epoch);
+    }
+
+    /// What steers the job while another task waits for it.
+    #[must_use]
+    pub fn control(&self) -> JobControl {
+        let (barriers, pausing) = (self.barriers.clone(), self.pausing.clone());
+        JobControl { barriers, pausing, draining: self.draining.clone(), aborting: self.aborting.clone() }
     }
 
     /// Asks the job to end cleanly: sources are read no further, what was read is processed, sinks commit.
     pub fn stop(&self) {
-        self.draining.send_replace(true);
+        self.control().stop();
     }
 
     /// Breaks the job off: what is staged is thrown away and nothing becomes visible, unless it is being committed
     /// already, which is brought to its end. [`JobHandle::wait`] says which.
     pub fn abort(&self) {
-        self.aborting.send_replace(true);
-        self.draining.send_replace(true);
+        self.control().abort();
     }
 
     /// Something that can stop the job while another task waits for it.
@@ -198,6 +209,39 @@ impl JobHandle {
             stopped_early: *self.draining.borrow(),
             cut_short: *self.draining.borrow() && self.bounded_left.load(Ordering::Relaxed),
         })
+    }
+}
+
+/// Steers a running job, from any thread. Made by [`JobHandle::control`].
+#[derive(Debug, Clone)]
+pub struct JobControl {
+    barriers: broadcast::Sender<CheckpointBarrier>,
+    pausing: watch::Sender<bool>,
+    draining: watch::Sender<bool>,
+    aborting: watch::Sender<bool>,
+}
+
+impl JobControl {
+    /// As [`JobHandle::barrier`].
+    pub fn barrier(&self, epoch: Epoch) {
+        // Nobody listens any more once every source has ended.
+        let _ = self.barriers.send(CheckpointBarrier { epoch });
+    }
+
+    /// Whether sources are to read nothing for now. Barriers still pass.
+    pub fn pause(&self, paused: bool) {
+        self.pausing.send_replace(paused);
+    }
+
+    /// As [`JobHandle::stop`].
+    pub fn stop(&self) {
+        self.draining.send_replace(true);
+    }
+
+    /// As [`JobHandle::abort`].
+    pub fn abort(&self) {
+        self.aborting.send_replace(true);
+        self.draining.send_replace(true);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use volley_api::{OperatorIdentity, Result};
+use volley_api::{OperatorIdentity, Result, SubtaskId};
 
 use super::build::Builder;
 use crate::partition::Partitioner;
@@ -23,7 +23,7 @@ impl Builder {
         let checked = &self.plan.checked.nodes[node];
         let mut wiring = Wiring {
             node: checked.name.clone(),
-            subtask: subtask as usize,
+            subtask: SubtaskId { index: subtask, parallelism: checked.parallelism },
             identity,
             origins: self.origins.clone(),
             metrics: Arc::clone(&self.metrics[node]),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use volley_api::CheckpointBarrier;
 
 use super::outlet::Outlet;
+use super::report::Reporter;
 use super::slot::{Downstream, Slot};
 use super::{Message, Stopped};
 use crate::channel::{Received, Receiver};
@@ -27,6 +28,8 @@ pub(crate) struct ChainTask {
     pub(crate) receiver: Receiver<Message>,
     /// How long rows may wait in a coalescer for others.
     pub(crate) linger: Duration,
+    /// Its part in checkpoints.
+    pub(crate) reporter: Reporter,
     /// How long its messages take, counted together with the other subtasks of the chain.
     pub(crate) latency: StageLatency,
 }
@@ -118,6 +121,8 @@ impl Running {
             self.task.all().finish(index)?;
         }
         self.task.outlets.iter_mut().try_for_each(Outlet::end)?;
+        // Whatever it knew has been put out.
+        self.task.reporter.finished(Vec::new());
         Ok(())
     }
 
@@ -159,10 +164,15 @@ impl Running {
         }
         self.aligning = None;
         self.task.receiver.release_all();
+        let mut parts = Vec::new();
         for index in 0..self.task.slots.len() {
             self.task.all().barrier(index, barrier)?;
+            if self.task.reporter.is_heard() {
+                parts.extend(self.task.all().snapshot(index)?);
+            }
         }
         self.task.outlets.iter_mut().try_for_each(|outlet| outlet.control(Control::Barrier(barrier)))?;
+        self.task.reporter.passed(barrier.epoch, parts);
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
 //! The tasks of a job: readers and writers on the tokio runtime, chains on threads of their own.
 
 pub(crate) mod chain;
-mod gathered;
 pub(crate) mod outlet;
 mod output;
 pub(crate) mod reader;
+pub(crate) mod report;
 pub(crate) mod slot;
 pub(crate) mod source;
 pub(crate) mod writer;
@@ -33,9 +33,9 @@ pub(crate) enum Message {
 }
 
 /// What a reader says of a split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SplitStatus {
-    Opened,
+    Opened(SplitId),
     /// It was polled and had nothing for as long as the source's event time allows.
     Idle,
     Ended,

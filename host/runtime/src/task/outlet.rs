@@ -1,7 +1,7 @@
 //! Where rows leave a chain's thread: to the subtasks of another chain, or to the writers of a sink.
 
 use arrow::array::RecordBatch;
-use volley_api::{Error, Result, StreamRecord};
+use volley_api::{CheckpointBarrier, Error, Result, StreamRecord};
 
 use super::{Message, cancelled};
 use crate::channel::{Closed, Sender};
@@ -13,7 +13,7 @@ pub(crate) enum WriterMessage {
     /// Compacted rows.
     Rows(RecordBatch),
     /// An epoch ends.
-    Barrier,
+    Barrier(CheckpointBarrier),
     /// One of the writer's producers has no more.
     End,
 }
@@ -113,7 +113,9 @@ impl Outlet {
         self.flush()?;
         match (&self.receivers, control) {
             (Receivers::Chain(subtasks), _) => to_all(subtasks, || Message::Control(control)),
-            (Receivers::Sink(writers), Control::Barrier(_)) => to_all(writers, || WriterMessage::Barrier),
+            (Receivers::Sink(writers), Control::Barrier(barrier)) => {
+                to_all(writers, || WriterMessage::Barrier(barrier))
+            }
             (Receivers::Sink(_), Control::Watermark(_) | Control::Idle | Control::Active) => Ok(()),
         }
     }

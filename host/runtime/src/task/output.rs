@@ -59,7 +59,7 @@ impl Output for SlotOutput<'_> {
     }
 
     fn set_pending(&mut self, windows: usize) {
-        self.wiring.metrics.set_pending(self.wiring.subtask, windows);
+        self.wiring.metrics.set_pending(self.wiring.subtask.index as usize, windows);
     }
 
     fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use volley_api::{
-    CheckpointBarrier, NodeName, Operator, OperatorIdentity, OriginDirectory, Output, Result, StreamRecord,
+    CheckpointBarrier, NodeName, Operator, OperatorIdentity, OriginDirectory, Output, Result, StreamRecord, SubtaskId,
+    TaskPart,
 };
 
 use super::outlet::Outlet;
@@ -51,7 +52,7 @@ pub(crate) enum Logic {
 /// What surrounds a node: its name, its counters, and where its ports lead.
 pub(crate) struct Wiring {
     pub(crate) node: NodeName,
-    pub(crate) subtask: usize,
+    pub(crate) subtask: SubtaskId,
     pub(crate) identity: OperatorIdentity,
     pub(crate) origins: OriginDirectory,
     pub(crate) metrics: Arc<NodeMetrics>,
@@ -184,6 +185,12 @@ impl<'a> Downstream<'a> {
         }
     }
 
+    /// What a checkpoint keeps of a slot, whose epoch has just ended.
+    pub(crate) fn snapshot(&mut self, index: usize) -> Result<Vec<TaskPart>> {
+        let (slot, _) = self.split(index);
+        slot.snapshot()
+    }
+
     pub(super) fn reborrow(&mut self) -> Downstream<'_> {
         Downstream { slots: self.slots, base: self.base, outlets: self.outlets }
     }
@@ -237,6 +244,21 @@ impl Slot {
         self.wiring.pass(control, downstream)
     }
 
+    fn snapshot(&mut self) -> Result<Vec<TaskPart>> {
+        let Wiring { node, subtask, .. } = &self.wiring;
+        let operator = match &mut self.logic {
+            Logic::Source(source) => return Ok(source.parts(node)),
+            Logic::Operator(operator) => operator,
+        };
+        let keyed = operator.snapshot().map_err(|error| error.within(node))?;
+        let watermark = self.inputs.watermark().map(|watermark| TaskPart::Watermark {
+            node: node.clone(),
+            subtask: *subtask,
+            watermark,
+        });
+        Ok(keyed.into_iter().map(TaskPart::Keyed).chain(watermark).collect())
+    }
+
     pub(crate) fn holds_rows_back(&self) -> bool {
         self.coalescer.as_ref().is_some_and(|coalescer| !coalescer.is_empty())
     }
@@ -257,7 +279,7 @@ impl Wiring {
     /// Passes a control element to everything that reads from the node.
     fn pass(&self, control: Control, mut downstream: Downstream<'_>) -> Result<()> {
         if let Control::Watermark(watermark) = control {
-            self.metrics.set_watermark(self.subtask, watermark);
+            self.metrics.set_watermark(self.subtask.index as usize, watermark);
         }
         for target in self.ports.iter().flatten().chain(&self.errors) {
             match target.to {

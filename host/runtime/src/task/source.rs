@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use arrow::array::{Array, Int64Array};
-use volley_api::{OriginColumn, RowReject, StreamRecord};
+use volley_api::{NodeName, OriginColumn, RowReject, SplitId, StreamRecord, TaskPart};
 
 use super::{Polled, SplitStatus};
 use crate::time::{Control, SourceTime};
@@ -50,10 +50,21 @@ impl SourceSlot {
     pub(crate) fn status(&mut self, split: u32, status: SplitStatus) {
         let Some(time) = &mut self.time else { return };
         match status {
-            SplitStatus::Opened => time.opened(split),
+            SplitStatus::Opened(id) => time.opened(split, id),
             SplitStatus::Idle => time.idle(split),
             SplitStatus::Ended => time.ended(split),
         }
+    }
+
+    /// What a checkpoint keeps of it.
+    pub(crate) fn parts(&self, source: &NodeName) -> Vec<TaskPart> {
+        let reached = self.time.iter().flat_map(SourceTime::reached);
+        let part = |(split, reached_ms): (&SplitId, i64)| TaskPart::SplitTime {
+            source: source.clone(),
+            split: split.clone(),
+            reached_ms,
+        };
+        reached.map(part).collect()
     }
 
     pub(crate) fn active(&mut self, split: u32) -> Option<Control> {

@@ -1,11 +1,12 @@
-//! A writer's task: takes rows from its channel, writes them, and prepares what it wrote at the end.
+//! A writer's task: takes rows from its channel, writes them, and prepares what it wrote at the end of each epoch.
 
 use std::sync::Arc;
 
-use volley_api::{Committable, Epoch, SinkWriter};
+use volley_api::{CheckpointBarrier, Committable, Epoch, SinkWriter, TaskPart};
 
 use super::Stopped;
 use super::outlet::WriterMessage;
+use super::report::Reporter;
 use crate::channel::Receiver;
 use crate::metrics::NodeMetrics;
 
@@ -16,16 +17,20 @@ pub(crate) struct WriterTask {
     /// How many lanes feed it.
     pub(crate) producers: usize,
     pub(crate) metrics: Arc<NodeMetrics>,
-    /// The epoch that the end of the input completes.
+    /// The epoch that comes next: it ends with a barrier, or with the input.
     pub(crate) epoch: Epoch,
+    /// Its part in checkpoints.
+    pub(crate) reporter: Reporter,
 }
 
 impl WriterTask {
-    /// Writes until every producer has ended, then prepares. When a producer goes away without ending, the job is
-    /// breaking off: the writer is dropped, and what it staged with it.
+    /// Writes until every producer has ended. When a producer goes away without ending, the job is breaking off: the
+    /// writer is dropped, and what it staged with it.
+    ///
+    /// Gives what the end of the input completed, unless that was reported.
     pub(crate) async fn run(mut self) -> Result<Option<Committable>, Stopped> {
-        // From how many lanes the present barrier has come.
-        let mut arrived = 0;
+        // The barrier that has come from some lanes and not from others, and from how many.
+        let mut aligning: Option<(CheckpointBarrier, usize)> = None;
         while self.producers > 0 {
             match self.receiver.recv().await {
                 Some((_, WriterMessage::Rows(batch))) => {
@@ -33,20 +38,37 @@ impl WriterTask {
                     self.writer.write(batch).await?;
                     NodeMetrics::add(&self.metrics.rows_in, rows);
                 }
-                // What is behind a barrier belongs to the next epoch and waits until all have come so far. A job that
-                // keeps no checkpoints prepares nothing here.
-                Some((lane, WriterMessage::Barrier)) => {
-                    arrived += 1;
+                // What is behind a barrier belongs to the next epoch and waits until all have come so far.
+                Some((lane, WriterMessage::Barrier(barrier))) => {
+                    aligning.get_or_insert((barrier, 0)).1 += 1;
                     self.receiver.hold(lane);
                 }
                 Some((_, WriterMessage::End)) => self.producers -= 1,
                 None => return Err(Stopped::Cancelled),
             }
-            if arrived >= self.producers {
-                arrived = 0;
+            if let Some((barrier, arrived)) = aligning
+                && arrived >= self.producers
+            {
+                aligning = None;
+                self.pass(barrier.epoch).await?;
                 self.receiver.release_all();
             }
         }
-        Ok(self.writer.prepare(self.epoch).await?)
+        let prepared = self.writer.prepare(self.epoch).await?;
+        if !self.reporter.is_heard() {
+            return Ok(prepared);
+        }
+        self.reporter.finished(prepared.map(TaskPart::Output).into_iter().collect());
+        Ok(None)
+    }
+
+    /// Ends an epoch. A job that takes no checkpoints prepares nothing before its end.
+    async fn pass(&mut self, epoch: Epoch) -> Result<(), Stopped> {
+        if self.reporter.is_heard() {
+            let prepared = self.writer.prepare(epoch).await?;
+            self.reporter.passed(epoch, prepared.map(TaskPart::Output).into_iter().collect());
+            self.epoch = Epoch(epoch.0 + 1);
+        }
+        Ok(())
     }
 }

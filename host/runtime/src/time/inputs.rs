@@ -27,6 +27,16 @@ impl Inputs {
         self.inputs.len() - 1
     }
 
+    /// Nothing before this watermark is told again: it was told before the job was restored.
+    pub(crate) fn restore(&mut self, watermark: Option<Watermark>) {
+        self.watermark = watermark;
+    }
+
+    /// What was told last.
+    pub(crate) fn watermark(&self) -> Option<Watermark> {
+        self.watermark
+    }
+
     /// Takes in what an input says; gives what the node has to say of all its inputs, if that is new.
     pub(crate) fn take(&mut self, input: usize, control: Control) -> Option<Control> {
         let input = &mut self.inputs[input];
@@ -155,6 +165,15 @@ mod tests {
         assert_eq!(inputs.end(0), None);
         assert_eq!(inputs.take(1, at(3)), Some(at(3)), "an input that has ended holds nobody back");
         assert_eq!(inputs.end(1), Some(Control::Watermark(Watermark::End)));
+    }
+
+    #[test]
+    fn what_was_told_before_a_restore_is_not_told_again() {
+        let mut inputs = two();
+        inputs.restore(Some(Watermark::AtMs(10)));
+        assert_eq!((inputs.take(0, at(8)), inputs.take(1, at(7))), (None, None));
+        assert_eq!(inputs.take(0, at(20)), None);
+        assert_eq!(inputs.take(1, at(12)), Some(at(12)));
     }
 
     #[test]

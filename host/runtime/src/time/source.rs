@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::Int64Array;
 use arrow::compute;
-use volley_api::{EventTimeColumn, Result, StreamRecord, Watermark};
+use volley_api::{EventTimeColumn, Result, SplitId, StreamRecord, Watermark};
 
 use super::{Control, EventTime, WatermarkStrategy, ms};
 
@@ -26,6 +26,8 @@ pub(crate) struct SourceTime {
     unopened: usize,
     is_ordered: bool,
     splits: HashMap<u32, SplitTime>,
+    /// How far splits had come that were begun before the job was restored.
+    restored: HashMap<SplitId, i64>,
     pace: Pace,
     told: Option<Watermark>,
     told_at: Instant,
@@ -41,16 +43,19 @@ enum Strategy {
     Column(EventTimeColumn),
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct SplitTime {
+    /// Its name, once it was opened.
+    id: Option<SplitId>,
     /// The watermark that the split's rows allow, in milliseconds.
     reached: Option<i64>,
     is_idle: bool,
 }
 
 impl SourceTime {
-    /// For a subtask that will see rows of so many splits.
-    pub(crate) fn new(spec: &EventTime, splits: usize, pace: Pace) -> Self {
+    /// For a subtask that will see rows of so many splits. `restored` says how far those had come that were begun before,
+    /// as watermarks in milliseconds.
+    pub(crate) fn new(spec: &EventTime, splits: usize, restored: HashMap<SplitId, i64>, pace: Pace) -> Self {
         let strategy = match &spec.strategy {
             WatermarkStrategy::BoundedOutOfOrderness(bound) => Strategy::Behind(ms(*bound)),
             WatermarkStrategy::Monotonous => Strategy::Behind(0),
@@ -62,6 +67,7 @@ impl SourceTime {
             unopened: splits,
             is_ordered: spec.ordered,
             splits: HashMap::new(),
+            restored,
             pace,
             told: None,
             told_at: Instant::now(),
@@ -93,9 +99,18 @@ impl SourceTime {
     }
 
     /// A split was opened.
-    pub(crate) fn opened(&mut self, split: u32) {
+    pub(crate) fn opened(&mut self, split: u32, id: SplitId) {
         self.unopened = self.unopened.saturating_sub(1);
-        self.splits.entry(split).or_default();
+        let time = self.splits.entry(split).or_default();
+        time.reached = time.reached.max(self.restored.remove(&id));
+        time.id = Some(id);
+    }
+
+    /// How far each open split has come, as a watermark in milliseconds.
+    pub(crate) fn reached(&self) -> impl Iterator<Item = (&SplitId, i64)> {
+        let begun = self.splits.values().filter_map(|split| Some((split.id.as_ref()?, split.reached?)));
+        // What waits to be opened again has come as far as it had.
+        begun.chain(self.restored.iter().map(|(id, reached)| (id, *reached)))
     }
 
     /// A split is polled and has had nothing for long enough.
@@ -162,8 +177,8 @@ mod tests {
     const EVERY_BATCH: Pace = Pace { interval: Duration::ZERO, rows: 1 };
 
     fn source(spec: &EventTime, splits: usize) -> SourceTime {
-        let mut time = SourceTime::new(spec, splits, EVERY_BATCH);
-        (0..2).for_each(|split| time.opened(split));
+        let mut time = SourceTime::new(spec, splits, HashMap::new(), EVERY_BATCH);
+        (0..2).for_each(|split| time.opened(split, SplitId::new(&split.to_string())));
         time
     }
 
@@ -216,10 +231,25 @@ mod tests {
     }
 
     #[test]
+    fn a_restored_split_goes_on_where_it_was() {
+        let (old, new) = (SplitId::new("old"), SplitId::new("new"));
+        let restored = HashMap::from([(old.clone(), 70)]);
+        let spec = EventTime::bounded("t", Duration::ZERO);
+        let mut time = SourceTime::new(&spec, 2, restored, EVERY_BATCH);
+        assert_eq!(time.reached().collect::<Vec<_>>(), [(&old, 70)], "not open again yet");
+        time.opened(0, new.clone());
+        time.opened(1, old.clone());
+        assert_eq!(rows(&mut time, 0, &[101]), at(70));
+        let mut reached: Vec<_> = time.reached().collect();
+        reached.sort();
+        assert_eq!(reached, [(&new, 100), (&old, 70)]);
+    }
+
+    #[test]
     fn the_pace_is_kept() {
         let pace = Pace { interval: Duration::from_secs(60), rows: 3 };
-        let mut time = SourceTime::new(&EventTime::bounded("t", Duration::ZERO), 1, pace);
-        time.opened(0);
+        let mut time = SourceTime::new(&EventTime::bounded("t", Duration::ZERO), 1, HashMap::new(), pace);
+        time.opened(0, SplitId::new("0"));
         assert_eq!(rows(&mut time, 0, &[1, 2]), None);
         assert!(time.due_at().is_some());
         assert_eq!(rows(&mut time, 0, &[3]), at(2));

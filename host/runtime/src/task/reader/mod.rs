@@ -1,5 +1,8 @@
 //! A reader's task: polls the splits dealt to it and feeds the subtasks of its chain.
 
+mod epochs;
+mod gathered;
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -8,19 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::sync::broadcast::error::TryRecvError;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 use volley_api::{
-    Boundedness, CheckpointBarrier, NodeName, OriginDirectory, ReadEvent, ReadOptions, Source, SourceBatch, Split,
-    SplitId, SplitReader,
+    Boundedness, NodeName, OriginDirectory, ReadEvent, ReadOptions, Source, SourceBatch, Split, SplitId, SplitPosition,
+    SplitReader,
 };
 
-use super::gathered::Gathered;
 use super::{Message, Polled, SplitStatus, Stopped};
 use crate::Error;
 use crate::channel::Sender;
 use crate::metrics::NodeMetrics;
-use crate::time::Control;
+pub(crate) use epochs::Epochs;
+use gathered::Gathered;
 
 /// One of the tasks that read a source.
 pub(crate) struct ReaderTask {
@@ -37,8 +39,10 @@ pub(crate) struct ReaderTask {
     pub(crate) gather_rows_max: usize,
     /// After how long without rows a split is no longer waited for.
     pub(crate) idle_after: Option<Duration>,
-    /// The barriers that are asked for.
-    pub(crate) barriers: broadcast::Receiver<CheckpointBarrier>,
+    /// Its part in checkpoints.
+    pub(crate) epochs: Epochs,
+    /// While true, nothing is read.
+    pub(crate) paused: watch::Receiver<bool>,
     /// Turns true when the job should end cleanly.
     pub(crate) draining: watch::Receiver<bool>,
     /// Set when the job drains before a bounded source has ended.
@@ -49,6 +53,8 @@ struct OpenSplit {
     id: SplitId,
     reader: Box<dyn SplitReader>,
     numbers: (u16, u32),
+    /// How [`Epochs`] knows it.
+    place: usize,
     /// Since when every poll has had nothing.
     idle_since: Option<Instant>,
     /// Whether that was told.
@@ -69,12 +75,13 @@ impl OpenSplit {
 impl ReaderTask {
     /// Reads to the end of all splits, or until the job drains.
     pub(crate) async fn run(mut self) -> Result<(), Stopped> {
-        let draining = self.draining.clone();
-        let ended = self.read(draining).await?;
+        let ended = self.read().await?;
         if !ended && self.source.boundedness() == Boundedness::Bounded {
             self.bounded_left.store(true, Ordering::Relaxed);
         }
-        self.tell(|| Message::End).await
+        self.tell(|| Message::End).await?;
+        self.epochs.finished();
+        Ok(())
     }
 
     /// Sends a message to every subtask.
@@ -86,25 +93,44 @@ impl ReaderTask {
     }
 
     async fn tell_split(&self, split_number: u32, status: SplitStatus) -> Result<(), Stopped> {
-        self.tell(|| Message::Split(split_number, status)).await
+        self.tell(|| Message::Split(split_number, status.clone())).await
     }
 
     /// Sends the barriers that were asked for since the last time, in their order.
     async fn pass_barriers(&mut self) -> Result<(), Stopped> {
+        while let Some(barrier) = self.epochs.asked()? {
+            self.epochs.pass(barrier, &self.subtasks).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for something, and sends barriers on meanwhile; `None` when the job drains first, which gives it up.
+    async fn unless_draining<F: Future>(&mut self, mut wait: Pin<&mut F>) -> Result<Option<F::Output>, Stopped> {
         loop {
-            match self.barriers.try_recv() {
-                Ok(barrier) => self.tell(|| Message::Control(Control::Barrier(barrier))).await?,
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return Ok(()),
-                Err(TryRecvError::Lagged(missed)) => {
-                    let message = format!("`{}` missed {missed} barriers: they were asked for too fast", self.node);
-                    return Err(volley_api::Error::internal(message).into());
-                }
-            }
+            let barrier = tokio::select! {
+                biased;
+                // The sender lives as long as the job; should it go first, the job is over too.
+                _ = self.draining.wait_for(|draining| *draining) => return Ok(None),
+                done = wait.as_mut() => return Ok(Some(done)),
+                barrier = self.epochs.next() => barrier?,
+            };
+            self.epochs.pass(barrier, &self.subtasks).await?;
         }
     }
 
+    /// Waits while the job is paused; false when it drains.
+    async fn unless_paused(&mut self) -> Result<bool, Stopped> {
+        if !*self.paused.borrow() {
+            return Ok(true);
+        }
+        let mut paused = self.paused.clone();
+        // An error means that nobody can resume the job any more, nor wants to.
+        let resumed = std::pin::pin!(async move { drop(paused.wait_for(|paused| !*paused).await) });
+        Ok(self.unless_draining(resumed).await?.is_some())
+    }
+
     /// Whether all splits ended; false when the job drained first.
-    async fn read(&mut self, mut draining: watch::Receiver<bool>) -> Result<bool, Stopped> {
+    async fn read(&mut self) -> Result<bool, Stopped> {
         // Splits that end are read one after another; splits that never end must take turns.
         let open_max = match self.source.boundedness() {
             Boundedness::Bounded => 1,
@@ -118,26 +144,34 @@ impl ReaderTask {
             while open.len() < open_max
                 && let Some(split) = self.splits.pop_front()
             {
-                let Some(opened) = unless(&mut draining, self.open(&split)).await else { return Ok(false) };
-                let opened = opened?;
-                self.tell_split(opened.numbers.1, SplitStatus::Opened).await?;
+                if self.epochs.position(&split.id) == Some(&SplitPosition::Ended) {
+                    continue;
+                }
+                let Some(opened) = self.open(&split).await? else { return Ok(false) };
+                self.tell_split(opened.numbers.1, SplitStatus::Opened(split.id)).await?;
                 open.push_back(opened);
             }
             self.pass_barriers().await?;
+            if !self.unless_paused().await? {
+                return Ok(false);
+            }
             let Some(mut split) = open.pop_front() else { return Ok(true) };
             // Only the wait for rows is given up when the job drains: rows that have been read are always sent on.
             let event = match split.given.take() {
                 Some(event) => event,
-                None => match unless(&mut draining, split.reader.next()).await {
-                    Some(event) => event?,
-                    None => return Ok(false),
-                },
+                None => {
+                    self.stand(&split);
+                    match self.unless_draining(std::pin::pin!(split.reader.next())).await? {
+                        Some(event) => event?,
+                        None => return Ok(false),
+                    }
+                }
             };
             match event {
                 ReadEvent::Batch(batch) => {
                     (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
                     (split.idle_since, split.is_idle) = (None, false);
-                    match self.gather(&mut split, batch, turn, &mut draining).await? {
+                    match self.gather(&mut split, batch, turn).await? {
                         Read::On(next) => split.given = next,
                         Read::Draining => return Ok(false),
                     }
@@ -152,65 +186,85 @@ impl ReaderTask {
                     }
                     open.push_back(split);
                     if idle_in_a_row >= open.len() {
-                        if unless(&mut draining, tokio::time::sleep(shortest_idle)).await.is_none() {
+                        let pause = std::pin::pin!(tokio::time::sleep(shortest_idle));
+                        if self.unless_draining(pause).await?.is_none() {
                             return Ok(false);
                         }
                         (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
                     }
                 }
-                ReadEvent::End => self.tell_split(split.numbers.1, SplitStatus::Ended).await?,
+                ReadEvent::End => {
+                    self.epochs.ended(split.place);
+                    self.tell_split(split.numbers.1, SplitStatus::Ended).await?;
+                }
             }
+        }
+    }
+
+    /// Remembers where a split stands before it is read on: what it gives may not have been sent when a barrier comes.
+    fn stand(&mut self, split: &OpenSplit) {
+        if self.epochs.is_heard() {
+            self.epochs.stands(split.place, split.reader.offset());
         }
     }
 
     /// Sends a batch on, together with those that the split gives at once after it, where they are small. Nothing waits for
     /// rows that are not there yet.
-    async fn gather(
-        &self,
-        split: &mut OpenSplit,
-        first: SourceBatch,
-        turn: usize,
-        draining: &mut watch::Receiver<bool>,
-    ) -> Result<Read, Stopped> {
+    async fn gather(&mut self, split: &mut OpenSplit, first: SourceBatch, turn: usize) -> Result<Read, Stopped> {
         let mut gathered = Gathered::new(self.gather_rows_max);
-        if !gathered.is_small(&first) {
-            gathered.push(first);
-            self.forward(split.id.clone(), split.numbers, &mut gathered, turn).await?;
+        let is_small = gathered.is_small(&first);
+        gathered.push(first);
+        if !is_small {
+            self.forward(&split.id, split.numbers, &mut gathered, turn).await?;
+            self.stand(split);
             return Ok(Read::On(None));
         }
-        gathered.push(first);
         loop {
-            let mut next = std::pin::pin!(split.reader.next());
-            let event = match at_once(next.as_mut()).await {
-                Some(event) => event?,
-                None => {
-                    self.forward(split.id.clone(), split.numbers, &mut gathered, turn).await?;
-                    // A reader that was asked is waited for: it need not stand being given up and asked again.
-                    return match unless(draining, next).await {
-                        Some(event) => Ok(Read::On(Some(event?))),
-                        None => Ok(Read::Draining),
-                    };
+            self.stand(split);
+            let event = {
+                let OpenSplit { reader, id, numbers, .. } = &mut *split;
+                let mut next = std::pin::pin!(reader.next());
+                match at_once(next.as_mut()).await {
+                    Some(event) => event?,
+                    None => {
+                        self.forward(id, *numbers, &mut gathered, turn).await?;
+                        // A reader that was asked is waited for: it need not stand being given up and asked again.
+                        return match self.unless_draining(next).await? {
+                            Some(event) => Ok(Read::On(Some(event?))),
+                            None => Ok(Read::Draining),
+                        };
+                    }
                 }
             };
             match event {
                 ReadEvent::Batch(batch) if gathered.has_room(&batch) => gathered.push(batch),
                 other => {
-                    self.forward(split.id.clone(), split.numbers, &mut gathered, turn).await?;
+                    self.forward(&split.id, split.numbers, &mut gathered, turn).await?;
                     return Ok(Read::On(Some(other)));
                 }
             }
         }
     }
 
-    async fn open(&self, split: &Split) -> Result<OpenSplit, Stopped> {
-        let reader = self.source.open(split, None, self.options).await?;
+    /// Opens a split where the job goes on in it; `None` when the job drains first.
+    async fn open(&mut self, split: &Split) -> Result<Option<OpenSplit>, Stopped> {
+        let from = match self.epochs.position(&split.id) {
+            Some(SplitPosition::At(offset)) => Some(offset.clone()),
+            Some(SplitPosition::Ended) | None => None,
+        };
+        let source = Arc::clone(&self.source);
+        let opening = source.open(split, from.as_ref(), self.options);
+        let Some(reader) = self.unless_draining(std::pin::pin!(opening)).await? else { return Ok(None) };
+        let reader = reader?;
         let numbers = self.origins.register(&self.node, &split.id);
-        Ok(OpenSplit { id: split.id.clone(), reader, numbers, idle_since: None, is_idle: false, given: None })
+        let place = self.epochs.opened(&split.id, reader.offset());
+        let id = split.id.clone();
+        Ok(Some(OpenSplit { id, reader, numbers, place, idle_since: None, is_idle: false, given: None }))
     }
 
     async fn forward(
         &self,
-        split: SplitId,
+        split: &SplitId,
         (source_number, split_number): (u16, u32),
         gathered: &mut Gathered,
         turn: usize,
@@ -221,7 +275,7 @@ impl ReaderTask {
         NodeMetrics::add(&self.metrics.progress_units, units);
         let refused: usize = batch.rejects.iter().map(|reject| reject.raw.len() + reject.message.len()).sum();
         let bytes = volley_api::memory_bytes(&batch.batch) + refused;
-        let polled = Polled { batch, split, source_number, split_number };
+        let polled = Polled { batch, split: split.clone(), source_number, split_number };
         self.subtasks[turn % self.subtasks.len()].send(Message::Polled(polled), bytes).await?;
         Ok(())
     }
@@ -244,14 +298,4 @@ async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         })
     })
     .await
-}
-
-/// Waits for something unless the job drains first, which also gives it up.
-async fn unless<F: Future>(draining: &mut watch::Receiver<bool>, wait: F) -> Option<F::Output> {
-    tokio::select! {
-        biased;
-        // The sender lives as long as the job; should it go first, the job is over too.
-        _ = draining.wait_for(|draining| *draining) => None,
-        done = wait => Some(done),
-    }
 }

@@ -1,0 +1,152 @@
+//! What a job that takes checkpoints is started with.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use volley_api::{
+    Epoch, EpochListener, Error, JobRun, JobState, NodeName, OperatorState, Result, Split, SplitId, SplitPosition,
+    TaskId, Watermark,
+};
+
+use crate::plan::{NodeKind, PhysicalPlan};
+use crate::task::report::Reporter;
+
+/// How a job takes part in checkpoints: who makes them, and what it goes on from.
+#[derive(Debug, Clone)]
+pub struct EpochOptions {
+    /// Learns how far every task has come, and decides what becomes of output: the job itself commits nothing then.
+    pub listener: Arc<dyn EpochListener>,
+    /// The epoch that ends with the first barrier: greater than every one that the job has ever used.
+    pub first_epoch: Epoch,
+    /// Which run of the job this is.
+    pub run: JobRun,
+    /// What the job goes on from; `None` when it begins.
+    pub restored: Option<Arc<JobState>>,
+}
+
+/// What the tasks of a job need to know of checkpoints while they are made.
+pub(super) struct Epochs {
+    options: Option<EpochOptions>,
+    /// What output without checkpoints is prepared under.
+    run: JobRun,
+    tasks: AtomicU32,
+}
+
+/// The epoch that the end of the input completes in a job that takes no checkpoints.
+const ONLY_EPOCH: Epoch = Epoch(1);
+
+impl Epochs {
+    pub(super) fn new(job: &str, options: Option<EpochOptions>) -> Self {
+        let run = options.as_ref().map_or_else(|| JobRun::without_checkpoints(job), |options| options.run.clone());
+        Self { options, run, tasks: AtomicU32::new(0) }
+    }
+
+    pub(super) fn run(&self) -> JobRun {
+        self.run.clone()
+    }
+
+    pub(super) fn first(&self) -> Epoch {
+        self.options.as_ref().map_or(ONLY_EPOCH, |options| options.first_epoch)
+    }
+
+    pub(super) fn is_restored(&self) -> bool {
+        self.restored().is_some()
+    }
+
+    fn restored(&self) -> Option<&JobState> {
+        self.options.as_ref().and_then(|options| options.restored.as_deref())
+    }
+
+    /// The voice of the next task.
+    pub(super) fn reporter(&self) -> Reporter {
+        let task = TaskId(self.tasks.fetch_add(1, Ordering::Relaxed));
+        Reporter::new(self.options.as_ref().map(|options| Arc::clone(&options.listener)), task)
+    }
+
+    /// Tells how many tasks there are: all those that have a voice.
+    pub(super) fn started(&self) {
+        if let Some(options) = &self.options {
+            options.listener.started(self.tasks.load(Ordering::Relaxed));
+        }
+    }
+
+    /// What is restored of an operator.
+    pub(super) fn operator(&self, node: &NodeName) -> OperatorState {
+        self.restored().and_then(|state| state.operators.get(node)).cloned().unwrap_or_default()
+    }
+
+    /// What an operator was last told of event time. The end of it is told again: what was read to its end ends again.
+    pub(super) fn watermark(&self, node: &NodeName) -> Option<Watermark> {
+        self.operator(node).watermark.filter(|watermark| *watermark != Watermark::End)
+    }
+
+    /// Where splits were read to, of those that a reader has. The first reader also looks after splits that have ended and
+    /// are not listed any more: should they come back, they are not read again.
+    pub(super) fn positions<'a>(
+        &self,
+        source: &NodeName,
+        splits: impl Iterator<Item = &'a Split>,
+        listed: Option<&[Split]>,
+    ) -> BTreeMap<SplitId, SplitPosition> {
+        let Some(known) = self.restored().and_then(|state| state.splits.get(source)) else { return BTreeMap::new() };
+        let own = splits.filter_map(|split| known.get_key_value(&split.id));
+        let gone =
+            known.iter().filter(|(id, _)| listed.is_some_and(|listed| listed.iter().all(|split| split.id != **id)));
+        own.chain(gone).map(|(id, state)| (id.clone(), state.position.clone())).collect()
+    }
+
+    /// How far the event time of splits had come that are still to be read, as watermarks in milliseconds.
+    pub(super) fn reached(&self, source: &NodeName) -> HashMap<SplitId, i64> {
+        let known = self.restored().and_then(|state| state.splits.get(source)).into_iter().flatten();
+        let open = known.filter(|(_, state)| state.position != SplitPosition::Ended);
+        open.filter_map(|(id, state)| Some((id.clone(), state.reached_ms?))).collect()
+    }
+
+    /// Whether a split has nothing left to read.
+    pub(super) fn has_ended(&self, source: &NodeName, split: &SplitId) -> bool {
+        let state = self.restored().and_then(|state| state.splits.get(source)?.get(split));
+        state.is_some_and(|state| state.position == SplitPosition::Ended)
+    }
+
+    /// Refuses a plan that cannot be checkpointed, or that has lost what the checkpoint knows.
+    pub(super) fn check(&self, plan: &PhysicalPlan, splits: &[Vec<Split>]) -> Result<()> {
+        if self.options.is_none() {
+            return Ok(());
+        }
+        for node in &plan.checked.nodes {
+            if let NodeKind::Sink(sink) = &node.kind
+                && sink.is_single_epoch()
+            {
+                return Err(Error::config(format!(
+                    "sink `{}` ({}) can be written only once, at the end of a job, and this job takes checkpoints: write to \
+                     a folder (a path that ends in `/`), or leave `checkpoint` out",
+                    node.name,
+                    sink.label()
+                )));
+            }
+        }
+        let Some(restored) = self.restored() else { return Ok(()) };
+        let place = |name: &NodeName| plan.checked.nodes.iter().position(|node| node.name == *name);
+        for name in restored.splits.keys().chain(restored.operators.keys()) {
+            if place(name).is_none() {
+                return Err(Error::config(format!(
+                    "the checkpoint has state of `{name}`, and the pipeline has no node of that name: give it back its name, \
+                     or begin with --fresh"
+                )));
+            }
+        }
+        for (name, known) in &restored.splits {
+            let listed = place(name).map(|node| &splits[node]);
+            let is_listed = |id: &SplitId| listed.is_some_and(|listed| listed.iter().any(|split| split.id == *id));
+            let lost = known.iter().find(|(id, state)| state.position != SplitPosition::Ended && !is_listed(id));
+            if let Some((id, _)) = lost {
+                return Err(Error::config(format!(
+                    "source `{name}` had read a part of {id} at the checkpoint, and it is not there any more: put it back, \
+                     or begin with --fresh"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
