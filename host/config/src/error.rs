@@ -52,9 +52,6 @@ pub enum Problem {
     /// A key, node or value that nobody knows.
     #[error("{0}")]
     Unknown(Unknown),
-    /// A key that belongs to a feature which this version does not have.
-    #[error("`{0}` is not supported in this version")]
-    Unsupported(String),
     /// A key that must be there and is not.
     #[error("the key `{0}` is missing")]
     Missing(String),

@@ -10,9 +10,6 @@ use crate::section::{Field, View};
 use crate::suggest::Unknown;
 use crate::units::TimeSpan;
 
-/// Keys of the pipeline file that belong to features which this version does not have.
-const UNSUPPORTED_KEYS: [&str; 1] = ["checkpoint"];
-
 /// The keys of a mapping, each known.
 pub(crate) struct Fields<'a, 'f> {
     pub(crate) view: View<'a>,
@@ -31,14 +28,9 @@ impl<'a, 'f> Fields<'a, 'f> {
             if known.contains(&field.key) {
                 return true;
             }
-            let problem = if UNSUPPORTED_KEYS.contains(&field.key) {
-                left_out.push(None);
-                Problem::Unsupported(field.key.to_owned())
-            } else {
-                let unknown = Unknown::new("key", field.key, known);
-                left_out.push(unknown.suggestion.clone());
-                Problem::Unknown(unknown)
-            };
+            let unknown = Unknown::new("key", field.key, known);
+            left_out.push(unknown.suggestion.clone());
+            let problem = Problem::Unknown(unknown);
             findings.push(&view.place.at(field.view.owner.position), problem);
             false
         });

@@ -11,6 +11,9 @@ use crate::units::{ByteCount, TimeSpan};
 
 /// The keys of `state`.
 pub(crate) const STATE_KEYS: [&str; 3] = ["backend", "location", "memory"];
+/// The keys of `checkpoint`.
+pub(crate) const CHECKPOINT_KEYS: [&str; 7] =
+    ["location", "interval", "min_pause", "timeout", "tolerable_failures", "retain", "pending_epochs"];
 /// The keys of `restart`.
 pub(crate) const RESTART_POLICY_KEYS: [&str; 4] = ["strategy", "attempts", "delay", "max_delay"];
 
@@ -18,12 +21,57 @@ pub(crate) const RESTART_POLICY_KEYS: [&str; 4] = ["strategy", "attempts", "dela
 pub(crate) const STATE_MEMORY_LIMITS: (ByteCount, ByteCount) = (ByteCount::mebibytes(1), ByteCount(1 << 44));
 /// From after every batch to so rarely that windows seem stuck.
 pub(crate) const WATERMARK_LIMITS: (TimeSpan, TimeSpan) = (TimeSpan(Duration::ZERO), TimeSpan(HOUR));
+/// From as often as a local disk can to once a day.
+pub(crate) const INTERVAL_LIMITS: (TimeSpan, TimeSpan) = (TimeSpan(Duration::from_millis(10)), TimeSpan(DAY));
+/// A pause between two checkpoints.
+pub(crate) const MIN_PAUSE_LIMITS: (TimeSpan, TimeSpan) = (TimeSpan(Duration::ZERO), TimeSpan(DAY));
+/// How long a checkpoint may take.
+pub(crate) const TIMEOUT_LIMITS: (TimeSpan, TimeSpan) = (TimeSpan(Duration::from_millis(100)), TimeSpan(DAY));
+/// With fewer, a damaged one could leave nothing to go back to.
+pub(crate) const RETAIN_LIMITS: (u32, u32) = (3, 10_000);
+/// The most failures in a row that a job may shrug off.
+pub(crate) const TOLERABLE_LIMITS: (u32, u32) = (0, 1_000_000);
+/// The most epochs that may wait for their commit.
+pub(crate) const PENDING_EPOCHS_MAX: u32 = 1_000;
 /// A pause before the next try.
 pub(crate) const DELAY_LIMITS: (TimeSpan, TimeSpan) = (TimeSpan(Duration::from_millis(1)), TimeSpan(HOUR));
 /// The most tries.
 pub(crate) const ATTEMPTS_MAX: u32 = 1_000_000;
 
 const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Checkpoints: what lets a job go on after a failure without losing or repeating a row. A pipeline without them keeps
+/// nothing, and commits its output at its end.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct CheckpointSpec {
+    /// Where they are kept: a folder, relative to the pipeline file, or the URL of a folder in an object store
+    /// (`s3://bucket/prefix`), for hosts that were built with it.
+    #[schemars(length(min = 1))]
+    pub location: Located<String>,
+    /// From the beginning of one to that of the next: 10ms to 1d. Default: 10s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<TimeSpan>,
+    /// From the end of one to the beginning of the next, at least: 0s to 1d. Default: 0s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_pause: Option<TimeSpan>,
+    /// One that takes longer is given up: 100ms to 1d. Default: 10m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+    /// How many in a row may fail before the job does: 0 to 1,000,000. Default: 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub tolerable_failures: Option<u32>,
+    /// How many are kept: 3 to 10,000. Default: 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 3, max = 10_000))]
+    pub retain: Option<u32>,
+    /// How many may wait for their output to be committed before sources pause: 1 to 1,000. Default: 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000))]
+    pub pending_epochs: Option<NonZeroU32>,
+}
 
 /// Where windows and other keyed operators keep what they know.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
@@ -32,11 +80,13 @@ pub struct StateSpec {
     /// What keeps it. Default: `memory`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<Located<StateBackendKind>>,
-    /// The folder of a backend on disk, relative to the pipeline file.
+    /// The folder of a backend on disk, relative to the pipeline file. What it holds is of no use without the checkpoints.
+    /// Default: `state` beside the checkpoints, where those are in a folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub location: Option<Located<String>>,
-    /// The most memory that the windows of each instance may take: 1MiB to 16TiB. A job that needs more fails. Default: 1GiB.
+    /// In memory: the most that the windows of each instance may take; a job that needs more fails. On disk: what all caches
+    /// and buffers may take together. 1MiB to 16TiB. Default: 1GiB in memory, 256MiB on disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteCount>,
 }

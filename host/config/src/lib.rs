@@ -39,7 +39,7 @@ use std::sync::Arc;
 pub use cli_form::{ConnectorOptions, SinglePlugin, set};
 pub use error::{ConfigError, ConfigErrors, Problem};
 pub use interpolate::{Environment, ProcessEnvironment};
-pub use job::{RestartSpec, RestartStrategy, StateBackendKind, StateSpec};
+pub use job::{CheckpointSpec, RestartSpec, RestartStrategy, StateBackendKind, StateSpec};
 pub use keyed::{
     AggregateSpec, DedupeSpec, EventTimeSpec, SlidingSpec, Strategy, WatermarkSpec, WindowKind, WindowSpec,
 };

@@ -5,8 +5,9 @@ use serde::de::DeserializeOwned;
 use crate::error::{Findings, Problem};
 use crate::fields::Fields;
 use crate::job::{
-    ATTEMPTS_MAX, DELAY_LIMITS, RESTART_POLICY_KEYS, RestartSpec, RestartStrategy, STATE_KEYS, STATE_MEMORY_LIMITS,
-    StateBackendKind, StateSpec,
+    ATTEMPTS_MAX, CHECKPOINT_KEYS, CheckpointSpec, DELAY_LIMITS, INTERVAL_LIMITS, MIN_PAUSE_LIMITS, PENDING_EPOCHS_MAX,
+    RESTART_POLICY_KEYS, RETAIN_LIMITS, RestartSpec, RestartStrategy, STATE_KEYS, STATE_MEMORY_LIMITS,
+    StateBackendKind, StateSpec, TIMEOUT_LIMITS, TOLERABLE_LIMITS,
 };
 use crate::place::Located;
 use crate::section::View;
@@ -23,6 +24,26 @@ pub(crate) fn state(view: &View<'_>, findings: &mut Findings) -> Option<StateSpe
         fields.findings.push(&location.place, Problem::Value(message.to_owned()));
     }
     Some(StateSpec { backend, location, memory })
+}
+
+pub(crate) fn checkpoint(view: &View<'_>, findings: &mut Findings) -> Option<CheckpointSpec> {
+    let mut fields = Fields::new(view, &CHECKPOINT_KEYS, findings)?;
+    let location = fields.required("location").and_then(|view| fields.text(&view));
+    let interval = fields.measure("interval", INTERVAL_LIMITS);
+    let min_pause = fields.measure("min_pause", MIN_PAUSE_LIMITS);
+    let timeout = fields.measure("timeout", TIMEOUT_LIMITS);
+    let tolerable_failures = fields.measure("tolerable_failures", TOLERABLE_LIMITS);
+    let retain = fields.measure("retain", RETAIN_LIMITS);
+    let pending_epochs = fields.bounded("pending_epochs", PENDING_EPOCHS_MAX);
+    Some(CheckpointSpec {
+        location: location?,
+        interval,
+        min_pause,
+        timeout,
+        tolerable_failures,
+        retain,
+        pending_epochs,
+    })
 }
 
 pub(crate) fn restart(view: &View<'_>, findings: &mut Findings) -> Option<RestartSpec> {

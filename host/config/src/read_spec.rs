@@ -12,7 +12,7 @@ use crate::limits::{
     TABLE_ELEMENTS_MAX, TIME_LIMITS,
 };
 use crate::place::{Located, Place};
-use crate::read_job::{restart, state};
+use crate::read_job::{self, restart, state};
 use crate::read_keyed::{aggregate, dedupe, event_time};
 use crate::section::{Field, Section, View};
 use crate::spec::{
@@ -29,8 +29,18 @@ pub struct KnownConnectors<'a> {
     pub sinks: &'a [&'a str],
 }
 
-const PIPELINE_KEYS: [&str; 9] =
-    ["name", "parallelism", "batch_rows", "watermark_interval", "state", "restart", "sources", "operators", "sinks"];
+const PIPELINE_KEYS: [&str; 10] = [
+    "name",
+    "parallelism",
+    "batch_rows",
+    "watermark_interval",
+    "checkpoint",
+    "state",
+    "restart",
+    "sources",
+    "operators",
+    "sinks",
+];
 const ACTION_KEYS: [&str; 7] = ["filter", "select", "with_columns", "plugin", "union", "dedupe", "aggregate"];
 /// Keys that go with `aggregate` and are no action alone.
 const AGGREGATE_PARTS: [&str; 2] = ["key_by", "window"];
@@ -54,6 +64,8 @@ pub(crate) fn read_spec(root: &View<'_>, known: &KnownConnectors<'_>, findings: 
     let parallelism = fields.bounded("parallelism", PARALLELISM_MAX);
     let batch_rows = fields.bounded("batch_rows", BATCH_ROWS_MAX);
     let watermark_interval = fields.measure("watermark_interval", WATERMARK_LIMITS);
+    let checkpoint = fields.get("checkpoint").filter(|view| !view.node.is_null());
+    let checkpoint = checkpoint.and_then(|view| read_job::checkpoint(&view, fields.findings));
     let state = fields.get("state").and_then(|view| state(&view, fields.findings)).unwrap_or_default();
     let restart = fields.get("restart").and_then(|view| restart(&view, fields.findings)).unwrap_or_default();
     let sections = [fields.required("sources"), fields.get("operators"), fields.required("sinks")];
@@ -65,8 +77,18 @@ pub(crate) fn read_spec(root: &View<'_>, known: &KnownConnectors<'_>, findings: 
     // Without a name there are errors already, so this one is never seen.
     let name = name.or_else(|| NodeName::new("unnamed").ok())?;
     let parallelism = parallelism.unwrap_or_else(one);
-    let spec =
-        PipelineSpec { name, parallelism, batch_rows, watermark_interval, state, restart, sources, operators, sinks };
+    let spec = PipelineSpec {
+        name,
+        parallelism,
+        batch_rows,
+        watermark_interval,
+        checkpoint,
+        state,
+        restart,
+        sources,
+        operators,
+        sinks,
+    };
     Some(Draft { spec, broken, broken_sinks })
 }
 

@@ -14,7 +14,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use volley_api::{NodeName, PortName};
 
-use crate::job::{RestartSpec, StateSpec};
+use crate::job::{CheckpointSpec, RestartSpec, StateSpec};
 use crate::keyed::{AggregateSpec, DedupeSpec, EventTimeSpec};
 use crate::limits::LimitsSpec;
 use crate::place::{Document, Located, Place};
@@ -45,6 +45,10 @@ pub struct PipelineSpec {
     /// Default: 200ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watermark_interval: Option<TimeSpan>,
+    /// Checkpoints. Default: none; the job keeps nothing, and commits its output at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CheckpointSpec", default)]
+    pub checkpoint: Option<CheckpointSpec>,
     /// Where windows and other keyed operators keep what they know.
     #[serde(skip_serializing_if = "StateSpec::is_empty")]
     #[schemars(default)]

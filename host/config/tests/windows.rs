@@ -32,7 +32,7 @@ fn sources_have_event_time() {
     let spec = good();
     let times: Vec<_> = spec.sources.iter().map(|source| source.event_time.as_ref().unwrap()).collect();
     assert_eq!(*times[0].column, "time_hour");
-    assert_eq!(times[0].column.place.to_string(), "p.yaml:9:27: sources.flights.event_time.column");
+    assert_eq!(times[0].column.place.to_string(), "p.yaml:10:27: sources.flights.event_time.column");
     assert_eq!(times[0].place.to_string(), "p.yaml:9:17: sources.flights.event_time");
     assert_eq!(times[0].watermark, WatermarkSpec::MaxOutOfOrderness(minutes(24 * 60)));
     assert_eq!((times[0].idle_after, times[0].ordered), (Some(TimeSpan(Duration::from_secs(30))), false));
@@ -70,6 +70,13 @@ fn windows_are_read() {
 fn the_job_has_state_and_restarts() {
     let spec = good();
     assert_eq!(spec.watermark_interval, Some(TimeSpan(Duration::ZERO)));
+    let checkpoint = spec.checkpoint.unwrap();
+    assert_eq!(
+        (checkpoint.location.as_str(), checkpoint.interval),
+        ("./checkpoints", Some(TimeSpan(Duration::from_secs(5))))
+    );
+    assert_eq!((checkpoint.tolerable_failures, checkpoint.retain), (Some(0), Some(4)));
+    assert_eq!((checkpoint.timeout, checkpoint.pending_epochs), (Some(minutes(1)), NonZeroU32::new(2)));
     assert_eq!(spec.state.backend.unwrap().value, StateBackendKind::Memory);
     assert_eq!(spec.state.memory, Some(ByteCount::mebibytes(64)));
     assert_eq!(spec.restart.strategy.unwrap().value, RestartStrategy::Exponential);
