@@ -33,7 +33,7 @@ fn sources_have_event_time() {
     let times: Vec<_> = spec.sources.iter().map(|source| source.event_time.as_ref().unwrap()).collect();
     assert_eq!(*times[0].column, "time_hour");
     assert_eq!(times[0].column.place.to_string(), "p.yaml:10:27: sources.flights.event_time.column");
-    assert_eq!(times[0].place.to_string(), "p.yaml:9:17: sources.flights.event_time");
+    assert_eq!(times[0].place.to_string(), "p.yaml:10:17: sources.flights.event_time");
     assert_eq!(times[0].watermark, WatermarkSpec::MaxOutOfOrderness(minutes(24 * 60)));
     assert_eq!((times[0].idle_after, times[0].ordered), (Some(TimeSpan(Duration::from_secs(30))), false));
     assert_eq!((times[1].column.as_str(), times[1].ordered), ("data", true));

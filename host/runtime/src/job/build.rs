@@ -217,7 +217,7 @@ impl Builder {
     fn slot(&self, chain: usize, node: usize, subtask: u32, outlets: &mut Vec<Outlet>) -> Result<Slot> {
         let checked = &self.plan.checked.nodes[node];
         let (logic, coalescer, identity) = match &checked.kind {
-            NodeKind::Source(_) => (Logic::Source(self.source_slot(node, subtask)), None, Default::default()),
+            NodeKind::Source(_) => (Logic::Source(Box::new(self.source_slot(node, subtask))), None, Default::default()),
             NodeKind::Operator(factory) => {
                 let input = checked.input.as_ref().expect("an operator has an input");
                 let context = OperatorContext {

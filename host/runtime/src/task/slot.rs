@@ -45,7 +45,7 @@ pub(crate) struct Slot {
 }
 
 pub(crate) enum Logic {
-    Source(SourceSlot),
+    Source(Box<SourceSlot>),
     Operator(Box<dyn Operator>),
 }
 
