@@ -12,6 +12,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::ast::Expr as SyntaxTree;
 
+use crate::comparison;
 use crate::error::{Error, Result};
 use crate::plan::{self, Plan};
 use crate::wording::{cut, reason};
@@ -127,8 +128,22 @@ impl Expression {
         if let Some(column) = self.plan.column.and_then(|column| batch.columns().get(column)) {
             return Ok(Arc::clone(column));
         }
+        if let Some(compared) = self.compared(batch) {
+            return Ok(compared);
+        }
         let narrow = self.narrow(batch)?;
         self.try_narrow(&narrow).or_else(|_| self.evaluate_in_parts(&narrow, 0))
+    }
+
+    /// Its result where it is a comparison that cannot fail.
+    fn compared(&self, batch: &RecordBatch) -> Option<ArrayRef> {
+        let column = batch.columns().get(*self.plan.reads.first()?)?;
+        self.plan.comparison.as_ref()?.evaluate(column).map(comparison::as_array)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_comparison(&self) -> bool {
+        self.plan.comparison.is_some()
     }
 
     /// Evaluates it for every row at once: an error says only that smaller parts are worth trying.
@@ -192,6 +207,11 @@ impl Expression {
     fn try_narrow(&self, narrow: &RecordBatch) -> Result<ArrayRef, DataFusionError> {
         if self.plan.column.is_some() {
             return Ok(Arc::clone(narrow.column(0)));
+        }
+        if let Some(comparison) = &self.plan.comparison
+            && let Some(compared) = comparison.evaluate(narrow.column(0))
+        {
+            return Ok(comparison::as_array(compared));
         }
         self.plan.physical.evaluate(narrow)?.into_array(narrow.num_rows())
     }

@@ -18,9 +18,10 @@
 //!   `TRY_CAST` avoid.
 //!
 //! What it must not know: connectors, plugins, the pipeline file, the runtime.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod aggregate;
+mod comparison;
 mod context;
 mod error;
 mod expression;

@@ -15,6 +15,7 @@ use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::ast::Expr as SyntaxTree;
 
+use crate::comparison::Comparison;
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
 use crate::syntax;
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) reads_schema: SchemaRef,
     /// The column that it is, when it is just that.
     pub(crate) column: Option<usize>,
+    /// The comparison that it is, when it is just that.
+    pub(crate) comparison: Option<Comparison>,
 }
 
 /// Plans an expression over the columns of `schema`.
@@ -115,7 +118,8 @@ fn physical(sql: &str, logical: &Expr, schema: &SchemaRef) -> Result<Plan> {
         return Err(Error::Refused { sql: sql.into(), what: what.into() });
     }
     let column = if let Expr::Column(column) = logical { schema.index_of(&column.name).ok() } else { None };
-    Ok(Plan { physical, data_type, nullable, reads, reads_schema, column })
+    let comparison = Comparison::of(&*physical);
+    Ok(Plan { physical, data_type, nullable, reads, reads_schema, column, comparison })
 }
 
 /// The given columns of a schema, in that order, without its metadata.
