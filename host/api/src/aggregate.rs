@@ -21,6 +21,9 @@ pub struct AggregateBinding {
     pub state: Vec<FieldRef>,
     /// Names of the input columns that are looked at.
     pub reads: Vec<String>,
+    /// Whether results do not depend on the order in which rows and state come, but for the rounding of floats: then rows may
+    /// be aggregated in parts before they meet.
+    pub is_order_free: bool,
 }
 
 /// Several aggregates over one input, as the plan knows them: checked once, then made per subtask and window.

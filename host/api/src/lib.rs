@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod checkpoint;
+mod combine;
 pub mod dead_letter;
 mod element;
 mod error;
@@ -32,6 +33,7 @@ pub use checkpoint::{
     EpochListener, JobState, KeyedSnapshot, OperatorState, SplitPosition, SplitState, TaskEvent, TaskId, TaskPart,
     TaskReport,
 };
+pub use combine::{Combined, Combiner};
 pub use element::{CheckpointBarrier, StreamElement, Watermark};
 pub use error::{Error, ErrorKind, Fault, Result, panic_text};
 pub use event_time::{EVENT_TIME_MS_MAX, EventTimeColumn, EventTimes};

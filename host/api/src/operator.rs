@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use crate::{
-    CheckpointBarrier, Clock, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState, NodeName,
+    CheckpointBarrier, Clock, Combined, Combiner, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState, NodeName,
     OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StreamRecord, SubtaskId,
     Watermark,
 };
@@ -207,6 +207,17 @@ pub trait OperatorFactory: Send + Sync + Debug {
     /// When the instance cannot be made, for example for want of memory.
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>>;
 
+    /// What takes rows on the other side of an exchange by [`OperatorFactory::keys`], in each subtask that sends them; what
+    /// it gives comes to [`Operator::merge`]. `context` is as for [`OperatorFactory::create`], of no particular instance.
+    /// Default: none; every row travels.
+    ///
+    /// # Errors
+    /// As [`OperatorFactory::create`].
+    fn combiner(&self, context: &OperatorContext) -> Result<Option<Box<dyn Combiner>>> {
+        let _ = context;
+        Ok(None)
+    }
+
     /// Whether small batches should be joined before they reach this operator (design §5): true where a call has a
     /// fixed cost worth sharing. Default: false.
     fn wants_coalesced_input(&self) -> bool {
@@ -236,6 +247,15 @@ pub trait Operator: Send {
     /// # Errors
     /// When the job cannot go on; a refused row is not an error but goes to [`Output::reject`].
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()>;
+
+    /// Takes what a [`Combiner`] made of rows for this operator. Default: an error, since there is none.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn merge(&mut self, combined: Combined, output: &mut dyn Output) -> Result<()> {
+        let _ = (combined, output);
+        Err(Error::internal("an operator without a combiner got combined rows"))
+    }
 
     /// Learns that event time has advanced; the driver forwards the watermark after this returns. Default: nothing.
     ///

@@ -219,19 +219,7 @@ impl Builder {
         let (logic, coalescer, identity) = match &checked.kind {
             NodeKind::Source(_) => (Logic::Source(Box::new(self.source_slot(node, subtask))), None, Default::default()),
             NodeKind::Operator(factory) => {
-                let input = checked.input.as_ref().expect("an operator has an input");
-                let context = OperatorContext {
-                    node: checked.name.clone(),
-                    subtask: SubtaskId { index: subtask, parallelism: checked.parallelism },
-                    input: Arc::clone(&input.schema),
-                    event_time: input.event_time.clone(),
-                    state: Arc::clone(&self.options.state),
-                    restored: self.epochs.operator(&checked.name),
-                    errors_attached: self.plan.errors_attached(node),
-                    clock: Arc::clone(&self.options.clock),
-                    seeds: SeedSource::new(self.options.seed),
-                    origins: self.origins.clone(),
-                };
+                let context = self.context(node, subtask);
                 let operator = factory.create(context).map_err(|error| error.within(&checked.name))?;
                 let coalescer = factory.wants_coalesced_input().then(Coalescer::default);
                 (Logic::Operator(operator), coalescer, factory.identity())
@@ -245,6 +233,24 @@ impl Builder {
             inputs.add();
         });
         Ok(Slot { logic, coalescer, wiring, inputs })
+    }
+
+    /// What an instance of an operator is told.
+    pub(super) fn context(&self, node: usize, subtask: u32) -> OperatorContext {
+        let checked = &self.plan.checked.nodes[node];
+        let input = checked.input.as_ref().expect("an operator has an input");
+        OperatorContext {
+            node: checked.name.clone(),
+            subtask: SubtaskId { index: subtask, parallelism: checked.parallelism },
+            input: Arc::clone(&input.schema),
+            event_time: input.event_time.clone(),
+            state: Arc::clone(&self.options.state),
+            restored: self.epochs.operator(&checked.name),
+            errors_attached: self.plan.errors_attached(node),
+            clock: Arc::clone(&self.options.clock),
+            seeds: SeedSource::new(self.options.seed),
+            origins: self.origins.clone(),
+        }
     }
 
     fn source_slot(&self, node: usize, subtask: u32) -> SourceSlot {

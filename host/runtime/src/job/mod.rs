@@ -48,6 +48,8 @@ pub struct JobOptions {
     pub state: Arc<dyn StateBackend>,
     /// How long rows may wait for others before an operator that wants large batches. Default: 5 ms.
     pub linger: Duration,
+    /// Whether rows may be aggregated before they are dealt out by key, where an operator can do that. Default: true.
+    pub combine: bool,
     /// How the job takes part in checkpoints. Default: not at all; everything is committed at its end, or nothing.
     pub epochs: Option<EpochOptions>,
 }
@@ -64,6 +66,7 @@ impl Default for JobOptions {
             watermark_rows: 100_000,
             state: Arc::new(NoState),
             linger: Duration::from_millis(5),
+            combine: true,
             epochs: None,
         }
     }

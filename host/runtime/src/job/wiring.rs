@@ -6,7 +6,8 @@ use volley_api::{OperatorIdentity, Result, SubtaskId};
 
 use super::build::Builder;
 use crate::partition::Partitioner;
-use crate::plan::{Edge, EdgePort, ExchangeKind};
+use crate::plan::{Edge, EdgePort, ExchangeKind, NodeKind};
+use crate::task::combining::Combining;
 use crate::task::outlet::{Outlet, Receivers, Routing};
 use crate::task::slot::{Place, Target, Wiring};
 
@@ -72,14 +73,25 @@ impl Builder {
             }
         };
         let to = &self.plan.checked.nodes[edge.to];
-        let routing = match (kind, to.keys(), &to.input) {
+        match (kind, to.keys(), &to.input) {
             (ExchangeKind::Key, Some(keys), Some(input)) => {
-                Routing::Key(Box::new(Partitioner::new(&input.schema, keys, to.parallelism)?))
+                let routing = Routing::Key(Box::new(Partitioner::new(&input.schema, keys, to.parallelism)?));
+                Ok(Outlet::new(receivers, routing, self.combining(edge.to, keys)?))
             }
             // The first record of each subtask goes to another receiver, so that all get some of few.
-            _ => Routing::Turn(subtask as usize),
-        };
-        Ok(Outlet::new(receivers, routing))
+            _ => Ok(Outlet::new(receivers, Routing::Turn(subtask as usize), None)),
+        }
+    }
+
+    /// What takes rows before they are dealt out to a node.
+    fn combining(&self, node: usize, keys: &[String]) -> Result<Option<Combining>> {
+        let to = &self.plan.checked.nodes[node];
+        let NodeKind::Operator(factory) = &to.kind else { return Ok(None) };
+        if !self.options.combine {
+            return Ok(None);
+        }
+        let combiner = factory.combiner(&self.context(node, 0)).map_err(|error| error.within(&to.name))?;
+        combiner.map(|combiner| Combining::new(combiner, keys, to.parallelism)).transpose()
     }
 }
 

@@ -132,6 +132,7 @@ impl Running {
             Message::Polled(polled) => self.task.all().polled(slot, polled)?,
             Message::Split(split, status) => self.task.all().split_status(slot, split, status)?,
             Message::Record(record) => self.task.all().push(slot, record)?,
+            Message::Combined(combined) => self.task.all().merge(slot, combined)?,
             Message::Control(Control::Barrier(barrier)) => self.align(lane, barrier)?,
             Message::Control(control) => self.task.all().control(slot, input, control)?,
             Message::End => {

@@ -1,6 +1,7 @@
 //! The tasks of a job: readers and writers on the tokio runtime, chains on threads of their own.
 
 pub(crate) mod chain;
+pub(crate) mod combining;
 pub(crate) mod outlet;
 mod output;
 pub(crate) mod reader;
@@ -9,7 +10,7 @@ pub(crate) mod slot;
 pub(crate) mod source;
 pub(crate) mod writer;
 
-use volley_api::{SourceBatch, SplitId, StreamRecord};
+use volley_api::{Combined, SourceBatch, SplitId, StreamRecord};
 
 use crate::channel::Closed;
 use crate::time::Control;
@@ -26,6 +27,8 @@ pub(crate) enum Message {
     Split(u32, SplitStatus),
     /// Rows from another chain.
     Record(StreamRecord),
+    /// What stands for rows of another chain.
+    Combined(Combined),
     /// A control element from another chain, or a barrier from a reader.
     Control(Control),
     /// The producer has no more.

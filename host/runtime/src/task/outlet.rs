@@ -1,8 +1,9 @@
 //! Where rows leave a chain's thread: to the subtasks of another chain, or to the writers of a sink.
 
 use arrow::array::RecordBatch;
-use volley_api::{CheckpointBarrier, Error, Result, StreamRecord};
+use volley_api::{CheckpointBarrier, Combined, Error, Result, StreamRecord, memory_bytes};
 
+use super::combining::Combining;
 use super::{Message, cancelled};
 use crate::channel::{Closed, Sender};
 use crate::partition::Partitioner;
@@ -34,6 +35,8 @@ pub(crate) struct Outlet {
     /// Compacted rows, each with its bytes and the receiver that it is for.
     held: Vec<(StreamRecord, usize, usize)>,
     held_bytes: usize,
+    /// What takes rows before they are dealt out by key, where that may pay.
+    combining: Option<Combining>,
 }
 
 /// The subtasks that an outlet feeds.
@@ -60,13 +63,29 @@ impl Receivers {
 }
 
 impl Outlet {
-    pub(crate) fn new(receivers: Receivers, routing: Routing) -> Self {
-        Self { receivers, routing, held: Vec::new(), held_bytes: 0 }
+    pub(crate) fn new(receivers: Receivers, routing: Routing, combining: Option<Combining>) -> Self {
+        Self { receivers, routing, held: Vec::new(), held_bytes: 0, combining }
     }
 
     /// Takes rows to be sent on, compacted as sinks and other chains want them: at the next [`Outlet::flush`], or at once
     /// when too much is held.
     pub(crate) fn send(&mut self, record: StreamRecord) -> Result<()> {
+        let Some(combining) = &mut self.combining else { return self.route(record) };
+        let (rows, combined) = combining.take(record)?;
+        self.send_combined(combined)?;
+        rows.map_or(Ok(()), |rows| self.route(rows))
+    }
+
+    fn send_combined(&mut self, combined: Vec<(Combined, usize)>) -> Result<()> {
+        let Receivers::Chain(subtasks) = &self.receivers else { return Ok(()) };
+        for (combined, receiver) in combined {
+            let bytes = memory_bytes(&combined.batch);
+            subtasks[receiver].send_blocking(Message::Combined(combined), bytes).map_err(|Closed| cancelled())?;
+        }
+        Ok(())
+    }
+
+    fn route(&mut self, record: StreamRecord) -> Result<()> {
         let receivers = self.receivers.len();
         match &mut self.routing {
             Routing::Turn(next) => {
@@ -110,6 +129,10 @@ impl Outlet {
 
     /// Sends what is held, and a control element to every receiver. Writers of sinks learn of barriers alone.
     pub(crate) fn control(&mut self, control: Control) -> Result<()> {
+        if let Some(combining) = &mut self.combining {
+            let combined = combining.before(control)?;
+            self.send_combined(combined)?;
+        }
         self.flush()?;
         match (&self.receivers, control) {
             (Receivers::Chain(subtasks), _) => to_all(subtasks, || Message::Control(control)),
@@ -122,6 +145,10 @@ impl Outlet {
 
     /// Sends what is held, and tells every receiver that this producer has no more.
     pub(crate) fn end(&mut self) -> Result<()> {
+        if let Some(combining) = &mut self.combining {
+            let combined = combining.rest()?;
+            self.send_combined(combined)?;
+        }
         self.flush()?;
         match &self.receivers {
             Receivers::Chain(subtasks) => to_all(subtasks, || Message::End),

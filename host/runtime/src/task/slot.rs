@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use volley_api::{
-    CheckpointBarrier, NodeName, Operator, OperatorIdentity, OriginDirectory, Output, Result, StreamRecord, SubtaskId,
+    CheckpointBarrier, Combined, NodeName, Operator, OperatorIdentity, OriginDirectory, Output, Result, StreamRecord, SubtaskId,
     TaskPart,
 };
 
@@ -90,6 +90,14 @@ impl<'a> Downstream<'a> {
             slot.process(ready, downstream.reborrow())?;
         }
         Ok(())
+    }
+
+    /// Hands a slot what stands for rows.
+    pub(crate) fn merge(&mut self, index: usize, combined: Combined) -> Result<()> {
+        let (slot, downstream) = self.split(index);
+        let Logic::Operator(operator) = &mut slot.logic else { unreachable!("no edge leads to a source") };
+        NodeMetrics::add(&slot.wiring.metrics.rows_in, combined.rows);
+        operator.merge(combined, &mut SlotOutput::new(&slot.wiring, downstream))
     }
 
     /// Hands a slot what its coalescer still holds.

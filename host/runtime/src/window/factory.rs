@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use volley_api::{
-    AggregatorFactory, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory, OutputPort,
+    AggregatorFactory, Combiner, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory, OutputPort,
     OutputTime, PortName, Result, StreamType,
 };
 
+use super::combine::PaneCombiner;
 use super::input::KeyedInput;
 use super::panes::PaneWindows;
 use super::{WINDOW_END, WINDOW_START, Window, late, spec};
@@ -132,6 +133,16 @@ pub(crate) fn time_type() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
+/// The input that was bound. Whether it ends and is revised was checked then.
+fn input_of(context: &OperatorContext) -> StreamType {
+    StreamType {
+        schema: Arc::clone(&context.input),
+        event_time: context.event_time.clone(),
+        is_bounded: true,
+        is_revised: false,
+    }
+}
+
 impl OperatorFactory for WindowFactory {
     fn label(&self) -> String {
         let window = if self.window == Window::Global { String::new() } else { format!(" {}", self.window) };
@@ -168,15 +179,17 @@ impl OperatorFactory for WindowFactory {
         Some(&self.keys)
     }
 
+    fn combiner(&self, context: &OperatorContext) -> Result<Option<Box<dyn Combiner>>> {
+        if matches!(self.window, Window::Session { .. } | Window::Count { .. }) {
+            return Ok(None);
+        }
+        let planned = self.plan(&input_of(context))?;
+        let bound = self.aggregates.bind(&planned.columns.schema, planned.order.as_ref())?;
+        Ok(bound.is_order_free.then(|| -> Box<dyn Combiner> { Box::new(PaneCombiner::new(self, planned, context)) }))
+    }
+
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
-        // What was bound had these; whether the input ends and is revised was checked then.
-        let input = StreamType {
-            schema: Arc::clone(&context.input),
-            event_time: context.event_time.clone(),
-            is_bounded: true,
-            is_revised: false,
-        };
-        let planned = self.plan(&input)?;
+        let planned = self.plan(&input_of(&context))?;
         match self.window {
             Window::Tumbling { .. } | Window::Sliding { .. } | Window::Global => {
                 Ok(Box::new(PaneWindows::new(self, planned, context)))

@@ -19,7 +19,12 @@ impl AggregatorFactory for SumAndCount {
     }
 
     fn bind(&self, _: &SchemaRef, _: Option<&EventTimeColumn>) -> Result<AggregateBinding> {
-        Ok(AggregateBinding { results: fields(), state: fields(), reads: vec!["amount".to_owned()] })
+        Ok(AggregateBinding {
+            results: fields(),
+            state: fields(),
+            reads: vec!["amount".to_owned()],
+            is_order_free: true,
+        })
     }
 
     fn create(&self, _: &SchemaRef, _: Option<&EventTimeColumn>) -> Result<Box<dyn Aggregator>> {

@@ -1,0 +1,207 @@
+//! Windows of time and global ones before an exchange: rows are aggregated by key and pane where they are, and what travels
+//! is state.
+//!
+//! A row goes into a pane only while the pane is open here. The watermark here is never behind that of the operator behind
+//! the exchange, which goes by the slowest of its inputs; and panes leave before the watermark that closes them. So state is
+//! never late, and rows that are travel as rows, to be put aside where they always were.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::{Schema, SchemaRef};
+use volley_api::{
+    Aggregator, AggregatorFactory, Combined, Combiner, EventTimeColumn, Namespace, OperatorContext, Result, StreamRecord,
+    Watermark,
+};
+
+use super::WindowFactory;
+use super::factory::Planned;
+use super::input::{KeyedInput, internal};
+use super::spec::Grid;
+use crate::keyed::KeyTable;
+
+/// What is held takes at most this many bytes: 100,000 keys with a few aggregates each, in the caches of one core.
+const HELD_BYTES_MAX: usize = 16 << 20;
+/// And at most so many panes.
+const HELD_PANES_MAX: usize = 256;
+/// The fewest rows that a row of state has to stand for; with less, combining costs more than it saves.
+const ROWS_PER_STATE_MIN: usize = 2;
+/// So many rows travel as they are when combining did not pay, before it is tried again; twice as many each time.
+const PASSED_ROWS: (usize, usize) = (1 << 20, 1 << 26);
+/// Rows of one batch of state.
+const BATCH_ROWS_MAX: usize = 8192;
+/// The only pane of a global window.
+const GLOBAL: i64 = 0;
+
+/// Aggregates rows before they are dealt out.
+pub(super) struct PaneCombiner {
+    input: KeyedInput,
+    aggregates: Arc<dyn AggregatorFactory>,
+    order: Option<EventTimeColumn>,
+    schema: SchemaRef,
+    /// The time by which rows are cut into panes of a grid; `None` for the global window.
+    cut: Option<(Grid, EventTimeColumn)>,
+    panes: BTreeMap<i64, Held>,
+    /// Rows before this time are of panes that have gone.
+    open_from_ms: Option<i64>,
+    /// Nothing is combined any more.
+    has_lost_time: bool,
+    /// So many rows are still to travel as they are.
+    passing: usize,
+    passed_rows: usize,
+}
+
+/// What is known of the rows of a pane that have not travelled.
+struct Held {
+    keys: KeyTable,
+    aggregator: Box<dyn Aggregator>,
+    rows: usize,
+}
+
+impl fmt::Debug for PaneCombiner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PaneCombiner({} panes)", self.panes.len())
+    }
+}
+
+impl PaneCombiner {
+    pub(super) fn new(factory: &WindowFactory, planned: Planned, context: &OperatorContext) -> Self {
+        let fields: Vec<_> = planned.columns.key_fields().into_iter().chain(planned.state).collect();
+        let mut combiner = Self {
+            input: planned.columns,
+            aggregates: Arc::clone(&factory.aggregates),
+            order: planned.order,
+            schema: Arc::new(Schema::new(fields)),
+            cut: factory.window.grid().zip(planned.event_time),
+            panes: BTreeMap::new(),
+            open_from_ms: None,
+            has_lost_time: false,
+            passing: 0,
+            passed_rows: PASSED_ROWS.0,
+        };
+        // What was late for the operator before it was restored is late now.
+        combiner.close(context.restored_watermark_ms());
+        combiner
+    }
+
+    fn close(&mut self, watermark_ms: Option<i64>) {
+        if let (Some((grid, _)), Some(at)) = (&self.cut, watermark_ms) {
+            let open_from_ms = grid.pane_of(at.saturating_add(1));
+            self.open_from_ms = self.open_from_ms.max(Some(open_from_ms));
+        }
+    }
+
+    fn hold(&mut self, pane: i64, rows: &RecordBatch) -> Result<()> {
+        let held = match self.panes.entry(pane) {
+            std::collections::btree_map::Entry::Occupied(held) => held.into_mut(),
+            std::collections::btree_map::Entry::Vacant(place) => place.insert(Held {
+                keys: KeyTable::new(&self.input.key_types())?,
+                aggregator: self.aggregates.create(&self.input.schema, self.order.as_ref())?,
+                rows: 0,
+            }),
+        };
+        let mut numbers = Vec::new();
+        held.keys.intern(&self.input.keys_of(rows), &mut numbers)?;
+        held.rows += rows.num_rows();
+        held.aggregator.update(rows, &numbers, held.keys.len())
+    }
+
+    fn give(&self, pane: i64, mut held: Held, combined: &mut Vec<Combined>) -> Result<()> {
+        let mut columns = held.keys.columns()?;
+        columns.extend(held.aggregator.drain(held.keys.len())?);
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(internal)?;
+        let mut rows = held.rows;
+        for first in (0..batch.num_rows()).step_by(BATCH_ROWS_MAX) {
+            let batch = batch.slice(first, BATCH_ROWS_MAX.min(batch.num_rows() - first));
+            combined.push(Combined { pane: Namespace(pane), batch, rows: std::mem::take(&mut rows) });
+        }
+        Ok(())
+    }
+}
+
+impl Combiner for PaneCombiner {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn combine(&mut self, record: StreamRecord) -> Result<Option<StreamRecord>> {
+        if self.has_lost_time {
+            return Ok(Some(record));
+        }
+        if self.passing > 0 {
+            self.passing = self.passing.saturating_sub(record.num_rows());
+            return Ok(Some(record));
+        }
+        let rows = self.input.of_live(record.clone())?.batch;
+        let Some((grid, column)) = &self.cut else {
+            self.hold(GLOBAL, &rows)?;
+            return Ok(None);
+        };
+        let (grid, times) = (*grid, column.times(&rows)?);
+        let open_from_ms = self.open_from_ms.unwrap_or(i64::MIN);
+        if times.ms.null_count() == 0
+            && let Some((least, greatest)) = times.bounds
+            && least >= open_from_ms
+            && grid.pane_of(least) == grid.pane_of(greatest)
+        {
+            self.hold(grid.pane_of(least), &rows)?;
+            return Ok(None);
+        }
+        let mut by_pane: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+        let mut others = Vec::new();
+        for (row, time_ms) in (0..).zip(&times.ms) {
+            match time_ms.filter(|time_ms| *time_ms >= open_from_ms) {
+                Some(time_ms) => by_pane.entry(grid.pane_of(time_ms)).or_default().push(row),
+                None => others.push(row),
+            }
+        }
+        for (pane, indices) in by_pane {
+            self.hold(pane, &take_record_batch(&rows, &UInt32Array::from(indices)).map_err(internal)?)?;
+        }
+        if others.is_empty() {
+            return Ok(None);
+        }
+        let record = record.compact().map_err(internal)?;
+        record.take(&UInt32Array::from(others)).map(Some).map_err(internal)
+    }
+
+    fn on_watermark(&mut self, watermark: Watermark) -> Result<Vec<Combined>> {
+        let Watermark::AtMs(at) = watermark else { return self.drain() };
+        let Some((grid, _)) = self.cut else { return Ok(Vec::new()) };
+        self.close(Some(at));
+        let mut combined = Vec::new();
+        let open = self.panes.split_off(&grid.pane_of(at.saturating_add(1)));
+        for (pane, held) in std::mem::replace(&mut self.panes, open) {
+            self.give(pane, held, &mut combined)?;
+        }
+        Ok(combined)
+    }
+
+    fn is_full(&self) -> bool {
+        let bytes = self.panes.values().map(|held| held.keys.memory_bytes() + held.aggregator.memory_bytes());
+        self.panes.len() > HELD_PANES_MAX || bytes.sum::<usize>() > HELD_BYTES_MAX
+    }
+
+    fn drain(&mut self) -> Result<Vec<Combined>> {
+        let is_full = self.is_full();
+        let panes = std::mem::take(&mut self.panes);
+        let (rows, keys) =
+            panes.values().fold((0, 0), |(rows, keys), held| (rows + held.rows, keys + held.keys.len()));
+        if is_full && rows < keys * ROWS_PER_STATE_MIN {
+            self.passing = self.passed_rows;
+            self.passed_rows = (self.passed_rows * 2).min(PASSED_ROWS.1);
+        }
+        let mut combined = Vec::new();
+        for (pane, held) in panes {
+            self.give(pane, held, &mut combined)?;
+        }
+        Ok(combined)
+    }
+
+    fn lose_time(&mut self) {
+        self.has_lost_time = self.cut.is_some();
+    }
+}
