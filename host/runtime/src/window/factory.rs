@@ -179,7 +179,7 @@ impl OperatorFactory for WindowFactory {
         let planned = self.plan(&input)?;
         match self.window {
             Window::Tumbling { .. } | Window::Sliding { .. } | Window::Global => {
-                Ok(Box::new(PaneWindows::new(self, planned, context)))
+                Ok(Box::new(PaneWindows::new(self, planned, context)?))
             }
             Window::Session { .. } | Window::Count { .. } => {
                 Ok(Box::new(super::runs::RunWindows::new(self, planned, context)?))
