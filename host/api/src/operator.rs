@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 
 use crate::{
-    CheckpointBarrier, Clock, Combined, Combiner, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState, NodeName,
-    OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StreamRecord, SubtaskId,
-    Watermark,
+    CheckpointBarrier, Clock, Combined, Combiner, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState,
+    NodeName, OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StreamRecord,
+    SubtaskId, Watermark,
 };
 
 /// Index of an output port among [`OperatorBinding::outputs`]; 0 is the main output.

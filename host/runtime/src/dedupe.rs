@@ -1,33 +1,31 @@
 //! `dedupe`: the first row of each key within a stretch of event time; repeats are dropped.
 
+mod kept;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef};
-use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::{FieldRef, SchemaRef};
-use arrow::row::{RowConverter, SortField};
-use hashbrown::HashMap;
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use volley_api::{
-    EventTimeColumn, NodeName, Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, Result,
-    StreamRecord, StreamType, Watermark,
+    EventTimeColumn, KeyedSnapshot, NodeName, Operator, OperatorBinding, OperatorContext, OperatorFactory, Output,
+    Result, StreamRecord, StreamType, Watermark,
 };
 
+use self::kept::{KEPT, Kept};
 use crate::Error;
-use crate::keyed::{KeyTable, check_keys, unpacked};
+use crate::keyed::{KeyCodec, KeyTable, check_keys, check_restored, unpacked};
 use crate::time::ms;
-use crate::window::text;
+use crate::window::{listed, text};
 
-/// What is kept for a key beside its bytes.
-const ENTRY_BYTES: usize = 48;
 /// Memory of one subtask, unless it is set: 1 GiB.
 const MEMORY_BYTES_MAX: usize = 1 << 30;
 
 /// Makes operators that drop repeats: a row goes when one of the same key was kept whose event time is less than `within`
 /// away, before or after.
 ///
-/// What is known of a key is forgotten once the watermark is `within` past the row that was kept, so a repeat that comes
-/// later than that is kept. A null is a key like any other.
+/// What is known of a row is forgotten once the watermark has passed every row that it could refuse, which is less than
+/// twice `within` after it, so a repeat that comes later than that may be kept. A null is a key like any other.
 #[derive(Debug, Clone)]
 pub struct DedupeFactory {
     by: Vec<String>,
@@ -102,21 +100,26 @@ impl OperatorFactory for DedupeFactory {
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
         let columns = self.keys_of(&context.input)?;
         let fields = fields(&context.input, &columns);
-        let sorts = fields.iter().map(|field| SortField::new(unpacked(field.data_type()).clone())).collect();
-        let Some(event_time) = context.event_time else {
+        let Some(event_time) = context.event_time.clone() else {
             return Err(Error::NoEventTime { what: "dedupe".to_owned() }.into());
         };
+        check_restored(&context, &[KEPT])?;
+        let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
+        let unpacked = |field: &FieldRef| {
+            let data_type = unpacked(field.data_type()).clone();
+            Arc::new(field.as_ref().clone().with_data_type(data_type))
+        };
+        let listed = listed(&fields.iter().map(unpacked).collect::<Vec<_>>());
+        let layout: Arc<str> = format!("keys [{listed}]; within {} ms; rows-1", ms(self.within)).into();
+        let context = Arc::new(context);
         Ok(Box::new(Dedupe {
-            node: context.node,
-            types: fields.iter().map(|field| field.data_type().clone()).collect(),
-            rows: RowConverter::new(sorts).map_err(internal)?,
+            node: context.node.clone(),
             columns,
             event_time,
-            within_ms: ms(self.within),
             memory_bytes_max: self.memory_bytes_max,
-            kept: HashMap::new(),
-            bytes: 0,
-            swept_at: None,
+            held_back_bytes_max: context.state.held_back_bytes_max().map(|bytes| bytes.min(self.memory_bytes_max)),
+            kept: Kept::new(&context, &layout, KeyCodec::new(&types)?, ms(self.within))?,
+            types,
         }))
     }
 }
@@ -128,17 +131,12 @@ fn internal(error: arrow::error::ArrowError) -> volley_api::Error {
 struct Dedupe {
     node: NodeName,
     columns: Vec<usize>,
-    types: Vec<arrow::datatypes::DataType>,
-    rows: RowConverter,
+    types: Vec<DataType>,
     event_time: EventTimeColumn,
-    within_ms: i64,
     memory_bytes_max: usize,
-    /// The event time of the last row that was kept of each key.
-    kept: HashMap<Box<[u8]>, i64>,
-    /// Of the keys in `kept`.
-    bytes: usize,
-    /// The watermark at which keys were last forgotten.
-    swept_at: Option<i64>,
+    /// Beyond so many bytes, what is recent goes to keyed state; `None` where that would not free memory.
+    held_back_bytes_max: Option<usize>,
+    kept: Kept,
 }
 
 impl Operator for Dedupe {
@@ -150,46 +148,27 @@ impl Operator for Dedupe {
         let mut table = KeyTable::new(&self.types)?;
         let mut numbers = Vec::new();
         table.intern(&columns, &mut numbers)?;
-        let keys = self.rows.convert_columns(&table.columns()?).map_err(internal)?;
-        let mut last: Vec<Option<i64>> = keys.iter().map(|key| self.kept.get(key.as_ref()).copied()).collect();
-        let within_ms = self.within_ms;
-        let keep = BooleanBuffer::collect_bool(times.len(), |row| {
-            // A row without event time, which a plugin can make, is no repeat of anything.
-            let (true, last) = (times.is_valid(row), &mut last[numbers[row]]) else { return true };
-            let time = times.value(row);
-            let is_repeat = last.is_some_and(|last| (time - last).abs() < within_ms);
-            if !is_repeat {
-                *last = (*last).max(Some(time));
-            }
-            !is_repeat
-        });
-        for (key, last) in keys.iter().zip(last) {
-            if let Some(last) = last
-                && self.kept.insert(key.as_ref().into(), last).is_none()
-            {
-                self.bytes += key.as_ref().len() + ENTRY_BYTES;
-            }
+        let keys = self.kept.codec().bytes(&table.columns()?)?;
+        let keep = self.kept.keep(&keys, &numbers, &times)?;
+        if self.held_back_bytes_max.is_some_and(|limit| self.kept.memory_bytes() > limit) {
+            self.kept.drain()?;
         }
-        if self.bytes > self.memory_bytes_max {
-            let error = Error::WindowMemory { bytes: self.bytes, keys: self.kept.len(), limit: self.memory_bytes_max };
+        let bytes = self.kept.memory_bytes();
+        if bytes > self.memory_bytes_max {
+            let error = Error::DedupeMemory { bytes, keys: self.kept.len(), limit: self.memory_bytes_max };
             return Err(volley_api::Error::from(error).within(&self.node));
         }
         output.emit(0, record.narrow(&keep))
     }
 
     fn on_watermark(&mut self, watermark: Watermark, _: &mut dyn Output) -> Result<()> {
-        let Watermark::AtMs(at) = watermark else { return Ok(()) };
-        // Each sweep looks at every key, so one is made for half of what a key is kept for.
-        if self.swept_at.is_some_and(|swept| at.saturating_sub(swept) < self.within_ms / 2) {
-            return Ok(());
+        match watermark {
+            Watermark::AtMs(at_ms) => self.kept.forget(at_ms),
+            Watermark::End => self.kept.forget(i64::MAX),
         }
-        self.swept_at = Some(at);
-        let Self { kept, bytes, within_ms, .. } = self;
-        kept.retain(|key, last| {
-            let stays = *last > at.saturating_sub(*within_ms);
-            *bytes -= if stays { 0 } else { key.len() + ENTRY_BYTES };
-            stays
-        });
-        Ok(())
+    }
+
+    fn snapshot(&mut self) -> Result<Vec<KeyedSnapshot>> {
+        Ok(vec![self.kept.snapshot()?])
     }
 }

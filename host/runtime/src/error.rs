@@ -107,6 +107,18 @@ pub enum Error {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// What one subtask of a dedupe knows takes more memory than it may.
+    #[error(
+        "dedupe knows {keys} rows in {bytes} bytes, and the limit is {limit}: raise it (`state: {{ memory: ... }}`) or make `within` shorter; state on disk needs the `rocksdb` feature"
+    )]
+    DedupeMemory {
+        /// What they take, in bytes.
+        bytes: usize,
+        /// How many rows that were kept are known.
+        keys: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// A row without a usable event time reached a window, and nobody takes refused rows.
     #[error("{message} (to keep such rows and go on, attach a sink to `{node}.errors`)")]
     RefusedRow {

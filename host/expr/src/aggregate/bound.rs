@@ -107,7 +107,7 @@ impl Bound {
             results: self.items.iter().map(|item| result(item) as FieldRef).collect(),
             state: self.items.iter().flat_map(|item| item.state.iter().cloned()).collect(),
             reads: names.filter(|name| reads.contains(name)).cloned().collect(),
-            is_order_free: !self.items.iter().any(|item| item.function.is_ordered()),
+            is_order_free: !self.needs_event_time(),
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Keys as numbers: each distinct key of a window gets the next number, by which aggregates keep what they know of it.
 
+mod codec;
 mod fixed;
 mod rows;
+mod slot;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef};
@@ -10,6 +12,9 @@ use volley_api::{Error, KeyHasher, Result, normalize_keys};
 
 use fixed::FixedTable;
 use rows::RowTable;
+
+pub(crate) use codec::{KeyCodec, RowCodec};
+pub(crate) use slot::{Cursor, PAGE_ENTRIES, StateSlot, check_restored};
 
 /// Numbers keys densely from 0, in the order in which they are met.
 ///

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use volley_api::{
-    CheckpointBarrier, Combined, NodeName, Operator, OperatorIdentity, OriginDirectory, Output, Result, StreamRecord, SubtaskId,
-    TaskPart,
+    CheckpointBarrier, Combined, NodeName, Operator, OperatorIdentity, OriginDirectory, Output, Result, StreamRecord,
+    SubtaskId, TaskPart,
 };
 
 use super::outlet::Outlet;

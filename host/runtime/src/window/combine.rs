@@ -6,21 +6,22 @@
 //! never late, and rows that are travel as rows, to be put aside where they always were.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, UInt32Array};
+use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Schema, SchemaRef};
 use volley_api::{
-    Aggregator, AggregatorFactory, Combined, Combiner, EventTimeColumn, Namespace, OperatorContext, Result, StreamRecord,
-    Watermark,
+    AggregatorFactory, Combined, Combiner, EventTimeColumn, Namespace, OperatorContext, Result, StreamRecord, Watermark,
 };
 
 use super::WindowFactory;
 use super::factory::Planned;
 use super::input::{KeyedInput, internal};
-use super::spec::Grid;
+use super::pane::Pane;
+use super::spec::{Cut, Grid};
 use crate::keyed::KeyTable;
 
 /// What is held takes at most this many bytes: 100,000 keys with a few aggregates each, in the caches of one core.
@@ -56,8 +57,7 @@ pub(super) struct PaneCombiner {
 
 /// What is known of the rows of a pane that have not travelled.
 struct Held {
-    keys: KeyTable,
-    aggregator: Box<dyn Aggregator>,
+    pane: Pane,
     rows: usize,
 }
 
@@ -96,22 +96,20 @@ impl PaneCombiner {
 
     fn hold(&mut self, pane: i64, rows: &RecordBatch) -> Result<()> {
         let held = match self.panes.entry(pane) {
-            std::collections::btree_map::Entry::Occupied(held) => held.into_mut(),
-            std::collections::btree_map::Entry::Vacant(place) => place.insert(Held {
-                keys: KeyTable::new(&self.input.key_types())?,
-                aggregator: self.aggregates.create(&self.input.schema, self.order.as_ref())?,
-                rows: 0,
-            }),
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(place) => {
+                let keys = KeyTable::new(&self.input.key_types())?;
+                let aggregator = self.aggregates.create(&self.input.schema, self.order.as_ref())?;
+                place.insert(Held { pane: Pane::new(keys, aggregator), rows: 0 })
+            }
         };
-        let mut numbers = Vec::new();
-        held.keys.intern(&self.input.keys_of(rows), &mut numbers)?;
         held.rows += rows.num_rows();
-        held.aggregator.update(rows, &numbers, held.keys.len())
+        held.pane.update(&self.input, rows)
     }
 
-    fn give(&self, pane: i64, mut held: Held, combined: &mut Vec<Combined>) -> Result<()> {
-        let mut columns = held.keys.columns()?;
-        columns.extend(held.aggregator.drain(held.keys.len())?);
+    fn give(&self, pane: i64, held: Held, combined: &mut Vec<Combined>) -> Result<()> {
+        let (keys, state, _) = held.pane.into_state()?;
+        let columns = keys.into_iter().chain(state).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(internal)?;
         let mut rows = held.rows;
         for first in (0..batch.num_rows()).step_by(BATCH_ROWS_MAX) {
@@ -140,24 +138,13 @@ impl Combiner for PaneCombiner {
             self.hold(GLOBAL, &rows)?;
             return Ok(None);
         };
-        let (grid, times) = (*grid, column.times(&rows)?);
-        let open_from_ms = self.open_from_ms.unwrap_or(i64::MIN);
-        if times.ms.null_count() == 0
-            && let Some((least, greatest)) = times.bounds
-            && least >= open_from_ms
-            && grid.pane_of(least) == grid.pane_of(greatest)
-        {
-            self.hold(grid.pane_of(least), &rows)?;
-            return Ok(None);
-        }
-        let mut by_pane: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
-        let mut others = Vec::new();
-        for (row, time_ms) in (0..).zip(&times.ms) {
-            match time_ms.filter(|time_ms| *time_ms >= open_from_ms) {
-                Some(time_ms) => by_pane.entry(grid.pane_of(time_ms)).or_default().push(row),
-                None => others.push(row),
+        let (by_pane, others) = match grid.cut(&column.times(&rows)?, self.open_from_ms) {
+            Cut::One(pane) => {
+                self.hold(pane, &rows)?;
+                return Ok(None);
             }
-        }
+            Cut::Several { by_pane, others } => (by_pane, others),
+        };
         for (pane, indices) in by_pane {
             self.hold(pane, &take_record_batch(&rows, &UInt32Array::from(indices)).map_err(internal)?)?;
         }
@@ -181,15 +168,14 @@ impl Combiner for PaneCombiner {
     }
 
     fn is_full(&self) -> bool {
-        let bytes = self.panes.values().map(|held| held.keys.memory_bytes() + held.aggregator.memory_bytes());
+        let bytes = self.panes.values().map(|held| held.pane.memory_bytes());
         self.panes.len() > HELD_PANES_MAX || bytes.sum::<usize>() > HELD_BYTES_MAX
     }
 
     fn drain(&mut self) -> Result<Vec<Combined>> {
         let is_full = self.is_full();
         let panes = std::mem::take(&mut self.panes);
-        let (rows, keys) =
-            panes.values().fold((0, 0), |(rows, keys), held| (rows + held.rows, keys + held.keys.len()));
+        let (rows, keys) = panes.values().fold((0, 0), |(rows, keys), held| (rows + held.rows, keys + held.pane.len()));
         if is_full && rows < keys * ROWS_PER_STATE_MIN {
             self.passing = self.passed_rows;
             self.passed_rows = (self.passed_rows * 2).min(PASSED_ROWS.1);

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use volley_api::{
-    AggregatorFactory, Combiner, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory, OutputPort,
-    OutputTime, PortName, Result, StreamType,
+    AggregatorFactory, Combiner, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory,
+    OutputPort, OutputTime, PortName, Result, StreamType,
 };
 
 use super::combine::PaneCombiner;
@@ -192,7 +192,7 @@ impl OperatorFactory for WindowFactory {
         let planned = self.plan(&input_of(&context))?;
         match self.window {
             Window::Tumbling { .. } | Window::Sliding { .. } | Window::Global => {
-                Ok(Box::new(PaneWindows::new(self, planned, context)))
+                Ok(Box::new(PaneWindows::new(self, planned, context)?))
             }
             Window::Session { .. } | Window::Count { .. } => {
                 Ok(Box::new(super::runs::RunWindows::new(self, planned, context)?))

@@ -77,6 +77,11 @@ impl KeyedInput {
         self.keys.iter().map(field).collect()
     }
 
+    /// How many columns are keys.
+    pub(crate) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
     /// The types of the keys as they come in.
     pub(crate) fn key_types(&self) -> Vec<arrow::datatypes::DataType> {
         self.keys.iter().map(|&key| self.schema.field(key).data_type().clone()).collect()

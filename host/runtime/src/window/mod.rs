@@ -3,19 +3,23 @@
 //! Tumbling and sliding windows are made of [`panes`](panes::PaneWindows): each row is added to one pane, and a window is the
 //! sum of its panes. Sessions and windows of so many rows are [`runs`](runs::RunWindows) of a key's rows.
 
+mod base;
 mod combine;
 mod factory;
 mod input;
 mod late;
+mod layout;
 mod pane;
 mod panes;
 mod results;
+mod revisions;
 mod runs;
 mod spec;
 mod times;
 
 pub use factory::WindowFactory;
 pub use late::late_schema;
+pub(crate) use layout::listed;
 pub use spec::Window;
 pub(crate) use spec::text;
 

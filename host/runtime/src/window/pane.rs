@@ -4,13 +4,14 @@ use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use arrow::compute::{concat, take};
 use volley_api::{Aggregator, Result};
 
+use super::base::Base;
 use super::input::{KeyedInput, internal};
-use crate::keyed::KeyTable;
+use crate::keyed::{Cursor, KeyTable};
 
 /// The keys of a stretch of time and their aggregates.
 ///
 /// Rows go into an aggregator that is empty after each look at it: what it held is merged into `base`, so that a pane can
-/// be looked at as often as there are windows that it belongs to.
+/// be looked at as often as there are windows that it belongs to. What went to keyed state is not part of it any more.
 pub(crate) struct Pane {
     keys: KeyTable,
     delta: Box<dyn Aggregator>,
@@ -31,6 +32,13 @@ impl Pane {
         self.keys.intern(&input.keys_of(rows), &mut self.numbers)?;
         self.is_fresh = true;
         self.delta.update(rows, &self.numbers, self.keys.len())
+    }
+
+    /// Adds the state of keys, which [`Aggregator::drain`] gave out elsewhere.
+    pub(crate) fn merge(&mut self, keys: &[ArrayRef], state: &[ArrayRef]) -> Result<()> {
+        self.keys.intern(keys, &mut self.numbers)?;
+        self.is_fresh = true;
+        self.delta.merge(state, &self.numbers, self.keys.len())
     }
 
     /// The keys and their results, when nobody will look at the pane again.
@@ -61,6 +69,12 @@ impl Pane {
         Ok((self.keys.columns()?, self.base.as_deref().unwrap_or_default()))
     }
 
+    /// The keys, their state, and the aggregator, which is empty.
+    pub(crate) fn into_state(mut self) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>, Box<dyn Aggregator>)> {
+        let (keys, _) = self.state()?;
+        Ok((keys, self.base.unwrap_or_default(), self.delta))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
@@ -79,45 +93,60 @@ fn merge_first(aggregator: &mut dyn Aggregator, state: &[ArrayRef], keys: usize)
 
 /// Several panes as one: keys are numbered anew, and the state of equal keys is merged.
 pub(crate) struct Merged {
-    keys: KeyTable,
-    aggregator: Box<dyn Aggregator>,
+    sum: Pane,
     /// With more keys than these, the others are of no interest.
-    keys_max: usize,
-    numbers: Vec<usize>,
+    keys_max: Option<usize>,
 }
 
 impl Merged {
     /// For all keys, or for those in `only`, whose rows may repeat.
     pub(crate) fn new(keys: KeyTable, aggregator: Box<dyn Aggregator>, only: Option<&[Vec<ArrayRef>]>) -> Result<Self> {
-        let mut merged = Self { keys, aggregator, keys_max: usize::MAX, numbers: Vec::new() };
-        if let Some(only) = only {
-            for columns in only {
-                merged.keys.intern(columns, &mut merged.numbers)?;
-            }
-            merged.keys_max = merged.keys.len();
+        let mut sum = Pane::new(keys, aggregator);
+        for columns in only.unwrap_or_default() {
+            sum.keys.intern(columns, &mut sum.numbers)?;
         }
-        Ok(merged)
+        let keys_max = only.map(|_| sum.keys.len());
+        Ok(Self { sum, keys_max })
     }
 
-    /// Adds the state of a pane.
-    pub(crate) fn add(&mut self, pane: &mut Pane) -> Result<()> {
-        let (keys, state) = pane.state()?;
-        self.keys.intern(&keys, &mut self.numbers)?;
-        if self.keys_max == usize::MAX {
-            return self.aggregator.merge(state, &self.numbers, self.keys.len());
+    /// Adds a pane, of which `base` has what came before it.
+    pub(crate) fn add(&mut self, start: i64, pane: Option<&mut Pane>, base: &mut Base) -> Result<()> {
+        // What came first is merged first: some aggregates go by arrival.
+        if base.has(start) {
+            self.add_base(start, base)?;
         }
-        let wanted = self.numbers.iter().enumerate().filter(|(_, number)| **number < self.keys_max);
+        let Some(pane) = pane else { return Ok(()) };
+        let (keys, state) = pane.state()?;
+        let Some(keys_max) = self.keys_max else { return self.sum.merge(&keys, state) };
+        self.sum.keys.intern(&keys, &mut self.sum.numbers)?;
+        let wanted = self.sum.numbers.iter().enumerate().filter(|(_, number)| **number < keys_max);
         let (rows, numbers): (Vec<u64>, Vec<usize>) = wanted.map(|(row, number)| (row as u64, *number)).unzip();
         let rows = UInt64Array::from(rows);
         let state = state.iter().map(|column| take(column, &rows, None)).collect::<std::result::Result<Vec<_>, _>>();
-        self.aggregator.merge(&state.map_err(internal)?, &numbers, self.keys_max)
+        self.sum.delta.merge(&state.map_err(internal)?, &numbers, keys_max)
+    }
+
+    fn add_base(&mut self, start: i64, base: &mut Base) -> Result<()> {
+        if let Some(keys_max) = self.keys_max {
+            let (found, state) = base.find(start, &self.wanted(keys_max)?)?;
+            return self.sum.delta.merge(&state, &found, keys_max);
+        }
+        let mut cursor = Cursor::within(start);
+        while let Some((keys, state)) = base.next_page(&mut cursor)? {
+            self.sum.merge(&keys, &state)?;
+        }
+        Ok(())
+    }
+
+    /// The first keys.
+    fn wanted(&self, keys_max: usize) -> Result<Vec<ArrayRef>> {
+        Ok(self.sum.keys.columns()?.iter().map(|column| column.slice(0, keys_max)).collect())
     }
 
     /// The keys and their results.
     pub(crate) fn into_results(mut self) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
-        let keys = self.keys.len().min(self.keys_max);
-        let columns = self.keys.columns()?.iter().map(|column| column.slice(0, keys)).collect();
-        Ok((columns, self.aggregator.evaluate(keys)?))
+        let Some(keys_max) = self.keys_max else { return self.sum.into_results() };
+        Ok((self.wanted(keys_max)?, self.sum.delta.evaluate(keys_max)?))
     }
 }
 

@@ -1,4 +1,7 @@
 //! Tumbling, sliding and global windows: rows are added to panes, and windows are sums of panes.
+//!
+//! In memory there are deltas, one for each pane that rows came for. At a barrier, and where a backend can hold more than
+//! memory at a limit too, they are added to keyed state; a window that fires is the sum of both.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,20 +10,23 @@ use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use volley_api::{
-    Aggregator, AggregatorFactory, EventTimeColumn, NodeName, Operator, OperatorContext, Output, Result, StreamRecord,
-    Watermark,
+    Aggregator, AggregatorFactory, Combined, EventTimeColumn, KeyedSnapshot, NodeName, Operator, OperatorContext,
+    Output, Result, StreamRecord, Watermark,
 };
 
 use super::WindowFactory;
+use super::base::{Base, WINDOWS};
 use super::factory::Planned;
 use super::input::{KeyedInput, internal};
 use super::late::LateRow;
+use super::layout::layout;
 use super::pane::{Merged, Pane, joined};
 use super::results::{Bounds, Results};
-use super::spec::Grid;
+use super::revisions::{REVISIONS, Revisions};
+use super::spec::{Cut, Grid};
 use super::times::Times;
 use crate::Error;
-use crate::keyed::KeyTable;
+use crate::keyed::{Cursor, KeyTable, check_restored};
 use crate::time::ms;
 
 /// The memory of so many panes is looked at after each record; that of more after every second record, and so on.
@@ -44,19 +50,18 @@ pub(crate) struct PaneWindows {
     lateness_ms: i64,
     times: Times,
     memory_bytes_max: usize,
+    /// Beyond so many bytes, deltas go to keyed state; `None` where that would not free memory.
+    held_back_bytes_max: Option<usize>,
+    /// The deltas.
     panes: BTreeMap<i64, Pane>,
+    /// What panes had before.
+    base: Base,
     /// Beginnings of the windows that have rows and have not fired.
     pending: BTreeSet<i64>,
-    /// Windows that have fired and for which late rows still count: by beginning, the revision of each key's last result.
-    fired: BTreeMap<i64, Fired>,
+    /// Of windows that have fired and for which late rows still count; `None` where none do.
+    revisions: Option<Revisions>,
     watermark_ms: Option<i64>,
     records: usize,
-}
-
-/// What was put out of a window.
-struct Fired {
-    keys: KeyTable,
-    revisions: Vec<i64>,
 }
 
 /// Rows of one pane.
@@ -66,11 +71,17 @@ struct Part {
 }
 
 impl PaneWindows {
-    pub(crate) fn new(factory: &WindowFactory, planned: Planned, context: OperatorContext) -> Self {
+    pub(crate) fn new(factory: &WindowFactory, planned: Planned, context: OperatorContext) -> Result<Self> {
+        check_restored(&context, &[WINDOWS, REVISIONS])?;
         let times = Times::new(&planned, factory, &context);
-        Self {
+        let context = Arc::new(context);
+        let (keys, types) = (planned.columns.key_fields(), planned.columns.key_types());
+        let layout = layout(&keys, &planned.state, factory.window, factory.allowed_lateness);
+        let base = Base::new(&context, &layout, &types, &planned.state)?;
+        let revisions = factory.revises().then(|| Revisions::new(&context, &layout, types)).transpose()?;
+        let mut windows = Self {
             times,
-            node: context.node,
+            node: context.node.clone(),
             input: planned.columns,
             aggregates: Arc::clone(&factory.aggregates),
             order: planned.order,
@@ -78,12 +89,18 @@ impl PaneWindows {
             grid: factory.window.grid(),
             lateness_ms: if factory.revises() { ms(factory.allowed_lateness) } else { 0 },
             memory_bytes_max: factory.memory_bytes_max,
+            held_back_bytes_max: context.state.held_back_bytes_max().map(|bytes| bytes.min(factory.memory_bytes_max)),
             panes: BTreeMap::new(),
+            base,
             pending: BTreeSet::new(),
-            fired: BTreeMap::new(),
-            watermark_ms: None,
+            revisions,
+            watermark_ms: context.restored_watermark_ms(),
             records: 0,
+        };
+        for pane in windows.base.panes(..).collect::<Vec<_>>() {
+            windows.expect(pane);
         }
+        Ok(windows)
     }
 
     fn aggregator(&self) -> Result<Box<dyn Aggregator>> {
@@ -94,21 +111,23 @@ impl PaneWindows {
         KeyTable::new(&self.input.key_types())
     }
 
-    /// Adds rows to a pane, and notes the windows that now have to fire.
-    fn add(&mut self, part: &Part) -> Result<()> {
-        if !self.panes.contains_key(&part.pane) {
+    /// Adds rows, or the state of some, to a pane, and notes the windows that now have to fire.
+    fn add(&mut self, start: i64, add: impl FnOnce(&mut Pane, &KeyedInput) -> Result<()>) -> Result<()> {
+        if !self.panes.contains_key(&start) {
             let pane = Pane::new(self.table()?, self.aggregator()?);
-            self.panes.insert(part.pane, pane);
-            let windows: Vec<i64> = match &self.grid {
-                Some(grid) => grid.windows_of(part.pane).filter(|window| !self.has_fired(*window)).collect(),
-                None => vec![GLOBAL],
-            };
-            self.pending.extend(windows);
+            self.panes.insert(start, pane);
+            self.expect(start);
         }
-        match self.panes.get_mut(&part.pane) {
-            Some(pane) => pane.update(&self.input, &part.rows),
-            None => Ok(()),
-        }
+        self.panes.get_mut(&start).map_or(Ok(()), |pane| add(pane, &self.input))
+    }
+
+    /// Notes the windows of a pane that have yet to fire.
+    fn expect(&mut self, pane: i64) {
+        let windows: Vec<i64> = match &self.grid {
+            Some(grid) => grid.windows_of(pane).filter(|window| !self.has_fired(*window)).collect(),
+            None => vec![GLOBAL],
+        };
+        self.pending.extend(windows);
     }
 
     /// Whether the watermark has passed the last millisecond of a window.
@@ -130,26 +149,16 @@ impl PaneWindows {
             return Ok(vec![Part { pane: GLOBAL, rows }]);
         };
         let times = self.times.of(record, &rows, output)?;
-        if times.ms.null_count() == 0
-            && let Some((least, greatest)) = times.bounds
-            && self.late_before(grid).is_none_or(|before| least >= before)
-            && grid.pane_of(least) == grid.pane_of(greatest)
-        {
-            return Ok(vec![Part { pane: grid.pane_of(least), rows }]);
-        }
-        let mut by_pane: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
-        let mut late = Vec::new();
-        let before = self.late_before(grid).unwrap_or(i64::MIN);
-        for (row, time_ms) in (0..).zip(&times.ms) {
-            match time_ms {
-                Some(time_ms) if time_ms < before => {
-                    let start_ms = time_ms.div_euclid(grid.slide_ms) * grid.slide_ms;
-                    late.push(LateRow { row, time_ms, start_ms, end_ms: start_ms + grid.size_ms });
-                }
-                Some(time_ms) => by_pane.entry(grid.pane_of(time_ms)).or_default().push(row),
-                None => {}
-            }
-        }
+        let (by_pane, others) = match grid.cut(&times, self.late_before(grid)) {
+            Cut::One(pane) => return Ok(vec![Part { pane, rows }]),
+            Cut::Several { by_pane, others } => (by_pane, others),
+        };
+        let late = |row: u32| {
+            let time_ms = times.ms.is_valid(row as usize).then(|| times.ms.value(row as usize))?;
+            let start_ms = time_ms.div_euclid(grid.slide_ms) * grid.slide_ms;
+            Some(LateRow { row, time_ms, start_ms, end_ms: start_ms + grid.size_ms })
+        };
+        let mut late: Vec<LateRow> = others.into_iter().filter_map(late).collect();
         self.times.put_aside(record, &mut late, self.watermark_ms, output)?;
         let part = |(pane, indices): (i64, Vec<u32>)| {
             let rows = compute::take_record_batch(&rows, &UInt32Array::from(indices)).map_err(internal)?;
@@ -160,47 +169,72 @@ impl PaneWindows {
 
     /// Puts out a window: of all its keys, or of those whose rows have changed.
     fn fire(&mut self, window: i64, only: Option<&[Vec<ArrayRef>]>, output: &mut dyn Output) -> Result<()> {
-        let (keys, values) = match self.grid {
-            Some(grid) => {
-                let is_single = grid.pane_ms == grid.size_ms;
-                if is_single && self.lateness_ms == 0 {
-                    let Some(pane) = self.panes.remove(&window) else { return Ok(()) };
-                    pane.into_results()?
-                } else {
-                    let mut merged = Merged::new(self.table()?, self.aggregator()?, only)?;
-                    for (_, pane) in self.panes.range_mut(grid.panes_of(window)) {
-                        merged.add(pane)?;
-                    }
-                    merged.into_results()?
-                }
+        let is_one_pane = self.grid.is_none_or(|grid| grid.pane_ms == grid.size_ms);
+        let is_last = is_one_pane && self.lateness_ms == 0;
+        if is_last && !self.base.has(window) {
+            let Some(pane) = self.panes.remove(&window) else { return Ok(()) };
+            let (keys, values) = pane.into_results()?;
+            return self.put_out(window, keys, values, output);
+        }
+        if is_one_pane && only.is_none() && self.held_back_bytes_max.is_some() {
+            self.fire_by_pages(window, output)?;
+        } else {
+            let merged = self.merged(window, only)?;
+            if is_last {
+                self.panes.remove(&window);
             }
-            None => {
-                let Some(pane) = self.panes.remove(&window) else { return Ok(()) };
-                pane.into_results()?
-            }
-        };
-        let revisions = if self.lateness_ms > 0 { Some(self.revisions(window, &keys)?) } else { None };
+            let (keys, values) = merged.into_results()?;
+            self.put_out(window, keys, values, output)?;
+        }
+        if is_last { self.base.remove(window) } else { Ok(()) }
+    }
+
+    /// The sum of a window's panes.
+    fn merged(&mut self, window: i64, only: Option<&[Vec<ArrayRef>]>) -> Result<Merged> {
+        let mut merged = Merged::new(self.table()?, self.aggregator()?, only)?;
+        let range = self.grid.map_or(GLOBAL..GLOBAL + 1, |grid| grid.panes_of(window));
+        let mut starts: Vec<i64> = self.panes.range(range.clone()).map(|(start, _)| *start).collect();
+        let deltas = starts.len();
+        starts.extend(self.base.panes(range));
+        if starts.len() > deltas {
+            starts.sort_unstable();
+            starts.dedup();
+        }
+        for start in starts {
+            merged.add(start, self.panes.get_mut(&start), &mut self.base)?;
+        }
+        Ok(merged)
+    }
+
+    /// Puts out a window of one pane whose keys may not fit in memory.
+    fn fire_by_pages(&mut self, window: i64, output: &mut dyn Output) -> Result<()> {
+        if let Some(pane) = self.panes.remove(&window) {
+            self.store(window, pane)?;
+        }
+        let mut aggregator = self.aggregator()?;
+        let mut cursor = Cursor::within(window);
+        while let Some((keys, state)) = self.base.next_page(&mut cursor)? {
+            let rows = keys.first().map_or(0, |column| column.len());
+            aggregator.merge(&state, &(0..rows).collect::<Vec<_>>(), rows)?;
+            let values = aggregator.evaluate(rows)?;
+            self.put_out(window, keys, values, output)?;
+        }
+        Ok(())
+    }
+
+    fn put_out(
+        &mut self,
+        window: i64,
+        keys: Vec<ArrayRef>,
+        values: Vec<ArrayRef>,
+        output: &mut dyn Output,
+    ) -> Result<()> {
+        let revisions = self.revisions.as_mut().map(|revisions| revisions.next(window, &keys)).transpose()?;
         let bounds = match self.grid {
             Some(grid) => Bounds::Same { start_ms: window, end_ms: window + grid.size_ms },
             None => Bounds::None,
         };
         Results { keys, bounds, values, revisions }.emit(&self.results, output)
-    }
-
-    /// The revision of each key's result, now that it is put out (again).
-    fn revisions(&mut self, window: i64, keys: &[ArrayRef]) -> Result<Vec<i64>> {
-        let table = self.table()?;
-        let fired = self.fired.entry(window).or_insert_with(|| Fired { keys: table, revisions: Vec::new() });
-        let mut numbers = Vec::new();
-        fired.keys.intern(keys, &mut numbers)?;
-        fired.revisions.resize(fired.keys.len(), -1);
-        Ok(numbers
-            .into_iter()
-            .map(|number| {
-                fired.revisions[number] += 1;
-                fired.revisions[number]
-            })
-            .collect())
     }
 
     /// Puts out again what late rows have changed.
@@ -224,23 +258,49 @@ impl PaneWindows {
     }
 
     /// Forgets panes and windows that no row can reach any more.
-    fn forget(&mut self, grid: Grid) {
-        let Some(before) = self.late_before(grid) else { return };
+    fn forget(&mut self, grid: Grid) -> Result<()> {
+        let Some(before) = self.late_before(grid) else { return Ok(()) };
         // A pane from this time on belongs to a window that rows can still reach.
         self.panes = self.panes.split_off(&grid.pane_of(before));
-        let watermark = self.watermark_ms.unwrap_or(i64::MIN);
-        self.fired.retain(|window, _| window + grid.size_ms - 1 > watermark.saturating_sub(self.lateness_ms));
+        self.base.remove_before(grid.pane_of(before))?;
+        match &mut self.revisions {
+            // The first window of which rows are not late.
+            Some(revisions) => revisions.remove_before(before),
+            None => Ok(()),
+        }
     }
 
+    /// Adds a delta to keyed state.
+    fn store(&mut self, start: i64, pane: Pane) -> Result<()> {
+        let (keys, state, mut aggregator) = pane.into_state()?;
+        self.base.add(start, &keys, &state, &mut *aggregator)
+    }
+
+    /// Adds all deltas to keyed state.
+    fn drain(&mut self) -> Result<()> {
+        while let Some((start, pane)) = self.panes.pop_first() {
+            self.store(start, pane)?;
+        }
+        self.revisions.as_mut().map_or(Ok(()), Revisions::drain)
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.panes.values().map(Pane::memory_bytes).sum::<usize>()
+            + self.revisions.as_ref().map_or(0, Revisions::memory_bytes)
+            + self.pending.len() * WINDOW_BYTES
+    }
+
+    /// Keeps deltas within their limit, and the memory of all windows.
     fn check_memory(&mut self) -> Result<()> {
         self.records = self.records.wrapping_add(1);
         if !self.records.is_multiple_of(1 + self.panes.len() / PANES_PER_LOOK) {
             return Ok(());
         }
-        let fired = self.fired.values().map(|fired| fired.keys.memory_bytes() + fired.revisions.capacity() * 8);
-        let bytes = self.panes.values().map(Pane::memory_bytes).sum::<usize>()
-            + fired.sum::<usize>()
-            + self.pending.len() * WINDOW_BYTES;
+        let mut bytes = self.memory_bytes();
+        if self.held_back_bytes_max.is_some_and(|limit| bytes > limit) {
+            self.drain()?;
+            bytes = self.memory_bytes();
+        }
         if bytes <= self.memory_bytes_max {
             return Ok(());
         }
@@ -253,9 +313,23 @@ impl Operator for PaneWindows {
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
         let parts = self.parts(&record, output)?;
         for part in &parts {
-            self.add(part)?;
+            self.add(part.pane, |pane, input| pane.update(input, &part.rows))?;
         }
         self.fire_again(&parts, output)?;
+        output.set_pending(self.pending.len());
+        self.check_memory().map_err(|error| error.within(&self.node))
+    }
+
+    fn merge(&mut self, combined: Combined, output: &mut dyn Output) -> Result<()> {
+        let pane = combined.pane.0;
+        if let Some(grid) = self.grid
+            && grid.windows_of(pane).all(|window| self.has_fired(window))
+        {
+            let message = format!("combined rows came for the pane at {pane} ms after its windows had fired");
+            return Err(volley_api::Error::internal(message).within(&self.node));
+        }
+        let (keys, state) = combined.batch.columns().split_at(self.input.keys());
+        self.add(pane, |pane, _| pane.merge(keys, state))?;
         output.set_pending(self.pending.len());
         self.check_memory().map_err(|error| error.within(&self.node))
     }
@@ -279,8 +353,14 @@ impl Operator for PaneWindows {
             self.fire(window, None, output)?;
         }
         self.watermark_ms = Some(at);
-        self.forget(grid);
+        self.forget(grid)?;
         output.set_pending(self.pending.len());
         Ok(())
+    }
+
+    fn snapshot(&mut self) -> Result<Vec<KeyedSnapshot>> {
+        self.drain()?;
+        let revisions = self.revisions.as_mut().map(Revisions::snapshot).transpose()?;
+        Ok([self.base.snapshot()?].into_iter().chain(revisions).collect())
     }
 }

@@ -1,37 +1,51 @@
 //! Sessions and windows of so many rows: runs of a key's rows, kept as bytes by key.
 //!
 //! A record's rows are first put into runs among themselves; of those runs that go on from what is kept, the state is
-//! fetched, merged, and stored again. A record thus costs what it touches, however many keys there are.
+//! fetched, merged, and stored again. A record thus costs what it touches, however many keys there are. What is kept is in
+//! memory until a barrier, or where a backend can hold more than memory until a limit; then it goes to keyed state.
 
 mod counts;
+mod due;
+mod merge;
+mod run;
 mod sessions;
 mod store;
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
-use volley_api::{Operator, OperatorContext, Output, Result, StreamRecord, Watermark};
+use arrow::datatypes::{DataType, SchemaRef};
+use volley_api::{KeyedSnapshot, NodeName, Operator, OperatorContext, Output, Result, StreamRecord, Watermark};
 
 use self::counts::Counts;
+use self::due::{DUE, Due};
+use self::merge::Merging;
 use self::sessions::Sessions;
 use self::store::Store;
+use super::base::WINDOWS;
 use super::factory::Planned;
 use super::input::KeyedInput;
+use super::layout::layout;
 use super::results::{Bounds, Results};
 use super::times::Times;
 use super::{Window, WindowFactory};
 use crate::Error;
-use crate::keyed::KeyTable;
+use crate::keyed::{KeyCodec, KeyTable, check_restored};
+use crate::time::ms;
 
 /// One subtask of an aggregate over runs.
 pub(crate) struct RunWindows {
-    node: volley_api::NodeName,
+    node: NodeName,
     input: KeyedInput,
     results: SchemaRef,
     has_bounds: bool,
     has_revisions: bool,
     memory_bytes_max: usize,
+    /// Beyond so many bytes, what is recent goes to keyed state; `None` where that would not free memory.
+    held_back_bytes_max: Option<usize>,
+    key_types: Vec<DataType>,
+    keys: Arc<KeyCodec>,
+    merging: Merging,
     store: Store,
     kind: Kind,
 }
@@ -51,48 +65,65 @@ pub(super) struct Fired {
     pub(super) revisions: Vec<i64>,
 }
 
-/// Runs of one key among the rows of a record.
+/// The keys of a record's rows.
 pub(super) struct KeyedRows {
-    pub(super) keys: KeyTable,
+    /// Each key once, as it is kept.
+    pub(super) keys: Vec<Box<[u8]>>,
     /// The number of each row's key.
     pub(super) numbers: Vec<usize>,
 }
 
 impl RunWindows {
     pub(crate) fn new(factory: &WindowFactory, planned: Planned, context: OperatorContext) -> Result<Self> {
-        let (aggregates, order) = (Arc::clone(&factory.aggregates), planned.order.clone());
-        let store = Store::new(&planned.columns, &planned.state, aggregates, order)?;
-        let kind = match factory.window {
-            Window::Count { rows } => Kind::Counts(Counts::new(rows)),
-            _ => {
-                let times = Times::new(&planned, factory, &context);
-                Kind::Sessions(Sessions::new(factory, times))
+        let times = Times::new(&planned, factory, &context);
+        let context = Arc::new(context);
+        let Planned { columns: input, event_time, order, state, results } = planned;
+        let layout = layout(&input.key_fields(), &state, factory.window, factory.allowed_lateness);
+        let key_types = input.key_types();
+        let keys = Arc::new(KeyCodec::new(&key_types)?);
+        let merging = Merging::new(&input.schema, &state, Arc::clone(&factory.aggregates), order)?;
+        let (known, kind): (&[&str], _) = match factory.window {
+            Window::Session { gap } => {
+                let due = Due::new(&context, &layout, Arc::clone(&keys), ms(gap))?;
+                let restored_ms = context.restored_watermark_ms();
+                let sessions = Sessions::new(gap, factory.allowed_lateness, times, due, restored_ms);
+                (&[WINDOWS, DUE], Kind::Sessions(sessions))
             }
+            Window::Count { rows } => (&[WINDOWS], Kind::Counts(Counts::new(rows))),
+            other => return Err(volley_api::Error::internal(format!("a {other} window is not made of runs"))),
         };
+        check_restored(&context, known)?;
+        let store = Store::new(&context, &layout, Arc::clone(&keys))?;
         Ok(Self {
-            node: context.node,
-            has_bounds: planned.event_time.is_some(),
+            node: context.node.clone(),
+            has_bounds: event_time.is_some(),
             has_revisions: factory.revises(),
-            results: planned.results,
-            input: planned.columns,
+            results,
+            input,
             memory_bytes_max: factory.memory_bytes_max,
+            held_back_bytes_max: context.state.held_back_bytes_max().map(|bytes| bytes.min(factory.memory_bytes_max)),
+            key_types,
+            keys,
+            merging,
             store,
             kind,
         })
     }
 
     fn keyed(&self, rows: &RecordBatch) -> Result<KeyedRows> {
-        let mut keys = KeyTable::new(&self.input.key_types())?;
+        let mut keys = KeyTable::new(&self.key_types)?;
         let mut numbers = Vec::new();
         keys.intern(&self.input.keys_of(rows), &mut numbers)?;
-        Ok(KeyedRows { keys, numbers })
+        let keys = self.keys.bytes(&keys.columns()?)?;
+        Ok(KeyedRows { keys: keys.iter().map(|key| key.data().into()).collect(), numbers })
     }
 
     fn emit(&mut self, fired: Fired, output: &mut dyn Output) -> Result<()> {
         if fired.keys.is_empty() {
             return Ok(());
         }
-        let (keys, values) = self.store.evaluate(&fired.keys, &fired.states)?;
+        let keys = self.keys.decode(fired.keys.iter().map(|key| &key[..]))?;
+        let values = self.merging.evaluate(&fired.states)?;
         let bounds = if self.has_bounds {
             Bounds::Each { starts_ms: fired.starts_ms, ends_ms: fired.ends_ms }
         } else {
@@ -101,34 +132,87 @@ impl RunWindows {
         let revisions = self.has_revisions.then_some(fired.revisions);
         Results { keys, bounds, values, revisions }.emit(&self.results, output)
     }
-}
 
-impl Operator for RunWindows {
-    fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
-        let rows = self.input.of_live(record.clone())?.batch;
-        let keyed = self.keyed(&rows)?;
-        let fired = match &mut self.kind {
-            Kind::Sessions(sessions) => sessions.add(&record, &rows, &keyed, &mut self.store, output)?,
-            Kind::Counts(counts) => counts.add(&rows, &keyed, &mut self.store)?,
+    /// Puts out what a watermark leads to, some keys at a time.
+    fn advance(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
+        let at_ms = match watermark {
+            Watermark::AtMs(at_ms) => at_ms,
+            Watermark::End => i64::MAX,
         };
-        self.emit(fired, output)?;
-        output.set_pending(self.store.pending());
-        let bytes = self.store.memory_bytes();
+        loop {
+            let fired = match &mut self.kind {
+                Kind::Sessions(sessions) => {
+                    sessions.watermark_ms = Some(at_ms);
+                    sessions.advance(at_ms, &mut self.store)?
+                }
+                Kind::Counts(_) if watermark == Watermark::End => {
+                    Some(Counts::rest(&mut self.store)?).filter(|fired| !fired.keys.is_empty())
+                }
+                Kind::Counts(_) => None,
+            };
+            let Some(fired) = fired else { return Ok(()) };
+            self.emit(fired, output)?;
+            // Keys that are not due yet stay in memory: they would only be looked at again.
+            if self.is_over_held_back() {
+                self.store.drain()?;
+            }
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let due = match &self.kind {
+            Kind::Sessions(sessions) => sessions.due.memory_bytes(),
+            Kind::Counts(_) => 0,
+        };
+        self.store.memory_bytes() + due
+    }
+
+    fn is_over_held_back(&self) -> bool {
+        self.held_back_bytes_max.is_some_and(|limit| self.memory_bytes() > limit)
+    }
+
+    /// Keeps what is in memory within its limit.
+    fn check_memory(&mut self) -> Result<()> {
+        if self.is_over_held_back() {
+            self.store.drain()?;
+            if let Kind::Sessions(sessions) = &mut self.kind {
+                sessions.due.drain()?;
+            }
+        }
+        let bytes = self.memory_bytes();
         if bytes <= self.memory_bytes_max {
             return Ok(());
         }
         let error = Error::WindowMemory { bytes, keys: self.store.len(), limit: self.memory_bytes_max };
         Err(volley_api::Error::from(error).within(&self.node))
     }
+}
 
-    fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
+impl Operator for RunWindows {
+    fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
+        let rows = self.input.of_live(record.clone())?.batch;
+        let keyed = self.keyed(&rows)?;
+        let (merging, store) = (&self.merging, &mut self.store);
         let fired = match &mut self.kind {
-            Kind::Sessions(sessions) => sessions.advance(watermark, &mut self.store),
-            Kind::Counts(_) if watermark == Watermark::End => Counts::rest(&mut self.store),
-            Kind::Counts(_) => Fired::default(),
+            Kind::Sessions(sessions) => sessions.add(&record, &rows, keyed, merging, store, output)?,
+            Kind::Counts(counts) => counts.add(&rows, keyed, merging, store)?,
         };
         self.emit(fired, output)?;
         output.set_pending(self.store.pending());
+        self.check_memory()
+    }
+
+    fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
+        self.advance(watermark, output)?;
+        output.set_pending(self.store.pending());
         Ok(())
+    }
+
+    fn snapshot(&mut self) -> Result<Vec<KeyedSnapshot>> {
+        let mut snapshots = vec![self.store.snapshot()?];
+        if let Kind::Sessions(sessions) = &mut self.kind {
+            snapshots.push(sessions.due.snapshot()?);
+        }
+        Ok(snapshots)
     }
 }

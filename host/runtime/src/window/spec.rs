@@ -1,9 +1,11 @@
 //! Which windows a keyed stream is cut into.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use volley_api::EVENT_TIME_MS_MAX;
+use arrow::array::Array;
+use volley_api::{EVENT_TIME_MS_MAX, EventTimes};
 
 use crate::Error;
 use crate::time::ms;
@@ -50,6 +52,14 @@ pub(crate) struct Grid {
     pub(crate) slide_ms: i64,
     /// The greatest common divisor of both: what both are made of.
     pub(crate) pane_ms: i64,
+}
+
+/// Rows by pane.
+pub(crate) enum Cut {
+    /// All are of this one, as they nearly always are.
+    One(i64),
+    /// The rows of each pane, and those of none.
+    Several { by_pane: BTreeMap<i64, Vec<u32>>, others: Vec<u32> },
 }
 
 impl Window {
@@ -99,6 +109,27 @@ impl Grid {
     /// The beginning of the pane that a time lies in.
     pub(crate) fn pane_of(&self, time_ms: i64) -> i64 {
         time_ms.div_euclid(self.pane_ms) * self.pane_ms
+    }
+
+    /// Which panes rows are of, but for those before `from_ms` and those without a time.
+    pub(crate) fn cut(&self, times: &EventTimes, from_ms: Option<i64>) -> Cut {
+        let from_ms = from_ms.unwrap_or(i64::MIN);
+        if times.ms.null_count() == 0
+            && let Some((least, greatest)) = times.bounds
+            && least >= from_ms
+            && self.pane_of(least) == self.pane_of(greatest)
+        {
+            return Cut::One(self.pane_of(least));
+        }
+        let mut by_pane: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
+        let mut others = Vec::new();
+        for (row, time_ms) in (0..).zip(&times.ms) {
+            match time_ms.filter(|time_ms| *time_ms >= from_ms) {
+                Some(time_ms) => by_pane.entry(self.pane_of(time_ms)).or_default().push(row),
+                None => others.push(row),
+            }
+        }
+        Cut::Several { by_pane, others }
     }
 
     /// The beginnings of the windows that a pane belongs to, ascending.

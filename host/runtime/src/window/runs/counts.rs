@@ -3,7 +3,9 @@
 use arrow::array::RecordBatch;
 use volley_api::Result;
 
-use super::store::{Part, Run, Store};
+use super::merge::{Merging, Part};
+use super::run::Run;
+use super::store::Store;
 use super::{Fired, KeyedRows};
 
 /// Cuts the rows of each key after every so many.
@@ -16,9 +18,15 @@ impl Counts {
         Self { rows_max }
     }
 
-    pub(super) fn add(&mut self, rows: &RecordBatch, keyed: &KeyedRows, store: &mut Store) -> Result<Fired> {
-        let keys = store.keys(&keyed.keys)?;
-        let mut kept: Vec<Option<Run>> = keys.iter().map(|key| store.take(key).pop()).collect();
+    pub(super) fn add(
+        &mut self,
+        rows: &RecordBatch,
+        keyed: KeyedRows,
+        merging: &Merging,
+        store: &mut Store,
+    ) -> Result<Fired> {
+        let keys = keyed.keys;
+        let mut kept: Vec<Option<Run>> = store.take(&keys)?.into_iter().map(|mut runs| runs.pop()).collect();
         // Of each key the run that it is at, and how many rows that has.
         let mut at: Vec<Option<(usize, u64)>> = vec![None; keys.len()];
         // Of each run its key and, in the end, its rows.
@@ -41,30 +49,31 @@ impl Counts {
             run_of_row.push(run);
         }
         parts.iter_mut().enumerate().for_each(|(run, parts)| parts.push(Part::New(run)));
-        let new = store.state_of(rows, &run_of_row, runs.len())?;
-        let states = store.merge(&new, &parts)?;
+        let new = merging.state_of(rows, &run_of_row, runs.len())?;
+        let states = merging.merge(&new, &parts)?;
         let mut fired = Fired::default();
+        let mut left: Vec<Vec<Run>> = vec![Vec::new(); keys.len()];
         for ((number, count), state) in runs.into_iter().zip(states) {
             if count == self.rows_max {
                 fired.keys.push(keys[number].clone());
                 fired.states.push(state);
             } else {
-                let run = Run { start_ms: 0, end_ms: 0, rows: count, revision: None, is_changed: true, state };
-                store.put(keys[number].clone(), vec![run]);
+                left[number].push(Run { start_ms: 0, end_ms: 0, rows: count, revision: None, is_changed: true, state });
             }
         }
+        keys.into_iter().zip(left).for_each(|(key, runs)| store.put(key, runs));
         Ok(fired)
     }
 
-    /// What is left at the end of the input.
-    pub(super) fn rest(store: &mut Store) -> Fired {
+    /// Some of what is left at the end of the input; nothing when there is no more.
+    pub(super) fn rest(store: &mut Store) -> Result<Fired> {
         let mut fired = Fired::default();
-        for (key, runs) in store.take_all() {
+        for (key, runs) in store.take_some()? {
             for run in runs {
                 fired.keys.push(key.clone());
                 fired.states.push(run.state);
             }
         }
-        fired
+        Ok(fired)
     }
 }

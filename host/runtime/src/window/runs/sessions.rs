@@ -1,25 +1,27 @@
 //! Sessions: rows of a key with no gap between them. A row between two sessions makes one of them.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use arrow::array::{Array, RecordBatch};
-use volley_api::{Output, Result, StreamRecord, Watermark};
+use volley_api::{Output, Result, StreamRecord};
 
-use super::store::{Part, Run, Store};
+use super::due::Due;
+use super::merge::{Merging, Part};
+use super::run::Run;
+use super::store::Store;
 use super::{Fired, KeyedRows};
 use crate::time::ms;
 use crate::window::late::LateRow;
 use crate::window::times::Times;
-use crate::window::{Window, WindowFactory};
 
 /// Joins the rows of each key into sessions.
 pub(super) struct Sessions {
     gap_ms: i64,
     lateness_ms: i64,
     times: Times,
-    watermark_ms: Option<i64>,
-    /// Keys by when there is something to do for them: a session may have gone on since, and is noted again then.
-    due: BTreeMap<i64, Vec<Box<[u8]>>>,
+    pub(super) watermark_ms: Option<i64>,
+    /// A session may have gone on since its key was noted; the key is noted again then.
+    pub(super) due: Due,
 }
 
 /// A session among the rows of a record.
@@ -40,29 +42,31 @@ struct Joined {
 }
 
 impl Sessions {
-    pub(super) fn new(factory: &WindowFactory, times: Times) -> Self {
-        let gap_ms = match factory.window {
-            Window::Session { gap } => ms(gap),
-            _ => unreachable!("the factory makes sessions of session windows alone"),
-        };
-        let lateness_ms = ms(factory.allowed_lateness);
-        Self { gap_ms, lateness_ms, times, watermark_ms: None, due: BTreeMap::new() }
+    pub(super) fn new(
+        gap: Duration,
+        allowed_lateness: Duration,
+        times: Times,
+        due: Due,
+        watermark_ms: Option<i64>,
+    ) -> Self {
+        Self { gap_ms: ms(gap), lateness_ms: ms(allowed_lateness), times, watermark_ms, due }
     }
 
     pub(super) fn add(
         &mut self,
         record: &StreamRecord,
         rows: &RecordBatch,
-        keyed: &KeyedRows,
+        keyed: KeyedRows,
+        merging: &Merging,
         store: &mut Store,
         output: &mut dyn Output,
     ) -> Result<Fired> {
-        let (new, run_of_row) = self.among(record, rows, keyed, output)?;
-        let states = store.state_of(rows, &run_of_row, new.len() + 1)?;
-        let keys = store.keys(&keyed.keys)?;
+        let (new, run_of_row) = self.among(record, rows, &keyed, output)?;
+        let states = merging.state_of(rows, &run_of_row, new.len() + 1)?;
+        let keys = keyed.keys;
         let mut late = Vec::new();
         let mut joined: Vec<(usize, Joined)> = Vec::new();
-        let mut untouched: Vec<Vec<Run>> = keys.iter().map(|key| store.take(key)).collect();
+        let mut untouched: Vec<Vec<Run>> = store.take(&keys)?;
         // When each key is looked at next; it may be noted for an earlier time, and is then noted again.
         let mut due: Vec<Option<i64>> = untouched.iter().map(|runs| self.due_of(runs)).collect();
         // Where the sessions of the present key begin in `joined`: new ones are sorted by key.
@@ -83,7 +87,7 @@ impl Sessions {
         }
         self.times.put_aside(record, &mut late, self.watermark_ms, output)?;
         let parts: Vec<Vec<Part>> = joined.iter_mut().map(|(_, session)| std::mem::take(&mut session.parts)).collect();
-        let merged = if parts.is_empty() { Vec::new() } else { store.merge(&states, &parts)? };
+        let merged = if parts.is_empty() { Vec::new() } else { merging.merge(&states, &parts)? };
         let mut fired = Fired::default();
         for ((key, session), state) in joined.into_iter().zip(merged) {
             let Joined { start_ms, end_ms, rows, mut revision, .. } = session;
@@ -95,7 +99,7 @@ impl Sessions {
             }
             let is_changed = revision.is_none() || end_ms - 1 > self.watermark_ms.unwrap_or(i64::MIN);
             if due[key].is_none_or(|due| end_ms - 1 < due) {
-                self.note(&keys[key], end_ms - 1);
+                self.due.note(&keys[key], end_ms - 1);
                 due[key] = Some(end_ms - 1);
             }
             untouched[key].push(Run { start_ms, end_ms, rows, revision, is_changed, state });
@@ -168,31 +172,30 @@ impl Sessions {
         (!is_late).then_some(one)
     }
 
-    /// Puts out the sessions that the watermark has passed, and forgets those that no row can reach.
-    pub(super) fn advance(&mut self, watermark: Watermark, store: &mut Store) -> Fired {
-        let at = match watermark {
-            Watermark::AtMs(at) => at,
-            Watermark::End => i64::MAX,
-        };
-        self.watermark_ms = Some(at);
+    /// Puts out sessions that the watermark has passed, and forgets those that no row can reach: for some of the keys that
+    /// are due. `None` when no key is.
+    pub(super) fn advance(&mut self, at_ms: i64, store: &mut Store) -> Result<Option<Fired>> {
+        let keys = self.due.next(at_ms)?;
+        if keys.is_empty() {
+            return Ok(None);
+        }
         let mut fired = Fired::default();
-        let later = if at == i64::MAX { BTreeMap::new() } else { self.due.split_off(&(at + 1)) };
-        for key in std::mem::replace(&mut self.due, later).into_values().flatten() {
-            let mut runs = store.take(&key);
+        let taken = store.take(&keys)?;
+        for (key, mut runs) in keys.into_iter().zip(taken) {
             for run in &mut runs {
-                if run.is_changed && run.end_ms - 1 <= at {
+                if run.is_changed && run.end_ms - 1 <= at_ms {
                     let next = run.revision.map_or(0, |revision| revision + 1);
                     fired.push(&key, &run.state, run.start_ms, run.end_ms, next);
                     (run.revision, run.is_changed) = (Some(next), false);
                 }
             }
-            runs.retain(|run| run.end_ms - 1 > at.saturating_sub(self.lateness_ms));
+            runs.retain(|run| run.end_ms - 1 > at_ms.saturating_sub(self.lateness_ms));
             if let Some(due) = self.due_of(&runs) {
-                self.note(&key, due.max(at.saturating_add(1)));
+                self.due.note(&key, due.max(at_ms.saturating_add(1)));
             }
             store.put(key, runs);
         }
-        fired
+        Ok(Some(fired))
     }
 
     /// When there is next something to do for a key: to put a session out, or to forget one.
@@ -202,11 +205,6 @@ impl Sessions {
             if run.is_changed { last_ms } else { last_ms.saturating_add(self.lateness_ms) }
         });
         due.min()
-    }
-
-    /// Notes when there is something to do for a key.
-    fn note(&mut self, key: &[u8], at_ms: i64) {
-        self.due.entry(at_ms).or_default().push(key.into());
     }
 }
 

@@ -1,156 +1,131 @@
-//! Runs by key, with their state as bytes of Arrow's row format.
+//! Runs by key: those of late in memory, the others in keyed state.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{FieldRef, SchemaRef};
-use arrow::row::{RowConverter, SortField};
-use volley_api::{Aggregator, AggregatorFactory, EventTimeColumn, Result};
+use volley_api::{KeyedSnapshot, Namespace, OperatorContext, Result};
 
-use crate::keyed::KeyTable;
-use crate::window::input::{KeyedInput, internal};
+use super::run::{self, Run};
+use crate::keyed::{Cursor, KeyCodec, PAGE_ENTRIES, StateSlot};
+use crate::window::base::WINDOWS;
 
 /// What is kept beside the bytes of a run and its key.
 const ENTRY_BYTES: usize = 192;
 
-/// A run that is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Run {
-    pub(super) start_ms: i64,
-    pub(super) end_ms: i64,
-    pub(super) rows: u64,
-    /// That of the last result; `None` before the first.
-    pub(super) revision: Option<i64>,
-    /// Whether rows have come since.
-    pub(super) is_changed: bool,
-    pub(super) state: Box<[u8]>,
-}
-
-/// Where the state of a run comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
-    Kept(Box<[u8]>),
-    /// The run of that number among the rows of a record.
-    New(usize),
-}
+/// The namespace of all runs: they are found by key.
+const NAMESPACE: i64 = 0;
 
 /// All runs of one subtask.
 pub(super) struct Store {
-    schema: SchemaRef,
-    order: Option<EventTimeColumn>,
-    aggregates: Arc<dyn AggregatorFactory>,
-    keys: RowConverter,
-    states: RowConverter,
-    runs: HashMap<Box<[u8]>, Vec<Run>>,
+    slot: StateSlot,
+    keys: Arc<KeyCodec>,
+    /// The runs of keys that were touched since runs were last stored; those that are stored count no more. No runs at all
+    /// stand here where a key's stored runs have gone.
+    recent: HashMap<Box<[u8]>, Vec<Run>>,
+    /// Of what is recent.
     bytes: usize,
     /// Runs of which nothing was put out.
     pending: usize,
 }
 
 impl Store {
-    pub(super) fn new(
-        input: &KeyedInput,
-        state: &[FieldRef],
-        aggregates: Arc<dyn AggregatorFactory>,
-        order: Option<EventTimeColumn>,
-    ) -> Result<Self> {
-        let converter = |fields: &[FieldRef]| {
-            RowConverter::new(fields.iter().map(|field| SortField::new(field.data_type().clone())).collect())
-        };
-        Ok(Self {
-            schema: Arc::clone(&input.schema),
-            order,
-            aggregates,
-            keys: converter(&input.key_fields()).map_err(internal)?,
-            states: converter(state).map_err(internal)?,
-            runs: HashMap::new(),
-            bytes: 0,
-            pending: 0,
-        })
-    }
-
-    fn aggregator(&self) -> Result<Box<dyn Aggregator>> {
-        self.aggregates.create(&self.schema, self.order.as_ref())
-    }
-
-    /// The bytes of each key of a table, by its number.
-    pub(super) fn keys(&self, table: &KeyTable) -> Result<Vec<Box<[u8]>>> {
-        let rows = self.keys.convert_columns(&table.columns()?).map_err(internal)?;
-        Ok(rows.iter().map(|row| row.as_ref().into()).collect())
-    }
-
-    /// The state of the runs that a record's rows make among themselves.
-    pub(super) fn state_of(&self, rows: &RecordBatch, runs: &[usize], runs_total: usize) -> Result<Vec<ArrayRef>> {
-        let mut aggregator = self.aggregator()?;
-        aggregator.update(rows, runs, runs_total)?;
-        aggregator.drain(runs_total)
-    }
-
-    /// The state of runs that are made of parts, given the state of the new ones.
-    pub(super) fn merge(&self, new: &[ArrayRef], runs: &[Vec<Part>]) -> Result<Vec<Box<[u8]>>> {
-        let mut aggregator = self.aggregator()?;
-        let (mut kept, mut kept_in) = (Vec::new(), Vec::new());
-        let (mut rows, mut rows_in) = (Vec::new(), Vec::new());
-        for (run, part) in runs.iter().enumerate().flat_map(|(run, parts)| parts.iter().map(move |part| (run, part))) {
-            match part {
-                Part::Kept(bytes) => {
-                    kept.push(bytes);
-                    kept_in.push(run);
-                }
-                Part::New(number) => {
-                    rows.push(*number as u64);
-                    rows_in.push(run);
-                }
+    /// With what a checkpoint has of them.
+    pub(super) fn new(context: &Arc<OperatorContext>, layout: &Arc<str>, keys: Arc<KeyCodec>) -> Result<Self> {
+        let slot = StateSlot::new(context, WINDOWS, layout)?;
+        let mut store = Self { slot, keys, recent: HashMap::new(), bytes: 0, pending: 0 };
+        // Only a look at each tells how many are pending.
+        let mut cursor = Cursor::within(NAMESPACE);
+        loop {
+            let page = store.slot.next_page(&mut cursor)?;
+            if page.is_empty() {
+                return Ok(store);
+            }
+            for entry in page {
+                store.pending += pending(&run::decode(&entry.value)?);
             }
         }
-        if !kept.is_empty() {
-            let parser = self.states.parser();
-            let state = self.states.convert_rows(kept.iter().map(|bytes| parser.parse(bytes))).map_err(internal)?;
-            aggregator.merge(&state, &kept_in, runs.len())?;
+    }
+
+    /// The runs of each key, which are to be put back; no key may occur twice.
+    pub(super) fn take(&mut self, keys: &[Box<[u8]>]) -> Result<Vec<Vec<Run>>> {
+        let mut unknown = Vec::new();
+        let mut taken = Vec::with_capacity(keys.len());
+        for (number, key) in keys.iter().enumerate() {
+            let recent = self.recent.remove(key);
+            match &recent {
+                Some(runs) => self.bytes -= bytes_of(key, runs),
+                None => unknown.push(number),
+            }
+            taken.push(recent.unwrap_or_default());
         }
-        let rows = arrow::array::UInt64Array::from(rows);
-        let new = new.iter().map(|column| arrow::compute::take(column, &rows, None));
-        aggregator.merge(&new.collect::<std::result::Result<Vec<_>, _>>().map_err(internal)?, &rows_in, runs.len())?;
-        let state = self.states.convert_columns(&aggregator.drain(runs.len())?).map_err(internal)?;
-        Ok(state.iter().map(|row| row.as_ref().into()).collect())
-    }
-
-    /// Keys and results of runs, from the bytes of both.
-    pub(super) fn evaluate(&self, keys: &[Box<[u8]>], states: &[Box<[u8]>]) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
-        let (key_parser, state_parser) = (self.keys.parser(), self.states.parser());
-        let columns = self.keys.convert_rows(keys.iter().map(|key| key_parser.parse(key))).map_err(internal)?;
-        let state = self.states.convert_rows(states.iter().map(|state| state_parser.parse(state)));
-        let mut aggregator = self.aggregator()?;
-        aggregator.merge(&state.map_err(internal)?, &(0..states.len()).collect::<Vec<_>>(), states.len())?;
-        Ok((columns, aggregator.evaluate(states.len())?))
-    }
-
-    /// Takes the runs of a key out.
-    pub(super) fn take(&mut self, key: &[u8]) -> Vec<Run> {
-        let runs = self.runs.remove(key).unwrap_or_default();
-        self.bytes -= bytes_of(key, &runs);
-        self.pending -= pending(&runs);
-        runs
-    }
-
-    /// Takes everything out.
-    pub(super) fn take_all(&mut self) -> HashMap<Box<[u8]>, Vec<Run>> {
-        (self.bytes, self.pending) = (0, 0);
-        std::mem::take(&mut self.runs)
+        if self.slot.is_open() && !unknown.is_empty() {
+            let keys: Vec<&[u8]> = unknown.iter().map(|number| &keys[*number][..]).collect();
+            let found = self.slot.get_many(&self.keys, NAMESPACE, &keys)?;
+            for (number, value) in unknown.into_iter().zip(found) {
+                taken[number] = value.map_or(Ok(Vec::new()), |value| run::decode(&value))?;
+            }
+        }
+        self.pending -= taken.iter().map(|runs| pending(runs)).sum::<usize>();
+        Ok(taken)
     }
 
     /// Puts the runs of a key back.
     pub(super) fn put(&mut self, key: Box<[u8]>, runs: Vec<Run>) {
-        if !runs.is_empty() {
+        // Where nothing is stored, nothing has to be removed.
+        if !runs.is_empty() || self.slot.is_open() {
             self.bytes += bytes_of(&key, &runs);
             self.pending += pending(&runs);
-            self.runs.insert(key, runs);
+            self.recent.insert(key, runs);
         }
     }
 
+    /// Some of the runs that there are, which are gone then; none when there are no more.
+    pub(super) fn take_some(&mut self) -> Result<Vec<(Box<[u8]>, Vec<Run>)>> {
+        if !self.slot.is_open() {
+            (self.bytes, self.pending) = (0, 0);
+            return Ok(self.recent.drain().collect());
+        }
+        self.drain()?;
+        let page = self.slot.next_page(&mut Cursor::within(NAMESPACE))?;
+        let keys: Vec<&[u8]> = page.iter().map(|entry| &entry.key[..]).collect();
+        self.remove(&keys)?;
+        let taken: Vec<_> =
+            page.iter().map(|entry| Ok((entry.key[..].into(), run::decode(&entry.value)?))).collect::<Result<_>>()?;
+        self.pending -= taken.iter().map(|(_, runs)| pending(runs)).sum::<usize>();
+        Ok(taken)
+    }
+
+    /// Stores what is recent.
+    pub(super) fn drain(&mut self) -> Result<()> {
+        self.bytes = 0;
+        let (gone, changed): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.recent).into_iter().partition(|(_, runs)| runs.is_empty());
+        for page in changed.chunks(PAGE_ENTRIES) {
+            let keys: Vec<&[u8]> = page.iter().map(|(key, _)| &key[..]).collect();
+            let values: Vec<Vec<u8>> = page.iter().map(|(_, runs)| run::encode(runs)).collect::<Result<_>>()?;
+            let values: Vec<&[u8]> = values.iter().map(|value| &value[..]).collect();
+            self.slot.put_many(&self.keys, NAMESPACE, &keys, &values)?;
+        }
+        self.remove(&gone.iter().map(|(key, _)| &key[..]).collect::<Vec<_>>())
+    }
+
+    fn remove(&mut self, keys: &[&[u8]]) -> Result<()> {
+        for page in keys.chunks(PAGE_ENTRIES) {
+            let page = self.keys.with_groups(page)?;
+            self.slot.open()?.remove_many(Namespace(NAMESPACE), &page)?;
+        }
+        Ok(())
+    }
+
+    /// What a checkpoint keeps.
+    pub(super) fn snapshot(&mut self) -> Result<KeyedSnapshot> {
+        self.drain()?;
+        self.slot.snapshot()
+    }
+
+    /// How many keys are in memory.
     pub(super) fn len(&self) -> usize {
-        self.runs.len()
+        self.recent.len()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -168,8 +143,5 @@ fn pending(runs: &[Run]) -> usize {
 }
 
 fn bytes_of(key: &[u8], runs: &[Run]) -> usize {
-    if runs.is_empty() {
-        return 0;
-    }
     key.len() + ENTRY_BYTES + runs.iter().map(|run| run.state.len() + ENTRY_BYTES).sum::<usize>()
 }
