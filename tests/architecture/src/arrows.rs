@@ -21,6 +21,9 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-expr", &["volley-api"]),
     // Keeps bytes by key: who reads them, and when a checkpoint takes them, is not its business.
     ("volley-state", &["volley-api"]),
+    // Decides when an epoch is complete and its output committed, and keeps what makes it so: which source, state or sink
+    // stands behind a name is not its business.
+    ("volley-checkpoint", &["volley-api"]),
     // Numbers and their page: whose numbers they are is not its business.
     ("volley-telemetry", &[]),
     // Foreign bytes come out of guests, so the plugin boundary goes through the gate.
