@@ -21,6 +21,8 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-expr", &["volley-api"]),
     // Keeps bytes by key: who reads them, and when a checkpoint takes them, is not its business.
     ("volley-state", &["volley-api"]),
+    // Keeps what tasks report, and decides when output is committed: whose state and output it is is not its business.
+    ("volley-checkpoint", &["volley-api"]),
     // Numbers and their page: whose numbers they are is not its business.
     ("volley-telemetry", &[]),
     // Foreign bytes come out of guests, so the plugin boundary goes through the gate.
@@ -93,6 +95,7 @@ pub const SHIELDED: &[(&str, &str)] = &[
     ("arrow-avro", "volley-connector-file"),
     ("arrow-csv", "volley-connector-file"),
     ("flatbuffers", "volley-ipc"),
+    ("object_store", "volley-checkpoint"),
     ("libfuzzer-sys", "volley-ipc-fuzz"),
     ("saphyr-parser", "volley-config"),
     ("wit-component", "volley-cli"),
