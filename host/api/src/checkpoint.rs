@@ -25,6 +25,18 @@ pub trait EpochListener: Send + Sync + Debug {
     fn report(&self, report: TaskReport);
 }
 
+/// Steers a running job. Implemented by the runtime.
+pub trait JobSteering: Send + Sync + Debug {
+    /// Sends the barrier that ends an epoch from every source through the whole job. Epochs must ascend.
+    fn barrier(&self, epoch: Epoch);
+
+    /// Whether sources are to read nothing for now. Barriers still pass.
+    fn pause(&self, paused: bool);
+
+    /// Lets sources end, paused or not, as if there were nothing more to read.
+    fn end(&self);
+}
+
 /// What a task says.
 #[derive(Debug)]
 pub struct TaskReport {

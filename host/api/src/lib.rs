@@ -30,8 +30,8 @@ mod time;
 
 pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory};
 pub use checkpoint::{
-    EpochListener, JobState, KeyedSnapshot, OperatorState, SplitPosition, SplitState, TaskEvent, TaskId, TaskPart,
-    TaskReport,
+    EpochListener, JobState, JobSteering, KeyedSnapshot, OperatorState, SplitPosition, SplitState, TaskEvent, TaskId,
+    TaskPart, TaskReport,
 };
 pub use combine::{Combined, Combiner};
 pub use element::{CheckpointBarrier, StreamElement, Watermark};

@@ -96,6 +96,7 @@ pub const SHIELDED: &[(&str, &str)] = &[
     ("arrow-avro", "volley-connector-file"),
     ("arrow-csv", "volley-connector-file"),
     ("flatbuffers", "volley-ipc"),
+    ("object_store", "volley-checkpoint"),
     ("libfuzzer-sys", "volley-ipc-fuzz"),
     ("saphyr-parser", "volley-config"),
     ("wit-component", "volley-cli"),

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
-use volley_api::{CheckpointBarrier, Clock, Epoch, NoState, ReadOptions, Result, StateBackend, SystemClock};
+use volley_api::{
+    CheckpointBarrier, Clock, Epoch, JobSteering, NoState, ReadOptions, Result, StateBackend, SystemClock,
+};
 
 use crate::channel::{Bounds, Gauge};
 use crate::metrics::{JobProgress, NodeMetrics, NodeProgress, NodeRole};
@@ -153,7 +155,7 @@ impl JobHandle {
 
     /// Asks the job to end cleanly: sources are read no further, what was read is processed, sinks commit.
     pub fn stop(&self) {
-        self.control().stop();
+        self.control().end();
     }
 
     /// Breaks the job off: what is staged is thrown away and nothing becomes visible, unless it is being committed
@@ -224,23 +226,22 @@ pub struct JobControl {
     aborting: watch::Sender<bool>,
 }
 
-impl JobControl {
-    /// As [`JobHandle::barrier`].
-    pub fn barrier(&self, epoch: Epoch) {
+impl JobSteering for JobControl {
+    fn barrier(&self, epoch: Epoch) {
         // Nobody listens any more once every source has ended.
         let _ = self.barriers.send(CheckpointBarrier { epoch });
     }
 
-    /// Whether sources are to read nothing for now. Barriers still pass.
-    pub fn pause(&self, paused: bool) {
+    fn pause(&self, paused: bool) {
         self.pausing.send_replace(paused);
     }
 
-    /// As [`JobHandle::stop`].
-    pub fn stop(&self) {
+    fn end(&self) {
         self.draining.send_replace(true);
     }
+}
 
+impl JobControl {
     /// As [`JobHandle::abort`].
     pub fn abort(&self) {
         self.aborting.send_replace(true);

@@ -1,0 +1,166 @@
+//! One run of a job, as the store sees it: its numbers, and which files may not go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use volley_api::{Epoch, JobRun};
+
+use super::blob::Created;
+use super::catalog::CheckpointStore;
+use super::layout;
+use super::start::{hit, nonce};
+use super::writer::EpochWriter;
+use crate::manifest::{FileEntry, PlanNode};
+use crate::restore::Restored;
+use crate::{Error, Result};
+
+/// So many checkpoints share files before one copies them all anew: a bit that flips in a shared file damages every
+/// checkpoint that names it (design §6).
+pub(crate) const CHECKPOINTS_PER_COPY: u32 = 10;
+
+/// What a run writes into claims and manifests.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Who starts it, for people who look into the store: host name and process id.
+    pub owner: String,
+    /// The time, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// The version of the host.
+    pub host_version: String,
+    /// The plan of the job.
+    pub plan: Vec<PlanNode>,
+}
+
+/// A run of a job that holds an incarnation, and so the right to write and remove epochs. Cheap to clone; clones are one run.
+#[derive(Clone)]
+pub struct Run(Arc<Inner>);
+
+struct Inner {
+    store: CheckpointStore,
+    run: JobRun,
+    options: RunOptions,
+    ledger: Mutex<Ledger>,
+}
+
+/// What the run knows of the store, without asking it.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// The highest epoch that was begun by this run, or was there when it started.
+    pub(crate) last: u64,
+    /// The highest id that was tried.
+    tried: u64,
+    /// Of the newest complete epoch.
+    pub(crate) checkpoints_since_copy: u32,
+    /// Files that were written or checked by this run, by identity, as they were last taken.
+    pub(crate) known: BTreeMap<String, FileEntry>,
+    /// The files that epochs of this run name, complete or being written.
+    pub(crate) named: BTreeMap<u64, BTreeSet<String>>,
+    /// Epochs that are being written.
+    pub(crate) writing: BTreeSet<u64>,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "start {} of {} in {}", self.0.run.incarnation, self.0.run.job, self.0.store.label())
+    }
+}
+
+impl Run {
+    pub(crate) fn new(store: CheckpointStore, incarnation: u64, last: Epoch, options: RunOptions) -> Self {
+        let run = JobRun { job: Arc::clone(&store.job), incarnation };
+        let ledger = Ledger { last: last.0, tried: last.0, ..Ledger::default() };
+        Self(Arc::new(Inner { store, run, options, ledger: Mutex::new(ledger) }))
+    }
+
+    /// The job and the incarnation.
+    #[must_use]
+    pub fn job_run(&self) -> &JobRun {
+        &self.0.run
+    }
+
+    /// The store, for reading.
+    #[must_use]
+    pub fn store(&self) -> &CheckpointStore {
+        &self.0.store
+    }
+
+    /// The id that the next epoch will have.
+    #[must_use]
+    pub fn next_epoch(&self) -> Epoch {
+        Epoch(self.ledger().tried + 1)
+    }
+
+    pub(crate) fn options(&self) -> &RunOptions {
+        &self.0.options
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that the job goes on from this checkpoint, so that files which it has need not be written again. What was loaded
+    /// from a savepoint changes nothing.
+    pub fn goes_on_from(&self, restored: &Restored) {
+        if !restored.is_of_the_store {
+            return;
+        }
+        let mut ledger = self.ledger();
+        ledger.checkpoints_since_copy = restored.manifest.checkpoints_since_copy;
+        for file in restored.manifest.files() {
+            if let Some(identity) = &file.identity {
+                ledger.known.insert(identity.clone(), file.clone());
+            }
+        }
+        let paths = restored.manifest.files().map(|file| file.path.clone()).collect();
+        ledger.named.insert(restored.manifest.epoch, paths);
+    }
+
+    /// Looks whether a later start of the job has taken over. To be called before anything becomes visible to others: this
+    /// run must not commit afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Superseded`] if so; and when the storage cannot be asked, which must be treated alike.
+    pub async fn check_not_superseded(&self) -> Result<()> {
+        let own = self.0.run.incarnation;
+        match self.0.store.highest_incarnation().await? {
+            seen if seen > own => Err(Error::Superseded { job: self.0.run.job.to_string(), own, seen }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins the next epoch: takes its id, which nobody has used. To be called before the epoch's barrier is injected, so
+    /// that an id that any sink has seen is in the store.
+    ///
+    /// # Errors
+    /// When the storage fails; the id is not used again then. [`Error::Superseded`] when a later start has taken over.
+    pub async fn begin(&self) -> Result<EpochWriter> {
+        let epoch = {
+            let mut ledger = self.ledger();
+            ledger.tried += 1;
+            let epoch = ledger.tried;
+            ledger.writing.insert(epoch);
+            ledger.named.insert(epoch, BTreeSet::new());
+            Epoch(epoch)
+        };
+        // Owned from here on: dropped by whatever goes wrong.
+        let writer = EpochWriter::new(self.clone(), epoch);
+        let JobRun { job, incarnation } = &self.0.run;
+        let claim = serde_json::json!({ "incarnation": incarnation, "nonce": format!("{:016x}", nonce()) });
+        let claim = Bytes::from(format!("{claim:#}\n"));
+        let created = self.0.store.blobs.put_new(&layout::begun(epoch), claim).await?;
+        self.check_not_superseded().await?;
+        if created == Created::Taken {
+            // Ids are dealt out by this run alone, as long as it is the last.
+            return Err(Error::Broken(format!(
+                "job `{job}`: epoch {epoch} was begun already, by nobody that is known"
+            )));
+        }
+        let mut ledger = self.ledger();
+        ledger.last = ledger.last.max(epoch.0);
+        drop(ledger);
+        hit("epoch-begun")?;
+        Ok(writer)
+    }
+}

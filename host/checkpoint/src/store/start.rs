@@ -1,0 +1,84 @@
+//! How a start of a job takes its number, and shuts out those before it.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use bytes::Bytes;
+use volley_api::Epoch;
+
+use super::blob::{Created, is_temporary};
+use super::catalog::CheckpointStore;
+use super::layout;
+use super::read::Reading;
+use super::run::{Run, RunOptions};
+use crate::fail_point::fail_point;
+use crate::manifest::abandoned;
+use crate::{Error, Result};
+
+impl CheckpointStore {
+    /// Starts a run: claims the next incarnation, gives up every epoch that is not complete, and begins above all of them.
+    /// A host that still runs an earlier start of the job can complete no epoch afterwards.
+    ///
+    /// # Errors
+    /// When the storage fails. [`Error::Superseded`] when a later start has overtaken this one already.
+    pub async fn start(&self, options: RunOptions) -> Result<Run> {
+        hit("claim-before")?;
+        let incarnation = self.claim(&options).await?;
+        hit("claim-after")?;
+        let epochs = self.epochs().await?;
+        for epoch in &epochs {
+            if let Reading::Absent = self.read(*epoch).await? {
+                let [manifest, _] = layout::manifests(*epoch);
+                // Taken: it was completed just now, or another start was faster. Either will do.
+                self.blobs.put_new(&manifest, abandoned(incarnation)).await?;
+            }
+        }
+        hit("claim-fenced")?;
+        let last = epochs.last().copied().unwrap_or(Epoch(0));
+        let run = Run::new(self.clone(), incarnation, last, options);
+        run.check_not_superseded().await?;
+        Ok(run)
+    }
+
+    async fn claim(&self, options: &RunOptions) -> Result<u64> {
+        let content = claim_of(options);
+        let mut number = self.highest_incarnation().await? + 1;
+        while let Created::Taken = self.blobs.put_new(&layout::incarnation(number), content.clone()).await? {
+            number += 1;
+        }
+        Ok(number)
+    }
+
+    /// The highest number that a start has claimed; 0 when none has.
+    pub(crate) async fn highest_incarnation(&self) -> Result<u64> {
+        let listed = self.blobs.list(layout::INCARNATIONS).await?;
+        let claims = listed.iter().filter(|file| !is_temporary(&file.path));
+        let numbers =
+            claims.filter_map(|file| file.path.strip_prefix(layout::INCARNATIONS)?.strip_prefix('/')?.parse().ok());
+        Ok(numbers.max().unwrap_or(0))
+    }
+}
+
+/// What a start writes into its claim. It differs from what any other start writes, so that a start can tell its own claim
+/// from another's when the answer of the storage was lost.
+fn claim_of(options: &RunOptions) -> Bytes {
+    let claim = serde_json::json!({
+        "owner": options.owner,
+        "claimed_ms": options.now_ms,
+        "host_version": options.host_version,
+        "nonce": format!("{:016x}", nonce()),
+    });
+    format!("{claim:#}\n").into_bytes().into()
+}
+
+/// A number that no other process has: the keys that the standard library draws for its hash tables, which nothing that is
+/// to be repeated depends on.
+pub(crate) fn nonce() -> u64 {
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    hasher.finish()
+}
+
+/// A fail point as an error of this crate.
+pub(crate) fn hit(name: &'static str) -> Result<()> {
+    fail_point(name).map_err(|error| Error::storage("come past the fail point", name, error))
+}
