@@ -8,6 +8,7 @@
 //! One task owns the protocol. What takes long — storing, committing, removing — runs beside it and comes back as a fact.
 
 mod ask;
+mod begin;
 mod listener;
 mod parts;
 mod work;
@@ -23,6 +24,7 @@ use volley_api::{Clock, Epoch, JobSteering, NodeName, Result, Sink, SystemClock}
 
 use ask::{Asked, Savepoints};
 pub use ask::{Asker, SavepointReport};
+pub use begin::{BeginOptions, Begun, GoOn, begin};
 use listener::Heard;
 pub use listener::Listener;
 use parts::Parts;

@@ -191,12 +191,8 @@ impl Work<'_> {
 
     /// A sink by its name.
     fn of(&self, name: &NodeName) -> Result<(Arc<dyn Sink>, Run, Duration)> {
-        let sink = self.options.sinks.get(name).ok_or_else(|| {
-            Error::config(format!(
-                "the checkpoint holds output of `{name}` that is not committed yet, and the pipeline has no sink of that \
-                 name: put it back, let the job commit, and take it out then"
-            ))
-        })?;
+        let missing = || Error::internal(format!("output is to be committed of `{name}`, which is no sink of the job"));
+        let sink = self.options.sinks.get(name).ok_or_else(missing)?;
         Ok((Arc::clone(sink), self.run.clone(), self.options.answer_within))
     }
 }

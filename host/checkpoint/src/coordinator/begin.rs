@@ -1,0 +1,200 @@
+//! How a run begins: what it goes on from is chosen, loaded and checked, and the run claims its place in the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use volley_api::{Committable, Epoch, Error, JobState, NodeName, Result, Sink};
+
+use crate::manifest::Manifest;
+use crate::protocol::{Found, Protocol, Restored as Goes, Settings};
+use crate::store::{CheckpointStore, EpochState, Location, Run, RunOptions, Savepoint};
+use crate::{Damage, Restored};
+
+/// What a run goes on from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum GoOn {
+    /// The newest checkpoint of the job, or the beginning where there is none.
+    #[default]
+    Newest,
+    /// The beginning: checkpoints that the job has are removed once it runs.
+    Fresh,
+    /// A savepoint: checkpoints that the job has are removed once it runs.
+    Savepoint(Location),
+    /// A checkpoint of the job's own store, older ones included: those above it are removed once the job runs.
+    Epoch(Epoch),
+}
+
+/// What is needed to begin.
+#[derive(Debug)]
+pub struct BeginOptions {
+    /// Where checkpoints are kept.
+    pub location: Location,
+    /// The job's name.
+    pub job: String,
+    /// What to go on from.
+    pub go_on: GoOn,
+    /// Goes on from an older checkpoint where the newest are damaged, although what they committed will be put out again.
+    pub accept_duplicates: bool,
+    /// Where files of remote checkpoints are copied to.
+    pub downloads: PathBuf,
+    /// How checkpoints are taken.
+    pub settings: Settings,
+    /// What is written into claims and manifests.
+    pub run: RunOptions,
+}
+
+/// A run that has its place in the store and has not begun to work.
+#[derive(Debug)]
+pub struct Begun {
+    /// The run.
+    pub run: Run,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The epoch that it goes on from, and the state there.
+    pub restored: Option<(Epoch, Arc<JobState>)>,
+    /// Checkpoints to be removed once the job runs.
+    obsolete: Vec<Epoch>,
+}
+
+/// Chooses and loads what the run goes on from, claims an incarnation, and clears away what earlier runs left staged.
+///
+/// # Errors
+/// When the job has finished; its newest checkpoint is damaged; the checkpoint is of another job or a newer version; it
+/// holds output of a sink that is not there; or the storage or a sink fails. Nothing has become visible then.
+pub async fn begin(options: BeginOptions, sinks: &BTreeMap<NodeName, Arc<dyn Sink>>) -> Result<Begun> {
+    let store = CheckpointStore::open(&options.location, &options.job)?;
+    let restored = choose(&store, &options).await?;
+    if let Some(restored) = &restored {
+        check_sinks(&restored.pending, sinks)?;
+    }
+    let run = store.start(options.run).await?;
+    let (mut complete, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
+    let mut obsolete = Vec::new();
+    for entry in store.list().await? {
+        let is_of_another_line = match &options.go_on {
+            GoOn::Newest => false,
+            GoOn::Fresh | GoOn::Savepoint(_) => true,
+            GoOn::Epoch(epoch) => entry.epoch > *epoch,
+        };
+        match entry.state {
+            _ if is_of_another_line => obsolete.push(entry.epoch),
+            EpochState::Complete { .. } => drop(complete.insert(entry.epoch)),
+            // A damaged one is of no more use than one that was never complete.
+            _ => drop(incomplete.insert(entry.epoch)),
+        }
+    }
+    if let Some(restored) = &restored {
+        run.goes_on_from(restored);
+        let highest = restored.pending.iter().map(|committable| committable.epoch).max();
+        run.goes_above(restored.manifest.epoch().max(highest.unwrap_or(Epoch(0))));
+    }
+    let goes = restored.as_ref().map(|restored| Goes {
+        epoch: restored.manifest.epoch(),
+        pending: restored.pending.clone(),
+        is_final: false,
+    });
+    let next_epoch = run.next_epoch();
+    let found = Found {
+        next_epoch,
+        complete,
+        savepoints: BTreeSet::new(),
+        pinned: BTreeSet::new(),
+        incomplete,
+        restored: goes,
+    };
+    let protocol = Protocol::new(options.settings, &found)?;
+    let pending = restored.as_ref().map(|restored| &restored.pending[..]).unwrap_or_default();
+    for (name, sink) in sinks {
+        let kept: Vec<Committable> = pending.iter().filter(|kept| kept.sink == *name).cloned().collect();
+        sink.clean_up(run.job_run(), name, &kept).await.map_err(|error| error.within(name))?;
+    }
+    let restored = restored.map(|restored| (restored.manifest.epoch(), Arc::new(restored.state)));
+    Ok(Begun { run, protocol, restored, obsolete })
+}
+
+impl Begun {
+    /// Removes the checkpoints that a job no longer goes on from, once it runs: should it fail before the first of its own,
+    /// it must not go on from those.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn forget_others(&mut self) -> Result<()> {
+        let obsolete = std::mem::take(&mut self.obsolete);
+        if !obsolete.is_empty() {
+            self.run.remove(&obsolete).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn choose(store: &CheckpointStore, options: &BeginOptions) -> Result<Option<Restored>> {
+    let restored = match &options.go_on {
+        GoOn::Fresh => return Ok(None),
+        GoOn::Savepoint(location) => Savepoint::open(location)?.load(&options.job, &options.downloads).await?,
+        GoOn::Epoch(epoch) => store.load(*epoch, &options.downloads).await?,
+        GoOn::Newest => match newest(store, options).await? {
+            Some(restored) => restored,
+            None => return Ok(None),
+        },
+    };
+    let Manifest { job, epoch, is_final, .. } = &restored.manifest;
+    if *is_final {
+        return Err(Error::config(format!(
+            "job `{job}` has finished (checkpoint {epoch} is its last): nothing is left to do; begin anew with --fresh"
+        )));
+    }
+    Ok(Some(restored))
+}
+
+/// The newest checkpoint that is whole.
+async fn newest(store: &CheckpointStore, options: &BeginOptions) -> Result<Option<Restored>> {
+    let newest = store.newest().await?;
+    let mut damaged: Option<crate::Error> = None;
+    if let Some(entry) = newest.damaged.first()
+        && let EpochState::Damaged { damage, .. } = &entry.state
+    {
+        damaged = Some(damage_of(entry.epoch, damage.clone(), newest.complete.as_deref()));
+    }
+    let mut next = newest.complete.map(|manifest| manifest.epoch());
+    loop {
+        if let Some(error) = damaged.take() {
+            if !options.accept_duplicates {
+                return Err(refused(error));
+            }
+            tracing::warn!("{error}: going on from an older one");
+        }
+        let Some(epoch) = next else { return Ok(None) };
+        match store.load(epoch, &options.downloads).await {
+            Ok(restored) => return Ok(Some(restored)),
+            Err(error @ crate::Error::Damaged { .. }) => {
+                next = if let crate::Error::Damaged { before, .. } = &error { *before } else { None };
+                damaged = Some(error);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn damage_of(epoch: Epoch, damage: Vec<Damage>, complete: Option<&Manifest>) -> crate::Error {
+    crate::Error::Damaged { epoch, damage, before: complete.map(Manifest::epoch) }
+}
+
+/// Output of a damaged checkpoint may be visible: going on from an older one is for a person to decide.
+fn refused(error: crate::Error) -> Error {
+    Error::external(format!(
+        "{error}. What it committed may be visible already: put the files back, or go on from the one before it with \
+         --accept-duplicates, which may put rows out again"
+    ))
+}
+
+fn check_sinks(pending: &[Committable], sinks: &BTreeMap<NodeName, Arc<dyn Sink>>) -> Result<()> {
+    match pending.iter().find(|committable| !sinks.contains_key(&committable.sink)) {
+        None => Ok(()),
+        Some(committable) => Err(Error::config(format!(
+            "the checkpoint holds output of sink `{}` that is not committed yet, and the pipeline has no sink of that name: \
+             put it back, let the job commit, and take it out then",
+            committable.sink
+        ))),
+    }
+}
