@@ -5,9 +5,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use volley_api::Epoch;
+use volley_checkpoint::coordinator::GoOn;
+use volley_checkpoint::store::Location;
 use volley_config::{BATCH_ROWS_MAX, ByteCount, TimeSpan};
 use volley_telemetry::MetricsAddress;
 
+use crate::checkpoints::From;
 use crate::exit;
 
 /// Runs stream-processing pipelines whose operators are WebAssembly components.
@@ -83,9 +87,42 @@ pub(crate) struct Run {
     /// others (mode 700), and has one job at a time. Default: the job listens nowhere.
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
+    /// What it goes on from.
+    #[command(flatten)]
+    pub(crate) from: FromArgs,
     /// How to run it.
     #[command(flatten)]
     pub(crate) how: How,
+}
+
+/// What a run with checkpoints goes on from: the newest of the job, unless this says otherwise.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct FromArgs {
+    /// Goes on from this: the number of a checkpoint of the job, or the folder or URL of a savepoint. What the job has
+    /// beyond it is removed.
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "fresh")]
+    pub(crate) from: Option<String>,
+    /// Begins anew, and removes the checkpoints that the job has.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Where the newest checkpoint is damaged, goes on from an older one, although rows will be put out again.
+    #[arg(long)]
+    pub(crate) accept_duplicates: bool,
+}
+
+impl FromArgs {
+    /// In the terms of checkpoints.
+    pub(crate) fn parse(&self) -> volley_api::Result<From> {
+        let go_on = match &self.from {
+            _ if self.fresh => GoOn::Fresh,
+            None => GoOn::Newest,
+            Some(text) => match text.parse() {
+                Ok(epoch) => GoOn::Epoch(Epoch(epoch)),
+                Err(_) => GoOn::Savepoint(Location::parse(text)?),
+            },
+        };
+        Ok(From { go_on, accept_duplicates: self.accept_duplicates })
+    }
 }
 
 /// What `status` takes.

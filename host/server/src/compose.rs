@@ -10,6 +10,7 @@ use volley_expr::{FilterFactory, SelectFactory, SelectItem, UnionFactory, WithCo
 use volley_runtime::{CheckedPlan, LogicalPlan, PortRef};
 use volley_telemetry::Registry;
 
+use crate::checkpoints;
 use crate::connectors;
 use crate::keyed;
 use crate::plugins::Plugins;
@@ -50,6 +51,7 @@ pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> R
         let source = connectors::source(&node.connector, around.folder).await;
         let source = source.map_err(|error| located(error, node.connector.options.place()))?;
         restart::check_source(spec, &node.name, source.replay())?;
+        checkpoints::check_source(spec, &node.name, source.replay())?;
         plan.add_source(node.name.value.clone(), source, node.parallelism)?;
         if let Some(event_time) = &node.event_time {
             plan.set_event_time(&node.name, keyed::event_time(event_time));
@@ -65,6 +67,7 @@ pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> R
         let sink = connectors::sink(&node.connector, around.folder);
         let mut sink = sink.map_err(|error| located(error, node.connector.options.place()))?;
         restart::check_sink(spec, node, sink.guarantee())?;
+        checkpoints::warn_of_sink(spec, node, sink.guarantee());
         if around.preview_rows > 0 {
             let preview = Preview::new(around.preview_rows);
             sink = preview.watch(sink);

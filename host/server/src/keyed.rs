@@ -1,5 +1,6 @@
 //! Event time, windows and state as the pipeline file has them, in the terms of the runtime.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,8 +73,16 @@ fn cut(kind: WindowKind) -> Window {
 }
 
 /// Where keyed state is kept.
-pub(crate) fn state(spec: &StateSpec) -> Arc<dyn StateBackend> {
-    Arc::new(MemoryBackend::new(memory_bytes(spec)))
+pub(crate) fn state(spec: &PipelineSpec, folder: &Path) -> Result<Arc<dyn StateBackend>> {
+    match spec.state.backend.as_ref().map(|backend| backend.value) {
+        None | Some(StateBackendKind::Memory) => Ok(Arc::new(MemoryBackend::new(memory_bytes(&spec.state)))),
+        Some(StateBackendKind::Rocksdb) => on_disk(spec, folder),
+    }
+}
+
+fn on_disk(spec: &PipelineSpec, _: &Path) -> Result<Arc<dyn StateBackend>> {
+    check(spec)?;
+    Err(volley_api::Error::internal("state on disk was not refused"))
 }
 
 fn memory_bytes(spec: &StateSpec) -> usize {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod checkpoints;
 mod compose;
 mod connectors;
 #[cfg(unix)]
@@ -9,6 +10,7 @@ mod control;
 #[cfg(not(unix))]
 #[path = "control/absent.rs"]
 mod control;
+mod drive;
 mod exit;
 mod keyed;
 mod metrics;
@@ -80,9 +82,12 @@ async fn execute(cli: &Cli) -> (Result<Ending>, bool) {
         }
         Some(Command::Run(run)) => {
             let (parallelism, preview_rows) = (run.parallelism, run.preview);
-            let overrides = Overrides { parallelism, preview_rows, control: run.folder.clone() };
-            let outcome = match load(&run.pipeline) {
-                Ok(spec) => run::run(&spec, folder(&run.pipeline), &overrides, &run.how).await,
+            let loaded = load(&run.pipeline).and_then(|spec| Ok((spec, run.from.parse()?)));
+            let outcome = match loaded {
+                Ok((spec, from)) => {
+                    let overrides = Overrides { parallelism, preview_rows, control: run.folder.clone(), from };
+                    run::run(&spec, folder(&run.pipeline), &overrides, &run.how).await
+                }
                 Err(error) => Err(error),
             };
             (outcome, run.how.json)
@@ -134,6 +139,7 @@ fn folder(pipeline: &Path) -> &Path {
 async fn view(pipeline: &Path, parallelism: Option<std::num::NonZeroU32>, host: Host) -> Result<PlanView> {
     let spec = load(pipeline)?;
     restart::check(&spec)?;
+    checkpoints::check(&spec)?;
     let plugins = Plugins::new(host)?;
     let (folder, registry) = (folder(pipeline), Registry::default());
     let around = Surroundings { folder, parallelism, preview_rows: 0, plugins: &plugins, registry: &registry };

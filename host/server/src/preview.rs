@@ -6,7 +6,9 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use volley_api::{CommitStatus, Committable, DeliveryGuarantee, Epoch, Result, Sink, SinkContext, SinkWriter};
+use volley_api::{
+    CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, Result, Sink, SinkContext, SinkWriter,
+};
 
 use crate::page;
 
@@ -65,6 +67,14 @@ impl Sink for PreviewSink {
         self.inner.guarantee()
     }
 
+    fn target(&self) -> Option<String> {
+        self.inner.target()
+    }
+
+    fn is_single_epoch(&self) -> bool {
+        self.inner.is_single_epoch()
+    }
+
     fn parallelism_max(&self) -> Option<u32> {
         self.inner.parallelism_max()
     }
@@ -88,6 +98,10 @@ impl Sink for PreviewSink {
 
     async fn abort(&self, committable: &Committable) -> Result<()> {
         self.inner.abort(committable).await
+    }
+
+    async fn clean_up(&self, run: &JobRun, sink: &NodeName, kept: &[Committable]) -> Result<()> {
+        self.inner.clean_up(run, sink, kept).await
     }
 }
 

@@ -2,25 +2,28 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use volley_api::{Error, ErrorKind, NodeName, ReadOptions, Result};
+use volley_checkpoint::coordinator::CheckpointProgress;
 use volley_config::PipelineSpec;
-use volley_runtime::{JobHandle, JobOptions, JobReport};
+use volley_runtime::{JobOptions, JobReport};
 use volley_telemetry::{Registry, Server};
 
 use crate::args::How;
+use crate::checkpoints::{self, From, Ready};
 use crate::compose::{Surroundings, check, compose};
-use crate::control::{Asked, Board, Control, Phase};
+use crate::control::{Board, Control, Phase};
+use crate::drive::drive;
 use crate::keyed;
 use crate::metrics;
 use crate::output::{print, tell};
 use crate::plugins::Plugins;
 use crate::preview::Preview;
-use crate::progress::Progress;
 use crate::restart::{self, Failure, Restarts};
-use crate::stops::{Stop, Stops};
+use crate::stops::Stops;
 use crate::streams;
 use crate::summary;
 
@@ -28,10 +31,18 @@ use crate::summary;
 pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Overrides, how: &How) -> Result<Ending> {
     refuse_json_among_rows(spec, how)?;
     restart::check(spec)?;
+    checkpoints::check(spec)?;
+    let from = overrides.from.clone();
+    if spec.checkpoint.is_none() && from.is_chosen() {
+        return Err(Error::config(
+            "--from, --fresh and --accept-duplicates are for pipelines with `checkpoint`: add it",
+        ));
+    }
     let (plugins, board) = (Plugins::new(how.host)?, Board::new(spec.name.as_str()));
-    let mut runner = Runner { spec, folder, overrides, how, plugins, board, page: Registry::default(), open: None };
+    let page = Registry::default();
+    let mut runner = Runner { spec, folder, overrides, how, from, plugins, board, page, open: None };
     let mut restarts = Restarts::new(&spec.restart);
-    let (report, previews) = loop {
+    let Done { report, previews, checkpoints: taken } = loop {
         let failure = match runner.attempt().await {
             Ok(done) => break done,
             Err(failure) => failure,
@@ -47,10 +58,13 @@ pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Override
         }
     }
     if how.json {
-        print(&format!("{}\n", json_of(spec, &report)))?;
+        print(&format!("{}\n", json_of(spec, &report, taken.as_ref())))?;
     }
     if !how.quiet {
         tell(&summary::render(&report));
+        if let Some(line) = taken.as_ref().and_then(checkpoints::line) {
+            tell(&line);
+        }
     }
     Ok(if report.cut_short { Ending::CutShort } else { Ending::Done })
 }
@@ -61,6 +75,8 @@ struct Runner<'a> {
     folder: &'a Path,
     overrides: &'a Overrides,
     how: &'a How,
+    /// What the next start goes on from.
+    from: From,
     plugins: Plugins,
     board: Board,
     /// Where the numbers of the present start are.
@@ -78,7 +94,12 @@ struct Open {
 }
 
 /// The end of a job that was brought to it.
-type Done = (JobReport, Vec<(NodeName, Preview)>);
+struct Done {
+    report: JobReport,
+    previews: Vec<(NodeName, Preview)>,
+    /// How checkpoints went, where it took any.
+    checkpoints: Option<CheckpointProgress>,
+}
 
 impl Runner<'_> {
     /// Puts the job together and runs it once.
@@ -94,12 +115,33 @@ impl Runner<'_> {
         open.shown.show(&self.page);
         // What was opened stays open, however the start ends.
         let open = self.open.insert(open);
-        let job = volley_runtime::start(plan, options(self.spec, self.how)).await?;
+        let mut options = options(self.spec, self.folder, self.how)?;
+        let ready = match &self.spec.checkpoint {
+            Some(checkpoint) => {
+                Some(checkpoints::prepare(self.spec, checkpoint, self.folder, &self.from, &plan).await?)
+            }
+            None => None,
+        };
+        options.epochs = ready.as_ref().map(Ready::epochs);
+        if let Some(told) = ready.as_ref().and_then(Ready::told).filter(|_| !self.how.quiet) {
+            tell(&told);
+        }
+        let job = volley_runtime::start(plan, options).await?;
         metrics::watch(&job, &self.page);
         self.board.started(&job);
         let came_to_commit = job.commit_watcher();
-        match watch(job, &mut open.stops, &self.board, self.how).await {
-            Ok(report) => Ok((report, composed.previews)),
+        let running = match ready {
+            Some(ready) => Some(ready.start(Arc::new(job.control())).await?),
+            None => None,
+        };
+        // From now on the job's own checkpoints are what a restart goes on from.
+        self.from = From::default();
+        let asker = running.as_ref().map(|running| running.asker.clone());
+        self.board.checkpoints(asker.clone());
+        let outcome = drive(job, running, &mut open.stops, &self.board, self.how).await;
+        let taken = asker.map(|asker| asker.progress());
+        match outcome {
+            Ok(report) => Ok(Done { report, previews: composed.previews, checkpoints: taken }),
             Err(error) => Err(Failure { error, came_to_commit: came_to_commit() }),
         }
     }
@@ -167,10 +209,12 @@ pub(crate) struct Overrides {
     pub(crate) preview_rows: usize,
     /// The folder whose control socket the job listens on.
     pub(crate) control: Option<PathBuf>,
+    /// What the job goes on from.
+    pub(crate) from: From,
 }
 
-fn options(spec: &PipelineSpec, how: &How) -> JobOptions {
-    let mut options = JobOptions { state: keyed::state(&spec.state), ..JobOptions::default() };
+fn options(spec: &PipelineSpec, folder: &Path, how: &How) -> Result<JobOptions> {
+    let mut options = JobOptions { state: keyed::state(spec, folder)?, ..JobOptions::default() };
     if let Some(interval) = spec.watermark_interval {
         options.watermark_interval = interval.0;
     }
@@ -178,56 +222,7 @@ fn options(spec: &PipelineSpec, how: &How) -> JobOptions {
         let rows = NonZeroUsize::try_from(rows).expect("a usize has 32 bits at least");
         options.read = ReadOptions { batch_rows_max: rows };
     }
-    options
-}
-
-/// Waits for the end of the job. The first Ctrl-C (or SIGTERM) ends it cleanly, the second breaks it off, the
-/// third leaves at once; a request over the control socket says which it means.
-async fn watch(job: JobHandle, stops: &mut Stops, board: &Board, how: &How) -> Result<JobReport> {
-    let mut progress = Progress::new(how.quiet);
-    let mut ticks = tokio::time::interval(progress.interval());
-    let mut signals = 0;
-    let job_done = job.finished();
-    tokio::pin!(job_done);
-    loop {
-        let stop = tokio::select! {
-            () = &mut job_done => break,
-            _ = ticks.tick() => {
-                progress.show(&job);
-                continue;
-            }
-            stop = stops.next() => stop,
-        };
-        let asked = match stop {
-            Stop::Asked(asked) => asked,
-            Stop::Signal => {
-                signals += 1;
-                match signals {
-                    1 => Asked::Drain,
-                    2 => Asked::BreakOff,
-                    _ => return Err(Error::new(ErrorKind::Cancelled, "left at once: staged output may lie about")),
-                }
-            }
-        };
-        match asked {
-            // A job that breaks off does not drain any more.
-            Asked::Drain if signals >= 2 => {}
-            Asked::Drain => {
-                job.stop();
-                signals = 1;
-                board.set(Phase::Draining);
-                progress.tell("stopping: what has been read is processed and committed (again to break off)");
-            }
-            Asked::BreakOff => {
-                job.abort();
-                signals = 2;
-                board.set(Phase::BreakingOff);
-                progress.tell("breaking off: what is not committed yet is thrown away (again to leave at once)");
-            }
-        }
-    }
-    progress.finish(&job);
-    job.wait().await
+    Ok(options)
 }
 
 /// Rows and a JSON summary on one standard output would be neither.
@@ -241,8 +236,13 @@ fn refuse_json_among_rows(spec: &PipelineSpec, how: &How) -> Result<()> {
     }
 }
 
-fn json_of(spec: &PipelineSpec, report: &JobReport) -> serde_json::Value {
+fn json_of(spec: &PipelineSpec, report: &JobReport, taken: Option<&CheckpointProgress>) -> serde_json::Value {
     json!({
+        "checkpoints": taken.map(|taken| json!({
+            "completed": taken.completed,
+            "abandoned": taken.abandoned,
+            "last": taken.last.as_ref().map(|last| last.epoch.0),
+        })),
         "job": spec.name.as_str(),
         "rows_in": report.progress.rows_read(),
         "rows_out": report.progress.rows_written(),

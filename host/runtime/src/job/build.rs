@@ -1,6 +1,5 @@
 //! Turns a physical plan into running tasks: everything is opened before the first row moves.
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -9,8 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 use volley_api::{
-    CheckpointBarrier, NodeName, OperatorContext, OriginDirectory, Result, SeedSource, Sink, SinkContext, SinkWriter,
-    Split, SubtaskId,
+    CheckpointBarrier, OperatorContext, OriginDirectory, Result, SeedSource, SinkContext, SinkWriter, Split, SubtaskId,
 };
 
 use super::commit::{Ended, supervise};
@@ -293,16 +291,7 @@ impl Builder {
             let reader = async { reader.run().await.map(|()| None) };
             interruptible.push(tasks.spawn_on(reader, &self.runtime));
         }
-        let sinks: HashMap<NodeName, Arc<dyn Sink>> = self
-            .plan
-            .checked
-            .nodes
-            .iter()
-            .filter_map(|node| match &node.kind {
-                NodeKind::Sink(sink) => Some((node.name.clone(), Arc::clone(sink))),
-                _ => None,
-            })
-            .collect();
+        let sinks = self.plan.sinks();
         let (end, ended) = watch::channel(false);
         let (aborting, aborted) = watch::channel(false);
         let committing = Arc::new(AtomicBool::new(false));
@@ -312,6 +301,7 @@ impl Builder {
             end.send_replace(true);
             outcome
         });
+        let has_bounded_source = self.plan.has_bounded_source();
         let Self { draining, pausing, barriers, bounded_left, stages, .. } = self;
         Ok(JobHandle {
             draining,
@@ -323,6 +313,7 @@ impl Builder {
             watched,
             stages,
             started,
+            has_bounded_source,
             bounded_left,
             committing,
         })

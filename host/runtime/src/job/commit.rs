@@ -1,6 +1,6 @@
 //! The end of a job: collects how its tasks ended, then commits everything or nothing.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(crate) async fn supervise(
     mut tasks: JoinSet<Ended>,
     interruptible: Vec<AbortHandle>,
     mut aborted: watch::Receiver<bool>,
-    sinks: HashMap<NodeName, Arc<dyn Sink>>,
+    sinks: BTreeMap<NodeName, Arc<dyn Sink>>,
     committing: &AtomicBool,
 ) -> Result<()> {
     let mut prepared = Vec::new();
@@ -82,7 +82,7 @@ fn cancelled_by_user() -> volley_api::Error {
     volley_api::Error::new(volley_api::ErrorKind::Cancelled, "the job was broken off: nothing was committed")
 }
 
-async fn abort(sinks: &HashMap<NodeName, Arc<dyn Sink>>, prepared: &[Committable]) {
+async fn abort(sinks: &BTreeMap<NodeName, Arc<dyn Sink>>, prepared: &[Committable]) {
     for committable in prepared {
         if let Err(error) = sinks[&committable.sink].abort(committable).await {
             tracing::warn!(sink = %committable.sink, error = %error.report(), "staged output is left behind");
@@ -90,7 +90,7 @@ async fn abort(sinks: &HashMap<NodeName, Arc<dyn Sink>>, prepared: &[Committable
     }
 }
 
-async fn commit(sinks: &HashMap<NodeName, Arc<dyn Sink>>, mut prepared: Vec<Committable>) -> Result<()> {
+async fn commit(sinks: &BTreeMap<NodeName, Arc<dyn Sink>>, mut prepared: Vec<Committable>) -> Result<()> {
     prepared.sort_by(|a, b| (a.sink.as_str(), a.subtask).cmp(&(b.sink.as_str(), b.subtask)));
     for (done, committable) in prepared.iter().enumerate() {
         let Err(error) = commit_one(&*sinks[&committable.sink], committable).await else { continue };

@@ -113,6 +113,7 @@ pub struct JobHandle {
     pub(crate) watched: Watched,
     pub(crate) stages: Stages,
     pub(crate) started: Instant,
+    pub(crate) has_bounded_source: bool,
     /// Set when a reader of a bounded source gave up before the end.
     pub(crate) bounded_left: Arc<AtomicBool>,
     /// Set before the first commit.
@@ -162,6 +163,17 @@ impl JobHandle {
     /// already, which is brought to its end. [`JobHandle::wait`] says which.
     pub fn abort(&self) {
         self.control().abort();
+    }
+
+    /// What the job has done, as a report of one that is stopped here and can go on from a checkpoint.
+    #[must_use]
+    pub fn stopped_report(&self) -> JobReport {
+        JobReport {
+            progress: self.progress(),
+            elapsed: self.started.elapsed(),
+            stopped_early: true,
+            cut_short: self.has_bounded_source,
+        }
     }
 
     /// Something that can stop the job while another task waits for it.

@@ -1,6 +1,11 @@
 //! The physical plan: which nodes share a thread, and where rows change threads.
 
-use super::check::{CheckedPlan, Edge, EdgePort};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use volley_api::{Boundedness, NodeName, Sink};
+
+use super::check::{CheckedNode, CheckedPlan, Edge, EdgePort};
 use super::logical::NodeKind;
 
 /// Sources and operators that run on one thread per subtask and call each other directly.
@@ -101,6 +106,25 @@ impl PhysicalPlan {
     #[must_use]
     pub fn chains(&self) -> &[Chain] {
         &self.chains
+    }
+
+    /// The sinks by name.
+    #[must_use]
+    pub fn sinks(&self) -> BTreeMap<NodeName, Arc<dyn Sink>> {
+        let sink = |node: &CheckedNode| match &node.kind {
+            NodeKind::Sink(sink) => Some((node.name.clone(), Arc::clone(sink))),
+            NodeKind::Source(_) | NodeKind::Operator(_) => None,
+        };
+        self.checked.nodes.iter().filter_map(sink).collect()
+    }
+
+    /// Whether any of its sources ends by itself.
+    pub(crate) fn has_bounded_source(&self) -> bool {
+        let is_bounded = |node: &CheckedNode| match &node.kind {
+            NodeKind::Source(source) => source.boundedness() == Boundedness::Bounded,
+            NodeKind::Operator(_) | NodeKind::Sink(_) => false,
+        };
+        self.checked.nodes.iter().any(is_bounded)
     }
 
     /// Whether an edge stays within its chain.

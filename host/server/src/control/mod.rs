@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use volley_api::{Clock, SystemClock};
+use volley_checkpoint::coordinator::Asker;
 use volley_runtime::{JobHandle, JobProgress};
 
 pub(crate) use client::{status, stop};
@@ -23,6 +24,8 @@ pub(crate) use wire::{JobStatus, Phase};
 pub(crate) enum Asked {
     /// A clean end: what was read is processed and committed.
     Drain,
+    /// One last checkpoint, from which the job can go on.
+    Suspend,
     /// To break off: nothing becomes visible.
     BreakOff,
 }
@@ -40,12 +43,21 @@ struct Seen {
     since: Instant,
     /// That of the last start, also after its end.
     progress: Option<Arc<dyn Fn() -> JobProgress + Send + Sync>>,
+    /// What is asked of its checkpoints, where it takes any.
+    checkpoints: Option<Asker>,
 }
 
 impl Board {
     pub(crate) fn new(job: &str) -> Self {
         let (job, since) = (job.to_owned(), Instant::now());
-        Self(Arc::new(Mutex::new(Seen { job, phase: Phase::Starting, starts: 0, since, progress: None })))
+        Self(Arc::new(Mutex::new(Seen {
+            job,
+            phase: Phase::Starting,
+            starts: 0,
+            since,
+            progress: None,
+            checkpoints: None,
+        })))
     }
 
     /// The job runs.
@@ -54,6 +66,11 @@ impl Board {
         seen.progress = Some(Arc::new(job.watcher()));
         seen.phase = Phase::Running;
         seen.starts = seen.starts.saturating_add(1);
+    }
+
+    /// What is asked of the checkpoints of the present start.
+    pub(crate) fn checkpoints(&self, asker: Option<Asker>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).checkpoints = asker;
     }
 
     pub(crate) fn set(&self, phase: Phase) {

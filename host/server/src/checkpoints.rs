@@ -1,0 +1,216 @@
+//! `checkpoint:` of the pipeline file: how a run begins from one, and who drives them while it runs.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use volley_api::{Clock, DeliveryGuarantee, Error, JobSteering, NodeName, Replay, Result, Sink, SystemClock};
+use volley_checkpoint::coordinator::{
+    Asker, BeginOptions, Begun, CheckpointProgress, Coordinator, CoordinatorOptions, GoOn, Listener, begin,
+};
+use volley_checkpoint::manifest::PlanNode;
+use volley_checkpoint::protocol::{End, Settings};
+use volley_checkpoint::store::{Location, RunOptions};
+use volley_config::{CheckpointSpec, PipelineSpec, SinkSpec};
+use volley_runtime::{EpochOptions, PhysicalPlan, PlanView};
+
+use crate::connectors;
+use crate::streams;
+
+/// From one checkpoint to the next, unless the pipeline says otherwise.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// What a command line may say of the beginning of a run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct From {
+    /// What to go on from.
+    pub(crate) go_on: GoOn,
+    /// Whether older checkpoints will do where the newest are damaged.
+    pub(crate) accept_duplicates: bool,
+}
+
+impl From {
+    /// Whether anything was said.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.go_on != GoOn::Newest || self.accept_duplicates
+    }
+}
+
+/// Checkpoints of a run that is about to start.
+pub(crate) struct Ready {
+    begun: Begun,
+    coordinator: Coordinator,
+    listener: Arc<Listener>,
+    asker: Asker,
+}
+
+/// Checkpoints of a run that runs.
+pub(crate) struct Running {
+    /// The task that drives them, and how the run ended.
+    pub(crate) coordinator: JoinHandle<Result<End>>,
+    pub(crate) asker: Asker,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.coordinator.abort();
+    }
+}
+
+/// Refuses, before anything is opened, what cannot go on from a checkpoint.
+pub(crate) fn check(spec: &PipelineSpec) -> Result<()> {
+    for source in spec.sources.iter().filter(|source| streams::is_stream(&source.connector)) {
+        check_source(spec, &source.name, Replay::None)?;
+    }
+    Ok(())
+}
+
+/// Refuses checkpoints over a source that cannot be read again.
+pub(crate) fn check_source(spec: &PipelineSpec, name: &NodeName, replay: Replay) -> Result<()> {
+    match (&spec.checkpoint, replay) {
+        (Some(checkpoint), Replay::None) => Err(checkpoint
+            .location
+            .place
+            .error(format!(
+                "a job that goes on from a checkpoint reads on where it was, and `{name}` cannot be read again: give it a \
+                 file, or leave `checkpoint` out"
+            ))
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Says what checkpoints do not promise for a sink whose rows are seen as they are written.
+pub(crate) fn warn_of_sink(spec: &PipelineSpec, sink: &SinkSpec, guarantee: DeliveryGuarantee) {
+    let is_seen = guarantee != DeliveryGuarantee::ExactlyOnce && sink.connector.kind != connectors::DISCARD;
+    if spec.checkpoint.is_some() && is_seen {
+        let (name, guarantee) = (&*sink.name, guarantee.as_str());
+        tracing::warn!("`{name}` is {guarantee}: after a failure its rows since the last checkpoint appear again");
+    }
+}
+
+/// Chooses what a run goes on from, and claims its place.
+pub(crate) async fn prepare(
+    spec: &PipelineSpec,
+    checkpoint: &CheckpointSpec,
+    folder: &Path,
+    from: &From,
+    plan: &PhysicalPlan,
+) -> Result<Ready> {
+    let location = location(checkpoint, folder)?;
+    let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = plan.sinks();
+    let options = BeginOptions {
+        location,
+        job: spec.name.to_string(),
+        go_on: from.go_on.clone(),
+        accept_duplicates: from.accept_duplicates,
+        downloads: state_folder(spec, folder)?.join("restored"),
+        settings: settings(checkpoint),
+        run: RunOptions {
+            owner: format!("process {}", std::process::id()),
+            now_ms: SystemClock.now_ms(),
+            host_version: env!("CARGO_PKG_VERSION").to_owned(),
+            plan: nodes(&plan.view()),
+        },
+    };
+    let begun = begin(options, &sinks).await?;
+    let options = CoordinatorOptions { sinks, ..CoordinatorOptions::default() };
+    let (coordinator, listener, asker) = Coordinator::new(begun.run.clone(), begun.protocol.clone(), options);
+    Ok(Ready { begun, coordinator, listener, asker })
+}
+
+impl Ready {
+    /// What the job is started with.
+    pub(crate) fn epochs(&self) -> EpochOptions {
+        EpochOptions {
+            listener: Arc::clone(&self.listener) as _,
+            first_epoch: self.begun.run.next_epoch(),
+            run: self.begun.run.job_run().clone(),
+            restored: self.begun.restored.as_ref().map(|(_, state)| Arc::clone(state)),
+        }
+    }
+
+    /// Where the job goes on, for people.
+    pub(crate) fn told(&self) -> Option<String> {
+        let (epoch, _) = self.begun.restored.as_ref()?;
+        Some(format!("going on from checkpoint {epoch} of {}", self.begun.run.store().label()))
+    }
+
+    /// Begins to drive the job, which runs.
+    pub(crate) async fn start(mut self, job: Arc<dyn JobSteering>) -> Result<Running> {
+        self.begun.forget_others().await?;
+        let coordinator = tokio::spawn(self.coordinator.run(job));
+        Ok(Running { coordinator, asker: self.asker })
+    }
+}
+
+/// Where checkpoints are kept.
+pub(crate) fn location(checkpoint: &CheckpointSpec, folder: &Path) -> Result<Location> {
+    let text = checkpoint.location.as_str();
+    let parsed = if text.contains("://") || text.starts_with("file:") || text.starts_with("memory:") {
+        Location::parse(text)
+    } else {
+        Ok(Location::folder(&folder.join(text)))
+    };
+    parsed.map_err(|error| Error::from(error).within(&checkpoint.location.place))
+}
+
+/// The folder for state on disk and for files of remote checkpoints: one for each job.
+pub(crate) fn state_folder(spec: &PipelineSpec, folder: &Path) -> Result<PathBuf> {
+    let chosen = spec.state.location.as_ref().map(|location| folder.join(location.as_str()));
+    let beside = spec.checkpoint.as_ref().map(|checkpoint| checkpoint.location.as_str());
+    let is_folder = |text: &&str| !text.contains("://") && !text.starts_with("memory:");
+    let beside = beside.filter(is_folder).map(|text| {
+        let checkpoints = folder.join(text.strip_prefix("file:").unwrap_or(text));
+        checkpoints.parent().unwrap_or(Path::new("")).join("state")
+    });
+    let root = chosen.or(beside).ok_or_else(|| {
+        Error::config("checkpoints in an object store need a folder for state: add `state: { location: ./state }`")
+    })?;
+    Ok(root.join(spec.name.as_str()))
+}
+
+fn settings(spec: &CheckpointSpec) -> Settings {
+    let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let mut settings = Settings::every(ms(spec.interval.map_or(INTERVAL, |span| span.0)));
+    if let Some(pause) = spec.min_pause {
+        settings.min_pause_ms = ms(pause.0);
+    }
+    if let Some(timeout) = spec.timeout {
+        settings.timeout_ms = ms(timeout.0);
+    }
+    settings.tolerable_failures = spec.tolerable_failures.unwrap_or(settings.tolerable_failures);
+    settings.retain = spec.retain.unwrap_or(settings.retain);
+    settings.pending_epochs_max = spec.pending_epochs.map_or(settings.pending_epochs_max, NonZeroU32::get);
+    settings
+}
+
+fn nodes(plan: &PlanView) -> Vec<PlanNode> {
+    let node = |node: &volley_runtime::NodeView| PlanNode {
+        uid: node.name.clone(),
+        kind: format!("{}: {}", node.role, node.label),
+        parallelism: node.parallelism,
+        layouts: BTreeMap::new(),
+    };
+    plan.nodes.iter().map(node).collect()
+}
+
+/// One line about the checkpoints of a run, where there were any.
+pub(crate) fn line(progress: &CheckpointProgress) -> Option<String> {
+    let last = progress.last.as_ref()?;
+    let abandoned = match progress.abandoned {
+        0 => String::new(),
+        count => format!(", {count} given up"),
+    };
+    Some(format!(
+        "{} checkpoints{abandoned} · the last, {}, in {} ms: {} new bytes, {} as they were",
+        progress.completed,
+        last.epoch,
+        last.took.as_millis(),
+        last.new_bytes,
+        last.reused_bytes
+    ))
+}
