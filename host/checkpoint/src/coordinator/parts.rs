@@ -10,7 +10,7 @@ use crate::store::TakenParts;
 /// Reports by epoch, and what finished tasks left, which belongs to every later epoch too.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    passed: BTreeMap<Epoch, Vec<Vec<TaskPart>>>,
+    passed: BTreeMap<Epoch, BTreeMap<TaskId, Vec<TaskPart>>>,
     finished: BTreeMap<TaskId, Left>,
     /// Reports of epochs up to this one are nobody's any more.
     abandoned: Option<Epoch>,
@@ -39,7 +39,7 @@ impl Parts {
         match event {
             TaskEvent::Passed(epoch) => {
                 if self.abandoned.is_none_or(|abandoned| abandoned < epoch) {
-                    self.passed.entry(epoch).or_default().push(parts);
+                    self.passed.entry(epoch).or_default().insert(task, parts);
                 }
                 Ok(Fact::TaskPassed { task, epoch, output })
             }
@@ -55,13 +55,16 @@ impl Parts {
 
     /// What makes up an epoch. Snapshots are given away.
     pub(super) fn of(&mut self, epoch: Epoch) -> OfEpoch {
-        let mut of = OfEpoch { passed: self.passed.remove(&epoch).unwrap_or_default(), ..OfEpoch::default() };
-        for (task, left) in &self.finished {
+        let passed = self.passed.remove(&epoch).unwrap_or_default();
+        let mut of = OfEpoch::default();
+        // What a task leaves at its end is of no epoch that it passed before.
+        for (task, left) in self.finished.iter().filter(|(task, _)| !passed.contains_key(task)) {
             match left {
                 Left::Fresh(parts) => of.finished.push((*task, copies(parts))),
                 Left::Stored(parts) => of.carried.push(parts.clone()),
             }
         }
+        of.passed = passed.into_values().collect();
         of
     }
 
