@@ -98,7 +98,9 @@ pub enum Failure {
         last: EpochFailure,
     },
     /// An outside system refuses output for good.
-    #[error("{id}: the commit was refused: {why}; the output stays staged, and is committed when the job is started again")]
+    #[error(
+        "{id}: the commit was refused: {why}; the output stays staged, and is committed when the job is started again"
+    )]
     CommitRefused {
         /// Which.
         id: CommittableId,
