@@ -1,4 +1,5 @@
 //! The epoch protocol in single scenarios, by its public face: what it decides, fact by fact.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports, in its helpers too")]
 
 use std::collections::BTreeSet;
 

@@ -1,9 +1,7 @@
 //! The world exhaustively: every order of everything that can happen in a small case, breadth first.
 
 use std::collections::HashSet;
-use std::hash::Hash;
-
-use xxhash_rust::xxh3::Xxh3Default;
+use std::hash::{Hash, Hasher};
 
 use super::job::Size;
 use super::world::{Action, Sort, World};
@@ -42,11 +40,38 @@ pub(super) struct Explored {
     pub(super) ends: usize,
 }
 
-/// With 128 bits two states are not taken for one.
-fn fingerprint(state: &impl Hash) -> u128 {
-    let mut hasher = Xxh3Default::new();
-    state.hash(&mut hasher);
-    hasher.digest128()
+/// Two hashes in one go, since hashing is most of the work.
+struct Fingerprint(u64, u64);
+
+impl Fingerprint {
+    /// With 128 bits two states are not taken for one.
+    fn of(state: &impl Hash) -> (u64, u64) {
+        let mut fingerprint = Self(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
+        state.hash(&mut fingerprint);
+        (fingerprint.0, fingerprint.1)
+    }
+}
+
+impl Hasher for Fingerprint {
+    fn write(&mut self, bytes: &[u8]) {
+        let folded = |value: u64, by: u64| {
+            let product = u128::from(value) * u128::from(by);
+            #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+            let halves = (product as u64, (product >> 64) as u64);
+            halves.0 ^ halves.1
+        };
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            let word = u64::from_le_bytes(word);
+            self.0 = folded(self.0 ^ word, 0x9e37_79b9_7f4a_7c15).rotate_left(23);
+            self.1 = folded(self.1.wrapping_add(word), 0xd1b5_4a32_d192_ed03).rotate_left(31) ^ word;
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ self.1
+    }
 }
 
 /// Visits every state that can be reached. An error tells the shortest way to what went wrong.
@@ -81,7 +106,7 @@ pub(super) fn explore(
                     way.push(action);
                     return Err(format!("{problem}; after {way:?}"));
                 }
-                if seen.insert(fingerprint(&(&after, left))) {
+                if seen.insert(Fingerprint::of(&(&after, left))) {
                     ways.push((at, Some(action)));
                     next.push((ways.len() - 1, after, left));
                 }
