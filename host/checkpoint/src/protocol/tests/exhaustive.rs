@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
 use super::job::Size;
-use super::world::{Action, Sort, World};
+use super::world::{Action, Judge, Sort, World};
 use crate::protocol::Settings;
 use crate::protocol::planted::PlantedBug;
 
@@ -85,7 +85,7 @@ pub(super) fn explore(
     let mut seen = HashSet::new();
     // How each state was first reached: from which, and by what.
     let mut ways: Vec<(usize, Option<Action>)> = vec![(0, None)];
-    let mut frontier = vec![(0, World::new(size, settings, bug)?, budget)];
+    let mut frontier = vec![(0, World::new(size, settings, bug, Judge::Rules)?, budget)];
     while !frontier.is_empty() {
         let mut next = Vec::new();
         for (at, world, budget) in frontier {

@@ -6,7 +6,7 @@ use proptest::test_runner::{Config, TestError, TestRunner};
 
 use super::job::Size;
 use super::outside::{Checked, ensure};
-use super::world::{Action, Sort, World};
+use super::world::{Action, Judge, Sort, World};
 use crate::protocol::Settings;
 use crate::protocol::planted::PlantedBug;
 
@@ -58,8 +58,8 @@ fn weight(sort: Sort, action: &Action) -> usize {
 }
 
 /// Plays a case to its end: first as chosen, then without further faults until the job has finished.
-pub(super) fn play(case: &Case, bug: Option<PlantedBug>) -> Checked {
-    let mut world = World::new(case.size.clone(), case.settings.clone(), bug)?;
+pub(super) fn play(case: &Case, bug: Option<PlantedBug>, judge: Judge) -> Checked {
+    let mut world = World::new(case.size.clone(), case.settings.clone(), bug, judge)?;
     for choice in &case.choices {
         let actions = world.actions();
         let total: usize = actions.iter().map(|(action, sort)| weight(*sort, action)).sum();
@@ -103,10 +103,10 @@ fn best(actions: &[(Action, Sort)]) -> Option<Action> {
 }
 
 /// Plays many cases; gives what went wrong in the simplest that went wrong.
-pub(super) fn play_many(cases_count: u32, bug: Option<PlantedBug>) -> Checked {
+pub(super) fn play_many(cases_count: u32, bug: Option<PlantedBug>, judge: Judge) -> Checked {
     let config = Config { cases: cases_count, failure_persistence: None, max_shrink_iters: 2_000, ..Config::default() };
     let mut runner = TestRunner::new(config);
-    let result = runner.run(&cases(), |case| play(&case, bug).map_err(TestCaseError::fail));
+    let result = runner.run(&cases(), |case| play(&case, bug, judge).map_err(TestCaseError::fail));
     result.map_err(|error| match error {
         TestError::Fail(reason, case) => format!("{reason}; {case:?}"),
         other => other.to_string(),
@@ -115,5 +115,5 @@ pub(super) fn play_many(cases_count: u32, bug: Option<PlantedBug>) -> Checked {
 
 #[test]
 fn every_row_is_committed_once_whatever_happens() {
-    play_many(768, None).unwrap();
+    play_many(4_096, None, Judge::Rules).unwrap();
 }
