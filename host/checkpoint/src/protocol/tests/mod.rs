@@ -1,1 +1,9 @@
-//! Tests of the epoch protocol.
+//! Tests of the epoch protocol: a simulated world around it, at random and exhaustively, and with planted faults.
+
+mod exhaustive;
+mod job;
+mod outside;
+mod planted;
+mod random;
+mod rules;
+mod world;
