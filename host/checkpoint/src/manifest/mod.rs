@@ -7,6 +7,8 @@
 
 mod codec;
 mod convert;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -41,6 +41,8 @@ mod remove;
 mod run;
 mod savepoint;
 mod start;
+#[cfg(test)]
+mod tests;
 mod upload;
 mod writer;
 

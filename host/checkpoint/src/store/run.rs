@@ -143,31 +143,35 @@ impl Run {
     /// # Errors
     /// When the storage fails; the id is not used again then. [`Error::Superseded`] when a later start has taken over.
     pub async fn begin(&self) -> Result<EpochWriter> {
-        let epoch = {
-            let mut ledger = self.ledger();
-            ledger.tried += 1;
-            let epoch = ledger.tried;
-            ledger.writing.insert(epoch);
-            ledger.named.insert(epoch, BTreeSet::new());
-            Epoch(epoch)
-        };
-        // Owned from here on: dropped by whatever goes wrong.
-        let writer = EpochWriter::new(self.clone(), epoch);
-        let JobRun { job, incarnation } = &self.0.run;
-        let claim = serde_json::json!({ "incarnation": incarnation, "nonce": format!("{:016x}", nonce()) });
-        let claim = Bytes::from(format!("{claim:#}\n"));
-        let created = self.0.store.blobs.put_new(&layout::begun(epoch), claim).await?;
-        self.check_not_superseded().await?;
-        if created == Created::Taken {
-            // Ids are dealt out by this run alone, as long as it is the last.
-            return Err(Error::Broken(format!(
-                "job `{job}`: epoch {epoch} was begun already, by nobody that is known"
-            )));
+        loop {
+            // Owned from here on: left unfinished by whatever goes wrong.
+            let writer = EpochWriter::new(self.clone(), self.next_epoch());
+            let epoch = writer.epoch();
+            let claim = serde_json::json!({
+                "incarnation": self.0.run.incarnation,
+                "nonce": format!("{:016x}", nonce()),
+            });
+            let claim = Bytes::from(format!("{claim:#}\n"));
+            let created = self.0.store.blobs.put_new(&layout::begun(epoch), claim).await?;
+            // After the claim: either the start that takes over sees it and gives the epoch up, or it is seen here.
+            self.check_not_superseded().await?;
+            // Taken by an earlier start, which has found out by now that it is not the last.
+            if created == Created::Ours {
+                let mut ledger = self.ledger();
+                ledger.last = ledger.last.max(epoch.0);
+                drop(ledger);
+                hit("epoch-begun")?;
+                return Ok(writer);
+            }
         }
+    }
+
+    fn next_epoch(&self) -> Epoch {
         let mut ledger = self.ledger();
-        ledger.last = ledger.last.max(epoch.0);
-        drop(ledger);
-        hit("epoch-begun")?;
-        Ok(writer)
+        ledger.tried += 1;
+        let epoch = ledger.tried;
+        ledger.writing.insert(epoch);
+        ledger.named.insert(epoch, BTreeSet::new());
+        Epoch(epoch)
     }
 }
