@@ -16,7 +16,7 @@ use volley_api::{
 use crate::state::{Checked, Step, all, context, entries, put, step};
 
 /// How many sequences of random steps are compared with the model.
-const MODEL_CASES: u32 = 32;
+const MODEL_CASES: u32 = 24;
 
 /// Holds the snapshots of keyed state, and what is restored from them, to their promises. Files are taken as a checkpoint
 /// store takes them: copied to places with other names.
@@ -34,10 +34,10 @@ const MODEL_CASES: u32 = 32;
 /// When a promise is broken, or the state fails.
 pub fn keyed_state_snapshot_contract(backend: &dyn StateBackend) {
     let suite = Suite { backend, files: RefCell::default() };
+    suite.parts_are_dealt_out_anew();
     suite.later_writes_change_nothing();
     suite.nothing_is_a_state_too();
     suite.dropped_snapshots_leave_no_trace();
-    suite.parts_are_dealt_out_anew();
     suite.foreign_formats_and_layouts_are_refused();
     suite.what_was_restored_goes_on();
     let mut runner = TestRunner::new(Config { cases: MODEL_CASES, failure_persistence: None, ..Config::default() });

@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::properties::PropName;
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBPinnableSlice,
-    DEFAULT_COLUMN_FAMILY_NAME, LogLevel, Options, ReadOptions, WriteBatch, WriteBufferManager, WriteOptions,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
+    DBPinnableSlice, DEFAULT_COLUMN_FAMILY_NAME, LogLevel, Options, ReadOptions, WriteBatch, WriteBufferManager,
+    WriteOptions,
 };
 
 use super::folder::{StateFolder, disk_error};
@@ -30,7 +31,7 @@ const MEMTABLE_BYTES_MAX: usize = 64 << 20;
 const MEMTABLES_PART: usize = 4;
 /// The least that an instance takes for what is not yet on disk.
 const ARENA_BYTES: usize = 128 << 10;
-const BLOCK_BYTES: usize = 8 << 10;
+const BLOCK_BYTES: usize = 4 << 10;
 /// One in a hundred keys that are not there is looked for in vain.
 const FILTER_BITS_PER_KEY: f64 = 10.0;
 /// Files that an instance keeps open.
@@ -60,7 +61,14 @@ impl SharedMemory {
         table.set_block_size(BLOCK_BYTES);
         table.set_bloom_filter(FILTER_BITS_PER_KEY, false);
         table.set_optimize_filters_for_memory(true);
+        // Indexes and filters are in the cache, so that all memory is bounded; in small pieces, so that little memory does
+        // not mean that megabytes are read for a key.
         table.set_cache_index_and_filter_blocks(true);
+        table.set_cache_index_and_filter_blocks_with_high_priority(true);
+        table.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        table.set_partition_filters(true);
+        table.set_metadata_block_size(BLOCK_BYTES);
+        table.set_pin_top_level_index_and_filter(true);
         table.set_pin_l0_filter_and_index_blocks_in_cache(true);
         // What is dropped is thrown away, and need not be written out first.
         let mut options = Options::default().get_options_from_string("avoid_flush_during_shutdown=true")?;
