@@ -1,6 +1,7 @@
 //! What can go wrong with keyed state.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use volley_api::{KeyGroup, KeyGroupRange, NodeName};
 
@@ -73,6 +74,39 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A part of a checkpoint whose keys or values are laid out in another way.
+    #[error(
+        "operator `{node}`: the checkpoint has its state `{state}` laid out as `{found}`, and the operator now keeps \
+         `{wanted}`: start with the pipeline that wrote it, or begin afresh"
+    )]
+    Layout {
+        /// The operator.
+        node: NodeName,
+        /// The name of the state.
+        state: &'static str,
+        /// The layout of the part.
+        found: Arc<str>,
+        /// The layout that the operator has.
+        wanted: Arc<str>,
+    },
+    /// State on disk cannot be read or written.
+    #[error("state in {}: {problem}", path.display())]
+    Disk {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the system or RocksDB says.
+        problem: String,
+    },
+    /// A folder for state on disk that somebody uses already.
+    #[error(
+        "the folder {} for state is in use by another process or another job of this one: name another, or stop that \
+         one first",
+        path.display()
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A part of a checkpoint that another backend wrote.
     #[error(
         "operator `{node}`: the checkpoint has its state `{state}` in the format {found}, and this backend reads \
@@ -93,8 +127,10 @@ pub enum Error {
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
         let kind = match error {
-            Error::Limit { .. } | Error::Format { .. } => volley_api::ErrorKind::Config,
-            Error::Snapshot { .. } => volley_api::ErrorKind::External,
+            Error::Limit { .. } | Error::Format { .. } | Error::Layout { .. } | Error::InUse { .. } => {
+                volley_api::ErrorKind::Config
+            }
+            Error::Snapshot { .. } | Error::Disk { .. } => volley_api::ErrorKind::External,
             Error::ForeignKeyGroup { .. } | Error::ValueCount { .. } | Error::EntryTooLarge { .. } => {
                 volley_api::ErrorKind::Internal
             }

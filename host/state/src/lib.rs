@@ -1,16 +1,21 @@
-//! Keyed state behind [`volley_api::StateBackend`]: at present in memory.
+//! Keyed state behind [`volley_api::StateBackend`]: in memory, or on disk.
 //!
-//! [`MemoryBackend`] keeps all state of a job in the process, up to a limit. State that may grow beyond memory needs a
-//! backend on disk, which a host has when it is built with the feature `rocksdb`.
+//! [`MemoryBackend`] keeps all state of a job in the process, up to a limit. State that may grow beyond memory needs
+//! `RocksBackend`, which is there with the feature `rocksdb`; it restores what either of them wrote.
 //!
 //! Knows `volley-api` only: which operator keeps what in its state, and when a checkpoint takes it, is not its business.
 #![forbid(unsafe_code)]
 
 mod budget;
+mod check;
 mod error;
 mod memory;
+#[cfg(feature = "rocksdb")]
+mod rocks;
 mod snapshot;
 mod table;
 
 pub use error::{Error, Result};
 pub use memory::MemoryBackend;
+#[cfg(feature = "rocksdb")]
+pub use rocks::{RocksBackend, RocksOptions};

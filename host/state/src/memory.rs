@@ -10,7 +10,7 @@ use volley_api::{KeyedState, Namespace, StateBackend, StateContext, StateEntry, 
 use crate::budget::Budget;
 use crate::snapshot::{self, MemorySnapshot};
 use crate::table::Table;
-use crate::{Error, Result, budget};
+use crate::{Error, Result, budget, check};
 
 /// Keeps state in memory, up to a limit that all of a job's states share.
 ///
@@ -74,20 +74,6 @@ struct MemoryState {
 }
 
 impl MemoryState {
-    /// Refuses keys of other instances, before anything is done with the keys beside them.
-    fn check_groups(&self, keys: &[StateKey<'_>]) -> Result<()> {
-        let key_groups = self.context.key_groups;
-        match keys.iter().find(|key| !key_groups.contains(key.group)) {
-            None => Ok(()),
-            Some(key) => Err(Error::ForeignKeyGroup {
-                node: self.context.node.clone(),
-                state: self.context.name,
-                group: key.group,
-                key_groups,
-            }),
-        }
-    }
-
     /// Changes a table and keeps the books: what `change` does is counted whether it succeeds or not, and a table that is
     /// empty behind it is gone.
     fn with_table(
@@ -113,10 +99,7 @@ impl MemoryState {
 
     /// Takes over what a part has for the key groups of this instance.
     fn restore(&mut self, part: &StatePart) -> Result<()> {
-        if part.format != snapshot::FORMAT {
-            let (node, state, found) = (self.context.node.clone(), self.context.name, part.format.clone());
-            return Err(Error::Format { node, state, found, known: snapshot::FORMAT });
-        }
+        check::part(&self.context, part, &[snapshot::FORMAT], snapshot::FORMAT)?;
         let key_groups = self.context.key_groups;
         for entry in part.files.iter().map(snapshot::read).collect::<Result<Vec<_>>>()?.iter().flatten() {
             if key_groups.contains(entry.group) {
@@ -164,7 +147,7 @@ impl KeyedState for MemoryState {
         namespace: Namespace,
         keys: &[StateKey<'_>],
     ) -> volley_api::Result<Vec<Option<bytes::Bytes>>> {
-        self.check_groups(keys)?;
+        check::key_groups(&self.context, keys)?;
         match self.tables.get(&namespace) {
             Some(table) => Ok(keys.iter().map(|key| table.get(*key)).collect()),
             None => Ok(vec![None; keys.len()]),
@@ -172,11 +155,8 @@ impl KeyedState for MemoryState {
     }
 
     fn put_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>], values: &[&[u8]]) -> volley_api::Result<()> {
-        self.check_groups(keys)?;
-        if keys.len() != values.len() {
-            let (node, state) = (self.context.node.clone(), self.context.name);
-            return Err(Error::ValueCount { node, state, keys: keys.len(), values: values.len() }.into());
-        }
+        check::key_groups(&self.context, keys)?;
+        check::values(&self.context, keys, values)?;
         let put = |table: &mut Table, room: Room<'_>| {
             keys.iter().zip(values).try_for_each(|(key, value)| {
                 table.put(*key, value);
@@ -187,7 +167,7 @@ impl KeyedState for MemoryState {
     }
 
     fn remove_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>]) -> volley_api::Result<()> {
-        self.check_groups(keys)?;
+        check::key_groups(&self.context, keys)?;
         if !self.tables.contains_key(&namespace) {
             return Ok(());
         }

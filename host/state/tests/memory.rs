@@ -5,12 +5,13 @@ use volley_api::{
     SubtaskId,
 };
 use volley_state::MemoryBackend;
-use volley_test_contract::keyed_state_contract;
+use volley_test_contract::{keyed_state_contract, keyed_state_snapshot_contract};
 
 #[test]
 fn it_keeps_the_contract() {
     let backend = MemoryBackend::new(1 << 30);
     keyed_state_contract(|context| backend.open(context).expect("opens"));
+    keyed_state_snapshot_contract(&backend);
     assert_eq!(backend.used_bytes(), 0, "what was dropped is given back");
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`source_contract`] and [`source_prefix_contract`] hold a [`volley_api::Source`] to the promises of its trait;
 //! [`sink_contract`] and [`single_epoch_sink_contract`] do so for a [`volley_api::Sink`], and
-//! [`keyed_state_contract`] for a [`volley_api::KeyedState`]. They panic with the promise that was broken, so a test is one
+//! [`keyed_state_contract`] for a [`volley_api::KeyedState`], with [`keyed_state_snapshot_contract`] for its snapshots. They panic with the promise that was broken, so a test is one
 //! call.
 //!
 //! Knows `volley-api` only, and no implementation of its traits.
@@ -10,10 +10,12 @@
 
 mod rows;
 mod sink;
+mod snapshot;
 mod source;
 mod state;
 
 pub use rows::rows_as_text;
 pub use sink::{single_epoch_sink_contract, sink_contract};
+pub use snapshot::keyed_state_snapshot_contract;
 pub use source::{source_contract, source_prefix_contract};
 pub use state::keyed_state_contract;

@@ -45,7 +45,7 @@ pub fn keyed_state_contract(open: impl Fn(StateContext) -> Box<dyn KeyedState>) 
     }
 }
 
-fn context(node: &str, name: &'static str) -> StateContext {
+pub(crate) fn context(node: &str, name: &'static str) -> StateContext {
     let node = NodeName::new(node).expect("a name");
     StateContext {
         node,
@@ -62,17 +62,17 @@ fn key(group: u8, key: &[u8]) -> StateKey<'_> {
     StateKey { group: KeyGroup(64 + group), key }
 }
 
-fn get(state: &mut dyn KeyedState, namespace: i64, keys: &[StateKey<'_>]) -> Vec<Option<Bytes>> {
+pub(crate) fn get(state: &mut dyn KeyedState, namespace: i64, keys: &[StateKey<'_>]) -> Vec<Option<Bytes>> {
     state.get_many(Namespace(namespace), keys).expect("get_many")
 }
 
-fn put(state: &mut dyn KeyedState, namespace: i64, key: StateKey<'_>, value: &[u8]) {
+pub(crate) fn put(state: &mut dyn KeyedState, namespace: i64, key: StateKey<'_>, value: &[u8]) {
     state.put_many(Namespace(namespace), &[key], &[value]).expect("put_many");
 }
 
-const EVERYTHING: RangeInclusive<Namespace> = Namespace(i64::MIN)..=Namespace(i64::MAX);
+pub(crate) const EVERYTHING: RangeInclusive<Namespace> = Namespace(i64::MIN)..=Namespace(i64::MAX);
 
-fn all(state: &mut dyn KeyedState) -> Vec<StateEntry> {
+pub(crate) fn all(state: &mut dyn KeyedState) -> Vec<StateEntry> {
     state.scan(EVERYTHING, None, usize::MAX).expect("scan")
 }
 
@@ -181,11 +181,11 @@ fn states_are_apart(open: &impl Fn(StateContext) -> Box<dyn KeyedState>) {
     }
 }
 
-type Key = (u8, Vec<u8>);
+pub(crate) type Key = (u8, Vec<u8>);
 
 /// A step of the random test.
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     Put(i64, Vec<(Key, Vec<u8>)>),
     Remove(i64, Vec<Key>),
     RemoveNamespace(i64),
@@ -193,7 +193,7 @@ enum Step {
     Scan(i64, i64, usize),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let namespace = || -2..2_i64;
     // Few keys, so that they meet.
     let key = || (0..3_u8, prop::collection::vec(0..3_u8, 0..3));
@@ -209,18 +209,21 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// A state beside its model.
-struct Checked {
-    state: Box<dyn KeyedState>,
-    model: BTreeMap<(i64, Key), Vec<u8>>,
+pub(crate) struct Checked {
+    pub(crate) state: Box<dyn KeyedState>,
+    pub(crate) model: Model,
 }
 
+/// What a state is to have.
+pub(crate) type Model = BTreeMap<(i64, Key), Vec<u8>>;
+
 impl Checked {
-    fn new(state: Box<dyn KeyedState>) -> Self {
+    pub(crate) fn new(state: Box<dyn KeyedState>) -> Self {
         Self { state, model: BTreeMap::new() }
     }
 
     /// Both after a step; they must agree on everything that can be seen.
-    fn after(mut self, step: &Step) -> Result<Self, TestCaseError> {
+    pub(crate) fn after(mut self, step: &Step) -> Result<Self, TestCaseError> {
         let Self { state, model } = &mut self;
         match step {
             Step::Put(namespace, entries) => {
@@ -262,7 +265,7 @@ fn state_key((group, bytes): &Key) -> StateKey<'_> {
     key(*group, bytes)
 }
 
-fn entries(model: &BTreeMap<(i64, Key), Vec<u8>>) -> impl Iterator<Item = StateEntry> {
+pub(crate) fn entries(model: &Model) -> impl Iterator<Item = StateEntry> {
     model.iter().map(|((namespace, (group, key)), value)| StateEntry {
         group: KeyGroup(64 + group),
         namespace: Namespace(*namespace),
