@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file is a crate that uses its share")]
 
 pub mod aggregate;
+pub mod instances;
 
 use std::fmt;
 use std::num::NonZeroU32;
