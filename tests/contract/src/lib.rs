@@ -1,19 +1,25 @@
 //! What every connector and every state backend promises, as suites that each runs against itself.
 //!
 //! [`source_contract`] and [`source_prefix_contract`] hold a [`volley_api::Source`] to the promises of its trait;
-//! [`sink_contract`] and [`single_epoch_sink_contract`] do so for a [`volley_api::Sink`], and
+//! [`sink_contract`], [`single_epoch_sink_contract`] and [`sink_recovery_contract`] do so for a [`volley_api::Sink`], and
 //! [`keyed_state_contract`] for a [`volley_api::KeyedState`]. They panic with the promise that was broken, so a test is one
 //! call.
+//!
+//! [`Unreliable`] puts a bad network in front of a sink, for tests of whoever drives sinks.
 //!
 //! Knows `volley-api` only, and no implementation of its traits.
 #![forbid(unsafe_code)]
 
+mod recovery;
 mod rows;
 mod sink;
 mod source;
 mod state;
+mod unreliable;
 
+pub use recovery::sink_recovery_contract;
 pub use rows::rows_as_text;
 pub use sink::{single_epoch_sink_contract, sink_contract};
 pub use source::{source_contract, source_prefix_contract};
 pub use state::keyed_state_contract;
+pub use unreliable::{Answered, Schedule, SinkCall, SinkFault, Unreliable};
