@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use common::{options, read_all, source};
 use serde_json::json;
 use volley_connector_file::FileSink;
-use volley_test_contract::{single_epoch_sink_contract, sink_contract, source_contract};
+use volley_test_contract::{single_epoch_sink_contract, sink_contract, sink_recovery_contract, source_contract};
 
 const FORMATS: [&str; 5] = ["csv", "jsonl", "parquet", "avro", "arrow"];
 
@@ -49,6 +49,18 @@ async fn folders_keep_the_promises_of_a_sink_and_their_files_those_of_a_source()
         sink_contract(&sink, &sample(), || found(folder.path(), "out/", format)).await;
         let written = source(folder.path(), json!({ "path": "out/", "format": format })).expect("opens");
         source_contract(&written).await;
+    }
+}
+
+#[tokio::test]
+async fn folders_keep_the_promises_of_a_sink_whose_process_is_killed() {
+    for format in FORMATS {
+        for (existing, rows_max) in [("fail", None), ("append", Some(1))] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let value = json!({ "path": "out/", "format": format, "existing": existing, "part_rows_max": rows_max });
+            let make = || FileSink::new(options(value.clone()), folder.path()).expect("a sink");
+            sink_recovery_contract(make, &sample(), || found(folder.path(), "out/", format)).await;
+        }
     }
 }
 

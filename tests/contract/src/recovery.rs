@@ -93,7 +93,7 @@ impl<'a, S: Sink, M: Fn() -> S, F: Fn() -> Vec<RecordBatch>> Suite<'a, M, F> {
         let kept: Vec<_> = prepared.iter().map(|prepared| prepared.committable.clone()).collect();
         self.fail_and_clean_up(&kept).await;
         for Prepared { committable, rows } in prepared.into_iter().rev() {
-            assert_eq!(self.status(&committable).await, CommitStatus::NotCommitted, "lookup by another process");
+            self.expect_status(&committable, CommitStatus::NotCommitted, "by another process").await;
             let (one, other) = ((self.make)(), (self.make)());
             let (first, second) = tokio::join!(one.commit(&committable), other.commit(&committable));
             first.and(second).expect("a commit by two at once");
@@ -101,7 +101,7 @@ impl<'a, S: Sink, M: Fn() -> S, F: Fn() -> Vec<RecordBatch>> Suite<'a, M, F> {
         }
         self.fail_and_clean_up(&kept).await;
         for committable in &kept {
-            assert_eq!(self.status(committable).await, CommitStatus::Committed, "lookup after the next failure");
+            self.expect_status(committable, CommitStatus::Committed, "after the next failure").await;
             (self.make)().commit(committable).await.expect("a commit after the next failure");
             self.expect("behind a commit after the next failure");
         }
@@ -118,8 +118,7 @@ impl<'a, S: Sink, M: Fn() -> S, F: Fn() -> Vec<RecordBatch>> Suite<'a, M, F> {
         }
         for at in [2, 0, 1] {
             let Prepared { committable, rows } = &prepared[at];
-            let status = self.status(committable).await;
-            assert_eq!(status, CommitStatus::NotCommitted, "lookup while other epochs are committed");
+            self.expect_status(committable, CommitStatus::NotCommitted, "while other epochs are committed").await;
             (self.make)().commit(committable).await.expect("commit");
             self.committed(committable, rows.clone(), "behind commits in another order").await;
         }
@@ -135,13 +134,13 @@ impl<'a, S: Sink, M: Fn() -> S, F: Fn() -> Vec<RecordBatch>> Suite<'a, M, F> {
             (self.make)().abort(&thrown).await.expect("abort");
             self.expect_refused(&thrown, time).await;
         }
-        assert_eq!(self.status(&committable).await, CommitStatus::NotCommitted, "lookup behind the abort of another");
+        self.expect_status(&committable, CommitStatus::NotCommitted, "behind the abort of another").await;
         (self.make)().commit(&committable).await.expect("commit behind the abort of another");
         self.committed(&committable, rows, "behind the abort of another").await;
         // Nobody may ask for it; a sink that refuses, or does nothing, keeps what people have seen.
         drop((self.make)().abort(&committable).await);
         self.expect("behind the abort of what is committed");
-        assert_eq!(self.status(&committable).await, CommitStatus::Committed, "lookup behind a late abort");
+        self.expect_status(&committable, CommitStatus::Committed, "behind a late abort").await;
     }
 
     async fn tokens_are_their_own(&mut self) {
@@ -164,7 +163,7 @@ impl<'a, S: Sink, M: Fn() -> S, F: Fn() -> Vec<RecordBatch>> Suite<'a, M, F> {
             assert!((self.make)().abort(&other).await.is_err(), "an abort {time} succeeded");
             self.expect_refused(&other, &time).await;
         }
-        assert_eq!(self.status(&committable).await, CommitStatus::NotCommitted, "lookup behind foreign tokens");
+        self.expect_status(&committable, CommitStatus::NotCommitted, "behind foreign tokens").await;
         (self.make)().commit(&committable).await.expect("commit");
         self.committed(&committable, rows, "behind foreign tokens").await;
     }
@@ -183,11 +182,11 @@ impl<'a, S: Sink, M: Fn() -> S, F: Fn() -> Vec<RecordBatch>> Suite<'a, M, F> {
         self.expect_refused(&forgotten.committable, "behind the clean-up").await;
         // The job may fail again before it has got any further.
         self.fail_and_clean_up(std::slice::from_ref(&kept.committable)).await;
-        assert_eq!(self.status(&kept.committable).await, CommitStatus::NotCommitted, "lookup of what is kept");
+        self.expect_status(&kept.committable, CommitStatus::NotCommitted, "of what is kept").await;
         (self.make)().commit(&kept.committable).await.expect("a commit of what is kept");
         self.committed(&kept.committable, kept.rows, "behind the commit of what is kept").await;
         self.fail_and_clean_up(&[]).await;
-        assert_eq!(self.status(&kept.committable).await, CommitStatus::Committed, "lookup behind all clean-ups");
+        self.expect_status(&kept.committable, CommitStatus::Committed, "behind all clean-ups").await;
     }
 
     async fn clean_up_leaves_what_is_not_its_own(&mut self) {
@@ -204,9 +203,8 @@ impl<'a, S: Sink, M: Fn() -> S, F: Fn() -> Vec<RecordBatch>> Suite<'a, M, F> {
             (run("other", u64::MAX), "out", "another job"),
         ] {
             (self.make)().clean_up(&run, &node(sink), &[]).await.expect("clean-up");
-            let status = (self.make)().lookup(&committable).await;
-            let is_left = matches!(status, Ok(CommitStatus::NotCommitted));
-            assert!(is_left, "lookup behind the clean-up of {whose}: {status:?}");
+            let time = format!("behind the clean-up of {whose}");
+            self.expect_status(&committable, CommitStatus::NotCommitted, &time).await;
         }
         (self.make)().commit(&committable).await.expect("a commit behind clean-ups of others");
         self.committed(&committable, rows, "behind clean-ups of others").await;
@@ -257,15 +255,16 @@ impl<'a, S: Sink, M: Fn() -> S, F: Fn() -> Vec<RecordBatch>> Suite<'a, M, F> {
         self.epoch
     }
 
-    async fn status(&self, committable: &Committable) -> CommitStatus {
-        (self.make)().lookup(committable).await.expect("lookup")
+    async fn expect_status(&self, committable: &Committable, expected: CommitStatus, time: &str) {
+        let status = (self.make)().lookup(committable).await;
+        assert!(status.as_ref().is_ok_and(|status| *status == expected), "lookup {time}: {status:?}, not {expected:?}");
     }
 
     /// Takes note of a commit, and checks that it and a second one have made the rows visible once.
     async fn committed(&mut self, committable: &Committable, rows: RecordBatch, time: &str) {
         self.visible.push(rows);
         self.expect(time);
-        assert_eq!(self.status(committable).await, CommitStatus::Committed, "lookup {time}");
+        self.expect_status(committable, CommitStatus::Committed, time).await;
         (self.make)().commit(committable).await.expect("a second commit");
         self.expect(&format!("{time}, and a second one"));
     }

@@ -178,7 +178,7 @@ async fn nothing_may_be_visible_before_the_commit() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "lookup by another process")]
+#[should_panic(expected = "lookup by another process: Ok(Committed)")]
 async fn lookup_must_not_claim_what_is_not_committed() {
     check(Fault::ClaimsCommitted).await;
 }
@@ -190,13 +190,13 @@ async fn lookup_must_not_deny_what_is_committed() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "clean-up")]
+#[should_panic(expected = "lookup by another process: Err")]
 async fn what_is_staged_must_outlive_its_process() {
     check(Fault::ForgetsStaged).await;
 }
 
 #[tokio::test]
-#[should_panic(expected = "lookup")]
+#[should_panic(expected = "lookup by another process: Err")]
 async fn clean_up_must_leave_what_is_kept() {
     check(Fault::CleansUpKept).await;
 }
