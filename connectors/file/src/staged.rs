@@ -121,6 +121,10 @@ pub(crate) fn lookup(folder: &Path, replacing: Replacing, token: &Token) -> Resu
             None => expect_in_place(folder, file)?,
         }
     }
+    if status == CommitStatus::Committed {
+        // Whoever renamed may have been killed before it made that durable, and nobody will commit again after this answer.
+        folder::sync(folder)?;
+    }
     Ok(status)
 }
 

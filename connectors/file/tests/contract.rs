@@ -9,7 +9,10 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use common::{options, read_all, source};
 use serde_json::json;
 use volley_connector_file::FileSink;
-use volley_test_contract::{single_epoch_sink_contract, sink_contract, sink_recovery_contract, source_contract};
+use volley_test_contract::{
+    assert_sink_documented, assert_source_documented, single_epoch_sink_contract, sink_contract,
+    sink_recovery_contract, source_contract,
+};
 
 const FORMATS: [&str; 5] = ["csv", "jsonl", "parquet", "avro", "arrow"];
 
@@ -83,4 +86,22 @@ async fn single_files_keep_the_promises_of_one_epoch() {
         let sink = FileSink::new(options(json!({ "path": path })), folder.path()).expect("a sink");
         single_epoch_sink_contract(&sink, &sample(), || found(folder.path(), &path, format)).await;
     }
+}
+
+#[test]
+fn the_page_of_guarantees_says_what_files_promise() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sink =
+        |path: &str| FileSink::new(options(json!({ "path": path, "format": "csv" })), folder.path()).expect("a sink");
+    assert_sink_documented("`file`: a folder", &sink("out/"));
+    assert_sink_documented("`file`: a single file", &sink("out.csv"));
+    assert_sink_documented("`file`: standard output, a named pipe, a device", &sink("-"));
+    std::fs::write(folder.path().join("in.csv"), "a\n1\n").expect("a file");
+    let file = source(folder.path(), json!({ "path": "in.csv" })).expect("opens");
+    assert_source_documented("`file`: files, globs, folders", &file);
+    let stream = volley_connector_file::FileSource::from_reader(
+        options(json!({ "path": "-", "schema": { "a": "int64" } })),
+        Box::new(std::io::empty()),
+    );
+    assert_source_documented("`file`: standard input, a named pipe, a device", &stream.expect("opens"));
 }

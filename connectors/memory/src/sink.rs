@@ -249,7 +249,9 @@ mod tests {
     use super::*;
     use arrow::array::{ArrayRef, Int64Array};
     use volley_api::{NodeName, SystemClock};
-    use volley_test_contract::{single_epoch_sink_contract, sink_contract, sink_recovery_contract};
+    use volley_test_contract::{
+        assert_sink_documented, single_epoch_sink_contract, sink_contract, sink_recovery_contract,
+    };
 
     fn sample() -> RecordBatch {
         let column: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None, Some(3), Some(4), Some(5), Some(6)]));
@@ -270,6 +272,7 @@ mod tests {
     #[tokio::test]
     async fn it_keeps_the_contract_across_failures() {
         let handle = MemorySink::new().handle();
+        assert_sink_documented("`memory` (Rust API)", &handle.sink());
         sink_recovery_contract(|| handle.sink(), &sample(), || handle.batches()).await;
     }
 

@@ -5,11 +5,13 @@
 //! [`keyed_state_contract`] for a [`volley_api::KeyedState`]. They panic with the promise that was broken, so a test is one
 //! call.
 //!
+//! [`assert_source_documented`] and [`assert_sink_documented`] hold the page of guarantees to what a connector says of itself.
 //! [`Unreliable`] puts a bad network in front of a sink, for tests of whoever drives sinks.
 //!
 //! Knows `volley-api` only, and no implementation of its traits.
 #![forbid(unsafe_code)]
 
+mod documented;
 mod recovery;
 mod rows;
 mod sink;
@@ -17,6 +19,7 @@ mod source;
 mod state;
 mod unreliable;
 
+pub use documented::{assert_sink_documented, assert_source_documented};
 pub use recovery::sink_recovery_contract;
 pub use rows::rows_as_text;
 pub use sink::{single_epoch_sink_contract, sink_contract};
