@@ -106,13 +106,48 @@ pub enum Error {
         /// What is wrong with it.
         detail: String,
     },
-    /// A staged file that is neither there nor in its final place.
-    #[error("cannot commit {path}: its staged file {staged} is gone or not as it was prepared")]
+    /// A token of another version of the encoding.
+    #[error(
+        "a token of the file connector has version {found}, and this build reads version {expected}: let the build that made \
+         it finish the job, or begin anew with --fresh"
+    )]
+    Version {
+        /// The token's version.
+        found: u32,
+        /// The one that is read.
+        expected: u32,
+    },
+    /// A prepared file that is neither staged nor in its final place.
+    #[error(
+        "{folder} has neither {name} nor its staged file {staged}, so nobody can tell whether it was committed. If it was, \
+         and a reader has taken it away, put it back or make an empty file .{name}.taken there; if the sink wrote elsewhere \
+         before, set its `path` back; otherwise its rows are lost, and the job has to begin anew with --fresh"
+    )]
     Lost {
+        /// The sink's folder.
+        folder: String,
+        /// The final name.
+        name: String,
+        /// The staged name.
+        staged: String,
+    },
+    /// A staged file that somebody has changed.
+    #[error("cannot commit {path}: its staged file {staged} has {found} bytes, and {expected} were prepared")]
+    Changed {
         /// The final path.
         path: String,
         /// The staged name.
         staged: String,
+        /// Its length.
+        found: u64,
+        /// The length that it had.
+        expected: u64,
+    },
+    /// An abort of what can be seen already.
+    #[error("cannot abort what holds {path}: it is committed already; commit the rest of it")]
+    Visible {
+        /// The final path.
+        path: String,
     },
     /// Something at a file's final place that must not be replaced.
     #[error("cannot commit {path}: {found} stands there, which is not replaced")]
@@ -132,6 +167,23 @@ pub enum Error {
         folder: String,
         /// One of the files in it.
         file: String,
+    },
+    /// A folder with files of a run that comes after this one.
+    #[error(
+        "{folder} holds {file} of incarnation {found} of job `{job}`, and this is incarnation {incarnation}: if that run has \
+         taken over, let this one be; if the job's checkpoints are gone, empty the folder or give the job another name"
+    )]
+    Later {
+        /// The folder.
+        folder: String,
+        /// The file.
+        file: String,
+        /// The job.
+        job: String,
+        /// The incarnation that the file is of.
+        found: u64,
+        /// The incarnation that is at work.
+        incarnation: u64,
     },
     /// An invariant of this crate does not hold.
     #[error("{0}")]
@@ -155,17 +207,18 @@ impl Error {
 
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Options(_) | Self::SchemaText { .. } | Self::Occupied { .. } | Self::Unsupported { .. } => {
-                ErrorKind::Config
-            }
+            Self::Options(_) | Self::SchemaText { .. } | Self::Unsupported { .. } => ErrorKind::Config,
+            Self::Occupied { .. } | Self::Later { .. } | Self::Version { .. } => ErrorKind::Config,
             Self::Damaged { .. } | Self::MissingColumn { .. } | Self::ColumnType { .. } | Self::ExtraColumn { .. } => {
                 ErrorKind::Data
             }
             Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
             // Whoever wrote the pipeline may be right, and the files late or elsewhere.
             Self::Missing { .. } | Self::NoMatch { .. } => ErrorKind::External,
-            Self::Io { .. } | Self::Lost { .. } | Self::Irreplaceable { .. } => ErrorKind::External,
-            Self::Foreign { .. } | Self::Broken(_) => ErrorKind::Internal,
+            Self::Io { .. } | Self::Lost { .. } | Self::Changed { .. } | Self::Irreplaceable { .. } => {
+                ErrorKind::External
+            }
+            Self::Foreign { .. } | Self::Visible { .. } | Self::Broken(_) => ErrorKind::Internal,
         }
     }
 }

@@ -85,7 +85,8 @@ pub struct FileSinkOptions {
     pub csv: CsvWriteOptions,
 }
 
-/// What a sink does about a folder that holds output of an earlier run: files of its format called `part-*`.
+/// What a sink does about a folder that holds output of an earlier run: files of its format called `part-*`. A job that goes on
+/// from a checkpoint has its own there, and is not asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Existing {

@@ -1,38 +1,49 @@
 //! The sink: what it promises, and how prepared files become visible.
 
+use std::collections::HashSet;
 use std::fs;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use tokio::sync::OnceCell;
-use volley_api::{CommitStatus, Committable, DeliveryGuarantee, Sink, SinkContext, SinkWriter};
+use volley_api::{CommitStatus, Committable, DeliveryGuarantee, JobRun, NodeName, Sink, SinkContext, SinkWriter};
 
 use crate::blocking::{self, Place};
+use crate::names::{Own, TAKEN, run_part};
 use crate::options::csv_bytes;
-use crate::target::{STDOUT, STDOUT_NAME, Target, earlier_part, encoding, extension};
+use crate::staged::Replacing;
+use crate::target::{STDOUT, STDOUT_NAME, Target, encoding, extension};
 use crate::token::Token;
 use crate::write::{self, Encoding};
 use crate::writer::FileSinkWriter;
-use crate::{Error, Existing, FileSinkOptions, staged};
+use crate::{Error, Existing, FileFormat, FileSinkOptions, folder, staged};
 
 /// Files as a sink.
 ///
 /// Rows go to `.<name>.staged-<unique>` beside the final place; `prepare` ends that file and makes it durable, `commit`
 /// renames it. Standard output, pipes and devices are written as rows come, which cannot be taken back.
 ///
-/// One value is for one run: its first writer looks whether the place is free, and the names of all files in a folder
-/// have what tells this run from others.
+/// The first writer of a run looks whether the place is free, and the names of all files in a folder have what tells the run
+/// from others: with checkpoints the job, the sink and the incarnation, so that another process finds what this one staged
+/// and finishes it or throws it away.
 #[derive(Debug)]
 pub struct FileSink {
     settings: Arc<Settings>,
     /// What a stream's writer will take: standard output, or a pipe that it opens.
     stream: Option<Mutex<Option<Outlet>>>,
-    /// The run's part of the names of files, once the first writer was opened.
-    run: OnceCell<Arc<str>>,
+    /// The latest run whose first writer was opened.
+    begun: tokio::sync::Mutex<Option<Begun>>,
+}
+
+/// A run that the place was looked at for.
+#[derive(Debug)]
+struct Begun {
+    run: JobRun,
+    node: NodeName,
+    /// Its part of the names of files.
+    name: Arc<str>,
 }
 
 /// What the writers of a sink have in common.
@@ -93,7 +104,7 @@ impl FileSink {
 
     fn of(settings: Settings, outlet: Option<Outlet>) -> Self {
         let stream = outlet.map(|outlet| Mutex::new(Some(outlet)));
-        Self { settings: Arc::new(settings), stream, run: OnceCell::new() }
+        Self { settings: Arc::new(settings), stream, begun: tokio::sync::Mutex::default() }
     }
 
     /// The stream, for its one writer.
@@ -112,52 +123,62 @@ impl FileSink {
         }
     }
 
-    /// Sees to it that the folder is there and, unless output is added to it, free of what earlier runs have left.
-    async fn prepare_folder(&self, folder: &Path) -> Result<(), Error> {
-        let (folder, settings) = (folder.to_owned(), Arc::clone(&self.settings));
-        let make = move || {
-            let name = folder.display().to_string();
-            let fail = |source| Error::Io { action: "make the folder", path: name.clone(), source };
-            fs::create_dir_all(&folder).map_err(fail)?;
-            if matches!(settings.target, Target::Folder(_)) && settings.existing == Existing::Fail {
-                let format = settings.encoding.format;
-                let found = earlier_part(&folder, format).map_err(|error| Error::io("look into", &name, error))?;
-                if let Some(file) = found {
-                    return Err(Error::Occupied { folder: settings.path.clone(), file });
-                }
-            }
-            Ok(())
-        };
-        blocking::run(Place::Pool, &self.settings.path, make).await?
+    /// What the files of a run have in their names. For its first writer, sees to it that the folder is there and that the
+    /// run may write into it.
+    async fn begin(&self, context: &SinkContext) -> Result<Arc<str>, Error> {
+        let mut begun = self.begun.lock().await;
+        if let Some(begun) = begun.as_ref().filter(|begun| begun.run == context.run && begun.node == context.node) {
+            return Ok(Arc::clone(&begun.name));
+        }
+        let name = run_part(&context.run, &context.node, context.clock.now_ms())?;
+        if self.settings.target.folder().is_some() {
+            let (settings, context) = (Arc::clone(&self.settings), context.clone());
+            blocking::run(Place::Pool, &self.settings.path, move || settings.prepare_folder(&context)).await??;
+        }
+        let (run, node) = (context.run.clone(), context.node.clone());
+        *begun = Some(Begun { run, node, name: Arc::clone(&name) });
+        Ok(name)
     }
 
     /// Runs `work` on the folder and the token of a committable.
     async fn with_token<T: Send + 'static>(
         &self,
         committable: &Committable,
-        work: fn(&Path, &Token) -> Result<T, Error>,
+        work: fn(&Path, Replacing, &Token) -> Result<T, Error>,
     ) -> volley_api::Result<T> {
-        let token = Token::decode(&committable.token)?;
+        let token = Token::decode(committable)?;
         let folder = self.settings.target.folder().map(PathBuf::from).ok_or_else(|| Error::Foreign {
             what: "a committable",
             detail: format!("{} has none", self.settings.name()),
         })?;
-        let outcome = blocking::run(Place::Pool, &self.settings.path, move || work(&folder, &token)).await?;
+        let is_folder = matches!(self.settings.target, Target::Folder(_));
+        let replacing = if is_folder { Replacing::No } else { Replacing::Yes };
+        let outcome = blocking::run(Place::Pool, &self.settings.path, move || work(&folder, replacing, &token)).await?;
         Ok(outcome?)
     }
-}
-
-/// What no other run has in the names of its files: when it began, and a random number. Sorts by time.
-fn run_id(now_ms: u64) -> Arc<str> {
-    // The keys of the standard library's hash maps are its one source of random numbers.
-    let random = RandomState::new().build_hasher().finish() as u32;
-    format!("{now_ms:011x}-{random:08x}").into()
 }
 
 impl Settings {
     /// What messages call a stream.
     pub(crate) fn name(&self) -> &str {
         if self.target == Target::Stdout { STDOUT_NAME } else { &self.path }
+    }
+
+    /// Sees to it that the folder is there and that a run may write into it.
+    fn prepare_folder(&self, context: &SinkContext) -> Result<(), Error> {
+        let Some(folder) = self.target.folder() else { return Ok(()) };
+        folder::make(folder)?;
+        if !matches!(self.target, Target::Folder(_)) {
+            return Ok(());
+        }
+        // What a job that goes on has written before is its own.
+        if self.existing == Existing::Fail && !context.is_restored {
+            let found = folder::earlier_part(folder, self.encoding.format)?;
+            if let Some(file) = found {
+                return Err(Error::Occupied { folder: self.path.clone(), file });
+            }
+        }
+        if context.run.incarnation > 0 { folder::check_is_latest(folder, context) } else { Ok(()) }
     }
 
     fn new(options: &FileSinkOptions, base_dir: &Path) -> Result<Self, Error> {
@@ -214,7 +235,13 @@ impl Sink for FileSink {
     }
 
     fn is_single_epoch(&self) -> bool {
-        matches!(self.settings.target, Target::File { .. })
+        let format = self.settings.encoding.format;
+        let has_end = matches!(format, FileFormat::Parquet | FileFormat::Avro | FileFormat::Arrow);
+        match self.settings.target {
+            Target::File { .. } => true,
+            Target::Stdout | Target::Pipe(_) => has_end,
+            Target::Folder(_) => false,
+        }
     }
 
     fn parallelism_max(&self) -> Option<u32> {
@@ -233,13 +260,7 @@ impl Sink for FileSink {
             None => None,
             Some(outlet) => Some(self.open_stream(outlet).await?),
         };
-        let start = async || -> Result<Arc<str>, Error> {
-            if let Some(folder) = self.settings.target.folder() {
-                self.prepare_folder(folder).await?;
-            }
-            Ok(run_id(context.clock.now_ms()))
-        };
-        let run = Arc::clone(self.run.get_or_try_init(start).await?);
+        let run = self.begin(&context).await?;
         Ok(Box::new(FileSinkWriter::new(Arc::clone(&self.settings), run, context, stream)))
     }
 
@@ -253,5 +274,21 @@ impl Sink for FileSink {
 
     async fn abort(&self, committable: &Committable) -> volley_api::Result<()> {
         self.with_token(committable, staged::abort).await
+    }
+
+    async fn clean_up(&self, run: &JobRun, sink: &NodeName, kept: &[Committable]) -> volley_api::Result<()> {
+        // Elsewhere nothing is staged that a run could know again.
+        let Target::Folder(folder) = &self.settings.target else { return Ok(()) };
+        // All of them are read before anything is removed.
+        let own = Own::new(run, sink)?;
+        let mut names = HashSet::new();
+        for committable in kept.iter().filter(|committable| committable.sink == *sink) {
+            for file in Token::decode(committable)?.files {
+                names.extend([format!(".{}{TAKEN}", file.name), file.staged]);
+            }
+        }
+        let (folder, incarnation) = (folder.clone(), run.incarnation);
+        let work = move || folder::clean_up(&folder, &own, incarnation, &names);
+        Ok(blocking::run(Place::Pool, &self.settings.path, work).await??)
     }
 }

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use volley_api::CommitStatus;
 
-use crate::Error;
+use crate::names::{STAGED, TAKEN};
 use crate::token::{PreparedFile, Token};
+use crate::{Error, folder};
 
 /// Tells the staged files of one process apart.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -30,7 +31,7 @@ impl Staged {
     pub(crate) fn create(folder: &Path, stem: &str, now_ms: u64) -> Result<(Self, File), Error> {
         loop {
             let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-            let name = format!(".{stem}.staged-{:x}-{now_ms:x}-{count}", std::process::id());
+            let name = format!(".{stem}{STAGED}{:x}-{now_ms:x}-{count}", std::process::id());
             let path = folder.join(&name);
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => return Ok((Self { folder: folder.to_owned(), name, is_kept: false }, file)),
@@ -59,43 +60,47 @@ impl Drop for Staged {
     }
 }
 
-/// Makes the names in a folder durable.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
-    // Elsewhere a folder cannot be opened, and renames are durable by themselves.
-    if cfg!(unix) {
-        let outcome = File::open(folder).and_then(|folder| folder.sync_all());
-        outcome.map_err(|error| Error::io("write", folder.display().to_string(), error))?;
-    }
-    Ok(())
+/// How prepared files become visible in a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replacing {
+    /// A file that has the final name already is replaced: a single file's name is the user's.
+    Yes,
+    /// Nobody else has the final name, and whoever has it all the same is not replaced.
+    No,
 }
 
 /// Gives the staged files their final names. What has its final name already is left as it is.
-pub(crate) fn commit(folder: &Path, token: &Token) -> Result<(), Error> {
+pub(crate) fn commit(folder: &Path, replacing: Replacing, token: &Token) -> Result<(), Error> {
     for file in &token.files {
-        let (staged, path) = (folder.join(&file.staged), folder.join(&file.name));
-        let lost = || Error::Lost { path: path.display().to_string(), staged: file.staged.clone() };
-        match fs::metadata(&staged) {
-            Ok(metadata) if metadata.len() != file.length => return Err(lost()),
-            Ok(_) => {
-                check_replaceable(&path)?;
-                fs::rename(&staged, &path).map_err(|error| Error::io("write", path.display().to_string(), error))?
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if !is_in_place(&path, file)? {
-                    return Err(lost());
-                }
-            }
-            Err(error) => return Err(Error::io("read", staged.display().to_string(), error)),
-        }
+        commit_file(folder, replacing, file)?;
     }
-    sync_folder(folder)
+    folder::sync(folder)
+}
+
+fn commit_file(folder: &Path, replacing: Replacing, file: &PreparedFile) -> Result<(), Error> {
+    let (staged, path) = (folder.join(&file.staged), folder.join(&file.name));
+    let Some(length) = length_of(&staged)? else { return expect_in_place(folder, file) };
+    if length != file.length {
+        let (path, staged) = (path.display().to_string(), file.staged.clone());
+        return Err(Error::Changed { path, staged, found: length, expected: file.length });
+    }
+    if replacing == Replacing::No && is_in_place(&path, file)? {
+        return folder::remove(&staged);
+    }
+    check_replaceable(&path, replacing)?;
+    match fs::rename(&staged, &path) {
+        // Somebody else has committed it at this very moment.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => expect_in_place(folder, file),
+        outcome => outcome.map_err(|error| Error::io("write", path.display().to_string(), error)),
+    }
 }
 
 /// A rename would put a file in the place of a device, a pipe or a link that appeared after the sink was made.
-fn check_replaceable(path: &Path) -> Result<(), Error> {
+fn check_replaceable(path: &Path, replacing: Replacing) -> Result<(), Error> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     let found = match metadata.file_type() {
-        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_file() && replacing == Replacing::Yes => return Ok(()),
+        kind if kind.is_file() => "a file with other contents",
         kind if kind.is_symlink() => "a symbolic link",
         kind if kind.is_dir() => "a folder",
         _ => "a pipe or device",
@@ -104,39 +109,68 @@ fn check_replaceable(path: &Path) -> Result<(), Error> {
 }
 
 /// Whether every file has its final name.
-pub(crate) fn lookup(folder: &Path, token: &Token) -> Result<CommitStatus, Error> {
+///
+/// # Errors
+/// When a file is neither staged nor in its final place.
+pub(crate) fn lookup(folder: &Path, replacing: Replacing, token: &Token) -> Result<CommitStatus, Error> {
+    let mut status = CommitStatus::Committed;
     for file in &token.files {
-        if folder.join(&file.staged).exists() || !is_in_place(&folder.join(&file.name), file)? {
-            return Ok(CommitStatus::NotCommitted);
+        match length_of(&folder.join(&file.staged))? {
+            Some(_) if replacing == Replacing::No && is_in_place(&folder.join(&file.name), file)? => {}
+            Some(_) => status = CommitStatus::NotCommitted,
+            None => expect_in_place(folder, file)?,
         }
     }
-    Ok(CommitStatus::Committed)
+    if status == CommitStatus::Committed {
+        // Whoever renamed may have been killed before it made that durable, and nobody will commit again after this answer.
+        folder::sync(folder)?;
+    }
+    Ok(status)
 }
 
 /// Removes staged files that are still there.
-pub(crate) fn abort(folder: &Path, token: &Token) -> Result<(), Error> {
-    for file in &token.files {
-        let staged = folder.join(&file.staged);
-        match fs::remove_file(&staged) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", staged.display().to_string(), error));
-            }
-            _ => {}
+///
+/// # Errors
+/// When one of the files can be seen already: the others belong to it.
+pub(crate) fn abort(folder: &Path, replacing: Replacing, token: &Token) -> Result<(), Error> {
+    for file in token.files.iter().filter(|_| replacing == Replacing::No) {
+        let path = folder.join(&file.name);
+        if is_in_place(&path, file)? {
+            return Err(Error::Visible { path: path.display().to_string() });
         }
     }
-    Ok(())
+    token.files.iter().try_for_each(|file| folder::remove(&folder.join(&file.staged)))
+}
+
+/// The length of a file, if it is there.
+fn length_of(path: &Path) -> Result<Option<u64>, Error> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.len())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", path.display().to_string(), error)),
+    }
+}
+
+/// Sees to it that a file which is not staged has been committed.
+fn expect_in_place(folder: &Path, file: &PreparedFile) -> Result<(), Error> {
+    let taken = folder.join(format!(".{}{TAKEN}", file.name));
+    if is_in_place(&folder.join(&file.name), file)? || length_of(&taken)?.is_some() {
+        return Ok(());
+    }
+    let (name, staged) = (file.name.clone(), file.staged.clone());
+    Err(Error::Lost { folder: folder.display().to_string(), name, staged })
 }
 
 /// Whether the file at `path` is the one that was prepared.
 fn is_in_place(path: &Path, file: &PreparedFile) -> Result<bool, Error> {
     let outcome = || -> io::Result<bool> {
-        let mut input = match File::open(path) {
+        // Looked at before it is opened, since a pipe would wait for a writer.
+        match fs::metadata(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            input => input?,
+            Ok(metadata) if !metadata.is_file() || metadata.len() != file.length => return Ok(false),
+            outcome => outcome?,
         };
-        if input.metadata()?.len() != file.length {
-            return Ok(false);
-        }
+        let mut input = File::open(path)?;
         let (mut crc, mut buffer) = (flate2::Crc::new(), vec![0; CHECK_BYTES]);
         loop {
             match input.read(&mut buffer)? {

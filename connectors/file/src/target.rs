@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use volley_api::Epoch;
 
+use crate::names::PART;
 use crate::{Compression, Error, FileFormat, FileSinkOptions};
 
 /// What standard output is called in `path`.
@@ -104,22 +105,6 @@ impl Target {
             _ => format!("{PART}{run}-{subtask}"),
         }
     }
-}
-
-/// What the names of files in a folder begin with.
-const PART: &str = "part-";
-
-/// The name of a file in a folder that a sink of this format has made, if there is one.
-pub(crate) fn earlier_part(folder: &Path, format: FileFormat) -> io::Result<Option<String>> {
-    let mut first: Option<String> = None;
-    for entry in fs::read_dir(folder)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let is_part = name.starts_with(PART) && FileFormat::of_path(Path::new(&name)) == Some(format);
-        if is_part && first.as_ref().is_none_or(|first| name < *first) {
-            first = Some(name);
-        }
-    }
-    Ok(first)
 }
 
 #[cfg(unix)]

@@ -9,11 +9,11 @@ use volley_api::{Committable, Epoch, SinkContext, SinkWriter};
 
 use crate::blocking::{self, Place};
 use crate::sink::{Settings, Stream};
-use crate::staged::{Staged, sync_folder};
+use crate::staged::Staged;
 use crate::target::Target;
 use crate::token::{PreparedFile, Token};
 use crate::write::{Encoding, Out, Output, Seam};
-use crate::{Error, FileFormat};
+use crate::{Error, FileFormat, folder};
 
 pub(crate) struct FileSinkWriter {
     /// Away while work is running; for good, once that has failed or was cancelled.
@@ -204,7 +204,7 @@ impl Work {
         let finished = std::mem::take(&mut self.rolled);
         let Some(folder) = self.settings.target.folder().filter(|_| !finished.is_empty()) else { return Ok(None) };
         // The token is worth nothing unless the staged names survive a crash too.
-        sync_folder(folder)?;
+        folder::sync(folder)?;
         let subtask = self.context.subtask.index;
         let file = |(part, finished): (usize, &Finished)| PreparedFile {
             staged: finished.staged.name().to_owned(),
@@ -212,7 +212,7 @@ impl Work {
             length: finished.length,
             crc32: finished.crc32,
         };
-        let token = Token::new(finished.iter().enumerate().map(file).collect()).encode();
+        let token = Token::new(&self.context, epoch, finished.iter().enumerate().map(file).collect()).encode();
         let staged = finished.into_iter().map(|finished| finished.staged).collect();
         let committable = self.context.committable(epoch, token);
         Ok(Some(Prepared { committable, staged }))

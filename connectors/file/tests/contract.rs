@@ -9,7 +9,10 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use common::{options, read_all, source};
 use serde_json::json;
 use volley_connector_file::FileSink;
-use volley_test_contract::{single_epoch_sink_contract, sink_contract, source_contract};
+use volley_test_contract::{
+    assert_sink_documented, assert_source_documented, single_epoch_sink_contract, sink_contract,
+    sink_recovery_contract, source_contract,
+};
 
 const FORMATS: [&str; 5] = ["csv", "jsonl", "parquet", "avro", "arrow"];
 
@@ -53,6 +56,18 @@ async fn folders_keep_the_promises_of_a_sink_and_their_files_those_of_a_source()
 }
 
 #[tokio::test]
+async fn folders_keep_the_promises_of_a_sink_whose_process_is_killed() {
+    for format in FORMATS {
+        for (existing, rows_max) in [("fail", None), ("append", Some(1))] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let value = json!({ "path": "out/", "format": format, "existing": existing, "part_rows_max": rows_max });
+            let make = || FileSink::new(options(value.clone()), folder.path()).expect("a sink");
+            sink_recovery_contract(make, &sample(), || found(folder.path(), "out/", format)).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn adding_to_a_folder_keeps_the_promises_of_a_sink() {
     let folder = tempfile::tempdir().expect("a folder");
     let value = json!({ "path": "out/", "format": "jsonl", "existing": "append" });
@@ -71,4 +86,22 @@ async fn single_files_keep_the_promises_of_one_epoch() {
         let sink = FileSink::new(options(json!({ "path": path })), folder.path()).expect("a sink");
         single_epoch_sink_contract(&sink, &sample(), || found(folder.path(), &path, format)).await;
     }
+}
+
+#[test]
+fn the_page_of_guarantees_says_what_files_promise() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sink =
+        |path: &str| FileSink::new(options(json!({ "path": path, "format": "csv" })), folder.path()).expect("a sink");
+    assert_sink_documented("`file`: a folder", &sink("out/"));
+    assert_sink_documented("`file`: a single file", &sink("out.csv"));
+    assert_sink_documented("`file`: standard output, a named pipe, a device", &sink("-"));
+    std::fs::write(folder.path().join("in.csv"), "a\n1\n").expect("a file");
+    let file = source(folder.path(), json!({ "path": "in.csv" })).expect("opens");
+    assert_source_documented("`file`: files, globs, folders", &file);
+    let stream = volley_connector_file::FileSource::from_reader(
+        options(json!({ "path": "-", "schema": { "a": "int64" } })),
+        Box::new(std::io::empty()),
+    );
+    assert_source_documented("`file`: standard input, a named pipe, a device", &stream.expect("opens"));
 }

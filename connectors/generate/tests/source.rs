@@ -11,7 +11,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use volley_api::{Boundedness, ManualClock, ReadEvent, ReadOptions, Source, Split, SplitId, SplitOffset, SplitReader};
 use volley_connector_generate::{ColumnEvaluator, ColumnList, GenerateOptions, GenerateSource, base_schema};
-use volley_test_contract::{rows_as_text, source_contract, source_prefix_contract};
+use volley_test_contract::{assert_source_documented, rows_as_text, source_contract, source_prefix_contract};
 
 /// Puts out what it reads.
 #[derive(Debug)]
@@ -69,6 +69,7 @@ async fn rows(source: &dyn Source, batch_rows: usize) -> Vec<String> {
 
 #[tokio::test]
 async fn it_keeps_the_contract() {
+    assert_source_documented("`generate`", &source(None, 1, 0));
     source_contract(&source(Some(300), 4, 42)).await;
     source_contract(&source(Some(0), 1, 42)).await;
     source_contract(&source(Some(3), 7, 42)).await;

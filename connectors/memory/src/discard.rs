@@ -103,6 +103,7 @@ mod tests {
         let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
         let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
         let sink = DiscardSink::new();
+        volley_test_contract::assert_sink_documented("`discard`", &sink);
         for index in 0..2 {
             let single = SinkContext::single(NodeName::new("out").unwrap(), batch.schema(), Arc::new(SystemClock));
             let context = SinkContext { subtask: SubtaskId { index, parallelism: 2 }, ..single };

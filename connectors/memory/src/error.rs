@@ -1,7 +1,7 @@
 //! What can go wrong in memory.
 
 use arrow::datatypes::SchemaRef;
-use volley_api::Epoch;
+use volley_api::{Epoch, NodeName};
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -43,16 +43,36 @@ pub enum Error {
     /// Bytes that are no token of this sink.
     #[error("{0:02x?} is not a token of this memory sink")]
     Token(Vec<u8>),
-    /// A commit of what is gone.
-    #[error("what was prepared for epoch {0} has been aborted and cannot be committed")]
-    Aborted(Epoch),
+    /// A token that was given out for another committable.
+    #[error(
+        "the token of sink `{sink}` for epoch {epoch} of job `{job}` was given out for something else: it is of another run, \
+         subtask or process"
+    )]
+    Foreign {
+        /// The job.
+        job: String,
+        /// The sink.
+        sink: NodeName,
+        /// The epoch.
+        epoch: Epoch,
+    },
+    /// What was prepared is gone.
+    #[error(
+        "what was prepared for epoch {0} is not in memory: it has been aborted or cleaned up, or the process that held it has \
+         ended"
+    )]
+    Gone(Epoch),
+    /// An abort of what can be seen already.
+    #[error("what was prepared for epoch {0} is committed already and cannot be aborted")]
+    Visible(Epoch),
 }
 
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
         let kind = match error {
             Error::Schema { .. } | Error::NoSuchSplit { .. } | Error::Offset { .. } => volley_api::ErrorKind::Config,
-            Error::Token(_) | Error::Aborted(_) => volley_api::ErrorKind::Internal,
+            Error::Gone(_) => volley_api::ErrorKind::External,
+            Error::Token(_) | Error::Foreign { .. } | Error::Visible(_) => volley_api::ErrorKind::Internal,
         };
         Self::new(kind, error.to_string())
     }

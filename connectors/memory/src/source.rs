@@ -177,7 +177,7 @@ mod tests {
     use super::*;
     use arrow::array::{ArrayRef, Int64Array};
     use proptest::prelude::*;
-    use volley_test_contract::source_contract;
+    use volley_test_contract::{assert_source_documented, source_contract};
 
     fn batch(values: std::ops::Range<i64>) -> RecordBatch {
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(values));
@@ -197,6 +197,12 @@ mod tests {
             let source = MemorySource::new(batch(0..0).schema(), splits.collect()).unwrap();
             on_runtime(source_contract(&source));
         }
+    }
+
+    #[test]
+    fn the_page_of_guarantees_says_what_it_promises() {
+        let source = MemorySource::new(batch(0..0).schema(), Vec::new()).unwrap();
+        assert_source_documented("`memory` (Rust API)", &source);
     }
 
     #[test]

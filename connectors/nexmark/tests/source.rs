@@ -10,7 +10,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use volley_api::{Boundedness, Positions, ReadOptions, Source, Split, SplitId, SplitOffset};
 use volley_connector_nexmark::{EventKind, NexmarkOptions, NexmarkSource};
-use volley_test_contract::{source_contract, source_prefix_contract};
+use volley_test_contract::{assert_source_documented, source_contract, source_prefix_contract};
 
 use common::{batches, options, rows};
 
@@ -26,6 +26,7 @@ fn on_runtime<T>(work: impl Future<Output = T>) -> T {
 
 #[tokio::test]
 async fn it_keeps_the_contract() {
+    assert_source_documented("`nexmark`", &source(&NexmarkOptions::new(EventKind::Bids)));
     for kind in [EventKind::Persons, EventKind::Auctions, EventKind::Bids, EventKind::All] {
         source_contract(&source(&NexmarkOptions { splits: 4, ..options(kind, 300) })).await;
         source_contract(&source(&options(kind, 0))).await;

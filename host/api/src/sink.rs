@@ -158,16 +158,18 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// [`Sink::lookup`] may be called for this committable.
     async fn commit(&self, committable: &Committable) -> Result<()>;
 
-    /// Whether what was prepared is visible.
+    /// Whether what was prepared is visible. `Committed` is durable: nobody commits it again.
     ///
     /// # Errors
-    /// When the outside system cannot be asked; [`CommitStatus::Unknown`] is an answer, not an error.
+    /// When the outside system cannot be asked ([`crate::Error::is_retryable`]), or has neither the rows nor what was staged:
+    /// then it was aborted, cleaned up or taken away. [`CommitStatus::Unknown`] is an answer, not an error.
     async fn lookup(&self, committable: &Committable) -> Result<CommitStatus>;
 
     /// Throws away what was prepared. Idempotent; must not be called after a commit.
     ///
     /// # Errors
-    /// When the outside system cannot be reached; what was staged stays invisible all the same.
+    /// When the outside system cannot be reached; what was staged stays invisible all the same. When it is visible already, in
+    /// part or as a whole: it stays so.
     async fn abort(&self, committable: &Committable) -> Result<()>;
 
     /// Throws away what runs of this job before `run` staged in `sink` and nobody will ask for any more: all but `kept`.
