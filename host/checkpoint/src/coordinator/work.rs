@@ -198,12 +198,8 @@ impl Work<'_> {
 }
 
 async fn begin(run: &Run, epoch: Epoch) -> crate::Result<EpochWriter> {
-    let writer = run.begin().await?;
-    if writer.epoch() != epoch {
-        let message = format!("epoch {epoch} was to be begun, and the store is at {}", writer.epoch());
-        return Err(crate::Error::Broken(message));
-    }
-    Ok(writer)
+    let taken = || crate::Error::Broken(format!("epoch {epoch} was begun by an earlier start of the job"));
+    run.begin_epoch(epoch).await?.ok_or_else(taken)
 }
 
 async fn store(mut writer: EpochWriter, parts: OfEpoch) -> crate::Result<(EpochWriter, Vec<(TaskId, TakenParts)>)> {

@@ -144,34 +144,51 @@ impl Run {
     /// When the storage fails; the id is not used again then. [`Error::Superseded`] when a later start has taken over.
     pub async fn begin(&self) -> Result<EpochWriter> {
         loop {
-            // Owned from here on: left unfinished by whatever goes wrong.
-            let writer = EpochWriter::new(self.clone(), self.next_epoch());
-            let epoch = writer.epoch();
-            let claim = serde_json::json!({
-                "incarnation": self.0.run.incarnation,
-                "nonce": format!("{:016x}", nonce()),
-            });
-            let claim = Bytes::from(format!("{claim:#}\n"));
-            let created = self.0.store.blobs.put_new(&layout::begun(epoch), claim).await?;
-            // After the claim: either the start that takes over sees it and gives the epoch up, or it is seen here.
-            self.check_not_superseded().await?;
             // Taken by an earlier start, which has found out by now that it is not the last.
-            if created == Created::Ours {
-                let mut ledger = self.ledger();
-                ledger.last = ledger.last.max(epoch.0);
-                drop(ledger);
-                hit("epoch-begun")?;
+            if let Some(writer) = self.begin_epoch(self.next_epoch()).await? {
                 return Ok(writer);
             }
         }
     }
 
-    fn next_epoch(&self) -> Epoch {
+    /// As [`Run::begin`], with the id that the caller has given it: not below [`Run::next_epoch`]. `None` when an earlier
+    /// start of the job, that did not know yet that it was superseded, has taken the id at the same time.
+    ///
+    /// # Errors
+    /// As [`Run::begin`]; [`Error::Broken`] when the id may have been used.
+    pub async fn begin_epoch(&self, epoch: Epoch) -> Result<Option<EpochWriter>> {
+        self.take_id(epoch)?;
+        // Owned from here on: left unfinished by whatever goes wrong.
+        let writer = EpochWriter::new(self.clone(), epoch);
+        let claim = serde_json::json!({
+            "incarnation": self.0.run.incarnation,
+            "nonce": format!("{:016x}", nonce()),
+        });
+        let claim = Bytes::from(format!("{claim:#}\n"));
+        let created = self.0.store.blobs.put_new(&layout::begun(epoch), claim).await?;
+        // After the claim: either the start that takes over sees it and gives the epoch up, or it is seen here.
+        self.check_not_superseded().await?;
+        if created != Created::Ours {
+            return Ok(None);
+        }
         let mut ledger = self.ledger();
-        ledger.tried += 1;
-        let epoch = ledger.tried;
+        ledger.last = ledger.last.max(epoch.0);
+        drop(ledger);
+        hit("epoch-begun")?;
+        Ok(Some(writer))
+    }
+
+    fn take_id(&self, Epoch(epoch): Epoch) -> Result<()> {
+        let mut ledger = self.ledger();
+        if epoch <= ledger.tried {
+            return Err(Error::Broken(format!(
+                "epoch {epoch} was to be begun, and ids up to {} are used",
+                ledger.tried
+            )));
+        }
+        ledger.tried = epoch;
         ledger.writing.insert(epoch);
         ledger.named.insert(epoch, BTreeSet::new());
-        Epoch(epoch)
+        Ok(())
     }
 }
