@@ -84,10 +84,11 @@ fn commit_file(folder: &Path, replacing: Replacing, file: &PreparedFile) -> Resu
         let (path, staged) = (path.display().to_string(), file.staged.clone());
         return Err(Error::Changed { path, staged, found: length, expected: file.length });
     }
-    if replacing == Replacing::No && is_in_place(&path, file)? {
-        return folder::remove(&staged);
+    if let Err(error) = check_replaceable(&path, replacing) {
+        // Looked at only now: two that commit at once see the file appear at any moment.
+        let is_committed = replacing == Replacing::No && is_in_place(&path, file)?;
+        return if is_committed { folder::remove(&staged) } else { Err(error) };
     }
-    check_replaceable(&path, replacing)?;
     match fs::rename(&staged, &path) {
         // Somebody else has committed it at this very moment.
         Err(error) if error.kind() == io::ErrorKind::NotFound => expect_in_place(folder, file),
