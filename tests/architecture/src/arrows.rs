@@ -95,6 +95,7 @@ pub const SHIELDED: &[(&str, &str)] = &[
     ("flatbuffers", "volley-ipc"),
     ("libfuzzer-sys", "volley-ipc-fuzz"),
     ("saphyr-parser", "volley-config"),
+    ("rocksdb", "volley-state"),
     ("wit-component", "volley-cli"),
     ("wit-bindgen", "volley-sdk"),
 ];
