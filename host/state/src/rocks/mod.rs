@@ -1,5 +1,6 @@
 //! Keyed state on disk, in RocksDB.
 
+mod arena;
 mod clean;
 mod folder;
 mod keys;
