@@ -31,6 +31,9 @@ pub struct RunOptions {
     pub host_version: String,
     /// The plan of the job.
     pub plan: Vec<PlanNode>,
+    /// The incarnation and the epoch of the savepoint that the job goes on from, if it does. This run's are above both, in
+    /// whatever store: what it commits must not be taken for what the savepoint's job had committed.
+    pub above: Option<(u64, Epoch)>,
 }
 
 /// A run of a job that holds an incarnation, and so the right to write and remove epochs. Cheap to clone; clones are one run.
