@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use volley_api::{Error, ErrorKind, NodeName, ReadOptions, Result};
@@ -127,6 +127,7 @@ impl Runner<'_> {
             tell(&told);
         }
         let job = volley_runtime::start(plan, options).await?;
+        let began = Instant::now();
         metrics::watch(&job, &self.page);
         self.board.started(&job);
         let came_to_commit = job.commit_watcher();
@@ -142,7 +143,7 @@ impl Runner<'_> {
         let taken = asker.map(|asker| asker.progress());
         match outcome {
             Ok(report) => Ok(Done { report, previews: composed.previews, checkpoints: taken }),
-            Err(error) => Err(Failure { error, came_to_commit: came_to_commit() }),
+            Err(error) => Err(Failure { error, ran: began.elapsed(), came_to_commit: came_to_commit() }),
         }
     }
 
