@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use volley_api::{Committable, Epoch, Error, JobState, NodeName, Result, Sink};
+use volley_api::{CommitStatus, Committable, Epoch, Error, JobState, NodeName, Result, Sink};
 
 use crate::manifest::Manifest;
 use crate::protocol::{Found, Protocol, Restored as Goes, Settings};
 use crate::store::{CheckpointStore, EpochState, Location, Run, RunOptions, Savepoint};
 use crate::{Damage, Restored};
+
+/// The sinks of a job, by name.
+type Sinks = BTreeMap<NodeName, Arc<dyn Sink>>;
 
 /// What a run goes on from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -62,9 +65,9 @@ pub struct Begun {
 /// # Errors
 /// When the job has finished; its newest checkpoint is damaged; the checkpoint is of another job or a newer version; it
 /// holds output of a sink that is not there; or the storage or a sink fails. Nothing has become visible then.
-pub async fn begin(options: BeginOptions, sinks: &BTreeMap<NodeName, Arc<dyn Sink>>) -> Result<Begun> {
+pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
     let store = CheckpointStore::open(&options.location, &options.job)?;
-    let restored = choose(&store, &options).await?;
+    let restored = choose(&store, &options, sinks).await?;
     if let Some(restored) = &restored {
         check_sinks(&restored.pending, sinks)?;
     }
@@ -135,12 +138,12 @@ fn highest(manifest: &Manifest, pending: &[Committable]) -> (u64, Epoch) {
     (manifest.incarnation.max(incarnation.unwrap_or(0)), manifest.epoch().max(epoch.unwrap_or(Epoch(0))))
 }
 
-async fn choose(store: &CheckpointStore, options: &BeginOptions) -> Result<Option<Restored>> {
+async fn choose(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) -> Result<Option<Restored>> {
     let restored = match &options.go_on {
         GoOn::Fresh => return Ok(None),
         GoOn::Savepoint(location) => Savepoint::open(location)?.load(&options.job, &options.downloads).await?,
         GoOn::Epoch(epoch) => store.load(*epoch, &options.downloads).await?,
-        GoOn::Newest => match newest(store, options).await? {
+        GoOn::Newest => match newest(store, options, sinks).await? {
             Some(restored) => restored,
             None => return Ok(None),
         },
@@ -154,33 +157,81 @@ async fn choose(store: &CheckpointStore, options: &BeginOptions) -> Result<Optio
     Ok(Some(restored))
 }
 
-/// The newest checkpoint that is whole.
-async fn newest(store: &CheckpointStore, options: &BeginOptions) -> Result<Option<Restored>> {
+/// The newest checkpoint that is whole. Those above it are passed over if nobody has seen their output.
+async fn newest(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) -> Result<Option<Restored>> {
     let newest = store.newest().await?;
-    let mut damaged: Option<crate::Error> = None;
-    if let Some(entry) = newest.damaged.first()
-        && let EpochState::Damaged { damage, .. } = &entry.state
-    {
-        damaged = Some(damage_of(entry.epoch, damage.clone(), newest.complete.as_deref()));
-    }
-    let mut next = newest.complete.map(|manifest| manifest.epoch());
-    loop {
-        if let Some(error) = damaged.take() {
-            if !options.accept_duplicates {
-                return Err(refused(error));
-            }
-            tracing::warn!("{error}: going on from an older one");
+    let before = newest.complete.as_deref().map(Manifest::epoch);
+    for entry in newest.damaged {
+        if let EpochState::Damaged { damage, manifest } = entry.state {
+            let error = damage_of(entry.epoch, damage, newest.complete.as_deref());
+            pass_over(error, manifest.as_deref(), before, options, sinks).await?;
         }
-        let Some(epoch) = next else { return Ok(None) };
+    }
+    let mut next = before;
+    while let Some(epoch) = next {
         match store.load(epoch, &options.downloads).await {
             Ok(restored) => return Ok(Some(restored)),
-            Err(error @ crate::Error::Damaged { .. }) => {
-                next = if let crate::Error::Damaged { before, .. } = &error { *before } else { None };
-                damaged = Some(error);
+            Err(crate::Error::Damaged { epoch, damage, before }) => {
+                next = before;
+                let manifest = store.inspect(epoch).await.ok();
+                let error = crate::Error::Damaged { epoch, damage, before };
+                pass_over(error, manifest.as_ref(), before, options, sinks).await?;
             }
             Err(error) => return Err(error.into()),
         }
     }
+    Ok(None)
+}
+
+/// Goes on without a damaged checkpoint: where its manifest can be read and every sink says that nothing of it is committed, or
+/// where a person has said that rows may come again.
+async fn pass_over(
+    error: crate::Error,
+    manifest: Option<&Manifest>,
+    before: Option<Epoch>,
+    options: &BeginOptions,
+    sinks: &Sinks,
+) -> Result<()> {
+    let seen = match manifest {
+        Some(manifest) => visible(manifest, before, sinks).await?,
+        None => Some("what it committed cannot be told, since its manifest is gone".to_owned()),
+    };
+    match seen {
+        None => tracing::warn!("{error}. Nothing of it is committed: going on from the one before it"),
+        Some(_) if options.accept_duplicates => tracing::warn!("{error}: going on from an older one"),
+        Some(seen) => return Err(refused(error, &seen)),
+    }
+    Ok(())
+}
+
+/// The first output beyond an older checkpoint that is visible, or may be.
+async fn visible(manifest: &Manifest, before: Option<Epoch>, sinks: &Sinks) -> Result<Option<String>> {
+    let invalid = |error| Error::external("a manifest names what is no name").caused_by(error);
+    for committable in manifest.committables().map_err(invalid)? {
+        let Committable { sink: name, epoch, .. } = &committable;
+        if before.is_some_and(|before| *epoch <= before) {
+            continue;
+        }
+        let Some(sink) = sinks.get(name) else {
+            return Ok(Some(format!(
+                "what sink `{name}` committed of it cannot be told: the pipeline has no such sink"
+            )));
+        };
+        match sink.lookup(&committable).await {
+            Ok(CommitStatus::NotCommitted) => {}
+            Ok(CommitStatus::Committed) => return Ok(Some(format!("sink `{name}` has committed epoch {epoch}"))),
+            Ok(CommitStatus::Unknown) => {
+                return Ok(Some(format!("sink `{name}` cannot tell whether epoch {epoch} is committed")));
+            }
+            Err(error) => return Ok(Some(format!("sink `{name}` cannot be asked ({})", error.report()))),
+        }
+    }
+    // What had been committed when the manifest was written is not in it: epochs in between, which the older one lacks.
+    let is_next = before.is_some_and(|before| manifest.epoch().0 <= before.0 + 1);
+    let gap = || {
+        format!("what was committed between it and the one before it, {}, cannot be told", before.map_or(0, |e| e.0))
+    };
+    Ok((!is_next).then(gap))
 }
 
 fn damage_of(epoch: Epoch, damage: Vec<Damage>, complete: Option<&Manifest>) -> crate::Error {
@@ -188,14 +239,14 @@ fn damage_of(epoch: Epoch, damage: Vec<Damage>, complete: Option<&Manifest>) -> 
 }
 
 /// Output of a damaged checkpoint may be visible: going on from an older one is for a person to decide.
-fn refused(error: crate::Error) -> Error {
+fn refused(error: crate::Error, seen: &str) -> Error {
     Error::external(format!(
-        "{error}. What it committed may be visible already: put the files back, or go on from the one before it with \
+        "{error}. It cannot simply be left out, for {seen}: put the files back, or go on from the one before it with \
          --accept-duplicates, which may put rows out again"
     ))
 }
 
-fn check_sinks(pending: &[Committable], sinks: &BTreeMap<NodeName, Arc<dyn Sink>>) -> Result<()> {
+fn check_sinks(pending: &[Committable], sinks: &Sinks) -> Result<()> {
     match pending.iter().find(|committable| !sinks.contains_key(&committable.sink)) {
         None => Ok(()),
         Some(committable) => Err(Error::config(format!(
