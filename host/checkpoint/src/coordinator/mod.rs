@@ -77,6 +77,8 @@ pub struct LastEpoch {
     pub new_bytes: u64,
     /// How many bytes of it were in the store already.
     pub reused_bytes: u64,
+    /// When it became complete.
+    pub at: Instant,
 }
 
 /// Drives one run of a job.
@@ -280,7 +282,7 @@ impl Coordinator {
         let took = self.since.remove(&epoch).map_or(Duration::ZERO, |since| since.elapsed());
         let Some(report) = self.reports.remove(&epoch) else { return };
         let new_bytes = report.written_bytes + report.linked_bytes;
-        let last = Some(LastEpoch { epoch, took, new_bytes, reused_bytes: report.reused_bytes });
+        let last = Some(LastEpoch { epoch, took, new_bytes, reused_bytes: report.reused_bytes, at: Instant::now() });
         self.progress.send_modify(|progress| {
             progress.completed += 1;
             progress.last = last;
