@@ -85,7 +85,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// There is no such epoch.
-    #[error("there is no checkpoint {epoch} in {location}: list what there is with `volley-host checkpoints`")]
+    #[error("there is no checkpoint {epoch} in {location}: list those that there are, and choose one")]
     NoSuchEpoch {
         /// The epoch asked for.
         epoch: Epoch,

@@ -261,6 +261,21 @@ on_both!(what_is_not_there_is_said_so, place, {
     assert!(matches!(store.list().await.expect("listed")[0].state, EpochState::Incomplete { .. }));
 });
 
+#[tokio::test]
+async fn a_state_file_that_has_changed_is_not_copied_anew() {
+    let place = Place::memory();
+    let run = place.start().await;
+    for _ in 1..10 {
+        write(&place, &run).await;
+    }
+    std::fs::write(place.folder.path().join("000001.sst"), b"a file that is sharer").expect("written");
+    for epoch in [10, 11] {
+        let mut writer = run.begin().await.expect("begun");
+        let error = writer.take(parts(&place, &run, Epoch(epoch))).await.expect_err("it has changed");
+        assert!(matches!(&error, Error::ReadBack { what, .. } if what.contains("`000001.sst`")), "{error}");
+    }
+}
+
 on_both!(large_files_come_whole, place, {
     const PART: usize = 8 << 20;
     for bytes in [0, PART - 1, PART, PART + 1, 4 * PART, 5 * PART + 3] {

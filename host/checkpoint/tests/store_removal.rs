@@ -64,14 +64,14 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let files = || proptest::collection::btree_set(0..6_u8, 0..4);
+    let files = || proptest::collection::btree_set(0..3_u8, 0..3);
     let step = prop_oneof![
         4 => (files(), proptest::bool::weighted(0.8)).prop_map(|(files, is_finished)| Step::Write { files, is_finished }),
         2 => files().prop_map(|files| Step::Open { files }),
-        4 => (0..4_usize).prop_map(|nth| Step::Remove { nth }),
+        4 => (0..2_usize).prop_map(|nth| Step::Remove { nth }),
         1 => Just(Step::Restart),
     ];
-    proptest::collection::vec(step, 1..25)
+    proptest::collection::vec(step, 1..30)
 }
 
 /// What should be there.
@@ -176,7 +176,7 @@ async fn check(place: &Place, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn removal_keeps_what_is_named_and_nothing_else(steps in steps()) {

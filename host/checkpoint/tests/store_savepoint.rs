@@ -6,7 +6,7 @@ mod store_support;
 use store_support::*;
 use volley_api::{Epoch, SplitId};
 use volley_checkpoint::Error;
-use volley_checkpoint::store::{EpochState, Location, Savepoint};
+use volley_checkpoint::store::{EpochState, Location, RunOptions, Savepoint};
 
 on_both!(a_savepoint_stands_alone, place, {
     let run = place.start().await;
@@ -26,6 +26,13 @@ on_both!(a_savepoint_stands_alone, place, {
         let restored = savepoint.load(JOB, &target.downloads()).await.expect("whole");
         assert_eq!(restored.state.splits[&node("flights")][&SplitId::new("a.csv")].position, at("2"));
         assert_eq!(restored.pending.len(), 1);
+        // Elsewhere, numbers go on above its own.
+        let elsewhere = place.another();
+        let (incarnation, epoch) = (restored.manifest.incarnation, restored.manifest.epoch());
+        let above = Some((incarnation, epoch));
+        let next = elsewhere.store().start(RunOptions { above, ..options() }).await.expect("a start");
+        let report = write(&elsewhere, &next).await;
+        assert_eq!((report.manifest.incarnation, report.manifest.epoch()), (incarnation + 1, Epoch(epoch.0 + 1)));
         // Its files are not the store's: a run that goes on from it takes its own.
         let next = place.start().await;
         next.goes_on_from(&restored);
@@ -63,7 +70,7 @@ on_both!(half_a_savepoint_is_none, place, {
         let whole = blobs.get(name).await.expect("read").expect("there");
         for damage in ["gone", "cut", "flip"] {
             match damage {
-                "gone" => blobs.delete(&[name.clone()]).await.expect("removed"),
+                "gone" => blobs.delete(std::slice::from_ref(name)).await.expect("removed"),
                 "cut" => cut(&*blobs, name).await,
                 _ => flip(&*blobs, name).await,
             }

@@ -12,12 +12,23 @@ use volley_config::{
 use volley_expr::Aggregates;
 use volley_runtime::{DedupeFactory, EventTime, WatermarkStrategy, Window, WindowFactory};
 use volley_state::MemoryBackend;
+#[cfg(feature = "rocksdb")]
+use volley_state::{RocksBackend, RocksOptions};
+
+#[cfg(feature = "rocksdb")]
+use crate::checkpoints;
 
 /// Memory of one instance of a keyed operator, unless the pipeline says otherwise.
 const MEMORY: ByteCount = ByteCount::mebibytes(1024);
+/// Memory for all state on disk together, unless the pipeline says otherwise.
+#[cfg(feature = "rocksdb")]
+const MEMORY_ON_DISK: ByteCount = ByteCount::mebibytes(256);
 
 /// Refuses what this build does not have, though the pipeline file can say it.
 pub(crate) fn check(spec: &PipelineSpec) -> Result<()> {
+    if cfg!(feature = "rocksdb") {
+        return Ok(());
+    }
     if let Some(backend) = spec.state.backend.as_ref().filter(|backend| backend.value == StateBackendKind::Rocksdb) {
         let message = "state on disk comes with the feature `rocksdb`, which this build does not have: \
                        write `backend: memory`";
@@ -80,6 +91,16 @@ pub(crate) fn state(spec: &PipelineSpec, folder: &Path) -> Result<Arc<dyn StateB
     }
 }
 
+/// State in RocksDB, in the job's folder.
+#[cfg(feature = "rocksdb")]
+fn on_disk(spec: &PipelineSpec, folder: &Path) -> Result<Arc<dyn StateBackend>> {
+    let folder = checkpoints::state_folder(spec, folder)?.join("rocksdb");
+    let memory = spec.state.memory.unwrap_or(MEMORY_ON_DISK).0;
+    let options = RocksOptions::new(usize::try_from(memory).unwrap_or(usize::MAX));
+    Ok(Arc::new(RocksBackend::new(folder, options)?))
+}
+
+#[cfg(not(feature = "rocksdb"))]
 fn on_disk(spec: &PipelineSpec, _: &Path) -> Result<Arc<dyn StateBackend>> {
     check(spec)?;
     Err(volley_api::Error::internal("state on disk was not refused"))

@@ -76,7 +76,7 @@ fn two_million_keys_are_read_back_through_a_cache_of_8_mib() {
         assert!(state.memory_bytes() < 24 << 20, "{} bytes", state.memory_bytes());
     }
     // Some at random, as an operator does, then all in order.
-    for batch in batches().step_by(10) {
+    for batch in batches().step_by(20) {
         let numbers: Vec<_> = batch.map(|n| number(n).to_be_bytes()).collect();
         let found = state.get_many(Namespace(0), &numbers.iter().map(key).collect::<Vec<_>>()).expect("get_many");
         for (found, n) in found.iter().zip(&numbers) {

@@ -68,6 +68,33 @@ fn a_restore_to_the_same_key_groups_links_and_the_next_snapshot_names_the_same_f
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_made_loses_nothing() {
+    let folder = quick_folder();
+    for write_behind_bytes in [16 << 20, 0] {
+        let folder = folder.path().join(write_behind_bytes.to_string());
+        let backend = backend(&folder, write_behind_bytes);
+        let mut state = backend.open(context(vec![])).expect("opens");
+        put(&mut *state, 0..1_000, 1).expect("put_many");
+        // RocksDB does not make a checkpoint where something is.
+        let in_the_way = folder.join("volley-state/hourly.windows.0.0/checkpoint-0");
+        fs::create_dir_all(in_the_way.join("x")).expect("a folder");
+        let mut snapshot = state.snapshot().expect("snapshot");
+        put(&mut *state, 1_000..1_100, 1).expect("put_many");
+        for _ in 0..2 {
+            let error = snapshot.files().expect_err("something is in the way");
+            assert_eq!(error.kind(), volley_api::ErrorKind::External, "{error}");
+            assert!(error.to_string().contains("hourly.windows.0.0"), "{error}");
+        }
+        drop(snapshot);
+        put(&mut *state, 1_100..1_200, 1).expect("put_many");
+        assert_eq!(all(&mut *state).len(), 1_200);
+        let mut snapshot = state.snapshot().expect("snapshot");
+        let mut restored = backend.open(context(vec![part(&backend, &mut *snapshot)])).expect("opens");
+        assert_eq!(values(&mut *restored), values(&mut *state));
+    }
+}
+
+#[test]
 fn only_tables_have_identities() {
     let folder = quick_folder();
     let backend = backend(folder.path(), 0);

@@ -99,6 +99,7 @@ pub const SHIELDED: &[(&str, &str)] = &[
     ("object_store", "volley-checkpoint"),
     ("libfuzzer-sys", "volley-ipc-fuzz"),
     ("saphyr-parser", "volley-config"),
+    ("rocksdb", "volley-state"),
     ("wit-component", "volley-cli"),
     ("wit-bindgen", "volley-sdk"),
 ];

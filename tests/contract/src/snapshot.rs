@@ -23,8 +23,8 @@ const MODEL_CASES: u32 = 24;
 ///
 /// - What is restored is what was there at the snapshot, whatever was done before and after it, also while its files were
 ///   made; and the state that goes on is not disturbed.
-/// - Snapshots of nothing, of what was restored, and one after the other are snapshots like others; one that is dropped
-///   without having been asked for files leaves no trace.
+/// - Snapshots of nothing, of what was restored, and one after the other are snapshots like others, and outlive the state
+///   that they are of; one that is dropped without having been asked for files leaves no trace.
 /// - Files of one identity have the same bytes, whichever snapshots they are of.
 /// - Parts of one instance are dealt out to many, and those of many to fewer; each takes its own key groups.
 /// - Parts of an unknown format or of another layout are refused as an error of configuration that names the operator and
@@ -38,6 +38,7 @@ pub fn keyed_state_snapshot_contract(backend: &dyn StateBackend) {
     suite.later_writes_change_nothing();
     suite.nothing_is_a_state_too();
     suite.dropped_snapshots_leave_no_trace();
+    suite.snapshots_outlive_their_state();
     suite.foreign_formats_and_layouts_are_refused();
     suite.what_was_restored_goes_on();
     let mut runner = TestRunner::new(Config { cases: MODEL_CASES, failure_persistence: None, ..Config::default() });
@@ -161,6 +162,20 @@ impl Suite<'_> {
         let taken = self.taken(own.subtask, &mut *snapshot);
         assert_eq!(self.all_of(&taken), all(&mut *state), "a snapshot after one that was dropped is whole");
         assert_eq!(all(&mut *state).len(), 2, "a dropped snapshot takes nothing along");
+    }
+
+    fn snapshots_outlive_their_state(&self) {
+        let own = context("snapshots", "contract");
+        let mut state = self.open(own.clone());
+        put(&mut *state, 0, key(b"a"), b"1");
+        let (expected, mut snapshot) = (all(&mut *state), state.snapshot().expect("snapshot"));
+        put(&mut *state, 0, key(b"b"), b"2");
+        drop(state);
+        // Its instance may begin again before the checkpoint is done with the files.
+        let again = self.open(own.clone());
+        let taken = self.taken(own.subtask, &mut *snapshot);
+        assert_eq!(self.all_of(&taken), expected, "a snapshot whose state has gone");
+        drop(again);
     }
 
     fn parts_are_dealt_out_anew(&self) {

@@ -55,7 +55,8 @@ pub enum Decision {
     ResumeSources,
     /// Let sources end, paused or not, as if there were nothing more to read.
     EndSources,
-    /// Remove these from the store, each with its manifest first. One such order is out at a time.
+    /// Remove these from the store, each with its manifest first. One such order is out at a time; if the job ends
+    /// meanwhile, its next run asks for what is left.
     Remove {
         /// In ascending order.
         epochs: Vec<Epoch>,

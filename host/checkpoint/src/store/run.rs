@@ -31,6 +31,9 @@ pub struct RunOptions {
     pub host_version: String,
     /// The plan of the job.
     pub plan: Vec<PlanNode>,
+    /// The incarnation and the epoch of the savepoint that the job goes on from, if it does. This run's are above both, in
+    /// whatever store: what it commits must not be taken for what the savepoint's job had committed.
+    pub above: Option<(u64, Epoch)>,
 }
 
 /// A run of a job that holds an incarnation, and so the right to write and remove epochs. Cheap to clone; clones are one run.
@@ -84,13 +87,6 @@ impl Run {
     #[must_use]
     pub fn store(&self) -> &CheckpointStore {
         &self.0.store
-    }
-
-    /// The next epoch has an id above this one: what a savepoint holds has ids of its own line.
-    pub fn goes_above(&self, epoch: Epoch) {
-        let mut ledger = self.ledger();
-        ledger.tried = ledger.tried.max(epoch.0);
-        ledger.last = ledger.last.max(epoch.0);
     }
 
     /// The id that the next epoch will have.

@@ -33,7 +33,8 @@ impl CheckpointStore {
             }
         }
         hit("claim-fenced")?;
-        let last = epochs.last().copied().unwrap_or(Epoch(0));
+        let above = options.above.map_or(Epoch(0), |(_, epoch)| epoch);
+        let last = epochs.last().copied().unwrap_or(Epoch(0)).max(above);
         let run = Run::new(self.clone(), incarnation, last, options);
         run.check_not_superseded().await?;
         Ok(run)
@@ -41,7 +42,8 @@ impl CheckpointStore {
 
     async fn claim(&self, options: &RunOptions) -> Result<u64> {
         let content = claim_of(options);
-        let mut number = self.highest_incarnation().await? + 1;
+        let above = options.above.map_or(0, |(incarnation, _)| incarnation);
+        let mut number = self.highest_incarnation().await?.max(above) + 1;
         while let Created::Taken = self.blobs.put_new(&layout::incarnation(number), content.clone()).await? {
             number += 1;
         }

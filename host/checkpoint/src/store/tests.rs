@@ -162,7 +162,7 @@ impl BlobStore for FailsOnManifests {
 }
 
 fn options() -> RunOptions {
-    RunOptions { owner: "test".to_owned(), now_ms: 0, host_version: "0.1.0".to_owned(), plan: Vec::new() }
+    RunOptions { owner: "test".to_owned(), now_ms: 0, host_version: "0.1.0".to_owned(), plan: Vec::new(), above: None }
 }
 
 #[tokio::test]

@@ -162,12 +162,25 @@ impl Uploader<'_> {
             *files += 1;
             *bytes += entry.bytes;
             if let Some(identity) = &entry.identity {
-                self.run.ledger().known.insert(identity.clone(), entry.clone());
+                let mut ledger = self.run.ledger();
+                check_unchanged(identity, ledger.known.get(identity), &entry)?;
+                ledger.known.insert(identity.clone(), entry.clone());
             }
             self.taken.insert(entry.path.clone(), entry);
         }
         drop(sent);
         hit("upload-after")
+    }
+}
+
+/// A file that is copied anew has to be what it was: a bit that flipped on the disk below the state must not spread.
+fn check_unchanged(identity: &str, before: Option<&FileEntry>, now: &FileEntry) -> Result<()> {
+    let checksum = |file: &FileEntry| Checksum { bytes: file.bytes, crc32c: file.crc32c }.to_string();
+    match before.map(checksum) {
+        Some(written) if written != checksum(now) => {
+            Err(Error::ReadBack { what: format!("the state file `{identity}`"), written, read: checksum(now) })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keyed state on disk, in RocksDB.
 
+mod arena;
 mod clean;
 mod folder;
 mod keys;
@@ -34,7 +35,7 @@ const HELD_BACK_BYTES_MAX: usize = 16 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RocksOptions {
     /// For all states of the backend together, in bytes: their caches, the blocks that RocksDB has read, and what it has
-    /// not yet written out. Compactions, and the indexes of what is in the caches' layers, take some on top of it.
+    /// not yet written out. RocksDB's compactions and the allocator take some on top, so leave a third of it free.
     pub memory_bytes: usize,
     /// What of it is for the caches, in which a value may be changed many times before it goes to RocksDB; in bytes. The
     /// open states share it alike. With 0, everything goes to RocksDB at once.

@@ -1,14 +1,16 @@
-//! The entries of one namespace in memory: keys and values in a few large pieces of memory, and an index of them.
+//! The entries of one namespace in memory: keys and values in an arena, and an index of them.
 //!
-//! Getting and putting happens for every row, so neither allocates for an entry: bytes go into an arena, and a value of
-//! the same length as the one before is written over it. Entries are never taken out: one that is removed says so, for
+//! Getting and putting happens for every row, so neither allocates for an entry, and a value of the same length as the one before is written over it. Entries are never taken out: one that is removed says so, for
 //! what lies below must not show through.
 
 use std::hash::BuildHasher;
 use std::sync::OnceLock;
 
+use hashbrown::hash_table::Entry as HashEntry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use volley_api::StateKey;
+
+use super::arena::{Arena, Place};
 
 /// What there is of the namespace below a table: in older tables or in RocksDB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,21 +23,11 @@ pub(crate) enum Below {
     Masked,
 }
 
-/// The bytes of a new table's first piece; each piece is twice as long as the one before.
-const PIECE_BYTES_MIN: usize = 512;
-const PIECE_BYTES_MAX: usize = 256 << 10;
-
 /// The length of a value that was removed. No value has it: they are shorter than 4 GiB.
 const REMOVED: u32 = u32::MAX;
 
 /// The longest key or value, in bytes.
 pub(crate) const ENTRY_BYTES_MAX: usize = REMOVED as usize - 2;
-
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    piece: u32,
-    start: u32,
-}
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -44,6 +36,22 @@ struct Entry {
     tail_bytes: u32,
     value: Place,
     value_bytes: u32,
+}
+
+impl Entry {
+    /// Sets the value: in its place, where it is as long as the one before.
+    fn set(&mut self, arena: &mut Arena, value: Option<&[u8]>) {
+        let Some(value) = value else {
+            self.value_bytes = REMOVED;
+            return;
+        };
+        if self.value_bytes as usize == value.len() {
+            arena.replace(self.value, value);
+        } else {
+            self.value = arena.add(&[value]);
+            self.value_bytes = value.len() as u32;
+        }
+    }
 }
 
 /// What a table has for a key.
@@ -56,8 +64,7 @@ pub(crate) enum Found<'a> {
 #[derive(Debug)]
 pub(crate) struct Table {
     below: Below,
-    pieces: Vec<Vec<u8>>,
-    pieces_bytes: usize,
+    arena: Arena,
     /// In the order of their coming.
     entries: Vec<Entry>,
     index: HashTable<u32>,
@@ -73,8 +80,7 @@ impl Table {
     pub(crate) fn new(below: Below) -> Self {
         Self {
             below,
-            pieces: Vec::new(),
-            pieces_bytes: 0,
+            arena: Arena::default(),
             entries: Vec::new(),
             index: HashTable::new(),
             live: 0,
@@ -96,11 +102,11 @@ impl Table {
     pub(crate) fn bytes(&self) -> usize {
         // With an order, whether there is one already or not.
         let entries = self.entries.capacity() * (size_of::<Entry>() + size_of::<u32>());
-        size_of::<Self>() + self.pieces_bytes + entries + self.index.allocation_size()
+        size_of::<Self>() + self.arena.bytes() + entries + self.index.allocation_size()
     }
 
     pub(crate) fn get(&self, hash: u64, key: StateKey<'_>) -> Option<Found<'_>> {
-        let id = *self.index.find(hash, |id| self.is(*id, key))?;
+        let id = *self.index.find(hash, |id| is(self.tail(*id), key))?;
         Some(self.found(&self.entries[id as usize]))
     }
 
@@ -109,76 +115,39 @@ impl Table {
         if self.order_at_last.get().is_some() {
             self.order_at_last = OnceLock::new();
         }
-        if let Some(&id) = self.index.find(hash, |id| self.is(*id, key)) {
-            self.replace(id as usize, value);
-            return;
+        let Self { below, arena, entries, index, live, .. } = self;
+        let tail_of = |entry: &Entry| arena.get(entry.tail, entry.tail_bytes);
+        let is_it = |id: &u32| is(tail_of(&entries[*id as usize]), key);
+        let rehash = |id: &u32| hash_of_tail(hasher, tail_of(&entries[*id as usize]));
+        match (index.entry(hash, is_it, rehash), value) {
+            (HashEntry::Occupied(slot), _) => {
+                let entry = &mut entries[*slot.get() as usize];
+                *live -= usize::from(entry.value_bytes != REMOVED);
+                *live += usize::from(value.is_some());
+                entry.set(arena, value);
+            }
+            (HashEntry::Vacant(_), None) if *below != Below::Shown => {}
+            (HashEntry::Vacant(slot), _) => {
+                let tail = arena.add(&[&[key.group.0], key.key]);
+                // The lengths were checked against ENTRY_BYTES_MAX, and there are fewer entries than bytes of memory / 30.
+                let mut entry = Entry { tail, tail_bytes: key.key.len() as u32 + 1, value: tail, value_bytes: REMOVED };
+                entry.set(arena, value);
+                *live += usize::from(value.is_some());
+                slot.insert(entries.len() as u32);
+                entries.push(entry);
+            }
         }
-        if value.is_none() && self.below != Below::Shown {
-            return;
-        }
-        let tail = self.store(&[&[key.group.0], key.key]);
-        let place = value.map_or(tail, |value| self.store(&[value]));
-        self.live += usize::from(value.is_some());
-        // The lengths were checked against ENTRY_BYTES_MAX, and there are fewer entries than bytes of memory / 30.
-        let id = self.entries.len() as u32;
-        let value_bytes = value.map_or(REMOVED, |value| value.len() as u32);
-        self.entries.push(Entry { tail, tail_bytes: key.key.len() as u32 + 1, value: place, value_bytes });
-        let (entries, pieces) = (&self.entries, &self.pieces);
-        self.index.insert_unique(hash, id, |id| {
-            let entry = &entries[*id as usize];
-            let tail = bytes(pieces, entry.tail, entry.tail_bytes);
-            hash_of(hasher, tail[0], &tail[1..])
-        });
-    }
-
-    fn replace(&mut self, id: usize, value: Option<&[u8]>) {
-        let entry = self.entries[id];
-        self.live -= usize::from(entry.value_bytes != REMOVED);
-        let Some(value) = value else {
-            self.entries[id].value_bytes = REMOVED;
-            return;
-        };
-        self.live += 1;
-        if entry.value_bytes as usize == value.len() {
-            let start = entry.value.start as usize;
-            self.pieces[entry.value.piece as usize][start..start + value.len()].copy_from_slice(value);
-        } else {
-            let place = self.store(&[value]);
-            self.entries[id] = Entry { value: place, value_bytes: value.len() as u32, ..entry };
-        }
-    }
-
-    /// Copies bytes into the arena, one part behind the other.
-    fn store(&mut self, parts: &[&[u8]]) -> Place {
-        let bytes = parts.iter().map(|part| part.len()).sum::<usize>();
-        if self.pieces.last().is_none_or(|piece| piece.capacity() - piece.len() < bytes) {
-            let next = self.pieces.last().map_or(PIECE_BYTES_MIN, |last| (2 * last.capacity()).min(PIECE_BYTES_MAX));
-            let piece = Vec::with_capacity(next.max(bytes));
-            self.pieces_bytes += piece.capacity();
-            self.pieces.push(piece);
-        }
-        let number = self.pieces.len() - 1;
-        let piece = &mut self.pieces[number];
-        let place = Place { piece: number as u32, start: piece.len() as u32 };
-        parts.iter().for_each(|part| piece.extend_from_slice(part));
-        place
-    }
-
-    /// Whether an entry is that of a key.
-    fn is(&self, id: u32, key: StateKey<'_>) -> bool {
-        let tail = self.tail(id);
-        tail[0] == key.group.0 && &tail[1..] == key.key
     }
 
     fn tail(&self, id: u32) -> &[u8] {
         let entry = &self.entries[id as usize];
-        bytes(&self.pieces, entry.tail, entry.tail_bytes)
+        self.arena.get(entry.tail, entry.tail_bytes)
     }
 
     fn found(&self, entry: &Entry) -> Found<'_> {
         match entry.value_bytes {
             REMOVED => Found::Removed,
-            length => Found::Value(bytes(&self.pieces, entry.value, length)),
+            length => Found::Value(self.arena.get(entry.value, length)),
         }
     }
 
@@ -225,9 +194,13 @@ pub(crate) fn hash_of(hasher: &DefaultHashBuilder, group: u8, key: &[u8]) -> u64
     hasher.hash_one((group, key))
 }
 
-fn bytes(pieces: &[Vec<u8>], place: Place, length: u32) -> &[u8] {
-    let start = place.start as usize;
-    &pieces[place.piece as usize][start..start + length as usize]
+fn hash_of_tail(hasher: &DefaultHashBuilder, tail: &[u8]) -> u64 {
+    hash_of(hasher, tail[0], &tail[1..])
+}
+
+/// Whether a tail is that of a key.
+fn is(tail: &[u8], key: StateKey<'_>) -> bool {
+    tail[0] == key.group.0 && &tail[1..] == key.key
 }
 
 #[cfg(test)]

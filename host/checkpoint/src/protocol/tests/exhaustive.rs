@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
+use super::actions::{Action, Judge, Sort};
 use super::job::Size;
-use super::world::{Action, Judge, Sort, World};
+use super::world::World;
 use crate::protocol::Settings;
 use crate::protocol::planted::PlantedBug;
 

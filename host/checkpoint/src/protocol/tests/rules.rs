@@ -75,7 +75,7 @@ impl Rules {
     }
 
     /// How many complete epochs wait for commits.
-    fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         let epoch =
             |id: &CommittableId| if self.restored.contains(id) { Some(id.epoch) } else { self.held.get(id).copied() };
         self.owed.iter().filter_map(epoch).collect::<BTreeSet<_>>().len()

@@ -6,70 +6,13 @@ use std::rc::Rc;
 
 use volley_api::{CommitStatus, Committable, Epoch, ErrorKind, TaskId};
 
+use super::actions::{Action, Judge, Order, Outcome, Sort};
 use super::job::{Size, Task};
 use super::outside::{Checked, Sink, Store, ensure, sink_of};
 use super::rules::Rules;
 use crate::protocol::commits::Staged;
 use crate::protocol::planted::PlantedBug;
 use crate::protocol::{CommitAnswer, CommittableId, Decision, End, Fact, LookUpAnswer, Protocol, Settings};
-
-/// Something that the driver is doing, and that is to be answered.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Order {
-    Store(Epoch),
-    Write(Epoch),
-    Commit(CommittableId),
-    LookUp(CommittableId),
-    Abort(CommittableId),
-    Remove(Vec<Epoch>),
-}
-
-/// How an order ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Outcome {
-    Good,
-    /// Nobody learns whether it was done.
-    Lost {
-        was_done: bool,
-    },
-    Fails {
-        is_retryable: bool,
-    },
-}
-
-/// What may happen.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Action {
-    Read(u8),
-    Pass(u8),
-    Finish(u8),
-    End(Order, Outcome),
-    Wake,
-    Crash { orders_are_done: bool },
-    TaskFails(u8),
-    HigherIncarnation,
-    AskCheckpoint { is_savepoint: bool },
-    AskStop { drain: bool },
-}
-
-/// How likely an action is, or what it takes from a budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Sort {
-    Normal,
-    Time,
-    Fault,
-    Crash,
-    Wish,
-}
-
-/// By what the protocol is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Judge {
-    /// By each decision and by the rows that are visible.
-    Rules,
-    /// By the rows alone.
-    Rows,
-}
 
 /// The world.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -333,7 +276,22 @@ impl World {
     fn tell(&mut self, fact: Fact) -> Checked {
         let decisions = self.protocol.step(self.now_ms, fact);
         ensure!(!self.has_failed || decisions.is_empty(), "decided after the end: {decisions:?}");
-        decisions.into_iter().try_for_each(|decision| self.carry_out(decision))
+        decisions.into_iter().try_for_each(|decision| self.carry_out(decision))?;
+        self.check_pause()
+    }
+
+    /// Sources are paused while too many epochs wait, and at other times only behind the last barrier.
+    fn check_pause(&self) -> Checked {
+        if self.has_failed || self.judge == Judge::Rows || self.tasks.iter().all(|task| task.has_finished) {
+            return Ok(());
+        }
+        let (waiting, max) = (self.rules.waiting(), self.settings.pending_epochs_max as usize);
+        ensure!(self.are_paused || waiting < max, "sources are not paused, and {waiting} epochs wait");
+        ensure!(
+            !self.are_paused || waiting >= max || self.is_stop_asked,
+            "sources are paused, and {waiting} epochs wait"
+        );
+        Ok(())
     }
 
     fn carry_out(&mut self, decision: Decision) -> Checked {

@@ -1,89 +1,17 @@
 //! The epoch protocol in single scenarios, by its public face: what it decides, fact by fact.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports, in its helpers too")]
 
+mod facts;
+
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use volley_api::{CommitStatus, Committable, Epoch, ErrorKind, JobRun, NodeName, TaskId};
+use volley_api::{CommitStatus, Epoch, ErrorKind, TaskId};
 use volley_checkpoint::protocol::{
-    CommitAnswer, CommittableId, Decision, End, EpochFailure, Fact, Failure, Found, LookUpAnswer, ManifestOrder,
-    Protocol, Restored, Settings, StartError,
+    CommitAnswer, Decision, End, EpochFailure, Fact, Failure, Found, LookUpAnswer, Protocol, Restored, Settings,
+    StartError,
 };
 
-const INTERVAL_MS: u64 = 1_000;
-
-fn settings() -> Settings {
-    Settings { retry_pause_ms: 10, ..Settings::every(INTERVAL_MS) }
-}
-
-/// A protocol of that many tasks, at time 0.
-fn started(settings: Settings, tasks: u32) -> Protocol {
-    let mut protocol = Protocol::new(settings, &Found::nothing()).unwrap();
-    assert_eq!(protocol.step(0, Fact::TasksKnown { tasks }), []);
-    protocol
-}
-
-fn output(task: u32, epoch: u64) -> Committable {
-    let (run, sink) = (JobRun { job: "job".into(), incarnation: 1 }, NodeName::new("sink").unwrap());
-    Committable { run, sink, subtask: task, epoch: Epoch(epoch), token: Bytes::from_static(b"token") }
-}
-
-fn id(task: u32, epoch: u64) -> CommittableId {
-    CommittableId::of(&output(task, epoch))
-}
-
-fn passed(task: u32, epoch: u64) -> Fact {
-    Fact::TaskPassed { task: TaskId(task), epoch: Epoch(epoch), output: vec![output(task, epoch)] }
-}
-
-fn finished(task: u32, output: Vec<Committable>) -> Fact {
-    Fact::TaskFinished { task: TaskId(task), output }
-}
-
-fn durable(epoch: u64) -> Fact {
-    Fact::DataDurable { epoch: Epoch(epoch) }
-}
-
-fn not_stored(epoch: u64, is_retryable: bool) -> Fact {
-    Fact::DataNotStored { epoch: Epoch(epoch), why: "no space".to_owned(), is_retryable }
-}
-
-fn written(epoch: u64) -> Fact {
-    Fact::ManifestComplete { epoch: Epoch(epoch) }
-}
-
-fn committed(task: u32, epoch: u64) -> Fact {
-    Fact::CommitAnswered { id: id(task, epoch), answer: CommitAnswer::Committed }
-}
-
-fn lost(task: u32, epoch: u64) -> Fact {
-    Fact::CommitAnswered { id: id(task, epoch), answer: CommitAnswer::Lost { why: "reset".to_owned() } }
-}
-
-fn looked_up(task: u32, epoch: u64, status: CommitStatus) -> Fact {
-    Fact::LookUpAnswered { id: id(task, epoch), answer: LookUpAnswer::Status(status) }
-}
-
-fn inject(epoch: u64) -> Decision {
-    Decision::InjectBarrier { epoch: Epoch(epoch) }
-}
-
-fn store(epoch: u64) -> Decision {
-    Decision::StoreParts { epoch: Epoch(epoch) }
-}
-
-fn manifest(epoch: u64, pending: &[Committable], is_final: bool) -> Decision {
-    let epoch = Epoch(epoch);
-    Decision::WriteManifest(ManifestOrder { epoch, pending: pending.to_vec(), is_final, is_savepoint: false })
-}
-
-fn complete(epoch: u64, is_final: bool) -> Decision {
-    Decision::Completed { epoch: Epoch(epoch), is_final, is_savepoint: false }
-}
-
-fn abandoned_since_not_stored(epoch: u64) -> Decision {
-    Decision::Abandon { epoch: Epoch(epoch), why: EpochFailure::NotStored("no space".to_owned()) }
-}
+use facts::*;
 
 /// Takes a job of one task through an epoch without output.
 fn empty_epoch(protocol: &mut Protocol, at_ms: u64, epoch: u64) -> Vec<Decision> {
