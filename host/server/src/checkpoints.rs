@@ -55,6 +55,8 @@ pub(crate) struct Ready {
     coordinator: Coordinator,
     listener: Arc<Listener>,
     asker: Asker,
+    /// Where it goes on from, if that is a savepoint.
+    savepoint: Option<Location>,
 }
 
 /// Checkpoints of a run that runs.
@@ -147,7 +149,11 @@ pub(crate) async fn prepare(
     let begun = begin(options, &sinks).await?;
     let options = CoordinatorOptions { sinks, ..CoordinatorOptions::default() };
     let (coordinator, listener, asker) = Coordinator::new(begun.run.clone(), begun.protocol.clone(), options);
-    Ok(Ready { begun, coordinator, listener, asker })
+    let savepoint = match &from.go_on {
+        GoOn::Savepoint(location) => Some(location.clone()),
+        _ => None,
+    };
+    Ok(Ready { begun, coordinator, listener, asker, savepoint })
 }
 
 impl Ready {
@@ -164,7 +170,10 @@ impl Ready {
     /// Where the job goes on, for people.
     pub(crate) fn told(&self) -> Option<String> {
         let (epoch, _) = self.begun.restored.as_ref()?;
-        Some(format!("going on from checkpoint {epoch} of {}", self.begun.run.store().label()))
+        Some(match &self.savepoint {
+            Some(location) => format!("going on from the savepoint {location}, checkpoint {epoch}"),
+            None => format!("going on from checkpoint {epoch} of {}", self.begun.run.store().label()),
+        })
     }
 
     /// Begins to drive the job, which runs.

@@ -13,7 +13,7 @@ mod listener;
 mod parts;
 mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ use parts::Parts;
 use work::{Outcome, Work};
 
 use crate::fail_point::fail_point;
-use crate::protocol::{Decision, End, Fact, Protocol};
+use crate::protocol::{CommittableId, Decision, End, Fact, Protocol};
 use crate::store::{EpochReport, EpochWriter, Run};
 
 /// What a coordinator works with.
@@ -142,10 +142,12 @@ impl Coordinator {
         loop {
             for decision in std::mem::take(&mut decisions) {
                 if let Some(end) = self.carry_out(decision, &*job)? {
+                    self.export_committed();
                     self.settle().await;
                     return Ok(end);
                 }
             }
+            self.export_committed();
             self.note_progress();
             decisions = self.next(&*job).await?;
         }
@@ -240,13 +242,11 @@ impl Coordinator {
             },
             Decision::Completed { epoch, .. } => {
                 fail_point("epoch-complete").map_err(stopped)?;
-                self.completed(epoch);
-                for (target, reply) in self.savepoints.due(epoch) {
+                let output = self.completed(epoch)?;
+                for _ in 0..self.savepoints.complete(epoch, &output) {
                     // It stays until it was copied.
                     let pinned = self.step(Fact::Pinned(epoch));
                     debug_assert!(pinned.is_empty(), "{pinned:?}");
-                    let work = Work { run: &self.run, options: &self.options };
-                    self.works.spawn(work.export(epoch, target, reply));
                 }
             }
             Decision::Abandon { epoch, why } => {
@@ -278,15 +278,29 @@ impl Coordinator {
         Ok(None)
     }
 
-    fn completed(&mut self, epoch: Epoch) {
+    /// Copies epochs of which savepoints are wanted and whose output is committed.
+    fn export_committed(&mut self) {
+        let protocol = &self.protocol;
+        for (epoch, target, reply) in self.savepoints.due(|| protocol.pending().map(CommittableId::of).collect()) {
+            let work = Work { run: &self.run, options: &self.options };
+            self.works.spawn(work.export(epoch, target, reply));
+        }
+    }
+
+    /// Notes it, and gives what its manifest holds of output.
+    fn completed(&mut self, epoch: Epoch) -> Result<BTreeSet<CommittableId>> {
         let took = self.since.remove(&epoch).map_or(Duration::ZERO, |since| since.elapsed());
-        let Some(report) = self.reports.remove(&epoch) else { return };
+        let Some(report) = self.reports.remove(&epoch) else { return Ok(BTreeSet::new()) };
+        let output = report.manifest.committables().map_err(|error| {
+            volley_api::Error::internal(format!("checkpoint {epoch} holds output of a sink without a name: {error}"))
+        })?;
         let new_bytes = report.written_bytes + report.linked_bytes;
         let last = Some(LastEpoch { epoch, took, new_bytes, reused_bytes: report.reused_bytes, at: Instant::now() });
         self.progress.send_modify(|progress| {
             progress.completed += 1;
             progress.last = last;
         });
+        Ok(output.iter().map(CommittableId::of).collect())
     }
 
     fn note_progress(&self) {
