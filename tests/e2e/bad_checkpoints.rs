@@ -1,19 +1,9 @@
 //! Checkpoints that a job cannot go on from, and places where none can be kept: exit code, what is named, and what to do.
 
-use crate::checkpoints::{COUNT, NUMBERS, assert_whole, has_completed, ids, start, status_when};
-use crate::support::{Folder, Running};
+use serde_json::Value;
 
-/// Windows over made-up rows.
-const KEYED: &str = "name: keyed
-checkpoint: { interval: 50ms, location: checkpoints }
-sources:
-  made:
-    generate: { rows: 8000, rate: 4000, columns: { id: n, key: \"n % 7\", at: \"to_timestamp_millis(n * 1000)\" } }
-    event_time: { column: at, max_out_of_orderness: 1s }
-operators:
-  totals: { from: made, key_by: key, window: { tumbling: 1h }, aggregate: { n: count(*) } }
-sinks: { out: { from: totals, file: { path: out/, format: jsonl } } }
-";
+use crate::checkpoints::{COUNT, KEYED, NUMBERS, assert_whole, has_completed, ids, start, status_when};
+use crate::support::{Folder, Running};
 
 /// A job that was stopped after a checkpoint or two.
 fn stopped(pipeline: &str) -> Folder {
@@ -72,6 +62,23 @@ fn state_of_another_layout_names_the_operator() {
     }
     folder.write("p.yaml", KEYED);
     folder.succeed(&["run", "p.yaml", "-q"]);
+}
+
+/// What has no state may be renamed, come and go.
+#[test]
+fn other_nodes_may_change() {
+    let filtered = KEYED
+        .replace("from: made", "from: some")
+        .replace("operators:\n", "operators:\n  some: { from: made, filter: \"id >= 0\" }\n");
+    for (before, after) in [(KEYED, &*filtered), (&*filtered, KEYED)] {
+        let folder = stopped(&before);
+        folder.write("p.yaml", after);
+        folder.succeed(&["run", "p.yaml", "-q"]);
+        let parts = folder.files().into_iter().filter(|name| name.starts_with("out/part-"));
+        let text: String = parts.map(|name| folder.read(&name)).collect();
+        let counted = |line| serde_json::from_str::<Value>(line).expect("a row")["n"].as_u64().expect("a number");
+        assert_eq!(text.lines().map(counted).sum::<u64>(), 8_000, "each row is in one window, once");
+    }
 }
 
 /// The manifest as a host with other key groups would have written it.

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 
+use volley_api::{EventTimeColumn, OutputTime};
+
 use crate::Expression;
 use crate::error::{Error, Result};
 use crate::plan;
@@ -120,6 +122,24 @@ impl Projection {
     #[must_use]
     pub fn reads(&self) -> &[String] {
         &self.reads
+    }
+
+    /// Where event time is in its output. A column that is renamed takes it along; one that is computed anew under the same
+    /// name is another time, of which nobody has said how far it has come.
+    pub(crate) fn event_time(&self, input: Option<&EventTimeColumn>) -> OutputTime {
+        let Some(column) = input else { return OutputTime::Kept };
+        let source = |column: &Column| match column {
+            Column::Passed(index) => Some(*index),
+            Column::Computed(expression) => expression.column(),
+        };
+        let Ok(time) = self.input.index_of(&column.name) else { return OutputTime::Kept };
+        let mut passed = self.output.fields().iter().zip(&self.columns).filter(|(_, made)| source(made) == Some(time));
+        let names: Vec<&str> = passed.by_ref().map(|(field, _)| field.name().as_str()).collect();
+        match names.first() {
+            _ if names.contains(&&*column.name) => OutputTime::Kept,
+            Some(name) => OutputTime::In(EventTimeColumn { name: (*name).into(), offset_ms: column.offset_ms }),
+            None => OutputTime::None,
+        }
     }
 
     /// Whether it only picks, orders and renames columns, and so can neither cost anything nor fail.

@@ -345,3 +345,25 @@ fn a_column_wins_over_a_keyword_that_is_a_call() {
     let other = volley_expr::Expression::parse("current_date", &batch.schema()).unwrap_err().to_string();
     assert!(other.contains("current_date"), "{other}");
 }
+
+#[test]
+fn event_time_goes_with_its_column() {
+    let times: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+    let schema = RecordBatch::try_from_iter([("ts", Arc::clone(&times)), ("x", times)]).expect("two columns").schema();
+    let event_time = Some(volley_api::EventTimeColumn::new("ts"));
+    let input = volley_api::StreamType { schema, event_time, is_bounded: true, is_revised: false };
+    let item = |name: &str, sql: &str| vec![(name.to_owned(), sql.to_owned())];
+    let time =
+        |factory: &dyn OperatorFactory| factory.bind_stream(&input).expect("binds").outputs[0].event_time.clone();
+    let renamed = volley_api::OutputTime::In(volley_api::EventTimeColumn::new("t"));
+    for (factory, expected) in [
+        (&SelectFactory::new(item("ts", "ts")) as &dyn OperatorFactory, volley_api::OutputTime::Kept),
+        (&SelectFactory::new(item("t", "ts")), renamed),
+        (&SelectFactory::new(item("x", "x")), volley_api::OutputTime::None),
+        (&SelectFactory::new(item("ts", "x")), volley_api::OutputTime::None),
+        (&WithColumnsFactory::new(item("y", "x + 1")), volley_api::OutputTime::Kept),
+        (&WithColumnsFactory::new(item("ts", "ts + 3600000")), volley_api::OutputTime::None),
+    ] {
+        assert_eq!(time(factory), expected, "{}", factory.label());
+    }
+}

@@ -182,7 +182,7 @@ proptest! {
         let size = slide * u32::try_from(slides).unwrap();
         check(&windows(key, Window::Sliding { size, slide }, lateness), &steps, held_back, false)?;
         let size = slide + slide / 2;
-        if size.subsec_nanos() % 1_000_000 == 0 {
+        if size.subsec_nanos().is_multiple_of(1_000_000) {
             check(&windows(key, Window::Sliding { size, slide }, lateness), &steps, held_back, false)?;
         }
     }

@@ -16,6 +16,8 @@ use crate::{connectors, streams};
 const ATTEMPTS: u32 = 3;
 /// The pause before the first.
 const DELAY: Duration = Duration::from_secs(1);
+/// A job that has run for this long was well: what fails it then has nothing to do with what failed it before.
+const HEALTHY: Duration = Duration::from_secs(600);
 /// The longest pause of `exponential`.
 const DELAY_MAX: Duration = Duration::from_secs(60);
 
@@ -23,6 +25,8 @@ const DELAY_MAX: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
+    /// How long it ran.
+    pub(crate) ran: Duration,
     /// Whether something that it wrote may be visible, and would be made again.
     pub(crate) came_to_commit: bool,
 }
@@ -30,7 +34,7 @@ pub(crate) struct Failure {
 /// Before the job runs there is nothing to commit.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { error, came_to_commit: false }
+        Self { error, ran: Duration::ZERO, came_to_commit: false }
     }
 }
 
@@ -40,6 +44,9 @@ pub(crate) struct Restarts {
     /// 0 without a policy.
     attempts: u32,
     made: u32,
+    /// The first pause.
+    delay_first: Duration,
+    /// The next one.
     delay: Duration,
     /// `None` where the pause stays the same.
     delay_max: Option<Duration>,
@@ -55,11 +62,15 @@ impl Restarts {
             RestartStrategy::FixedDelay => (spec.attempts.map_or(ATTEMPTS, NonZeroU32::get), None),
             RestartStrategy::Exponential => (spec.attempts.map_or(ATTEMPTS, NonZeroU32::get), Some(delay_max)),
         };
-        Self { attempts, made: 0, delay: spec.delay.map_or(DELAY, |span| span.0), delay_max }
+        let delay = spec.delay.map_or(DELAY, |span| span.0);
+        Self { attempts, made: 0, delay_first: delay, delay, delay_max }
     }
 
     /// How long to wait before the next start; `None` when there is to be none.
     pub(crate) fn next(&mut self, failure: &Failure) -> Option<Duration> {
+        if failure.ran >= HEALTHY {
+            (self.made, self.delay) = (0, self.delay_first);
+        }
         // Who broke a job off does not want it back.
         let may_pass = failure.error.is_retryable() && failure.error.kind() != ErrorKind::Cancelled;
         if !may_pass || failure.came_to_commit || self.made >= self.attempts {
@@ -145,6 +156,7 @@ mod tests {
         Restarts {
             attempts,
             made: 0,
+            delay_first: Duration::from_millis(delay_ms),
             delay: Duration::from_millis(delay_ms),
             delay_max: max_ms.map(Duration::from_millis),
         }
@@ -159,12 +171,22 @@ mod tests {
     }
 
     #[test]
+    fn a_healthy_stretch_begins_the_count_anew() {
+        let lost = || failure(Error::external("lost").retryable());
+        let mut restarts = restarts(2, 100, Some(1_000));
+        let healthy = Failure { ran: HEALTHY, ..lost() };
+        let pauses: Vec<_> = [lost(), lost(), lost(), healthy, lost()].iter().map(|one| restarts.next(one)).collect();
+        let ms = |ms| Some(Duration::from_millis(ms));
+        assert_eq!(pauses, [ms(100), ms(200), None, ms(100), ms(200)]);
+    }
+
+    #[test]
     fn what_does_not_pass_or_was_committed_is_final() {
         let lost = || Error::external("lost").retryable();
         for (name, failure) in [
             ("not retryable", failure(Error::external("gone"))),
             ("broken off", failure(Error::new(ErrorKind::Cancelled, "stop").retryable())),
-            ("committed", Failure { error: lost(), came_to_commit: true }),
+            ("committed", Failure { came_to_commit: true, ..failure(lost()) }),
         ] {
             assert_eq!(restarts(3, 1, None).next(&failure), None, "{name}");
         }

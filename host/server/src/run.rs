@@ -3,10 +3,10 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use volley_api::{Error, ErrorKind, NodeName, ReadOptions, Result};
+use volley_api::{Error, ErrorKind, NodeName, ReadOptions, Result, StateBackend};
 use volley_checkpoint::coordinator::CheckpointProgress;
 use volley_config::PipelineSpec;
 use volley_runtime::{JobOptions, JobReport};
@@ -40,7 +40,7 @@ pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Override
     }
     let (plugins, board) = (Plugins::new(how.host)?, Board::new(spec.name.as_str(), spec.checkpoint.is_some()));
     let page = Registry::default();
-    let mut runner = Runner { spec, folder, overrides, how, from, plugins, board, page, open: None };
+    let mut runner = Runner { spec, folder, overrides, how, from, plugins, board, page, state: None, open: None };
     let mut restarts = Restarts::new(&spec.restart);
     let done = loop {
         let failure = match runner.attempt().await {
@@ -87,7 +87,9 @@ struct Runner<'a> {
     board: Board,
     /// Where the numbers of the present start are.
     page: Registry,
-    /// Made by the first start that gets so far.
+    /// Made by the first start that gets so far. Its folder stays taken, so that no other process comes in between starts.
+    state: Option<Arc<dyn StateBackend>>,
+    /// Likewise.
     open: Option<Open>,
 }
 
@@ -121,7 +123,11 @@ impl Runner<'_> {
         open.shown.show(&self.page);
         // What was opened stays open, however the start ends.
         let open = self.open.insert(open);
-        let mut options = options(self.spec, self.folder, self.how)?;
+        let state = match &self.state {
+            Some(state) => state,
+            None => self.state.insert(keyed::state(self.spec, self.folder)?),
+        };
+        let mut options = options(self.spec, Arc::clone(state), self.how);
         let ready = match &self.spec.checkpoint {
             Some(checkpoint) => {
                 Some(checkpoints::prepare(self.spec, checkpoint, self.folder, &self.from, &plan).await?)
@@ -133,6 +139,7 @@ impl Runner<'_> {
             tell(&told);
         }
         let job = volley_runtime::start(plan, options).await?;
+        let began = Instant::now();
         metrics::watch(&job, &self.page);
         self.board.started(&job);
         let came_to_commit = job.commit_watcher();
@@ -152,8 +159,11 @@ impl Runner<'_> {
         self.from = std::mem::take(&mut self.from).after_a_start(has_own);
         match outcome {
             Ok(report) => Ok(Done { report, previews: composed.previews, checkpoints: taken }),
-            // What was committed belongs to a checkpoint, from which a restart goes on.
-            Err(error) => Err(Failure { error, came_to_commit: self.spec.checkpoint.is_none() && came_to_commit() }),
+            Err(error) => {
+                // What was committed belongs to a checkpoint, from which a restart goes on.
+                let came_to_commit = self.spec.checkpoint.is_none() && came_to_commit();
+                Err(Failure { error, ran: began.elapsed(), came_to_commit })
+            }
         }
     }
 
@@ -231,8 +241,8 @@ pub(crate) struct Overrides {
     pub(crate) from: From,
 }
 
-fn options(spec: &PipelineSpec, folder: &Path, how: &How) -> Result<JobOptions> {
-    let mut options = JobOptions { state: keyed::state(spec, folder)?, ..JobOptions::default() };
+fn options(spec: &PipelineSpec, state: Arc<dyn StateBackend>, how: &How) -> JobOptions {
+    let mut options = JobOptions { state, ..JobOptions::default() };
     if let Some(interval) = spec.watermark_interval {
         options.watermark_interval = interval.0;
     }
@@ -240,7 +250,7 @@ fn options(spec: &PipelineSpec, folder: &Path, how: &How) -> Result<JobOptions> 
         let rows = NonZeroUsize::try_from(rows).expect("a usize has 32 bits at least");
         options.read = ReadOptions { batch_rows_max: rows };
     }
-    Ok(options)
+    options
 }
 
 /// Rows and a JSON summary on one standard output would be neither.

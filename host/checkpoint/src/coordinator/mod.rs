@@ -27,7 +27,7 @@ pub use ask::{Asker, SavepointReport};
 pub use begin::{BeginOptions, Begun, GoOn, begin};
 use listener::Heard;
 pub use listener::Listener;
-use parts::Parts;
+use parts::{OfEpoch, Parts};
 use work::{Outcome, Work};
 
 use crate::fail_point::fail_point;
@@ -92,6 +92,10 @@ pub struct Coordinator {
     parts: Parts,
     /// Epochs whose id is in the store, or why it is not.
     begun: BTreeMap<Epoch, std::result::Result<Box<EpochWriter>, String>>,
+    /// Epochs whose id is being put into the store.
+    beginning: BTreeSet<Epoch>,
+    /// What is to be stored of such an epoch: its tasks had all ended before its barrier came.
+    early: BTreeMap<Epoch, OfEpoch>,
     /// Epochs that are stored and wait for their manifest.
     stored: BTreeMap<Epoch, Box<EpochWriter>>,
     since: BTreeMap<Epoch, Instant>,
@@ -121,6 +125,8 @@ impl Coordinator {
             heard,
             parts: Parts::default(),
             begun: BTreeMap::new(),
+            beginning: BTreeSet::new(),
+            early: BTreeMap::new(),
             stored: BTreeMap::new(),
             since: BTreeMap::new(),
             reports: BTreeMap::new(),
@@ -195,6 +201,12 @@ impl Coordinator {
         let mut decisions = Vec::new();
         match outcome {
             Outcome::Begun(epoch, writer) => {
+                self.beginning.remove(&epoch);
+                if let Some(parts) = self.early.remove(&epoch) {
+                    let work = Work { run: &self.run, options: &self.options };
+                    self.works.spawn(work.store(epoch, Some(writer), parts));
+                    return Ok(decisions);
+                }
                 self.begun.insert(epoch, writer);
                 fail_point("barrier-before").map_err(stopped)?;
                 // An epoch that could not be begun is passed all the same, and given up when it is to be stored.
@@ -227,12 +239,17 @@ impl Coordinator {
         match decision {
             Decision::InjectBarrier { epoch } => {
                 self.since.insert(epoch, Instant::now());
+                self.beginning.insert(epoch);
                 self.works.spawn(work.begin(epoch));
             }
             Decision::StoreParts { epoch } => {
                 self.since.entry(epoch).or_insert_with(Instant::now);
                 let (begun, parts) = (self.begun.remove(&epoch), self.parts.of(epoch));
-                self.works.spawn(work.store(epoch, begun, parts));
+                if self.beginning.contains(&epoch) {
+                    self.early.insert(epoch, parts);
+                } else {
+                    self.works.spawn(work.store(epoch, begun, parts));
+                }
             }
             Decision::WriteManifest(order) => match self.stored.remove(&order.epoch) {
                 Some(writer) => drop(self.works.spawn(work.complete(*writer, order))),
@@ -253,6 +270,7 @@ impl Coordinator {
                 tracing::warn!("checkpoint {epoch} is given up: {why}");
                 self.parts.abandon(epoch);
                 self.begun.remove(&epoch);
+                self.early.remove(&epoch);
                 self.stored.remove(&epoch);
                 self.since.remove(&epoch);
                 self.progress.send_modify(|progress| {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, Result, StreamRecord};
+use volley_api::{
+    Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, OutputPort, PortName, Result, StreamRecord,
+    StreamType,
+};
 
 use super::{Place, label};
 use crate::Projection;
@@ -39,6 +42,10 @@ impl OperatorFactory for SelectFactory {
     fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding> {
         let projection = Projection::select(&self.items, input)?;
         Ok(OperatorBinding::single(projection.schema(), projection.reads().to_vec()))
+    }
+
+    fn bind_stream(&self, input: &StreamType) -> Result<OperatorBinding> {
+        bind(&Projection::select(&self.items, &input.schema)?, input)
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
@@ -75,12 +82,24 @@ impl OperatorFactory for WithColumnsFactory {
         Ok(OperatorBinding::single(projection.schema(), projection.reads().to_vec()))
     }
 
+    fn bind_stream(&self, input: &StreamType) -> Result<OperatorBinding> {
+        bind(&Projection::with_columns(&self.items, &input.schema)?, input)
+    }
+
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
         let place = Place::of(&context);
         let projection =
             Projection::with_columns(&self.items, &context.input).map_err(|error| place.error(error, None))?;
         Ok(Box::new(Columns { place, gathered: Gathered::new(&projection, projection.clone()), projection }))
     }
+}
+
+fn bind(projection: &Projection, input: &StreamType) -> Result<OperatorBinding> {
+    let port = OutputPort {
+        event_time: projection.event_time(input.event_time.as_ref()),
+        ..OutputPort::new(PortName::main(), projection.schema())
+    };
+    Ok(OperatorBinding { outputs: vec![port], reads: projection.reads().to_vec() })
 }
 
 struct Columns {

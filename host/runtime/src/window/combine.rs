@@ -108,7 +108,7 @@ impl PaneCombiner {
     }
 
     fn give(&self, pane: i64, held: Held, combined: &mut Vec<Combined>) -> Result<()> {
-        let (keys, state, _) = held.pane.into_state()?;
+        let (keys, state) = held.pane.into_state()?;
         let columns = keys.into_iter().chain(state).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(internal)?;
         let mut rows = held.rows;

@@ -69,10 +69,10 @@ impl Pane {
         Ok((self.keys.columns()?, self.base.as_deref().unwrap_or_default()))
     }
 
-    /// The keys, their state, and the aggregator, which is empty.
-    pub(crate) fn into_state(mut self) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>, Box<dyn Aggregator>)> {
+    /// The keys and their state.
+    pub(crate) fn into_state(mut self) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
         let (keys, _) = self.state()?;
-        Ok((keys, self.base.unwrap_or_default(), self.delta))
+        Ok((keys, self.base.unwrap_or_default()))
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -272,7 +272,8 @@ impl PaneWindows {
 
     /// Adds a delta to keyed state.
     fn store(&mut self, start: i64, pane: Pane) -> Result<()> {
-        let (keys, state, mut aggregator) = pane.into_state()?;
+        let (keys, state) = pane.into_state()?;
+        let mut aggregator = self.aggregator()?;
         self.base.add(start, &keys, &state, &mut *aggregator)
     }
 

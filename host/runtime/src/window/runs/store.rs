@@ -15,6 +15,9 @@ const ENTRY_BYTES: usize = 192;
 /// The namespace of all runs: they are found by key.
 const NAMESPACE: i64 = 0;
 
+/// A key and its runs.
+type KeyRuns = (Box<[u8]>, Vec<Run>);
+
 /// All runs of one subtask.
 pub(super) struct Store {
     slot: StateSlot,
@@ -80,7 +83,7 @@ impl Store {
     }
 
     /// Some of the runs that there are, which are gone then; none when there are no more.
-    pub(super) fn take_some(&mut self) -> Result<Vec<(Box<[u8]>, Vec<Run>)>> {
+    pub(super) fn take_some(&mut self) -> Result<Vec<KeyRuns>> {
         if !self.slot.is_open() {
             (self.bytes, self.pending) = (0, 0);
             return Ok(self.recent.drain().collect());
