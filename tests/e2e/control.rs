@@ -151,7 +151,7 @@ fn what_is_no_request_is_refused_and_the_job_goes_on() {
     let long = vec![b' '; 1 << 20];
     for (request, words) in [
         (&b"stop\n"[..], "no request"),
-        (b"{\"version\":2,\"command\":\"status\"}\n", "version 1"),
+        (b"{\"version\":3,\"command\":\"status\"}\n", "versions 1 to 2"),
         (b"{\"version\":1,\"command\":\"explode\"}\n", "explode"),
         (b"\xff\n", "no text"),
         (b"{\"version\":1,\"command\":\"stop\"}\n", "drain"),

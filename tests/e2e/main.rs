@@ -2,10 +2,13 @@
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
+mod bad_checkpoints;
 mod bad_files;
 mod bad_pipelines;
 mod bad_plugins;
 mod bad_windows;
+mod checkpoints;
+mod checkpoints_commands;
 mod commands;
 mod control;
 mod equivalence;

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 
+use crate::checkpoints::KEYED;
 use crate::support::{Folder, Running, eventually, flights, plugin, python};
 
 /// Where a program that runs serves its page.
@@ -128,6 +129,25 @@ sinks: { out: { from: hourly, file: { path: out.csv } } }
     assert_eq!((&summary["rows_late"], &summary["windows_pending"]), (&1.into(), &0.into()), "{summary}");
     let hourly = summary["nodes"].as_array().expect("nodes").iter().find(|node| node["name"] == "hourly");
     assert_eq!(hourly.expect("a node")["windows_pending"], 0);
+}
+
+#[test]
+fn the_page_shows_checkpoints() {
+    let folder = Folder::new();
+    folder.write("p.yaml", KEYED);
+    let running = Running::start(&mut folder.host(&["run", "p.yaml", "-q", "--metrics", "127.0.0.1:0"]));
+    let address = address(&running);
+    let mut page = String::new();
+    let some = eventually(|| {
+        page = scrape(&address);
+        let count = page.lines().find_map(|line| line.strip_prefix("volley_checkpoints_completed_total "));
+        count.is_some_and(|count| count.parse::<u64>().expect("a number") >= 2)
+    });
+    assert!(some, "{page}");
+    folder.write("page.prom", &page);
+    python("checkpoint_metrics.py", &[&folder.path("page.prom")]);
+    running.signal("TERM");
+    running.finish().says("stopped", 130, &[]);
 }
 
 #[test]

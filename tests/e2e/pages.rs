@@ -21,6 +21,38 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
+/// Blocks with a name are files: in front of the commands they are written, behind them they are compared, without the order of
+/// lines; a folder is all that lies in it. Each line of a block of commands is run.
+#[test]
+fn checkpoints() {
+    let path = repository().join("docs/checkpoints.md");
+    let folder = Folder::new();
+    let (mut commands, mut outputs) = (0, 0);
+    for Block { language, name, text } in blocks(&std::fs::read_to_string(path).expect("the page")) {
+        if language == "sh" {
+            for line in text.lines() {
+                let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+                assert_eq!(words.next(), Some("volley-host"), "{line}");
+                folder.succeed(&words.collect::<Vec<_>>());
+                commands += 1;
+            }
+        } else if name.is_empty() {
+            assert_eq!(language, "text", "{text}");
+        } else if commands == 0 {
+            folder.write(&name, &text);
+        } else {
+            let head = text.lines().next().expect("a header");
+            let parts = folder.files().into_iter().filter(|file| file.starts_with(&name));
+            let rows: String = parts
+                .flat_map(|part| folder.read(&part).lines().skip(1).map(|line| format!("{line}\n")).collect::<Vec<_>>())
+                .collect();
+            assert_eq!(sorted_lines(&format!("{head}\n{rows}")), sorted_lines(&text), "{name}");
+            outputs += 1;
+        }
+    }
+    assert!(commands >= 4 && outputs >= 1, "{commands} commands, {outputs} outputs: where did they go?");
+}
+
 /// A block with a name is a file: of the input before the first pipeline, and of the output behind one. Lines are compared
 /// without their order, which is none where rows are dealt out by key.
 #[test]

@@ -1,6 +1,6 @@
 """Computes windows over the raw month with DuckDB, and compares the host's output with them row by row.
 
-usage: windows.py hourly|sliding|sessions|counted|all|deduped RAW.csv.gz OUTPUT.parquet [LATE.jsonl]
+usage: windows.py hourly|delays|sliding|sessions|counted|all|deduped RAW.csv.gz OUTPUT.parquet [LATE.jsonl]
 """
 
 import datetime
@@ -24,6 +24,10 @@ RESULTS = """count(*) AS flights, count(dep_delay) AS departed, avg(dep_delay) A
 QUERIES = {
     "hourly": f"""
         SELECT carrier, time_hour AS window_start, time_hour + INTERVAL 1 HOUR AS window_end, {RESULTS}
+        FROM flights GROUP BY ALL""",
+    "delays": """
+        SELECT carrier, time_hour AS window_start, time_hour + INTERVAL 1 HOUR AS window_end,
+            count(*) AS flights, avg(dep_delay) AS mean_delay
         FROM flights GROUP BY ALL""",
     # Every window that holds a row: the slides from its own half hour backwards.
     "sliding": f"""

@@ -41,6 +41,20 @@ on_both!(a_savepoint_stands_alone, place, {
 });
 
 #[tokio::test]
+async fn a_savepoint_of_what_is_committed_holds_no_output() {
+    let (place, target) = (Place::local(), Place::local());
+    let run = place.start().await;
+    write(&place, &run).await;
+    let store = place.store();
+    store.export_committed(Epoch(1), &target.location).await.expect("copied");
+    let savepoint = Savepoint::open(&target.location).expect("a location");
+    let (held, copied) = (store.inspect(Epoch(1)).await.expect("there"), savepoint.inspect().await.expect("there"));
+    assert_eq!((held.pending.len(), copied.pending.len()), (1, 0));
+    assert_eq!((held.sources, held.operators), (copied.sources, copied.operators));
+    assert!(savepoint.load(JOB, &target.downloads()).await.expect("whole").pending.is_empty());
+}
+
+#[tokio::test]
 async fn a_savepoint_can_be_moved_and_outlives_the_store() {
     let place = Place::local();
     let run = place.start().await;

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod stored;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -13,6 +15,8 @@ use volley_telemetry::MetricsAddress;
 
 use crate::checkpoints::From;
 use crate::exit;
+
+pub(crate) use stored::{AtLocation, Checkpoints, LookAtSavepoint, One, Savepoint, Several};
 
 /// Runs stream-processing pipelines whose operators are WebAssembly components.
 #[derive(Debug, Parser)]
@@ -37,6 +41,11 @@ fn examples_and_exit_codes() -> String {
     format!(
         "Examples:\n  \
          volley-host run pipeline.yaml\n  \
+         volley-host run pipeline.yaml --folder job       # and in another terminal:\n  \
+         volley-host status job\n  \
+         volley-host savepoint job before-upgrade\n  \
+         volley-host stop job\n  \
+         volley-host checkpoints list pipeline.yaml\n  \
          volley-host plan pipeline.yaml\n  \
          volley-host --plugin threshold.wasm --set column=dep_delay --set min=15 \\\n              \
          --input flights.csv --output late.parquet --errors refused.jsonl\n  \
@@ -61,6 +70,18 @@ pub(crate) enum Command {
     Status(Status),
     /// Asks a running job to end, by the folder that it was started with.
     Stop(Stop),
+    /// Lists, shows or reads through the checkpoints of a pipeline. They are not changed.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  volley-host checkpoints list pipeline.yaml
+  volley-host checkpoints inspect pipeline.yaml newest
+  volley-host checkpoints verify pipeline.yaml && echo whole"
+    )]
+    Checkpoints(Checkpoints),
+    /// Asks a running job for a savepoint, by the folder that it was started with; or looks at one.
+    Savepoint(Savepoint),
     /// Prints the JSON Schema of the pipeline file, for editors.
     Schema,
     /// Compiles one plugin from standard input to standard output. The host starts itself with it; it is not for people.
@@ -74,6 +95,13 @@ pub(crate) enum Command {
 
 /// What `run` takes.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  volley-host run pipeline.yaml                      # with `checkpoint:`, goes on where the job was
+  volley-host run pipeline.yaml --parallelism 4      # the same, dealt out to four instances
+  volley-host run pipeline.yaml --from 12            # goes back to checkpoint 12: what was put out since appears again
+  volley-host run pipeline.yaml --from ../savepoint  # goes on from a savepoint
+  volley-host run pipeline.yaml --fresh              # begins anew")]
 pub(crate) struct Run {
     /// The pipeline file (YAML).
     pub(crate) pipeline: PathBuf,
@@ -83,8 +111,8 @@ pub(crate) struct Run {
     /// Shows the first N rows of every sink at the end.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) preview: usize,
-    /// Listens in this folder for `volley-host status` and `volley-host stop`. It is made if need be, must be closed to
-    /// others (mode 700), and has one job at a time. Default: the job listens nowhere.
+    /// Listens in this folder for `volley-host status`, `volley-host stop` and `volley-host savepoint`. It is made if need
+    /// be, must be closed to others (mode 700), and has one job at a time. Default: the job listens nowhere.
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
     /// What it goes on from.
@@ -98,14 +126,14 @@ pub(crate) struct Run {
 /// What a run with checkpoints goes on from: the newest of the job, unless this says otherwise.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct FromArgs {
-    /// Goes on from this: the number of a checkpoint of the job, or the folder or URL of a savepoint. What the job has
-    /// beyond it is removed.
+    /// Goes on from this: the number of a checkpoint of the job, or the folder or URL of a savepoint. Later checkpoints of
+    /// the job (with a savepoint, all) are removed once it runs; what they committed stays, and is put out again.
     #[arg(long, value_name = "CHECKPOINT", conflicts_with = "fresh")]
     pub(crate) from: Option<String>,
-    /// Begins anew, and removes the checkpoints that the job has.
+    /// Begins anew, and removes the checkpoints that the job has once it runs. What they committed stays.
     #[arg(long)]
     pub(crate) fresh: bool,
-    /// Where the newest checkpoint is damaged, goes on from an older one, although rows will be put out again.
+    /// Where the newest checkpoint is damaged, goes on from an older one, although rows may be put out again.
     #[arg(long)]
     pub(crate) accept_duplicates: bool,
 }
@@ -139,14 +167,20 @@ pub(crate) struct Status {
 /// What `stop` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --drain the job is broken off: what it has written and not committed is thrown away, and nothing becomes visible.
-It asks and does not wait: the job ends when it has done so, with the exit code that it would have after Ctrl-C.")]
+Without --drain a job that takes checkpoints takes a last one, from which its next run goes on; asked a second time it is
+broken off. A job that takes none is broken off at once: what it has written and not committed is thrown away.
+With --drain the job is finished: a later run has nothing to go on with.
+It asks and does not wait: the job ends when it has done so, with the exit code that it would have after Ctrl-C.
+
+Examples:
+  volley-host stop job            # with checkpoints: to go on another time
+  volley-host stop job --drain    # for good")]
 pub(crate) struct Stop {
     /// The folder that the job was started with (`run --folder DIR`).
     #[arg(value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// Ends it cleanly, as the first Ctrl-C does: sources are read no further, what was read is processed, windows are put
-    /// out, sinks commit.
+    /// Finishes it: sources are read no further, what was read is processed, windows are put out, sinks commit. So does the
+    /// first Ctrl-C where a job takes no checkpoints.
     #[arg(long)]
     pub(crate) drain: bool,
     /// Prints the outcome as JSON.

@@ -13,11 +13,12 @@ use volley_checkpoint::coordinator::{
 };
 use volley_checkpoint::manifest::PlanNode;
 use volley_checkpoint::protocol::{End, Settings};
-use volley_checkpoint::store::{Location, RunOptions};
+use volley_checkpoint::store::{CheckpointStore, Location, RunOptions};
 use volley_config::{CheckpointSpec, PipelineSpec, SinkSpec};
 use volley_runtime::{EpochOptions, PhysicalPlan, PlanView};
 
 use crate::connectors;
+use crate::stored::check_is_there;
 use crate::streams;
 
 /// From one checkpoint to the next, unless the pipeline says otherwise.
@@ -33,6 +34,15 @@ pub(crate) struct From {
 }
 
 impl From {
+    /// What the start after this one goes on from; `has_own` where a checkpoint of this one is complete.
+    pub(crate) fn after_a_start(self, has_own: bool) -> Self {
+        match self.go_on {
+            // The job has nothing else: to begin anew would be to forget it.
+            GoOn::Savepoint(_) if !has_own => self,
+            _ => Self::default(),
+        }
+    }
+
     /// Whether anything was said.
     pub(crate) fn is_chosen(&self) -> bool {
         self.go_on != GoOn::Newest || self.accept_duplicates
@@ -45,6 +55,8 @@ pub(crate) struct Ready {
     coordinator: Coordinator,
     listener: Arc<Listener>,
     asker: Asker,
+    /// Where it goes on from, if that is a savepoint.
+    savepoint: Option<Location>,
 }
 
 /// Checkpoints of a run that runs.
@@ -83,6 +95,20 @@ pub(crate) fn check_source(spec: &PipelineSpec, name: &NodeName, replay: Replay)
     }
 }
 
+/// Refuses checkpoints into a sink that is written once, at the end of a job.
+pub(crate) fn check_sink(spec: &PipelineSpec, node: &SinkSpec, sink: &dyn Sink) -> Result<()> {
+    if spec.checkpoint.is_none() || !sink.is_single_epoch() {
+        return Ok(());
+    }
+    let message = format!(
+        "sink `{}` ({}) can be written only once, at the end of a job, and this job takes checkpoints: write to a folder (a \
+         path that ends in `/`), or leave `checkpoint` out",
+        *node.name,
+        sink.label()
+    );
+    Err(Error::config(message).within(node.connector.options.place()))
+}
+
 /// Says what checkpoints do not promise for a sink whose rows are seen as they are written.
 pub(crate) fn warn_of_sink(spec: &PipelineSpec, sink: &SinkSpec, guarantee: DeliveryGuarantee) {
     let is_seen = guarantee != DeliveryGuarantee::ExactlyOnce && sink.connector.kind != connectors::DISCARD;
@@ -101,6 +127,9 @@ pub(crate) async fn prepare(
     plan: &PhysicalPlan,
 ) -> Result<Ready> {
     let location = location(checkpoint, folder)?;
+    if let GoOn::Epoch(epoch) = from.go_on {
+        check_is_there(&CheckpointStore::open(&location, spec.name.as_str())?, epoch).await?;
+    }
     let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = plan.sinks();
     let options = BeginOptions {
         location,
@@ -120,7 +149,11 @@ pub(crate) async fn prepare(
     let begun = begin(options, &sinks).await?;
     let options = CoordinatorOptions { sinks, ..CoordinatorOptions::default() };
     let (coordinator, listener, asker) = Coordinator::new(begun.run.clone(), begun.protocol.clone(), options);
-    Ok(Ready { begun, coordinator, listener, asker })
+    let savepoint = match &from.go_on {
+        GoOn::Savepoint(location) => Some(location.clone()),
+        _ => None,
+    };
+    Ok(Ready { begun, coordinator, listener, asker, savepoint })
 }
 
 impl Ready {
@@ -137,7 +170,10 @@ impl Ready {
     /// Where the job goes on, for people.
     pub(crate) fn told(&self) -> Option<String> {
         let (epoch, _) = self.begun.restored.as_ref()?;
-        Some(format!("going on from checkpoint {epoch} of {}", self.begun.run.store().label()))
+        Some(match &self.savepoint {
+            Some(location) => format!("going on from the savepoint {location}, checkpoint {epoch}"),
+            None => format!("going on from checkpoint {epoch} of {}", self.begun.run.store().label()),
+        })
     }
 
     /// Begins to drive the job, which runs.
@@ -199,12 +235,28 @@ fn nodes(plan: &PlanView) -> Vec<PlanNode> {
     plan.nodes.iter().map(node).collect()
 }
 
-/// One line about the checkpoints of a run, where there were any.
-pub(crate) fn line(progress: &CheckpointProgress) -> Option<String> {
+/// A few words about the checkpoints of a run that goes on, where there were any.
+pub(crate) fn brief(progress: &CheckpointProgress) -> Option<String> {
     let last = progress.last.as_ref()?;
     let abandoned = match progress.abandoned {
         0 => String::new(),
         count => format!(", {count} given up"),
+    };
+    let waiting = match progress.waiting {
+        0 => String::new(),
+        count => format!(", {count} to be committed"),
+    };
+    Some(format!(" · checkpoint {}, {} s ago{waiting}{abandoned}", last.epoch, last.at.elapsed().as_secs()))
+}
+
+/// One line about the checkpoints of a run, where there were any.
+pub(crate) fn line(progress: &CheckpointProgress) -> Option<String> {
+    let abandoned = match progress.abandoned {
+        0 => String::new(),
+        count => format!(", {count} given up"),
+    };
+    let Some(last) = progress.last.as_ref() else {
+        return (progress.abandoned > 0).then(|| format!("no checkpoints{abandoned}"));
     };
     Some(format!(
         "{} checkpoints{abandoned} · the last, {}, in {} ms: {} new bytes, {} as they were",

@@ -67,6 +67,7 @@ pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> R
         let sink = connectors::sink(&node.connector, around.folder);
         let mut sink = sink.map_err(|error| located(error, node.connector.options.place()))?;
         restart::check_sink(spec, node, sink.guarantee())?;
+        checkpoints::check_sink(spec, node, &*sink)?;
         checkpoints::warn_of_sink(spec, node, sink.guarantee());
         if around.preview_rows > 0 {
             let preview = Preview::new(around.preview_rows);

@@ -39,7 +39,7 @@ pub(crate) async fn drive(
     board: &Board,
     how: &How,
 ) -> Result<JobReport> {
-    let progress = Progress::new(how.quiet);
+    let progress = Progress::new(how.quiet, checkpoints.as_ref().map(|checkpoints| checkpoints.asker.clone()));
     let mut driver = Driver { checkpoints: checkpoints.as_mut(), stops, board, progress, requests: 0 };
     match driver.wait(&job, true).await? {
         Came::JobEnded if driver.checkpoints.is_none() => {

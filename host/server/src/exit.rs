@@ -7,13 +7,13 @@ use volley_api::ErrorKind;
 /// The table of `volley-host --help` and of the manual.
 pub(crate) const HELP: &str = "\
 Exit codes:
-  0    done; also after Ctrl-C or `stop --drain` on a source that never ends, once what was read is committed
+  0    done; also after Ctrl-C or `stop --drain` on a source that never ends, once what was read is committed; with checkpoints after `stop` too
   1    a defect of Volley: please report it
   2    the command line or the pipeline cannot run as written
   3    the data is not what was declared, and no errors output takes it
   4    a plugin could not be loaded, trapped or gave up
-  5    an outside system failed: a disk, a network, a file that is not there
-  130  interrupted: once (or `stop --drain`) with input left, and what was read is committed; twice (or `stop`), and nothing is
+  5    an outside system failed: a disk, a network, a file that is not there; a checkpoint is damaged; a later start of the job has taken over
+  130  interrupted: once (or `stop --drain`) with input left, and what was read is committed, or checkpointed (`stop` too); twice (or `stop` without checkpoints), and nothing is
   141  the reader of standard output went away";
 
 /// The code of a job that was stopped with input left, or broken off.

@@ -24,6 +24,7 @@ mod restart;
 mod run;
 mod single;
 mod stops;
+mod stored;
 mod streams;
 mod summary;
 mod table;
@@ -40,7 +41,7 @@ use volley_config::PipelineSpec;
 use volley_runtime::PlanView;
 use volley_telemetry::Registry;
 
-use crate::args::{Cli, Command, Host, Plan, Status, Stop, Validate};
+use crate::args::{Cli, Command, Host, LookAtSavepoint, Plan, Savepoint, Status, Stop, Validate};
 use crate::compose::{Surroundings, check, compose};
 use crate::output::{print, tell};
 use crate::plugins::Plugins;
@@ -98,11 +99,29 @@ async fn execute(cli: &Cli) -> (Result<Ending>, bool) {
         Some(Command::Stop(Stop { folder, drain, json })) => {
             (control::stop(folder, *drain, *json).await.map(|()| Ending::Done), *json)
         }
+        Some(Command::Checkpoints(command)) => (stored::checkpoints(command, load).await, stored::is_json(command)),
+        Some(Command::Savepoint(asked)) => savepoint(asked).await,
         Some(Command::Validate(validate)) => (self::validate(validate).await, validate.json),
         Some(Command::Plan(plan)) => (self::plan(plan).await, plan.json),
         Some(Command::Compile { .. }) => (Err(Error::config("this command is done before all others")), false),
         Some(Command::Schema) => {
             (print(&format!("{:#}\n", connectors::pipeline_schema())).map(|()| Ending::Done), false)
+        }
+    }
+}
+
+/// Asks for a savepoint, or looks at one.
+async fn savepoint(asked: &Savepoint) -> (Result<Ending>, bool) {
+    match asked {
+        Savepoint { look: Some(look), .. } => {
+            let (LookAtSavepoint::Inspect(at) | LookAtSavepoint::Verify(at)) = look;
+            (stored::savepoint(look).await, at.json)
+        }
+        Savepoint { folder: Some(folder), target: Some(target), timeout, json, .. } => {
+            (control::savepoint(folder, target, timeout.0, *json).await.map(|()| Ending::Done), *json)
+        }
+        Savepoint { json, .. } => {
+            (Err(Error::config("write the folder of the job, and where the savepoint goes")), *json)
         }
     }
 }
@@ -151,6 +170,7 @@ fn report(outcome: &Result<Ending>, json: bool) -> ExitCode {
     match outcome {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::CutShort) => ExitCode::from(exit::INTERRUPTED),
+        Ok(Ending::Damaged) => exit::code(ErrorKind::External),
         Err(error) => {
             // Whoever closed the pipe knows; `volley-host … | head` should be as quiet as any filter.
             if error.kind() != ErrorKind::BrokenPipe {

@@ -1,5 +1,7 @@
 //! `--metrics ADDR`: the numbers of a job's nodes, and the page on which they and those of its plugins are read.
 
+mod checkpoints;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use volley_api::{Clock, Error, Result, SystemClock};
@@ -9,6 +11,8 @@ use volley_telemetry::{
 };
 
 use crate::output::tell;
+
+pub(crate) use checkpoints::watch_checkpoints;
 
 const LABELS: &[&str] = &["node", "role"];
 

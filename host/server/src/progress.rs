@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use volley_api::{Clock, SystemClock};
+use volley_checkpoint::coordinator::Asker;
 use volley_runtime::{JobHandle, JobProgress, NodeRole};
 
+use crate::checkpoints;
 use crate::output::tell;
 use crate::rates::Rates;
 use crate::summary::{grouped, late, per_second};
@@ -32,18 +34,20 @@ pub(crate) struct Progress {
     /// Whether a bar is drawn: sources that never end, or do not say when, have none.
     has_end: bool,
     quiet: bool,
+    /// Who knows about its checkpoints, where it takes any.
+    checkpoints: Option<Asker>,
 }
 
 impl Progress {
     /// Starts showing. `quiet` shows nothing.
-    pub(crate) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool, checkpoints: Option<Asker>) -> Self {
         let bar = (!quiet && stderr().is_terminal()).then(|| {
             let bar = ProgressBar::with_draw_target(Some(BAR_STEPS), ProgressDrawTarget::stderr());
             bar.set_style(ProgressStyle::with_template("{msg}").expect("the template is valid"));
             bar
         });
         let now = Instant::now();
-        Self { bar, started: now, last_line: now, rates: Rates::default(), has_end: false, quiet }
+        Self { bar, started: now, last_line: now, rates: Rates::default(), has_end: false, quiet, checkpoints }
     }
 
     /// How long to wait before the next [`Progress::show`].
@@ -107,12 +111,13 @@ impl Progress {
     fn totals(&self, progress: &JobProgress) -> String {
         let rate = per_second(progress.rows_read(), self.started.elapsed());
         format!(
-            "{} rows in · {} out · {} rejected{} · {} rows/s",
+            "{} rows in · {} out · {} rejected{} · {} rows/s{}",
             grouped(progress.rows_read()),
             grouped(progress.rows_written()),
             grouped(progress.rows_rejected()),
             late(progress),
-            grouped(rate)
+            grouped(rate),
+            self.checkpoints.as_ref().and_then(|asker| checkpoints::brief(&asker.progress())).unwrap_or_default()
         )
     }
 }

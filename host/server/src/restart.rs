@@ -1,8 +1,8 @@
 //! `restart:` of the pipeline file: whether and when a job that failed is started again.
 //!
-//! With `checkpoint` it goes on from the newest. Without, it starts from the beginning, which is right only while nothing of
-//! what it wrote can be seen: a job that came to commit is not started again, and neither is one that reads or writes a
-//! stream.
+//! A job that takes checkpoints goes on from the last one, whatever it has committed. One that takes none starts from the
+//! beginning. That is right only while nothing of what it wrote can be seen: if it came to commit it is not started again,
+//! and neither is one that reads or writes a stream.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(crate) struct Failure {
     pub(crate) error: Error,
     /// How long it ran.
     pub(crate) ran: Duration,
-    /// Whether something that it wrote may be visible.
+    /// Whether something that it wrote may be visible, and would be made again.
     pub(crate) came_to_commit: bool,
 }
 
@@ -126,6 +126,10 @@ pub(crate) fn check_sink(spec: &PipelineSpec, sink: &SinkSpec, guarantee: Delive
 }
 
 fn refuse(spec: &PipelineSpec, problem: &str) -> Result<()> {
+    // With checkpoints it is for those to say what they need.
+    if spec.checkpoint.is_some() {
+        return Ok(());
+    }
     let strategy = spec.restart.strategy.as_ref().filter(|chosen| chosen.value != RestartStrategy::None);
     let Some(strategy) = strategy else { return Ok(()) };
     let message =

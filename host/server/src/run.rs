@@ -38,20 +38,26 @@ pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Override
             "--from, --fresh and --accept-duplicates are for pipelines with `checkpoint`: add it",
         ));
     }
-    let (plugins, board) = (Plugins::new(how.host)?, Board::new(spec.name.as_str()));
+    let (plugins, board) = (Plugins::new(how.host)?, Board::new(spec.name.as_str(), spec.checkpoint.is_some()));
     let page = Registry::default();
     let mut runner = Runner { spec, folder, overrides, how, from, plugins, board, page, state: None, open: None };
     let mut restarts = Restarts::new(&spec.restart);
-    let Done { report, previews, checkpoints: taken } = loop {
+    let done = loop {
         let failure = match runner.attempt().await {
-            Ok(done) => break done,
+            Ok(done) => break Ok(done),
             Err(failure) => failure,
         };
-        let Some(pause) = restarts.next(&failure) else { return Err(failure.error) };
+        let Some(pause) = restarts.next(&failure) else { break Err(failure.error) };
         let (restart, of) = (restarts.made(), restarts.attempts());
         tracing::warn!(cause = %failure.error.report(), "the job failed: restart {restart} of {of} in {pause:?}");
-        runner.wait(pause, failure.error).await?;
+        if let Err(stopped) = runner.wait(pause, failure.error).await {
+            break Err(stopped);
+        }
     };
+    if let Some(open) = &runner.open {
+        open.stops.settle().await;
+    }
+    let Done { report, previews, checkpoints: taken } = done?;
     for (name, preview) in &previews {
         if let Some(table) = preview.table() {
             tell(&format!("first rows of {name}:\n{table}\n"));
@@ -141,15 +147,23 @@ impl Runner<'_> {
             Some(ready) => Some(ready.start(Arc::new(job.control())).await?),
             None => None,
         };
-        // From now on the job's own checkpoints are what a restart goes on from.
-        self.from = From::default();
         let asker = running.as_ref().map(|running| running.asker.clone());
+        if let Some(asker) = &asker {
+            metrics::watch_checkpoints(asker.clone(), &self.page);
+        }
         self.board.checkpoints(asker.clone());
         let outcome = drive(job, running, &mut open.stops, &self.board, self.how).await;
         let taken = asker.map(|asker| asker.progress());
+        // A restart goes on from the job's own checkpoints; until there is one, from the savepoint that this start had.
+        let has_own = taken.as_ref().is_some_and(|taken| taken.completed > 0);
+        self.from = std::mem::take(&mut self.from).after_a_start(has_own);
         match outcome {
             Ok(report) => Ok(Done { report, previews: composed.previews, checkpoints: taken }),
-            Err(error) => Err(Failure { error, ran: began.elapsed(), came_to_commit: came_to_commit() }),
+            Err(error) => {
+                // What was committed belongs to a checkpoint, from which a restart goes on.
+                let came_to_commit = self.spec.checkpoint.is_none() && came_to_commit();
+                Err(Failure { error, ran: began.elapsed(), came_to_commit })
+            }
         }
     }
 
@@ -191,7 +205,12 @@ impl Runner<'_> {
         tokio::select! {
             () = tokio::time::sleep(pause) => Ok(()),
             () = stopped => {
-                let message = "the job was stopped before it was started again: nothing was committed";
+                let message = match &self.spec.checkpoint {
+                    None => "the job was stopped before it was started again: nothing was committed",
+                    Some(_) => {
+                        "the job was stopped before it was started again: the next run goes on from its last checkpoint"
+                    }
+                };
                 Err(Error::new(ErrorKind::Cancelled, message).caused_by(cause))
             }
         }
@@ -205,6 +224,8 @@ pub(crate) enum Ending {
     Done,
     /// It was stopped with input left: the output is not the whole answer.
     CutShort,
+    /// What was looked at is not as it was written; it has been said what.
+    Damaged,
 }
 
 /// What a command line may say against the pipeline file.
@@ -249,6 +270,7 @@ fn json_of(spec: &PipelineSpec, report: &JobReport, taken: Option<&CheckpointPro
             "completed": taken.completed,
             "abandoned": taken.abandoned,
             "last": taken.last.as_ref().map(|last| last.epoch.0),
+            "waiting_commits": taken.waiting,
         })),
         "job": spec.name.as_str(),
         "rows_in": report.progress.rows_read(),

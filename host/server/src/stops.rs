@@ -40,6 +40,15 @@ impl Stops {
     }
 }
 
+impl Stops {
+    /// Lets answers go out that are under way, for a while.
+    pub(crate) async fn settle(&self) {
+        if let Some(control) = &self.control {
+            control.settle().await;
+        }
+    }
+}
+
 /// Ctrl-C and SIGTERM, caught from the moment that this is made.
 struct StopSignals {
     #[cfg(unix)]

@@ -4,7 +4,7 @@ use volley_test_architecture::repository::Repository;
 use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "ARCHITECTURE.md",
     "README.md",
     "CONTRIBUTING.md",
@@ -14,6 +14,7 @@ const DOCUMENTS: [&str; 13] = [
     "benches/nexmark/README.md",
     "connectors/nexmark/README.md",
     "docs/aggregates.md",
+    "docs/checkpoints.md",
     "docs/guarantees.md",
     "docs/rust-api.md",
     "docs/what-a-plugin-can-and-cannot-do.md",

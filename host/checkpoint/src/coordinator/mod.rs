@@ -13,7 +13,7 @@ mod listener;
 mod parts;
 mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,11 +27,11 @@ pub use ask::{Asker, SavepointReport};
 pub use begin::{BeginOptions, Begun, GoOn, begin};
 use listener::Heard;
 pub use listener::Listener;
-use parts::Parts;
+use parts::{OfEpoch, Parts};
 use work::{Outcome, Work};
 
 use crate::fail_point::fail_point;
-use crate::protocol::{Decision, End, Fact, Protocol};
+use crate::protocol::{CommittableId, Decision, End, Fact, Protocol};
 use crate::store::{EpochReport, EpochWriter, Run};
 
 /// What a coordinator works with.
@@ -77,6 +77,8 @@ pub struct LastEpoch {
     pub new_bytes: u64,
     /// How many bytes of it were in the store already.
     pub reused_bytes: u64,
+    /// When it became complete.
+    pub at: Instant,
 }
 
 /// Drives one run of a job.
@@ -90,6 +92,10 @@ pub struct Coordinator {
     parts: Parts,
     /// Epochs whose id is in the store, or why it is not.
     begun: BTreeMap<Epoch, std::result::Result<Box<EpochWriter>, String>>,
+    /// Epochs whose id is being put into the store.
+    beginning: BTreeSet<Epoch>,
+    /// What is to be stored of such an epoch: its tasks had all ended before its barrier came.
+    early: BTreeMap<Epoch, OfEpoch>,
     /// Epochs that are stored and wait for their manifest.
     stored: BTreeMap<Epoch, Box<EpochWriter>>,
     since: BTreeMap<Epoch, Instant>,
@@ -119,6 +125,8 @@ impl Coordinator {
             heard,
             parts: Parts::default(),
             begun: BTreeMap::new(),
+            beginning: BTreeSet::new(),
+            early: BTreeMap::new(),
             stored: BTreeMap::new(),
             since: BTreeMap::new(),
             reports: BTreeMap::new(),
@@ -140,10 +148,12 @@ impl Coordinator {
         loop {
             for decision in std::mem::take(&mut decisions) {
                 if let Some(end) = self.carry_out(decision, &*job)? {
+                    self.export_committed();
                     self.settle().await;
                     return Ok(end);
                 }
             }
+            self.export_committed();
             self.note_progress();
             decisions = self.next(&*job).await?;
         }
@@ -191,6 +201,12 @@ impl Coordinator {
         let mut decisions = Vec::new();
         match outcome {
             Outcome::Begun(epoch, writer) => {
+                self.beginning.remove(&epoch);
+                if let Some(parts) = self.early.remove(&epoch) {
+                    let work = Work { run: &self.run, options: &self.options };
+                    self.works.spawn(work.store(epoch, Some(writer), parts));
+                    return Ok(decisions);
+                }
                 self.begun.insert(epoch, writer);
                 fail_point("barrier-before").map_err(stopped)?;
                 // An epoch that could not be begun is passed all the same, and given up when it is to be stored.
@@ -223,12 +239,17 @@ impl Coordinator {
         match decision {
             Decision::InjectBarrier { epoch } => {
                 self.since.insert(epoch, Instant::now());
+                self.beginning.insert(epoch);
                 self.works.spawn(work.begin(epoch));
             }
             Decision::StoreParts { epoch } => {
                 self.since.entry(epoch).or_insert_with(Instant::now);
                 let (begun, parts) = (self.begun.remove(&epoch), self.parts.of(epoch));
-                self.works.spawn(work.store(epoch, begun, parts));
+                if self.beginning.contains(&epoch) {
+                    self.early.insert(epoch, parts);
+                } else {
+                    self.works.spawn(work.store(epoch, begun, parts));
+                }
             }
             Decision::WriteManifest(order) => match self.stored.remove(&order.epoch) {
                 Some(writer) => drop(self.works.spawn(work.complete(*writer, order))),
@@ -238,19 +259,18 @@ impl Coordinator {
             },
             Decision::Completed { epoch, .. } => {
                 fail_point("epoch-complete").map_err(stopped)?;
-                self.completed(epoch);
-                for (target, reply) in self.savepoints.due(epoch) {
+                let output = self.completed(epoch)?;
+                for _ in 0..self.savepoints.complete(epoch, &output) {
                     // It stays until it was copied.
                     let pinned = self.step(Fact::Pinned(epoch));
                     debug_assert!(pinned.is_empty(), "{pinned:?}");
-                    let work = Work { run: &self.run, options: &self.options };
-                    self.works.spawn(work.export(epoch, target, reply));
                 }
             }
             Decision::Abandon { epoch, why } => {
                 tracing::warn!("checkpoint {epoch} is given up: {why}");
                 self.parts.abandon(epoch);
                 self.begun.remove(&epoch);
+                self.early.remove(&epoch);
                 self.stored.remove(&epoch);
                 self.since.remove(&epoch);
                 self.progress.send_modify(|progress| {
@@ -276,15 +296,29 @@ impl Coordinator {
         Ok(None)
     }
 
-    fn completed(&mut self, epoch: Epoch) {
+    /// Copies epochs of which savepoints are wanted and whose output is committed.
+    fn export_committed(&mut self) {
+        let protocol = &self.protocol;
+        for (epoch, target, reply) in self.savepoints.due(|| protocol.pending().map(CommittableId::of).collect()) {
+            let work = Work { run: &self.run, options: &self.options };
+            self.works.spawn(work.export(epoch, target, reply));
+        }
+    }
+
+    /// Notes it, and gives what its manifest holds of output.
+    fn completed(&mut self, epoch: Epoch) -> Result<BTreeSet<CommittableId>> {
         let took = self.since.remove(&epoch).map_or(Duration::ZERO, |since| since.elapsed());
-        let Some(report) = self.reports.remove(&epoch) else { return };
+        let Some(report) = self.reports.remove(&epoch) else { return Ok(BTreeSet::new()) };
+        let output = report.manifest.committables().map_err(|error| {
+            volley_api::Error::internal(format!("checkpoint {epoch} holds output of a sink without a name: {error}"))
+        })?;
         let new_bytes = report.written_bytes + report.linked_bytes;
-        let last = Some(LastEpoch { epoch, took, new_bytes, reused_bytes: report.reused_bytes });
+        let last = Some(LastEpoch { epoch, took, new_bytes, reused_bytes: report.reused_bytes, at: Instant::now() });
         self.progress.send_modify(|progress| {
             progress.completed += 1;
             progress.last = last;
         });
+        Ok(output.iter().map(CommittableId::of).collect())
     }
 
     fn note_progress(&self) {

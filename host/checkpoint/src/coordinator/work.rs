@@ -172,7 +172,7 @@ impl Work<'_> {
         }
     }
 
-    /// Copies a complete epoch to a place of its own.
+    /// Copies a complete epoch, whose output is committed, to a place of its own.
     pub(super) fn export(
         &self,
         epoch: Epoch,
@@ -181,7 +181,7 @@ impl Work<'_> {
     ) -> impl Future<Output = Outcome> + Send + 'static {
         let store = self.run.store().clone();
         async move {
-            let copied = store.export(epoch, &target).await;
+            let copied = store.export_committed(epoch, &target).await;
             let report = copied.map(|copied| SavepointReport { epoch, copied }).map_err(Error::from);
             // Whoever asked may have gone.
             drop(reply.send(report));

@@ -19,6 +19,8 @@ use volley_api::Epoch;
 pub use codec::FORMAT;
 pub(crate) use codec::{Decoded, abandoned, decode, encode};
 
+use crate::store::taken_in;
+
 /// Everything that there is to know of a complete epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -183,5 +185,12 @@ impl Manifest {
     pub fn bytes(&self) -> u64 {
         let files: BTreeMap<_, _> = self.files().map(|file| (&file.path, file.bytes)).collect();
         files.values().sum()
+    }
+
+    /// How many of them are in files that were taken in this epoch; the others were there before.
+    #[must_use]
+    pub fn new_bytes(&self) -> u64 {
+        let own = self.files().filter(|file| taken_in(&file.path) == Some(self.epoch()));
+        own.map(|file| (&file.path, file.bytes)).collect::<BTreeMap<_, _>>().values().sum()
     }
 }

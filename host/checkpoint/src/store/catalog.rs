@@ -80,6 +80,12 @@ impl CheckpointStore {
         Ok(Self { blobs: location.open(&layout::escape(job))?, job: job.into() })
     }
 
+    /// The job.
+    #[must_use]
+    pub fn job(&self) -> &str {
+        &self.job
+    }
+
     /// The folder of the job, for messages.
     #[must_use]
     pub fn label(&self) -> String {

@@ -75,6 +75,11 @@ pub(crate) fn in_epoch(path: &str) -> Option<(Epoch, &str)> {
     Some((Epoch(epoch.parse().ok()?), name))
 }
 
+/// The epoch in which a file that a manifest names was taken.
+pub(crate) fn taken_in(path: &str) -> Option<Epoch> {
+    shared_owner(path).or_else(|| in_epoch(path).map(|(epoch, _)| epoch))
+}
+
 /// Whether a name in the folder of an epoch is one of its marks, and no file of a snapshot.
 pub(crate) fn is_mark(name: &str) -> bool {
     name == BEGUN || MANIFESTS.contains(&name)
@@ -127,5 +132,7 @@ mod tests {
         let path = own_blob(Epoch(7), "count", "panes", 3, "a/b");
         assert_eq!(path, "epochs/7/count.panes.3.a=2Fb");
         assert_eq!(in_epoch(&path), Some((Epoch(7), "count.panes.3.a=2Fb")));
+        assert_eq!(taken_in(&path), Some(Epoch(7)));
+        assert_eq!(taken_in("shared/000012.sst.9"), Some(Epoch(9)));
     }
 }

@@ -57,5 +57,5 @@ pub use run::{Run, RunOptions};
 pub use savepoint::{ExportReport, Savepoint};
 pub use writer::{Completion, EpochReport, EpochWriter};
 
-pub(crate) use layout::{escape, is_clean, manifest_name};
+pub(crate) use layout::{escape, is_clean, manifest_name, taken_in};
 pub(crate) use read::{FILES_AT_ONCE, compare, distinct_files};

@@ -39,6 +39,21 @@ impl CheckpointStore {
     /// one of both storages fails. What was copied stays there then, without a manifest.
     pub async fn export(&self, epoch: Epoch, target: &Location) -> Result<ExportReport> {
         let (manifest, _) = self.manifest(epoch).await?;
+        self.copy_epoch(*manifest, target).await
+    }
+
+    /// The same of an epoch whose output is known to be committed, all of it: the savepoint holds none. A job that goes on
+    /// from it needs nothing of what the sinks had staged, and may write elsewhere.
+    ///
+    /// # Errors
+    /// As [`CheckpointStore::export`].
+    pub async fn export_committed(&self, epoch: Epoch, target: &Location) -> Result<ExportReport> {
+        let (manifest, _) = self.manifest(epoch).await?;
+        self.copy_epoch(Manifest { pending: Vec::new(), ..*manifest }, target).await
+    }
+
+    async fn copy_epoch(&self, manifest: Manifest, target: &Location) -> Result<ExportReport> {
+        let epoch = manifest.epoch();
         let to = target.open("")?;
         let taken = |found: &str| Error::TargetNotEmpty { target: to.label(), found: found.to_owned() };
         if let Some(found) = to.list("").await?.first() {

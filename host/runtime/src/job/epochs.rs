@@ -128,7 +128,9 @@ impl Epochs {
         }
         let Some(restored) = self.restored() else { return Ok(()) };
         let place = |name: &NodeName| plan.checked.nodes.iter().position(|node| node.name == *name);
-        for name in restored.splits.keys().chain(restored.operators.keys()) {
+        // An operator of which nothing but its watermark is known may go.
+        let with_state = restored.operators.iter().filter(|(_, state)| !state.keyed.is_empty()).map(|(name, _)| name);
+        for name in restored.splits.keys().chain(with_state) {
             if place(name).is_none() {
                 return Err(Error::config(format!(
                     "the checkpoint has state of `{name}`, and the pipeline has no node of that name: give it back its name, \

@@ -1,8 +1,10 @@
 //! Where the system has no unix sockets: the same surface, which says so.
 
 use std::path::Path;
+use std::time::Duration;
 
 use volley_api::{Error, Result};
+use volley_checkpoint::coordinator::Asker;
 use volley_runtime::JobHandle;
 
 /// What would be asked of the job.
@@ -10,6 +12,8 @@ use volley_runtime::JobHandle;
 pub(crate) enum Asked {
     /// A clean end.
     Drain,
+    /// One last checkpoint.
+    Suspend,
     /// To break off.
     BreakOff,
 }
@@ -32,11 +36,13 @@ pub(crate) enum Phase {
 pub(crate) struct Board;
 
 impl Board {
-    pub(crate) fn new(_job: &str) -> Self {
+    pub(crate) fn new(_job: &str, _takes_checkpoints: bool) -> Self {
         Self
     }
 
     pub(crate) fn started(&self, _job: &JobHandle) {}
+
+    pub(crate) fn checkpoints(&self, _asker: Option<Asker>) {}
 
     pub(crate) fn set(&self, _phase: Phase) {}
 }
@@ -49,9 +55,17 @@ impl Control {
         Err(absent())
     }
 
+    pub(crate) async fn settle(&self) {
+        match *self {}
+    }
+
     pub(crate) async fn next(&mut self) -> Asked {
         match *self {}
     }
+}
+
+pub(crate) async fn savepoint(_folder: &Path, _target: &str, _within: Duration, _json: bool) -> Result<()> {
+    Err(absent())
 }
 
 pub(crate) async fn status(_folder: &Path, _json: bool) -> Result<()> {

@@ -15,8 +15,9 @@ use volley_api::{Clock, SystemClock};
 use volley_checkpoint::coordinator::Asker;
 use volley_runtime::{JobHandle, JobProgress};
 
-pub(crate) use client::{status, stop};
+pub(crate) use client::{savepoint, status, stop};
 pub(crate) use server::Control;
+use wire::CheckpointStatus;
 pub(crate) use wire::{JobStatus, Phase};
 
 /// What was asked of the job.
@@ -26,7 +27,7 @@ pub(crate) enum Asked {
     Drain,
     /// One last checkpoint, from which the job can go on.
     Suspend,
-    /// To break off: nothing becomes visible.
+    /// To break off; of a job that takes checkpoints, when it is asked for the first time, as [`Asked::Suspend`].
     BreakOff,
 }
 
@@ -41,6 +42,8 @@ struct Seen {
     /// How often it was started.
     starts: u32,
     since: Instant,
+    /// Whether it takes checkpoints.
+    takes_checkpoints: bool,
     /// That of the last start, also after its end.
     progress: Option<Arc<dyn Fn() -> JobProgress + Send + Sync>>,
     /// What is asked of its checkpoints, where it takes any.
@@ -48,13 +51,14 @@ struct Seen {
 }
 
 impl Board {
-    pub(crate) fn new(job: &str) -> Self {
+    pub(crate) fn new(job: &str, takes_checkpoints: bool) -> Self {
         let (job, since) = (job.to_owned(), Instant::now());
         Self(Arc::new(Mutex::new(Seen {
             job,
             phase: Phase::Starting,
             starts: 0,
             since,
+            takes_checkpoints,
             progress: None,
             checkpoints: None,
         })))
@@ -77,6 +81,25 @@ impl Board {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).phase = phase;
     }
 
+    /// Whether a request to stop makes the job take one last checkpoint.
+    fn would_suspend(&self) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.takes_checkpoints && matches!(seen.phase, Phase::Starting | Phase::Running)
+    }
+
+    /// Who can be asked for a savepoint, or why nobody can.
+    fn asker(&self) -> std::result::Result<Asker, String> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&seen.checkpoints, seen.phase) {
+            _ if !seen.takes_checkpoints => {
+                Err("it takes no checkpoints, of which a savepoint is one: add `checkpoint:` to its pipeline"
+                    .to_owned())
+            }
+            (Some(asker), Phase::Running) => Ok(asker.clone()),
+            (_, phase) => Err(format!("it is {}: a savepoint can be taken while it runs", phase.as_str())),
+        }
+    }
+
     /// The job as it stands.
     pub(crate) fn status(&self) -> JobStatus {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,6 +111,7 @@ impl Board {
             elapsed_ms: u64::try_from(seen.since.elapsed().as_millis()).unwrap_or(u64::MAX),
             now_ms: i64::try_from(SystemClock.now_ms()).unwrap_or(i64::MAX),
             nodes: progress.map_or_else(Vec::new, |progress| progress.nodes),
+            checkpoints: seen.checkpoints.as_ref().map(|asker| CheckpointStatus::of(asker.progress(), Instant::now())),
         }
     }
 }
