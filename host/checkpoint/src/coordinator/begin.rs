@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use volley_api::{Committable, Epoch, Error, JobState, NodeName, Result, Sink};
 
+use crate::fail_point::planted;
 use crate::manifest::Manifest;
 use crate::protocol::{Found, Protocol, Restored as Goes, Settings};
-use crate::store::{CheckpointStore, EpochState, Location, Run, RunOptions, Savepoint};
+use crate::store::{CheckpointStore, EpochEntry, EpochState, Location, Run, RunOptions, Savepoint, hit};
 use crate::{Damage, Restored};
 
 /// What a run goes on from.
@@ -68,7 +69,10 @@ pub async fn begin(options: BeginOptions, sinks: &BTreeMap<NodeName, Arc<dyn Sin
     if let Some(restored) = &restored {
         check_sinks(&restored.pending, sinks)?;
     }
+    let restored = spoiled(&store, restored, &options).await?;
+    hit("begin-chosen")?;
     let run = store.start(options.run).await?;
+    hit("begin-claimed")?;
     let (mut complete, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
     let mut obsolete = Vec::new();
     for entry in store.list().await? {
@@ -109,6 +113,7 @@ pub async fn begin(options: BeginOptions, sinks: &BTreeMap<NodeName, Arc<dyn Sin
         let kept: Vec<Committable> = pending.iter().filter(|kept| kept.sink == *name).cloned().collect();
         sink.clean_up(run.job_run(), name, &kept).await.map_err(|error| error.within(name))?;
     }
+    hit("begin-cleaned")?;
     let restored = restored.map(|restored| (restored.manifest.epoch(), Arc::new(restored.state)));
     Ok(Begun { run, protocol, restored, obsolete })
 }
@@ -126,6 +131,27 @@ impl Begun {
         }
         Ok(())
     }
+}
+
+/// With what tests have planted: nothing, in a build that anybody runs.
+async fn spoiled(
+    store: &CheckpointStore,
+    restored: Option<Restored>,
+    options: &BeginOptions,
+) -> Result<Option<Restored>> {
+    let Some(mut restored) = restored else { return Ok(None) };
+    if planted("forget-restored-output") {
+        restored.pending.clear();
+    }
+    if planted("older-offsets") {
+        let is_older = |entry: &EpochEntry| entry.epoch < restored.manifest.epoch();
+        let is_complete = |entry: &EpochEntry| matches!(entry.state, EpochState::Complete { .. });
+        let mut entries = store.list().await?.into_iter();
+        if let Some(older) = entries.find(|entry| is_older(entry) && is_complete(entry)) {
+            restored.state.splits = store.load(older.epoch, &options.downloads).await?.state.splits;
+        }
+    }
+    Ok(Some(restored))
 }
 
 async fn choose(store: &CheckpointStore, options: &BeginOptions) -> Result<Option<Restored>> {

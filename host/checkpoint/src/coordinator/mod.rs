@@ -30,7 +30,7 @@ pub use listener::Listener;
 use parts::Parts;
 use work::{Outcome, Work};
 
-use crate::fail_point::fail_point;
+use crate::fail_point::{fail_point, planted};
 use crate::protocol::{Decision, End, Fact, Protocol};
 use crate::store::{EpochReport, EpochWriter, Run};
 
@@ -239,6 +239,10 @@ impl Coordinator {
             Decision::Completed { epoch, .. } => {
                 fail_point("epoch-complete").map_err(stopped)?;
                 self.completed(epoch);
+                if planted("clean-up-too-early") {
+                    let work = Work { run: &self.run, options: &self.options };
+                    self.works.spawn(work.remove(vec![epoch]));
+                }
                 for (target, reply) in self.savepoints.due(epoch) {
                     // It stays until it was copied.
                     let pinned = self.step(Fact::Pinned(epoch));
