@@ -11,38 +11,57 @@ use volley_api::{
     CommitStatus, Committable, DeliveryGuarantee, Epoch, NodeName, Result, Sink, SinkContext, SinkWriter, Source,
 };
 use volley_expr::{Aggregates, FilterFactory, SelectFactory};
-use volley_runtime::{EventTime, JobOptions, LogicalPlan, PortRef, WatermarkStrategy, Window, WindowFactory};
+use volley_runtime::{
+    EventTime, JobOptions, LogicalPlan, PhysicalPlan, PortRef, WatermarkStrategy, Window, WindowFactory,
+};
+use volley_wasm::PluginFactory;
 
 use crate::workload::{Total, WINDOW_MS};
 
 /// Which job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Job {
     /// `amount > 100`; `amount * 2 + 1`.
     FilterAndMap,
-    /// `amount > 100`; by user, in tumbling windows, `sum(amount)`.
-    WindowedSum,
+    /// The same by a plugin.
+    Plugin(Arc<PluginFactory>),
+    /// `amount > 100`; by user, in tumbling windows of so many milliseconds, `sum(amount)`.
+    WindowedSum(i64),
 }
 
+/// What a sink has counted so far.
+pub(crate) type Counted = Arc<Mutex<Total>>;
+
 /// Runs a job to its end.
-pub(crate) async fn run(job: Job, source: Arc<dyn Source>, parallelism: u32, options: JobOptions) -> Result<Total> {
+pub(crate) async fn run(job: &Job, source: Arc<dyn Source>, parallelism: u32, options: JobOptions) -> Result<Total> {
+    let (plan, total) = plan(job, source, parallelism)?;
+    volley_runtime::start(plan, options).await?.wait().await?;
+    let total = total.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(*total)
+}
+
+/// A job that is ready to be started.
+pub(crate) fn plan(job: &Job, source: Arc<dyn Source>, parallelism: u32) -> Result<(PhysicalPlan, Counted)> {
     let parallelism = NonZeroU32::new(parallelism).unwrap_or(NonZeroU32::MIN);
     let mut plan = LogicalPlan::new("bench", parallelism);
     let name = |text: &str| NodeName::new(text).expect("a name");
     let from = |text: &str| vec![PortRef::main(name(text))];
     plan.add_source(name("source"), source, None)?;
-    plan.add_operator(name("filter"), from("source"), Arc::new(FilterFactory::new("amount > 100")), None)?;
+    if !matches!(job, Job::Plugin(_)) {
+        plan.add_operator(name("filter"), from("source"), Arc::new(FilterFactory::new("amount > 100")), None)?;
+    }
     match job {
+        Job::Plugin(factory) => plan.add_operator(name("last"), from("source"), Arc::clone(factory) as _, None)?,
         Job::FilterAndMap => {
             let item = ("doubled".to_owned(), "amount * 2 + 1".to_owned());
             plan.add_operator(name("last"), from("filter"), Arc::new(SelectFactory::new(vec![item])), None)?;
         }
-        Job::WindowedSum => {
+        Job::WindowedSum(window_ms) => {
             let mut event_time = EventTime::bounded("ts", Duration::ZERO);
             event_time.strategy = WatermarkStrategy::Monotonous;
             plan.set_event_time(&name("source"), event_time);
             let sum = Aggregates::new(vec![("total".to_owned(), "sum(amount)".to_owned())]);
-            let window = Window::Tumbling { size: Duration::from_millis(WINDOW_MS as u64) };
+            let window = Window::Tumbling { size: Duration::from_millis(window_ms.unsigned_abs()) };
             let factory = WindowFactory::new(vec!["user_id".to_owned()], window, Arc::new(sum));
             plan.add_operator(name("last"), from("filter"), Arc::new(factory), None)?;
         }
@@ -50,14 +69,12 @@ pub(crate) async fn run(job: Job, source: Arc<dyn Source>, parallelism: u32, opt
     let sink = Counting::default();
     let total = Arc::clone(&sink.0);
     plan.add_sink(name("sink"), from("last"), Arc::new(sink), None)?;
-    volley_runtime::start(plan.check()?.chain(), options).await?.wait().await?;
-    let total = total.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(*total)
+    Ok((plan.check()?.chain(), total))
 }
 
 /// Counts results and sums them up.
 #[derive(Debug, Default)]
-struct Counting(Arc<Mutex<Total>>);
+struct Counting(Counted);
 
 #[async_trait]
 impl Sink for Counting {
@@ -100,7 +117,12 @@ impl SinkWriter for Writer {
     async fn write(&mut self, batch: RecordBatch) -> Result<()> {
         self.total.results += batch.num_rows() as u64;
         let ints = |name: &str| batch.column_by_name(name).map(|column| column.as_primitive::<Int64Type>());
-        let checksum = match (ints("doubled"), ints("total"), ints("user_id"), batch.column_by_name("window_start")) {
+        let checksum = match (
+            ints("doubled").or_else(|| ints("a2")),
+            ints("total"),
+            ints("user_id"),
+            batch.column_by_name("window_start"),
+        ) {
             (Some(doubled), ..) => doubled.values().iter().fold(0, |sum: u64, value| sum.wrapping_add(*value as u64)),
             (None, Some(totals), Some(users), Some(starts)) => {
                 let starts = starts.as_primitive::<TimestampMillisecondType>().values();
@@ -117,8 +139,9 @@ impl SinkWriter for Writer {
 
     async fn prepare(&mut self, _: Epoch) -> Result<Option<Committable>> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.results += self.total.results;
-        all.checksum = all.checksum.wrapping_add(self.total.checksum);
+        let total = std::mem::take(&mut self.total);
+        all.results += total.results;
+        all.checksum = all.checksum.wrapping_add(total.checksum);
         Ok(None)
     }
 }

@@ -7,6 +7,7 @@
 mod by_hand;
 mod cases;
 mod jobs;
+mod kept;
 mod workload;
 
 use std::error::Error;
@@ -30,11 +31,14 @@ struct Args {
     /// The lines of scripts/bench-engine-peers: what other engines took for the same.
     #[arg(long)]
     peers: Option<PathBuf>,
+    /// The folder of the example operators as components, for W1 by a plugin.
+    #[arg(long)]
+    plugins: Option<PathBuf>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let cores = std::thread::available_parallelism()?;
     eprintln!("engine: {} rounds each, {cores} cores, contestants in turns", args.rounds);
-    cases::all(args.rounds, &args.only, args.peers.as_deref())
+    cases::all(args.rounds, &args.only, args.peers.as_deref(), args.plugins.as_deref())
 }

@@ -114,6 +114,7 @@ pub(crate) async fn prepare(
             now_ms: SystemClock.now_ms(),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
             plan: nodes(&plan.view()),
+            above: None,
         },
     };
     let begun = begin(options, &sinks).await?;

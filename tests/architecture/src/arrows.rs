@@ -74,7 +74,16 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     // Drives whole jobs without plugins, beside loops by hand.
     (
         "volley-bench-engine",
-        &["volley-api", "volley-bench-support", "volley-connector-memory", "volley-expr", "volley-runtime"],
+        &[
+            "volley-api",
+            "volley-bench-support",
+            "volley-checkpoint",
+            "volley-connector-memory",
+            "volley-expr",
+            "volley-runtime",
+            "volley-state",
+            "volley-wasm",
+        ],
     ),
     // Measures; knows nothing of what is measured.
     ("volley-bench-support", &[]),

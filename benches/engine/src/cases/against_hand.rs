@@ -12,26 +12,27 @@ use volley_runtime::JobOptions;
 use super::same;
 use crate::by_hand;
 use crate::jobs::{Job, run as run_job};
-use crate::workload::{self, ROWS, Total, W1, W2};
+use crate::workload::{self, ROWS, Total, W1, W2, WINDOW_MS};
 
 const BATCH_ROWS: usize = 8_192;
 
 pub(crate) fn run(runtime: &Runtime, rounds: usize, is_wanted: impl Fn(&str) -> bool) -> Result<(), Box<dyn Error>> {
     let batches = batches(0, 1);
     let whole = Arc::new(MemorySource::new(workload::schema(), vec![batches.clone()])?);
-    let job = |job: Job| runtime.block_on(run_job(job, whole.clone(), 1, JobOptions::default())).expect("the job runs");
+    let job =
+        |job: Job| runtime.block_on(run_job(&job, whole.clone(), 1, JobOptions::default())).expect("the job runs");
     type Loop = fn(&[RecordBatch]) -> Total;
     let cases: [(&str, Job, Loop, Total, f64); 2] = [
         ("R4_W1", Job::FilterAndMap, by_hand::filter_and_map, W1, 0.6),
-        ("R5_W2", Job::WindowedSum, by_hand::windowed_sum, W2, 0.35),
+        ("R5_W2", Job::WindowedSum(WINDOW_MS), by_hand::windowed_sum, W2, 0.35),
     ];
     for (name, which, by_hand, expected, bar) in cases.into_iter().filter(|case| is_wanted(case.0)) {
-        same(name, job(which), expected)?;
+        same(name, job(which.clone()), expected)?;
         same("the loop", by_hand(&batches), expected)?;
         let pair = in_turns(
             rounds,
             &mut || {
-                std::hint::black_box(job(which));
+                std::hint::black_box(job(which.clone()));
             },
             &mut || {
                 std::hint::black_box(by_hand(&batches));
@@ -44,8 +45,9 @@ pub(crate) fn run(runtime: &Runtime, rounds: usize, is_wanted: impl Fn(&str) -> 
     if is_wanted("R7") {
         let splits = vec![self::batches(0, 2), self::batches(1, 2)];
         let halves = Arc::new(MemorySource::new(workload::schema(), splits)?);
-        let workers =
-            |workers: u32| runtime.block_on(run_job(Job::WindowedSum, halves.clone(), workers, JobOptions::default()));
+        let workers = |workers: u32| {
+            runtime.block_on(run_job(&Job::WindowedSum(WINDOW_MS), halves.clone(), workers, JobOptions::default()))
+        };
         same("R7", workers(2)?, W2)?;
         same("R7", workers(1)?, W2)?;
         let pair = in_turns(

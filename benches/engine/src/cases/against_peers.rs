@@ -9,10 +9,11 @@ use rustix::time::{ClockId, clock_gettime};
 use tokio::runtime::Runtime;
 use volley_bench_support::timing::{Bar, Ratio};
 use volley_runtime::JobOptions;
+use volley_wasm::{CompileIn, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginOptions};
 
 use super::same;
 use crate::jobs::{Job, run as run_job};
-use crate::workload::{Generated, ROWS, W1, W2};
+use crate::workload::{Generated, NAMES, NAMES_OF_PLUGIN, ROWS, W1, W2, WINDOW_MS};
 
 /// One line of scripts/bench-engine-peers.
 struct Peer {
@@ -22,18 +23,33 @@ struct Peer {
     wall_ms: f64,
 }
 
-pub(crate) fn run(runtime: &Runtime, rounds: usize, peers: Option<&Path>) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(
+    runtime: &Runtime,
+    rounds: usize,
+    peers: Option<&Path>,
+    plugins: Option<&Path>,
+) -> Result<(), Box<dyn Error>> {
     let peers = match peers {
         Some(path) => read(&std::fs::read_to_string(path)?),
         None => Vec::new(),
     };
-    for (job, workload, expected) in [(Job::FilterAndMap, "W1", W1), (Job::WindowedSum, "W2", W2)] {
+    let mut jobs = vec![("W1", Job::FilterAndMap, W1, NAMES), ("W2", Job::WindowedSum(WINDOW_MS), W2, NAMES)];
+    match plugins {
+        Some(folder) => jobs.push(("W1", Job::Plugin(plugin(folder)?), W1, NAMES_OF_PLUGIN)),
+        None => println!("R8_W1_plugin not run: no folder of components (--plugins DIR)"),
+    }
+    for (workload, job, expected, names) in jobs {
+        let (contestant, bar) = match &job {
+            Job::FilterAndMap => ("volley", 8.0),
+            Job::Plugin(_) => ("volley-plugin", 8.0),
+            Job::WindowedSum(_) => ("volley", 10.0),
+        };
         for parallelism in [1, 2] {
-            let source = Arc::new(Generated { rows: ROWS, splits: u64::from(parallelism), batch_rows: usize::MAX });
+            let source = Arc::new(Generated { names, ..Generated::new(ROWS, u64::from(parallelism)) });
             let (mut wall, mut cpu) = (Duration::MAX, Duration::MAX);
             for _ in 0..rounds.max(1) {
                 let (begin, cpu_begin) = (Instant::now(), cpu_time());
-                let total = runtime.block_on(run_job(job, source.clone(), parallelism, JobOptions::default()))?;
+                let total = runtime.block_on(run_job(&job, source.clone(), parallelism, JobOptions::default()))?;
                 if begin.elapsed() < wall {
                     (wall, cpu) = (begin.elapsed(), cpu_time() - cpu_begin);
                 }
@@ -41,11 +57,12 @@ pub(crate) fn run(runtime: &Runtime, rounds: usize, peers: Option<&Path>) -> Res
             }
             let (wall_ms, cpu_ms) = (wall.as_millis(), cpu.as_millis());
             let (results, checksum, version) = (expected.results, expected.checksum, env!("CARGO_PKG_VERSION"));
-            println!("volley {workload} {parallelism} {ROWS} {results} {checksum} {wall_ms} {cpu_ms} 0 {version}");
-            for (peer, name, bar) in
-                [("flink", "R8", if job == Job::FilterAndMap { 8.0 } else { 10.0 }), ("timely", "R9", 0.6)]
-            {
-                let name = format!("{name}_{workload}_{peer}_{parallelism}");
+            println!(
+                "{contestant} {workload} {parallelism} {ROWS} {results} {checksum} {wall_ms} {cpu_ms} 0 {version}"
+            );
+            for (peer, name, bar) in [("flink", "R8", bar), ("timely", "R9", 0.6)] {
+                let by = if contestant == "volley" { "" } else { "_plugin" };
+                let name = format!("{name}_{workload}{by}_{peer}_{parallelism}");
                 let is_it =
                     |line: &&Peer| line.name == peer && line.workload == workload && line.parallelism == parallelism;
                 match peers.iter().find(is_it) {
@@ -56,6 +73,13 @@ pub(crate) fn run(runtime: &Runtime, rounds: usize, peers: Option<&Path>) -> Res
         }
     }
     Ok(())
+}
+
+/// The plugin that filters and maps.
+fn plugin(folder: &Path) -> volley_api::Result<Arc<PluginFactory>> {
+    let engine = PluginEngine::new(&EngineSettings::new(CompileIn::ThisProcess))?;
+    let plugin = Plugin::load(&engine, &folder.join("filter-project.wasm"))?;
+    Ok(Arc::new(PluginFactory::new(plugin, PluginOptions::default())))
 }
 
 fn read(text: &str) -> Vec<Peer> {

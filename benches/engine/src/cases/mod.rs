@@ -2,6 +2,9 @@
 
 mod against_hand;
 mod against_peers;
+mod checkpointed;
+mod latency;
+mod restored;
 mod rows_alone;
 
 use std::error::Error;
@@ -9,7 +12,12 @@ use std::path::Path;
 
 use crate::workload::Total;
 
-pub(crate) fn all(rounds: usize, only: &str, peers: Option<&Path>) -> Result<(), Box<dyn Error>> {
+pub(crate) fn all(
+    rounds: usize,
+    only: &str,
+    peers: Option<&Path>,
+    plugins: Option<&Path>,
+) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let is_wanted = |name: &str| name.starts_with(only);
     if ["R4", "R5", "R7"].into_iter().any(is_wanted) {
@@ -19,7 +27,16 @@ pub(crate) fn all(rounds: usize, only: &str, peers: Option<&Path>) -> Result<(),
         rows_alone::run(&runtime, rounds)?;
     }
     if ["R8", "R9", "W"].into_iter().any(is_wanted) {
-        against_peers::run(&runtime, rounds, peers)?;
+        against_peers::run(&runtime, rounds, peers, plugins)?;
+    }
+    if is_wanted("latency") {
+        latency::run(&runtime)?;
+    }
+    if is_wanted("R6") {
+        checkpointed::run(&runtime, rounds)?;
+    }
+    if is_wanted("R11") {
+        restored::run(&runtime)?;
     }
     Ok(())
 }

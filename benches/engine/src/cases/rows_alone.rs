@@ -8,7 +8,7 @@ use volley_bench_support::timing::shortest;
 use volley_runtime::JobOptions;
 
 use crate::jobs::{Job, run as run_job};
-use crate::workload::Generated;
+use crate::workload::{Generated, WINDOW_MS};
 
 const ROWS: u64 = 500_000;
 
@@ -16,9 +16,9 @@ const ROWS: u64 = 500_000;
 const BAR: f64 = 850_000.0;
 
 pub(crate) fn run(runtime: &Runtime, rounds: usize) -> Result<(), Box<dyn Error>> {
-    let source = Arc::new(Generated { rows: ROWS, splits: 1, batch_rows: 1 });
+    let source = Arc::new(Generated { batch_rows: 1, ..Generated::new(ROWS, 1) });
     let mut job = || {
-        let total = runtime.block_on(run_job(Job::WindowedSum, source.clone(), 1, JobOptions::default()));
+        let total = runtime.block_on(run_job(&Job::WindowedSum(WINDOW_MS), source.clone(), 1, JobOptions::default()));
         assert!(total.expect("the job runs").results > 0);
     };
     let time = shortest(rounds, &mut job);

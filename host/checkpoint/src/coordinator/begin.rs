@@ -71,7 +71,8 @@ pub async fn begin(options: BeginOptions, sinks: &BTreeMap<NodeName, Arc<dyn Sin
     }
     let restored = spoiled(&store, restored, &options).await?;
     hit("begin-chosen")?;
-    let run = store.start(options.run).await?;
+    let above = restored.as_ref().map(|restored| highest(&restored.manifest, &restored.pending));
+    let run = store.start(RunOptions { above, ..options.run }).await?;
     hit("begin-claimed")?;
     let (mut complete, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
     let mut obsolete = Vec::new();
@@ -90,8 +91,6 @@ pub async fn begin(options: BeginOptions, sinks: &BTreeMap<NodeName, Arc<dyn Sin
     }
     if let Some(restored) = &restored {
         run.goes_on_from(restored);
-        let highest = restored.pending.iter().map(|committable| committable.epoch).max();
-        run.goes_above(restored.manifest.epoch().max(highest.unwrap_or(Epoch(0))));
     }
     let goes = restored.as_ref().map(|restored| Goes {
         epoch: restored.manifest.epoch(),
@@ -152,6 +151,14 @@ async fn spoiled(
         }
     }
     Ok(Some(restored))
+}
+
+/// The highest numbers that a checkpoint knows of. Those of a savepoint may be beyond what the store has given out, and a sink
+/// must not take output of this run for that of another.
+fn highest(manifest: &Manifest, pending: &[Committable]) -> (u64, Epoch) {
+    let incarnation = pending.iter().map(|committable| committable.run.incarnation).max();
+    let epoch = pending.iter().map(|committable| committable.epoch).max();
+    (manifest.incarnation.max(incarnation.unwrap_or(0)), manifest.epoch().max(epoch.unwrap_or(Epoch(0))))
 }
 
 async fn choose(store: &CheckpointStore, options: &BeginOptions) -> Result<Option<Restored>> {

@@ -89,13 +89,6 @@ impl Run {
         &self.0.store
     }
 
-    /// The next epoch has an id above this one: what a savepoint holds has ids of its own line.
-    pub fn goes_above(&self, epoch: Epoch) {
-        let mut ledger = self.ledger();
-        ledger.tried = ledger.tried.max(epoch.0);
-        ledger.last = ledger.last.max(epoch.0);
-    }
-
     /// The id that the next epoch will have.
     #[must_use]
     pub fn next_epoch(&self) -> Epoch {
