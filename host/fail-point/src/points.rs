@@ -47,6 +47,9 @@ pub const FAIL_POINTS: &[(&str, &[&str])] = &[
             "barrier-before",
             "barrier-after",
             "epoch-complete",
+            // The last one of a job, whose output is not visible yet; and when it is.
+            "final-complete",
+            "job-done",
             // Output.
             "lookup-before",
             "commit-before",

@@ -20,6 +20,8 @@ pub struct Options {
     pub limit: Duration,
     /// Where jobs keep state.
     pub state: State,
+    /// Of the named places, these only; all, when it is empty.
+    pub places: Vec<String>,
     /// Says what is going on.
     pub is_loud: bool,
 }
@@ -71,6 +73,13 @@ impl Chaos {
         let mut random = ChaCha8Rng::seed_from_u64(self.options.seed ^ part.rotate_left(32));
         random.set_stream(round);
         random
+    }
+
+    /// The named places to be tried, every so many-th of them.
+    pub(crate) fn places(&self, every: usize) -> Vec<&'static str> {
+        let is_chosen =
+            |name: &&str| self.options.places.is_empty() || self.options.places.iter().any(|chosen| chosen == name);
+        volley_fail_point::names().filter(is_chosen).step_by(every).collect()
     }
 
     /// Where jobs lie.

@@ -33,6 +33,9 @@ struct Arguments {
     /// Nothing new begins after this many minutes.
     #[arg(long, default_value_t = 60)]
     minutes: u64,
+    /// Of the named places, tries these only.
+    #[arg(long, value_delimiter = ',', value_name = "NAME")]
+    places: Vec<String>,
     /// Where jobs keep state.
     #[arg(long, value_enum, default_value_t)]
     state: State,
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         seed: arguments.seed,
         limit: Duration::from_secs(60 * arguments.minutes),
         state: arguments.state,
+        places: arguments.places.clone(),
         is_loud: true,
     };
     eprintln!("chaos: seed {}, at most {} minutes", arguments.seed, arguments.minutes);

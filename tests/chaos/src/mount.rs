@@ -36,6 +36,14 @@ impl Mount {
         Ok(Self(at.to_owned()))
     }
 
+    /// The same, which becomes read-only when something has gone wrong.
+    pub(crate) fn fragile(image: &Path, at: &Path) -> Result<Self> {
+        fs::create_dir_all(at)?;
+        let options = OsStr::new("loop,errors=remount-ro");
+        run("mount", &[OsStr::new("-o"), options, image.as_os_str(), at.as_os_str()])?;
+        Ok(Self(at.to_owned()))
+    }
+
     /// Changes its options.
     pub(crate) fn remount(&self, options: &str) -> Result<()> {
         run("mount", &["-o", &format!("remount,{options}"), &self.0.display().to_string()])

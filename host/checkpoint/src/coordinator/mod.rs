@@ -11,6 +11,7 @@ mod ask;
 mod begin;
 mod listener;
 mod parts;
+mod rest;
 mod work;
 
 use std::collections::BTreeMap;
@@ -141,6 +142,7 @@ impl Coordinator {
             for decision in std::mem::take(&mut decisions) {
                 if let Some(end) = self.carry_out(decision, &*job)? {
                     self.settle().await;
+                    fail_point("job-done").map_err(stopped)?;
                     return Ok(end);
                 }
             }
@@ -236,8 +238,11 @@ impl Coordinator {
                     return Err(volley_api::Error::internal("a manifest was ordered of an epoch that is not stored"));
                 }
             },
-            Decision::Completed { epoch, .. } => {
+            Decision::Completed { epoch, is_final, .. } => {
                 fail_point("epoch-complete").map_err(stopped)?;
+                if is_final {
+                    fail_point("final-complete").map_err(stopped)?;
+                }
                 self.completed(epoch);
                 if planted("clean-up-too-early") {
                     let work = Work { run: &self.run, options: &self.options };

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rand::Rng;
 
-use crate::mount::Mount;
+use crate::mount::{self, Mount};
 use crate::report::Section;
-use crate::{Chaos, How, Job, Result, Shape, Stop, wrong};
+use crate::{Chaos, Ended, How, Job, Result, Shape, Stop, wrong};
 
 /// What becomes of a disk while a job runs on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,48 +45,65 @@ pub(super) fn run(chaos: &Chaos) -> Section {
     section
 }
 
-/// Either the checkpoints or all the rest of the job is on a small filesystem.
+/// Either the checkpoints or all the rest of the job is on a disk that will be in trouble.
 fn small(chaos: &Chaos, section: &mut Section, trouble: Trouble, is_checkpoints: bool) -> Result<()> {
     let (disk, elsewhere) = (tempfile::tempdir_in(chaos.scratch())?, tempfile::tempdir_in(chaos.scratch())?);
-    let kib = if trouble == Trouble::Full { if is_checkpoints { 300 } else { 1_200 } } else { 65_536 };
-    let mount = Mount::memory(disk.path(), kib)?;
+    let image = elsewhere.path().join("image");
+    let mount = match trouble {
+        Trouble::Full => Mount::memory(disk.path(), if is_checkpoints { 300 } else { 1_200 })?,
+        Trouble::ReadOnly => {
+            mount::make_image(&image, 64)?;
+            Mount::fragile(&image, disk.path())?
+        }
+    };
     let (folder, checkpoints) =
         if is_checkpoints { (elsewhere.path(), disk.path()) } else { (disk.path(), elsewhere.path()) };
     let shape = Shape { checkpoints: Some(checkpoints.join("cp")), ..Shape::steady(chaos.options.state, 4_000) };
     let mut job = Job::in_folder(chaos, shape, folder.to_owned())?;
+    // The pipeline file may be on that disk: it must not be lost with what was not synced.
+    mount::run("sync", &["-f", &disk.path().display().to_string()])?;
     let running = job.start(&How::default())?;
     if trouble == Trouble::ReadOnly {
-        std::thread::sleep(Duration::from_millis(1_200));
-        // As a kernel does it that has seen an error: whoever writes is not asked.
-        if mount.remount("ro").is_err() {
-            fill(&mount, disk.path())?;
-        }
+        std::thread::sleep(Duration::from_millis(1_500));
+        // As if the kernel had seen an error: whoever has files open is not asked.
+        mount.remount("abort")?;
     }
     let ended = running.wait(Duration::from_secs(60))?;
     ended.check_manners()?;
     if ended.is_finished() {
-        return Err(Stop::Trouble("the disk was too large for this job".to_owned()));
+        return Err(Stop::Trouble("the job ended before the disk was in trouble".to_owned()));
     }
-    let says = ended.said.contains("No space left on device") || ended.said.contains("Read-only file system");
-    if ended.code != Some(5) || !says {
-        return wrong(format!("it ended with {:?} and said: {}", ended.code, ended.said));
-    }
+    check_says(&ended)?;
     section.failures += 1;
     // Once more, which changes nothing.
     let again = job.run(&How::default())?;
     if again.is_finished() {
         return wrong("a disk in trouble took everything the second time");
     }
-    mount.remount("rw,size=256m")?;
-    drop(fs::remove_file(disk.path().join("filler")));
-    job.finish_and_check()
+    check_says(&again)?;
+    let mended = match trouble {
+        Trouble::Full => {
+            mount.remount("size=256m")?;
+            mount
+        }
+        Trouble::ReadOnly => {
+            drop(mount);
+            // It mends what it can, and says so with a code of its own.
+            drop(mount::run("e2fsck", &["-p", &image.display().to_string()]));
+            Mount::image(&image, disk.path())?
+        }
+    };
+    let checked = job.finish_and_check();
+    drop(mended);
+    checked
 }
 
-/// A filesystem that files are open on for writing cannot be made read-only; it can be filled to the last byte.
-fn fill(mount: &Mount, at: &std::path::Path) -> Result<()> {
-    mount.remount("size=4k")?;
-    drop(fs::write(at.join("filler"), [0; 4096]));
-    Ok(())
+fn check_says(ended: &Ended) -> Result<()> {
+    let says = ["No space left on device", "Read-only file system", "Input/output error"];
+    if ended.code == Some(5) && says.iter().any(|says| ended.said.contains(says)) {
+        return Ok(());
+    }
+    wrong(format!("it ended with {:?} and said: {}", ended.code, ended.said))
 }
 
 /// Checkpoints on a real disk, where the output is in memory.

@@ -1,8 +1,6 @@
 //! Storage and sinks that fail at a named place, once and from then on: the job gives up with a clear error or goes on, and a
 //! later start finishes it.
 
-use volley_fail_point::names;
-
 use super::Amount;
 use super::kills::note;
 use super::sweep::{BROKEN_AT, Calm, WORK_MS, Which};
@@ -22,7 +20,7 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
             return section;
         }
     };
-    for (index, name) in names().enumerate().step_by(amount.every) {
+    for (index, name) in chaos.places(amount.every).into_iter().enumerate() {
         let Some((which, count)) = calm.of(name) else { continue };
         let error = ERRORS[index % ERRORS.len()];
         let middle = count.div_ceil(2);

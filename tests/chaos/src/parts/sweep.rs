@@ -82,7 +82,7 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
         }
     };
     let (mut reached, mut unreached) = (0, Vec::new());
-    for name in names().step_by(amount.every) {
+    for name in chaos.places(amount.every) {
         let Some((which, count)) = calm.of(name) else {
             unreached.push(name);
             continue;

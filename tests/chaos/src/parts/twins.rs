@@ -30,7 +30,9 @@ fn one(chaos: &Chaos, section: &mut Section, round: u64) -> Result<()> {
     if round % 3 > 0 {
         first.sleep(Duration::from_millis(random.random_range(200..2_000)))?;
     }
-    let second = job.start(&How { parallelism: random.random_range(1..=4), ..How::default() })?;
+    // A start that takes its time between looking for the newest checkpoint and claiming its place.
+    let fail_point = (round % 2 == 1).then(|| "begin-chosen:1:pause=400".to_owned());
+    let second = job.start(&How { parallelism: random.random_range(1..=4), fail_point, ..How::default() })?;
     let (first, second) = (first.wait(LIMIT)?, second.wait(LIMIT)?);
     for ended in [&first, &second] {
         ended.check_manners()?;
