@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,9 @@ use crate::{Chaos, Result, Shape, Stop, wrong};
 const FINISH_LIMIT: Duration = Duration::from_secs(90);
 /// How often a process is looked at.
 const POLL_EVERY: Duration = Duration::from_millis(5);
+
+/// Tells what hosts say apart.
+static SAID: AtomicU64 = AtomicU64::new(0);
 
 /// How one start is disturbed.
 #[derive(Debug, Clone, Default)]
@@ -119,7 +123,7 @@ impl<'a> Job<'a> {
     /// When the host is not there.
     pub fn start(&mut self, how: &How) -> Result<Running> {
         self.starts += 1;
-        let log = self.chaos.scratch().join(format!("said.{}", rand::random::<u64>()));
+        let log = self.chaos.scratch().join(format!("said.{}", SAID.fetch_add(1, Ordering::Relaxed)));
         let mut command = Command::new(&self.chaos.options.host);
         let parallelism = if how.parallelism == 0 { 2 } else { how.parallelism };
         command.args(["run", "p.yaml", "-q", "--parallelism", &parallelism.to_string()]).args(&how.arguments);

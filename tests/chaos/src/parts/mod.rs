@@ -69,7 +69,7 @@ pub fn run(chaos: &Chaos, part: Part, amount: Amount) -> Section {
         Part::Damage => damage::run(chaos),
         Part::Disk => disk::run(chaos),
         Part::Power => power::run(chaos, amount),
-        Part::Planted => planted::run(chaos),
+        Part::Planted => planted::run(chaos, amount),
     };
     section.took = began.elapsed();
     section

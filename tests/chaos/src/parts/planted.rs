@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use volley_fail_point::PLANTED_BUGS;
 
-use super::{kills, power};
+use super::{Amount, kills, power};
 use crate::report::Section;
 use crate::{Chaos, How, Job, Result, Shape, Stop};
 
@@ -13,9 +13,9 @@ const ROUNDS: u64 = 25;
 /// The one that only a power cut shows.
 const NEEDS_POWER: &str = "skip-staged-sync";
 
-pub(super) fn run(chaos: &Chaos) -> Section {
-    let what = "Each fault is built into the host and switched on by a variable; jobs are disturbed until one of them goes wrong. \
-                Here a job that goes wrong is what must happen.";
+pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
+    let what = "Each fault is built into the host and switched on by a variable; jobs are disturbed in every way, until one of them \
+                goes wrong, which is what must happen here. Before that, the same jobs pass without a fault.";
     let mut section = Section::new("planted", what);
     match has_faults(chaos) {
         Ok(()) => {}
@@ -23,6 +23,16 @@ pub(super) fn run(chaos: &Chaos) -> Section {
             section.wrong.push(stop.to_string());
             return section;
         }
+    }
+    for round in 1..=amount.rounds {
+        if section.goes_on(chaos) {
+            section
+                .scenario(chaos, &format!("no fault, job {round}"), |section| kills::one(chaos, section, round, true));
+        }
+    }
+    if !section.wrong.is_empty() {
+        // What a sound host does not pass finds no fault.
+        return section;
     }
     let (mut found, mut sought) = (0, 0);
     for bug in PLANTED_BUGS.iter().copied() {
