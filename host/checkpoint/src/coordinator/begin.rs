@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use volley_api::{CommitStatus, Committable, Epoch, Error, JobState, NodeName, Result, Sink};
 
+use super::rest::finish;
+use crate::fail_point::planted;
 use crate::manifest::Manifest;
 use crate::protocol::{Found, Protocol, Restored as Goes, Settings};
-use crate::store::{CheckpointStore, EpochState, Location, Run, RunOptions, Savepoint};
+use crate::store::{CheckpointStore, EpochEntry, EpochState, Location, Newest, Run, RunOptions, Savepoint, hit};
 use crate::{Damage, Restored};
 
 /// The sinks of a job, by name.
@@ -64,15 +66,16 @@ pub struct Begun {
 ///
 /// # Errors
 /// When the job has finished; its newest checkpoint is damaged; the checkpoint is of another job or a newer version; it
-/// holds output of a sink that is not there; or the storage or a sink fails. Nothing has become visible then.
+/// holds output of a sink that is not there; or the storage or a sink fails. Nothing has become visible then, but for output
+/// that a job which has finished had not come to commit: that is settled first.
 pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
     let store = CheckpointStore::open(&options.location, &options.job)?;
+    // Before anything is claimed, so that a start which is refused disturbs no other that runs.
     let restored = choose(&store, &options, sinks).await?;
-    if let Some(restored) = &restored {
-        check_sinks(&restored.pending, sinks)?;
-    }
+    hit("begin-chosen")?;
     let above = restored.as_ref().map(|restored| highest(&restored.manifest, &restored.pending));
-    let run = store.start(RunOptions { above, ..options.run }).await?;
+    let run = store.start(RunOptions { above, ..options.run.clone() }).await?;
+    hit("begin-claimed")?;
     let (mut complete, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
     let mut obsolete = Vec::new();
     for entry in store.list().await? {
@@ -88,13 +91,21 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
             _ => drop(incomplete.insert(entry.epoch)),
         }
     }
+    let restored = if options.go_on == GoOn::Newest && complete.last().copied() > epoch_of(restored.as_ref()) {
+        // Another start ran until this one had claimed its place, and has completed epochs and committed their output since.
+        choose(&store, &options, sinks).await?
+    } else {
+        restored
+    };
+    let restored = spoiled(&store, restored, &options).await?;
     if let Some(restored) = &restored {
         run.goes_on_from(restored);
     }
+    let is_final = restored.as_ref().is_some_and(|restored| restored.manifest.is_final);
     let goes = restored.as_ref().map(|restored| Goes {
         epoch: restored.manifest.epoch(),
         pending: restored.pending.clone(),
-        is_final: false,
+        is_final,
     });
     let next_epoch = run.next_epoch();
     let found = Found {
@@ -110,6 +121,11 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
     for (name, sink) in sinks {
         let kept: Vec<Committable> = pending.iter().filter(|kept| kept.sink == *name).cloned().collect();
         sink.clean_up(run.job_run(), name, &kept).await.map_err(|error| error.within(name))?;
+    }
+    hit("begin-cleaned")?;
+    if is_final {
+        finish(run, protocol, sinks).await?;
+        return Err(finished(&options.job, epoch_of(restored.as_ref()), "its last output is visible now"));
     }
     let restored = restored.map(|restored| (restored.manifest.epoch(), Arc::new(restored.state)));
     Ok(Begun { run, protocol, restored, obsolete })
@@ -130,12 +146,42 @@ impl Begun {
     }
 }
 
+/// With what tests have planted: nothing, in a build that anybody runs.
+async fn spoiled(
+    store: &CheckpointStore,
+    restored: Option<Restored>,
+    options: &BeginOptions,
+) -> Result<Option<Restored>> {
+    let Some(mut restored) = restored else { return Ok(None) };
+    if planted("forget-restored-output") {
+        restored.pending.clear();
+    }
+    if planted("older-offsets") {
+        let is_older = |entry: &EpochEntry| entry.epoch < restored.manifest.epoch();
+        let is_complete = |entry: &EpochEntry| matches!(entry.state, EpochState::Complete { .. });
+        let mut entries = store.list().await?.into_iter();
+        if let Some(older) = entries.find(|entry| is_older(entry) && is_complete(entry)) {
+            restored.state.splits = store.load(older.epoch, &options.downloads).await?.state.splits;
+        }
+    }
+    Ok(Some(restored))
+}
+
 /// The highest numbers that a checkpoint knows of. Those of a savepoint may be beyond what the store has given out, and a sink
 /// must not take output of this run for that of another.
 fn highest(manifest: &Manifest, pending: &[Committable]) -> (u64, Epoch) {
     let incarnation = pending.iter().map(|committable| committable.run.incarnation).max();
     let epoch = pending.iter().map(|committable| committable.epoch).max();
     (manifest.incarnation.max(incarnation.unwrap_or(0)), manifest.epoch().max(epoch.unwrap_or(Epoch(0))))
+}
+
+fn epoch_of(restored: Option<&Restored>) -> Option<Epoch> {
+    restored.map(|restored| restored.manifest.epoch())
+}
+
+fn finished(job: &str, last: Option<Epoch>, rest: &str) -> Error {
+    let last = last.map_or_else(String::new, |epoch| format!(" (checkpoint {epoch} is its last)"));
+    Error::config(format!("job `{job}` has finished{last}: {rest}; begin anew with --fresh"))
 }
 
 async fn choose(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) -> Result<Option<Restored>> {
@@ -148,18 +194,32 @@ async fn choose(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) 
             None => return Ok(None),
         },
     };
-    let Manifest { job, epoch, is_final, .. } = &restored.manifest;
-    if *is_final {
-        return Err(Error::config(format!(
-            "job `{job}` has finished (checkpoint {epoch} is its last): nothing is left to do; begin anew with --fresh"
-        )));
+    if restored.manifest.is_final && restored.pending.is_empty() {
+        return Err(finished(&restored.manifest.job, epoch_of(Some(&restored)), "nothing is left to do"));
     }
+    check_sinks(&restored.pending, sinks)?;
     Ok(Some(restored))
 }
 
 /// The newest checkpoint that is whole. Those above it are passed over if nobody has seen their output.
 async fn newest(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) -> Result<Option<Restored>> {
-    let newest = store.newest().await?;
+    loop {
+        let newest = store.newest().await?;
+        let seen = newest.complete.as_ref().map(|manifest| manifest.epoch());
+        let loaded = load_newest(store, options, newest, sinks).await;
+        // Another start that runs beside this one may have removed what was being read, for it has newer ones.
+        if loaded.is_ok() || store.newest().await?.complete.map(|manifest| manifest.epoch()) == seen {
+            return loaded;
+        }
+    }
+}
+
+async fn load_newest(
+    store: &CheckpointStore,
+    options: &BeginOptions,
+    newest: Newest,
+    sinks: &Sinks,
+) -> Result<Option<Restored>> {
     let before = newest.complete.as_deref().map(Manifest::epoch);
     for entry in newest.damaged {
         if let EpochState::Damaged { damage, manifest } = entry.state {
