@@ -7,6 +7,7 @@
 mod by_hand;
 mod cases;
 mod jobs;
+#[cfg(feature = "rocksdb")]
 mod kept;
 mod workload;
 

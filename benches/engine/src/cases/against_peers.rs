@@ -11,7 +11,9 @@ use volley_bench_support::timing::{Bar, Ratio};
 use volley_runtime::JobOptions;
 use volley_wasm::{CompileIn, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginOptions};
 
-use super::{checkpointed, same};
+#[cfg(feature = "rocksdb")]
+use super::checkpointed;
+use super::same;
 use crate::jobs::{Job, run as run_job};
 use crate::workload::{Generated, NAMES, NAMES_OF_PLUGIN, ROWS, Total, W1, W2, WINDOW_MS};
 
@@ -48,6 +50,7 @@ pub(crate) fn run(
         for parallelism in [1, 2] {
             let source = Arc::new(Generated { names, ..Generated::new(ROWS, u64::from(parallelism)) });
             let best = Best::of(rounds, expected, || match workload {
+                #[cfg(feature = "rocksdb")]
                 "W2C" => runtime.block_on(checkpointed::once(&job, source.clone(), parallelism)),
                 _ => runtime.block_on(run_job(&job, source.clone(), parallelism, JobOptions::default())),
             })?;

@@ -2,8 +2,10 @@
 
 mod against_hand;
 mod against_peers;
+#[cfg(feature = "rocksdb")]
 mod checkpointed;
 mod latency;
+#[cfg(feature = "rocksdb")]
 mod restored;
 mod rows_alone;
 
@@ -32,12 +34,17 @@ pub(crate) fn all(
     if is_wanted("latency") {
         latency::run(&runtime)?;
     }
-    if is_wanted("R6") {
-        checkpointed::run(&runtime, rounds)?;
+    #[cfg(feature = "rocksdb")]
+    {
+        if is_wanted("R6") {
+            checkpointed::run(&runtime, rounds)?;
+        }
+        if is_wanted("R11") {
+            restored::run(&runtime)?;
+        }
     }
-    if is_wanted("R11") {
-        restored::run(&runtime)?;
-    }
+    #[cfg(not(feature = "rocksdb"))]
+    println!("R6, R8d and R11 not run: built without the feature rocksdb");
     Ok(())
 }
 
