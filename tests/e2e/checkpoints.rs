@@ -53,12 +53,21 @@ pub(crate) fn has_completed(status: &Value, checkpoints: u64) -> bool {
 }
 
 /// Kills a job in the middle, with rows put out and checkpoints behind it.
-pub(crate) fn kill(folder: &Folder, running: Running) {
-    status_when(folder, |status| {
+pub(crate) fn kill(folder: &Folder, mut running: Running) {
+    let is_in_the_middle = |status: &Value| {
         let nodes = status["nodes"].as_array().expect("nodes");
         let wrote = nodes.iter().filter(|node| node["role"] == "sink").all(|node| node["rows_in"].as_u64() > Some(0));
         wrote && has_completed(status, 2)
+    };
+    let mut has_ended = false;
+    let came = eventually(|| {
+        has_ended = running.has_ended();
+        let outcome = folder.run(&["status", "job", "--json"]);
+        has_ended || outcome.code == Some(0) && is_in_the_middle(&outcome.json())
     });
+    if has_ended || !came {
+        panic!("it was to be killed in the middle, and did not come there: {:?}", running.finish());
+    }
     running.signal("KILL");
     assert_eq!(running.finish().code, None, "it was killed before its end");
 }
