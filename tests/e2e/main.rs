@@ -15,6 +15,7 @@ mod commands;
 mod control;
 mod equivalence;
 mod full_disk;
+mod golden_checkpoints;
 mod graphs;
 mod hostile;
 mod metrics;

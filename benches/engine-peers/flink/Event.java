@@ -67,7 +67,7 @@ public final class Event {
 
         @Override public TypeSerializerSnapshot<Event> snapshotConfiguration() { return new Snapshot(); }
 
-        /** Asked for, and never written: there are no checkpoints. */
+        /** For checkpoints, which only W2C takes. */
         public static final class Snapshot extends SimpleTypeSerializerSnapshot<Event> {
             public Snapshot() {
                 super(Serializer::new);

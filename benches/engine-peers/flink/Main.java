@@ -6,6 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.JobExecutionResult;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
@@ -17,7 +20,7 @@ final class Main {
 
     public static void main(String[] args) throws Exception {
         if (args.length != 5) {
-            System.err.println("usage: Main W1|W2 PARALLELISM ROWS WARM_UPS ROUNDS");
+            System.err.println("usage: Main W1|W2|W2C PARALLELISM ROWS WARM_UPS ROUNDS");
             System.exit(2);
         }
         String workload = args[0];
@@ -44,11 +47,16 @@ final class Main {
 
     /** One run: the line that README.md describes. */
     private static String run(MiniCluster cluster, String workload, int parallelism, long rows) throws Exception {
-        StreamExecutionEnvironment env = StreamExecutionEnvironment.createLocalEnvironment(parallelism);
+        StreamExecutionEnvironment env =
+                StreamExecutionEnvironment.createLocalEnvironment(parallelism, settings(workload));
         env.getConfig().enableObjectReuse();
         switch (workload) {
             case "W1" -> Jobs.filterAndMap(env, rows);
             case "W2" -> Jobs.windowedSum(env, rows);
+            case "W2C" -> {
+                env.enableCheckpointing(1_000);
+                Jobs.windowedSum(env, rows);
+            }
             default -> throw new IllegalArgumentException("no workload " + workload);
         }
         JobGraph job = env.getStreamGraph().getJobGraph();
@@ -62,6 +70,20 @@ final class Main {
                 workload, parallelism, rows, Workload.RESULTS.sum(), Workload.CHECKSUM.sum(),
                 result.getNetRuntime(TimeUnit.MILLISECONDS), TimeUnit.NANOSECONDS.toMillis(cpuNs), peakMib(),
                 EnvironmentInformation.getVersion());
+    }
+
+    /** W2C keeps its state in RocksDB, and takes incremental checkpoints in a folder that goes with the process. */
+    private static Configuration settings(String workload) throws Exception {
+        Configuration settings = new Configuration();
+        if (workload.equals("W2C")) {
+            Path folder = Files.createTempDirectory("flink-checkpoints");
+            folder.toFile().deleteOnExit();
+            settings.set(StateBackendOptions.STATE_BACKEND, "rocksdb");
+            settings.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, true);
+            settings.set(CheckpointingOptions.CHECKPOINT_STORAGE, "filesystem");
+            settings.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, folder.toUri().toString());
+        }
+        return settings;
     }
 
     /** The most memory that this process had; 0 where the system does not say it in this way. */

@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use volley_api::SinkContext;
+use volley_fail_point::fail_point;
 
 use crate::names::{Kind, Own, PART};
 use crate::{Error, FileFormat};
@@ -79,10 +80,16 @@ pub(crate) fn check_is_latest(folder: &Path, context: &SinkContext) -> Result<()
 
 /// Removes what runs before `incarnation` have staged, but for `kept`.
 pub(crate) fn clean_up(folder: &Path, own: &Own, incarnation: u64, kept: &HashSet<String>) -> Result<(), Error> {
+    let failed = |error| Error::io("remove", folder.display().to_string(), error);
+    fail_point("sink-clean-up").map_err(failed)?;
     each_name(folder, |name| {
         let is_left_behind =
             own.of(name).is_some_and(|(found, kind)| kind != Kind::Part && found < incarnation) && !kept.contains(name);
-        if is_left_behind { remove(&folder.join(name)) } else { Ok(()) }
+        if !is_left_behind {
+            return Ok(());
+        }
+        fail_point("sink-clean-up-file").map_err(failed)?;
+        remove(&folder.join(name))
     })
 }
 

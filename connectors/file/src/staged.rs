@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use volley_api::CommitStatus;
+use volley_fail_point::fail_point;
 
 use crate::names::{STAGED, TAKEN};
 use crate::token::{PreparedFile, Token};
@@ -71,10 +72,15 @@ pub(crate) enum Replacing {
 
 /// Gives the staged files their final names. What has its final name already is left as it is.
 pub(crate) fn commit(folder: &Path, replacing: Replacing, token: &Token) -> Result<(), Error> {
+    let failed = |error| Error::io("write", folder.display().to_string(), error);
     for file in &token.files {
+        fail_point("rename-before").map_err(failed)?;
         commit_file(folder, replacing, file)?;
+        fail_point("rename-after").map_err(failed)?;
     }
-    folder::sync(folder)
+    fail_point("rename-before-folder-sync").map_err(failed)?;
+    folder::sync(folder)?;
+    fail_point("rename-after-folder-sync").map_err(failed)
 }
 
 fn commit_file(folder: &Path, replacing: Replacing, file: &PreparedFile) -> Result<(), Error> {
@@ -114,6 +120,7 @@ fn check_replaceable(path: &Path, replacing: Replacing) -> Result<(), Error> {
 /// # Errors
 /// When a file is neither staged nor in its final place.
 pub(crate) fn lookup(folder: &Path, replacing: Replacing, token: &Token) -> Result<CommitStatus, Error> {
+    fail_point("sink-lookup").map_err(|error| Error::io("read", folder.display().to_string(), error))?;
     let mut status = CommitStatus::Committed;
     for file in &token.files {
         match length_of(&folder.join(&file.staged))? {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use volley_api::{Committable, Epoch, SinkContext, SinkWriter};
+use volley_fail_point::{fail_point, planted};
 
 use crate::blocking::{self, Place};
 use crate::sink::{Settings, Stream};
@@ -185,7 +186,12 @@ impl Work {
         match (seam.out, staged) {
             (Out::File(file), Some(staged)) => {
                 let folder = self.settings.target.folder().unwrap_or(Path::new("."));
-                file.sync_all().map_err(|error| Error::io("write", self.display_name(folder), error))?;
+                let failed = |error| Error::io("write", self.display_name(folder), error);
+                fail_point("staged-before-sync").map_err(failed)?;
+                if !planted("skip-staged-sync") {
+                    file.sync_all().map_err(failed)?;
+                }
+                fail_point("staged-after-sync").map_err(failed)?;
                 self.rolled.push(Finished { staged, length, crc32 });
             }
             (Out::Stream(stream), _) => self.stream = Some(Stream(stream)),
@@ -204,7 +210,10 @@ impl Work {
         let finished = std::mem::take(&mut self.rolled);
         let Some(folder) = self.settings.target.folder().filter(|_| !finished.is_empty()) else { return Ok(None) };
         // The token is worth nothing unless the staged names survive a crash too.
+        let failed = |error| Error::io("write", folder.display().to_string(), error);
+        fail_point("staged-before-folder-sync").map_err(failed)?;
         folder::sync(folder)?;
+        fail_point("staged-prepared").map_err(failed)?;
         let subtask = self.context.subtask.index;
         let file = |(part, finished): (usize, &Finished)| PreparedFile {
             staged: finished.staged.name().to_owned(),

@@ -10,7 +10,6 @@
 
 pub mod coordinator;
 mod error;
-pub mod fail_point;
 pub mod manifest;
 pub mod protocol;
 mod restore;
@@ -18,3 +17,4 @@ pub mod store;
 
 pub use error::{Damage, Error, Result};
 pub use restore::Restored;
+pub use volley_fail_point as fail_point;

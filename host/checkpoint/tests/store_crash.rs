@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use store_support::*;
 use volley_api::{Epoch, SplitId};
-use volley_checkpoint::fail_point::FAIL_POINTS;
+use volley_checkpoint::fail_point::names_of;
 use volley_checkpoint::store::{CheckpointStore, EpochState, Location, RemovalReport, Savepoint};
 
 const EPOCHS: u64 = 12;
@@ -139,7 +139,7 @@ const TIMES: [u64; 3] = [1, 7, 30];
 #[tokio::test]
 async fn a_process_may_end_anywhere() {
     let mut ended = BTreeSet::new();
-    for name in FAIL_POINTS {
+    for name in names_of("store") {
         for (nth, action) in TIMES.into_iter().map(|nth| (nth, "abort")).chain([(2, "torn")]) {
             if action == "torn" && *name != "tmp-write" {
                 continue;
@@ -153,7 +153,7 @@ async fn a_process_may_end_anywhere() {
             check(folder.path(), &output, &what).await;
         }
     }
-    let unreached: Vec<_> = FAIL_POINTS.iter().filter(|name| !ended.contains(*name)).collect();
+    let unreached: Vec<_> = names_of("store").iter().filter(|name| !ended.contains(*name)).collect();
     assert!(unreached.is_empty(), "no process ended at {unreached:?}");
 }
 

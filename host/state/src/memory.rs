@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use volley_api::{KeyedState, Namespace, StateBackend, StateContext, StateEntry, StateKey, StatePart, StateSnapshot};
+use volley_fail_point::planted;
 
 use crate::budget::Budget;
 use crate::snapshot::{self, MemorySnapshot};
@@ -221,7 +222,10 @@ impl KeyedState for MemoryState {
     }
 
     fn snapshot(&mut self) -> volley_api::Result<Box<dyn StateSnapshot>> {
-        let all = self.scan(Namespace(i64::MIN)..=Namespace(i64::MAX), None, usize::MAX)?;
+        let mut all = self.scan(Namespace(i64::MIN)..=Namespace(i64::MAX), None, usize::MAX)?;
+        if planted("drop-dirty-value") {
+            all.pop();
+        }
         Ok(Box::new(MemorySnapshot(all)))
     }
 

@@ -13,6 +13,8 @@ const ANY: &str = "*";
 pub const MAY_KNOW: &[(&str, &[&str])] = &[
     // The bottom: everything may know it, it knows nobody.
     ("volley-api", &[]),
+    // Places where tests crash the host, and faults that they plant: whatever has something to crash may know it.
+    ("volley-fail-point", &[]),
     // The gate for foreign bytes, plans as data, and expressions: each stands on the data model alone.
     ("volley-ipc", &["volley-api"]),
     // What attacks it knows it.
@@ -20,21 +22,21 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-config", &["volley-api"]),
     ("volley-expr", &["volley-api"]),
     // Keeps bytes by key: who reads them, and when a checkpoint takes them, is not its business.
-    ("volley-state", &["volley-api"]),
+    ("volley-state", &["volley-api", "volley-fail-point"]),
     // Decides when an epoch is complete and its output committed, and keeps what makes it so: which source, state or sink
     // stands behind a name is not its business.
-    ("volley-checkpoint", &["volley-api"]),
+    ("volley-checkpoint", &["volley-api", "volley-fail-point"]),
     // Numbers and their page: whose numbers they are is not its business.
     ("volley-telemetry", &[]),
     // Foreign bytes come out of guests, so the plugin boundary goes through the gate.
     ("volley-wasm", &["volley-api", "volley-ipc", "volley-telemetry"]),
     // Drives traits: which source, sink, expression or plugin stands behind one is not its business.
-    ("volley-runtime", &["volley-api"]),
+    ("volley-runtime", &["volley-api", "volley-fail-point"]),
     // Connectors know the traits and one client library each, never one another.
     ("volley-connector-memory", &["volley-api"]),
     ("volley-connector-generate", &["volley-api"]),
     ("volley-connector-nexmark", &["volley-api"]),
-    ("volley-connector-file", &["volley-api"]),
+    ("volley-connector-file", &["volley-api", "volley-fail-point"]),
     // The composition roots: the only places that name concrete backends. This one is for programs that embed the
     // engine; connectors other than the process's own memory are for the program to name.
     (
@@ -53,6 +55,8 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-test-guests", &["volley-ipc"]),
     // Runs hostile guests against the plugin boundary as it is.
     ("volley-test-hostile", &["volley-api", "volley-ipc", "volley-test-guests", "volley-wasm"]),
+    // Crashes whole programs from outside, at the places that the host names.
+    ("volley-test-chaos", &["volley-fail-point"]),
     // Sees the repository as text.
     ("volley-test-architecture", &[]),
     // Drives operators and a job itself, with plugins and without.

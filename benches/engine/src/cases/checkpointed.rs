@@ -10,7 +10,16 @@ use volley_runtime::JobOptions;
 
 use crate::jobs::{Job, plan, run as run_job};
 use crate::kept::Kept;
-use crate::workload::{Generated, WINDOW_MS};
+use crate::workload::{Generated, Total, WINDOW_MS};
+
+/// Runs a job once, from nothing, with its state in RocksDB and a checkpoint every second.
+pub(super) async fn once(job: &Job, source: Arc<Generated>, parallelism: u32) -> volley_api::Result<Total> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (plan, total) = plan(job, source, parallelism)?;
+    Kept::start(plan, folder.path(), EVERY, MEMORY_BYTES).await?.finish().await?;
+    let total = total.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(*total)
+}
 
 /// So many that the job takes several seconds.
 const ROWS: u64 = 300_000_000;

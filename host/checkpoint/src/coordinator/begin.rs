@@ -4,12 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use volley_api::{Committable, Epoch, Error, JobState, NodeName, Result, Sink};
+use volley_api::{CommitStatus, Committable, Epoch, Error, JobState, NodeName, Result, Sink};
 
+use super::rest::finish;
+use crate::fail_point::planted;
 use crate::manifest::Manifest;
 use crate::protocol::{Found, Protocol, Restored as Goes, Settings};
-use crate::store::{CheckpointStore, EpochState, Location, Run, RunOptions, Savepoint};
+use crate::store::{CheckpointStore, EpochEntry, EpochState, Location, Newest, Run, RunOptions, Savepoint, hit};
 use crate::{Damage, Restored};
+
+/// The sinks of a job, by name.
+type Sinks = BTreeMap<NodeName, Arc<dyn Sink>>;
 
 /// What a run goes on from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,15 +66,16 @@ pub struct Begun {
 ///
 /// # Errors
 /// When the job has finished; its newest checkpoint is damaged; the checkpoint is of another job or a newer version; it
-/// holds output of a sink that is not there; or the storage or a sink fails. Nothing has become visible then.
-pub async fn begin(options: BeginOptions, sinks: &BTreeMap<NodeName, Arc<dyn Sink>>) -> Result<Begun> {
+/// holds output of a sink that is not there; or the storage or a sink fails. Nothing has become visible then, but for output
+/// that a job which has finished had not come to commit: that is settled first.
+pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
     let store = CheckpointStore::open(&options.location, &options.job)?;
-    let restored = choose(&store, &options).await?;
-    if let Some(restored) = &restored {
-        check_sinks(&restored.pending, sinks)?;
-    }
+    // Before anything is claimed, so that a start which is refused disturbs no other that runs.
+    let restored = choose(&store, &options, sinks).await?;
+    hit("begin-chosen")?;
     let above = restored.as_ref().map(|restored| highest(&restored.manifest, &restored.pending));
-    let run = store.start(RunOptions { above, ..options.run }).await?;
+    let run = store.start(RunOptions { above, ..options.run.clone() }).await?;
+    hit("begin-claimed")?;
     let (mut complete, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
     let mut obsolete = Vec::new();
     for entry in store.list().await? {
@@ -85,13 +91,21 @@ pub async fn begin(options: BeginOptions, sinks: &BTreeMap<NodeName, Arc<dyn Sin
             _ => drop(incomplete.insert(entry.epoch)),
         }
     }
+    let restored = if options.go_on == GoOn::Newest && complete.last().copied() > epoch_of(restored.as_ref()) {
+        // Another start ran until this one had claimed its place, and has completed epochs and committed their output since.
+        choose(&store, &options, sinks).await?
+    } else {
+        restored
+    };
+    let restored = spoiled(&store, restored, &options).await?;
     if let Some(restored) = &restored {
         run.goes_on_from(restored);
     }
+    let is_final = restored.as_ref().is_some_and(|restored| restored.manifest.is_final);
     let goes = restored.as_ref().map(|restored| Goes {
         epoch: restored.manifest.epoch(),
         pending: restored.pending.clone(),
-        is_final: false,
+        is_final,
     });
     let next_epoch = run.next_epoch();
     let found = Found {
@@ -107,6 +121,11 @@ pub async fn begin(options: BeginOptions, sinks: &BTreeMap<NodeName, Arc<dyn Sin
     for (name, sink) in sinks {
         let kept: Vec<Committable> = pending.iter().filter(|kept| kept.sink == *name).cloned().collect();
         sink.clean_up(run.job_run(), name, &kept).await.map_err(|error| error.within(name))?;
+    }
+    hit("begin-cleaned")?;
+    if is_final {
+        finish(run, protocol, sinks).await?;
+        return Err(finished(&options.job, epoch_of(restored.as_ref()), "its last output is visible now"));
     }
     let restored = restored.map(|restored| (restored.manifest.epoch(), Arc::new(restored.state)));
     Ok(Begun { run, protocol, restored, obsolete })
@@ -127,6 +146,27 @@ impl Begun {
     }
 }
 
+/// With what tests have planted: nothing, in a build that anybody runs.
+async fn spoiled(
+    store: &CheckpointStore,
+    restored: Option<Restored>,
+    options: &BeginOptions,
+) -> Result<Option<Restored>> {
+    let Some(mut restored) = restored else { return Ok(None) };
+    if planted("forget-restored-output") {
+        restored.pending.clear();
+    }
+    if planted("older-offsets") {
+        let is_older = |entry: &EpochEntry| entry.epoch < restored.manifest.epoch();
+        let is_complete = |entry: &EpochEntry| matches!(entry.state, EpochState::Complete { .. });
+        let mut entries = store.list().await?.into_iter();
+        if let Some(older) = entries.find(|entry| is_older(entry) && is_complete(entry)) {
+            restored.state.splits = store.load(older.epoch, &options.downloads).await?.state.splits;
+        }
+    }
+    Ok(Some(restored))
+}
+
 /// The highest numbers that a checkpoint knows of. Those of a savepoint may be beyond what the store has given out, and a sink
 /// must not take output of this run for that of another.
 fn highest(manifest: &Manifest, pending: &[Committable]) -> (u64, Epoch) {
@@ -135,52 +175,123 @@ fn highest(manifest: &Manifest, pending: &[Committable]) -> (u64, Epoch) {
     (manifest.incarnation.max(incarnation.unwrap_or(0)), manifest.epoch().max(epoch.unwrap_or(Epoch(0))))
 }
 
-async fn choose(store: &CheckpointStore, options: &BeginOptions) -> Result<Option<Restored>> {
+fn epoch_of(restored: Option<&Restored>) -> Option<Epoch> {
+    restored.map(|restored| restored.manifest.epoch())
+}
+
+fn finished(job: &str, last: Option<Epoch>, rest: &str) -> Error {
+    let last = last.map_or_else(String::new, |epoch| format!(" (checkpoint {epoch} is its last)"));
+    Error::config(format!("job `{job}` has finished{last}: {rest}; begin anew with --fresh"))
+}
+
+async fn choose(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) -> Result<Option<Restored>> {
     let restored = match &options.go_on {
         GoOn::Fresh => return Ok(None),
         GoOn::Savepoint(location) => Savepoint::open(location)?.load(&options.job, &options.downloads).await?,
         GoOn::Epoch(epoch) => store.load(*epoch, &options.downloads).await?,
-        GoOn::Newest => match newest(store, options).await? {
+        GoOn::Newest => match newest(store, options, sinks).await? {
             Some(restored) => restored,
             None => return Ok(None),
         },
     };
-    let Manifest { job, epoch, is_final, .. } = &restored.manifest;
-    if *is_final {
-        return Err(Error::config(format!(
-            "job `{job}` has finished (checkpoint {epoch} is its last): nothing is left to do; begin anew with --fresh"
-        )));
+    if restored.manifest.is_final && restored.pending.is_empty() {
+        return Err(finished(&restored.manifest.job, epoch_of(Some(&restored)), "nothing is left to do"));
     }
+    check_sinks(&restored.pending, sinks)?;
     Ok(Some(restored))
 }
 
-/// The newest checkpoint that is whole.
-async fn newest(store: &CheckpointStore, options: &BeginOptions) -> Result<Option<Restored>> {
-    let newest = store.newest().await?;
-    let mut damaged: Option<crate::Error> = None;
-    if let Some(entry) = newest.damaged.first()
-        && let EpochState::Damaged { damage, .. } = &entry.state
-    {
-        damaged = Some(damage_of(entry.epoch, damage.clone(), newest.complete.as_deref()));
-    }
-    let mut next = newest.complete.map(|manifest| manifest.epoch());
+/// The newest checkpoint that is whole. Those above it are passed over if nobody has seen their output.
+async fn newest(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) -> Result<Option<Restored>> {
     loop {
-        if let Some(error) = damaged.take() {
-            if !options.accept_duplicates {
-                return Err(refused(error));
-            }
-            tracing::warn!("{error}: going on from an older one");
+        let newest = store.newest().await?;
+        let seen = newest.complete.as_ref().map(|manifest| manifest.epoch());
+        let loaded = load_newest(store, options, newest, sinks).await;
+        // Another start that runs beside this one may have removed what was being read, for it has newer ones.
+        if loaded.is_ok() || store.newest().await?.complete.map(|manifest| manifest.epoch()) == seen {
+            return loaded;
         }
-        let Some(epoch) = next else { return Ok(None) };
+    }
+}
+
+async fn load_newest(
+    store: &CheckpointStore,
+    options: &BeginOptions,
+    newest: Newest,
+    sinks: &Sinks,
+) -> Result<Option<Restored>> {
+    let before = newest.complete.as_deref().map(Manifest::epoch);
+    for entry in newest.damaged {
+        if let EpochState::Damaged { damage, manifest } = entry.state {
+            let error = damage_of(entry.epoch, damage, newest.complete.as_deref());
+            pass_over(error, manifest.as_deref(), before, options, sinks).await?;
+        }
+    }
+    let mut next = before;
+    while let Some(epoch) = next {
         match store.load(epoch, &options.downloads).await {
             Ok(restored) => return Ok(Some(restored)),
-            Err(error @ crate::Error::Damaged { .. }) => {
-                next = if let crate::Error::Damaged { before, .. } = &error { *before } else { None };
-                damaged = Some(error);
+            Err(crate::Error::Damaged { epoch, damage, before }) => {
+                next = before;
+                let manifest = store.inspect(epoch).await.ok();
+                let error = crate::Error::Damaged { epoch, damage, before };
+                pass_over(error, manifest.as_ref(), before, options, sinks).await?;
             }
             Err(error) => return Err(error.into()),
         }
     }
+    Ok(None)
+}
+
+/// Goes on without a damaged checkpoint: where its manifest can be read and every sink says that nothing of it is committed, or
+/// where a person has said that rows may come again.
+async fn pass_over(
+    error: crate::Error,
+    manifest: Option<&Manifest>,
+    before: Option<Epoch>,
+    options: &BeginOptions,
+    sinks: &Sinks,
+) -> Result<()> {
+    let seen = match manifest {
+        Some(manifest) => visible(manifest, before, sinks).await?,
+        None => Some("what it committed cannot be told, since its manifest is gone".to_owned()),
+    };
+    match seen {
+        None => tracing::warn!("{error}. Nothing of it is committed: going on from the one before it"),
+        Some(_) if options.accept_duplicates => tracing::warn!("{error}: going on from an older one"),
+        Some(seen) => return Err(refused(error, &seen)),
+    }
+    Ok(())
+}
+
+/// The first output beyond an older checkpoint that is visible, or may be.
+async fn visible(manifest: &Manifest, before: Option<Epoch>, sinks: &Sinks) -> Result<Option<String>> {
+    let invalid = |error| Error::external("a manifest names what is no name").caused_by(error);
+    for committable in manifest.committables().map_err(invalid)? {
+        let Committable { sink: name, epoch, .. } = &committable;
+        if before.is_some_and(|before| *epoch <= before) {
+            continue;
+        }
+        let Some(sink) = sinks.get(name) else {
+            return Ok(Some(format!(
+                "what sink `{name}` committed of it cannot be told: the pipeline has no such sink"
+            )));
+        };
+        match sink.lookup(&committable).await {
+            Ok(CommitStatus::NotCommitted) => {}
+            Ok(CommitStatus::Committed) => return Ok(Some(format!("sink `{name}` has committed epoch {epoch}"))),
+            Ok(CommitStatus::Unknown) => {
+                return Ok(Some(format!("sink `{name}` cannot tell whether epoch {epoch} is committed")));
+            }
+            Err(error) => return Ok(Some(format!("sink `{name}` cannot be asked ({})", error.report()))),
+        }
+    }
+    // What had been committed when the manifest was written is not in it: epochs in between, which the older one lacks.
+    let is_next = before.is_some_and(|before| manifest.epoch().0 <= before.0 + 1);
+    let gap = || {
+        format!("what was committed between it and the one before it, {}, cannot be told", before.map_or(0, |e| e.0))
+    };
+    Ok((!is_next).then(gap))
 }
 
 fn damage_of(epoch: Epoch, damage: Vec<Damage>, complete: Option<&Manifest>) -> crate::Error {
@@ -188,14 +299,14 @@ fn damage_of(epoch: Epoch, damage: Vec<Damage>, complete: Option<&Manifest>) -> 
 }
 
 /// Output of a damaged checkpoint may be visible: going on from an older one is for a person to decide.
-fn refused(error: crate::Error) -> Error {
+fn refused(error: crate::Error, seen: &str) -> Error {
     Error::external(format!(
-        "{error}. What it committed may be visible already: put the files back, or go on from the one before it with \
+        "{error}. It cannot simply be left out, for {seen}: put the files back, or go on from the one before it with \
          --accept-duplicates, which may put rows out again"
     ))
 }
 
-fn check_sinks(pending: &[Committable], sinks: &BTreeMap<NodeName, Arc<dyn Sink>>) -> Result<()> {
+fn check_sinks(pending: &[Committable], sinks: &Sinks) -> Result<()> {
     match pending.iter().find(|committable| !sinks.contains_key(&committable.sink)) {
         None => Ok(()),
         Some(committable) => Err(Error::config(format!(

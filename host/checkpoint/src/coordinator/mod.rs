@@ -11,6 +11,7 @@ mod ask;
 mod begin;
 mod listener;
 mod parts;
+mod rest;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +31,7 @@ pub use listener::Listener;
 use parts::{OfEpoch, Parts};
 use work::{Outcome, Work};
 
-use crate::fail_point::fail_point;
+use crate::fail_point::{fail_point, planted};
 use crate::protocol::{CommittableId, Decision, End, Fact, Protocol};
 use crate::store::{EpochReport, EpochWriter, Run};
 
@@ -150,6 +151,7 @@ impl Coordinator {
                 if let Some(end) = self.carry_out(decision, &*job)? {
                     self.export_committed();
                     self.settle().await;
+                    fail_point("job-done").map_err(stopped)?;
                     return Ok(end);
                 }
             }
@@ -257,9 +259,16 @@ impl Coordinator {
                     return Err(volley_api::Error::internal("a manifest was ordered of an epoch that is not stored"));
                 }
             },
-            Decision::Completed { epoch, .. } => {
+            Decision::Completed { epoch, is_final, .. } => {
                 fail_point("epoch-complete").map_err(stopped)?;
+                if is_final {
+                    fail_point("final-complete").map_err(stopped)?;
+                }
                 let output = self.completed(epoch)?;
+                if planted("clean-up-too-early") {
+                    let work = Work { run: &self.run, options: &self.options };
+                    self.works.spawn(work.remove(vec![epoch]));
+                }
                 for _ in 0..self.savepoints.complete(epoch, &output) {
                     // It stays until it was copied.
                     let pinned = self.step(Fact::Pinned(epoch));

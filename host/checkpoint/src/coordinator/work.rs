@@ -8,7 +8,7 @@ use volley_api::{Committable, Epoch, Error, NodeName, Result, Sink, TaskId};
 use super::CoordinatorOptions;
 use super::ask::{Reply, SavepointReport};
 use super::parts::OfEpoch;
-use crate::fail_point::fail_point;
+use crate::fail_point::{fail_point, planted};
 use crate::protocol::{CommitAnswer, CommittableId, Fact, LookUpAnswer, ManifestOrder};
 use crate::store::{Completion, EpochReport, EpochWriter, Location, Run, TakenParts};
 
@@ -108,11 +108,15 @@ impl Work<'_> {
                     Outcome::Fact(Fact::CommitAnswered { id, answer: CommitAnswer::Lost { why } })
                 });
             }
-            let committed = async {
+            let committed = async move {
                 fail_point("commit-before").map_err(lost)?;
                 sink.commit(&committable).await?;
                 fail_point("commit-after").map_err(lost)
             };
+            if planted("ack-before-commit") {
+                drop(tokio::spawn(committed));
+                return Outcome::Fact(Fact::CommitAnswered { id, answer: CommitAnswer::Committed });
+            }
             let answer = match tokio::time::timeout(within, committed).await {
                 Ok(Ok(())) => CommitAnswer::Committed,
                 Ok(Err(error)) if error.is_retryable() => CommitAnswer::Lost { why: error.report() },

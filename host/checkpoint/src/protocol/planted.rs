@@ -1,5 +1,8 @@
 //! Faults that tests plant, to show that the checks would find them. A build that is no test has none.
 
+#[cfg(not(test))]
+use volley_fail_point::planted;
+
 /// A fault that a protocol of this kind can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum PlantedBug {
@@ -31,9 +34,13 @@ impl Planted {
         self.bug == Some(bug)
     }
 
-    /// No.
+    /// Whether tests of the whole host have planted it: never in a build that anybody runs.
     #[cfg(not(test))]
-    pub(super) fn is(self, _: PlantedBug) -> bool {
-        false
+    pub(super) fn is(self, bug: PlantedBug) -> bool {
+        match bug {
+            PlantedBug::CommitBeforeManifest => planted("commit-before-manifest"),
+            PlantedBug::DropPendingToken => planted("drop-pending-token"),
+            _ => false,
+        }
     }
 }

@@ -59,3 +59,4 @@ pub use writer::{Completion, EpochReport, EpochWriter};
 
 pub(crate) use layout::{escape, is_clean, manifest_name, taken_in};
 pub(crate) use read::{FILES_AT_ONCE, compare, distinct_files};
+pub(crate) use start::hit;

@@ -23,13 +23,13 @@ use crate::coalesce::Coalescer;
 use crate::metrics::NodeMetrics;
 use crate::plan::{NodeKind, PhysicalPlan};
 use crate::stages::StageLatency;
-use crate::task::Message;
 use crate::task::chain::{ChainTask, LaneInto};
 use crate::task::outlet::{Outlet, WriterMessage};
 use crate::task::reader::{Epochs as ReaderEpochs, ReaderTask};
 use crate::task::slot::{Logic, Slot};
 use crate::task::source::SourceSlot;
 use crate::task::writer::WriterTask;
+use crate::task::{Message, hit};
 use crate::time::{Inputs, SourceTime};
 
 /// The most barriers that may be under way to a reader which has not sent the first of them on.
@@ -46,12 +46,14 @@ const BARRIERS_MAX: usize = 64;
 pub async fn start(plan: PhysicalPlan, options: JobOptions) -> Result<JobHandle> {
     let builder = Builder::new(plan, options).await?;
     let writers = builder.writers().await?;
+    hit("restore-sinks")?;
     // Instantiating a plugin runs its code, which has no place on a worker of this runtime.
     let made = tokio::task::spawn_blocking(move || builder.tasks().map(|tasks| (builder, tasks))).await;
     let (builder, tasks) = made.map_err(|error| Error::Panicked {
         task: "instantiating operators".to_owned(),
         message: error.to_string(),
     })??;
+    hit("restore-operators")?;
     builder.launch(writers, tasks)
 }
 
@@ -117,6 +119,7 @@ impl Builder {
                 _ => Vec::new(),
             });
         }
+        hit("restore-listed")?;
         let epochs = Epochs::new(&plan.checked.name, options.epochs.clone());
         epochs.check(&plan, &splits)?;
         let bounds = options.bounds();
@@ -277,6 +280,7 @@ impl Builder {
         let watched = Watched::new(&self.plan, &self.metrics, &sizes, self.queues());
         let started = Instant::now();
         let writers: Vec<_> = writers.into_iter().map(|writer| self.writer(writer)).collect();
+        hit("job-before-start")?;
         // Every task has its voice by now, and none has used it.
         self.epochs.started();
         // Tasks that can be given up at any point; chains end by themselves once their channels have closed.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use volley_api::{Error, KeyedSnapshot, KeyedState, Namespace, OperatorContext, Result, StateEntry};
 
 use super::codec::KeyCodec;
+use crate::task::hit;
 
 /// So many entries go to state and come from it at once.
 pub(crate) const PAGE_ENTRIES: usize = 8_192;
@@ -23,6 +24,7 @@ impl StateSlot {
     pub(crate) fn new(context: &Arc<OperatorContext>, name: &'static str, layout: &Arc<str>) -> Result<Self> {
         let mut slot = Self { context: Arc::clone(context), name, layout: Arc::clone(layout), state: None };
         if context.restored.keyed.get(name).is_some_and(|parts| !parts.is_empty()) {
+            hit("state-restore")?;
             slot.open()?;
         }
         Ok(slot)
@@ -49,6 +51,7 @@ impl StateSlot {
 
     /// What a checkpoint keeps of the state.
     pub(crate) fn snapshot(&mut self) -> Result<KeyedSnapshot> {
+        hit("state-snapshot")?;
         self.open()?;
         let Self { context, name, layout, state } = self;
         match state {

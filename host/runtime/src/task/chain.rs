@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use volley_api::CheckpointBarrier;
+use volley_fail_point::planted;
 
 use super::outlet::Outlet;
 use super::report::Reporter;
 use super::slot::{Downstream, Slot};
-use super::{Message, Stopped};
+use super::{Message, Stopped, hit};
 use crate::channel::{Received, Receiver};
 use crate::stages::StageLatency;
 use crate::time::Control;
@@ -154,7 +155,10 @@ impl Running {
             return Err(volley_api::Error::internal(message).into());
         }
         *arrived += 1;
-        self.task.receiver.hold(lane);
+        hit("chain-aligning")?;
+        if !planted("skip-alignment") {
+            self.task.receiver.hold(lane);
+        }
         self.complete_alignment()
     }
 
@@ -165,15 +169,17 @@ impl Running {
         }
         self.aligning = None;
         self.task.receiver.release_all();
+        hit("chain-aligned")?;
         let mut parts = Vec::new();
         for index in 0..self.task.slots.len() {
             self.task.all().barrier(index, barrier)?;
             if self.task.reporter.is_heard() {
                 parts.extend(self.task.all().snapshot(index)?);
+                hit("chain-snapshot")?;
             }
         }
         self.task.outlets.iter_mut().try_for_each(|outlet| outlet.control(Control::Barrier(barrier)))?;
         self.task.reporter.passed(barrier.epoch, parts);
-        Ok(())
+        Ok(hit("chain-passed")?)
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod source;
 pub(crate) mod writer;
 
 use volley_api::{Combined, SourceBatch, SplitId, StreamRecord};
+use volley_fail_point::fail_point;
 
 use crate::channel::Closed;
 use crate::time::Control;
@@ -71,6 +72,13 @@ impl From<Closed> for Stopped {
     fn from(_: Closed) -> Self {
         Self::Cancelled
     }
+}
+
+/// Comes past a place where tests end the process, or make it fail.
+pub(crate) fn hit(name: &'static str) -> volley_api::Result<()> {
+    fail_point(name).map_err(|error| {
+        volley_api::Error::external(format!("cannot come past the fail point {name}")).caused_by(error).retryable()
+    })
 }
 
 /// The error that operators pass through when a channel below them has closed.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use volley_api::{CheckpointBarrier, Committable, Epoch, SinkWriter, TaskPart};
 
-use super::Stopped;
 use super::outlet::WriterMessage;
 use super::report::Reporter;
+use super::{Stopped, hit};
 use crate::channel::Receiver;
 use crate::metrics::NodeMetrics;
 
@@ -54,20 +54,26 @@ impl WriterTask {
                 self.receiver.release_all();
             }
         }
+        hit("prepare-before")?;
         let prepared = self.writer.prepare(self.epoch).await?;
+        hit("prepare-after")?;
         if !self.reporter.is_heard() {
             return Ok(prepared);
         }
         self.reporter.finished(prepared.map(TaskPart::Output).into_iter().collect());
+        hit("writer-finished")?;
         Ok(None)
     }
 
     /// Ends an epoch. A job that takes no checkpoints prepares nothing before its end.
     async fn pass(&mut self, epoch: Epoch) -> Result<(), Stopped> {
         if self.reporter.is_heard() {
+            hit("prepare-before")?;
             let prepared = self.writer.prepare(epoch).await?;
+            hit("prepare-after")?;
             self.reporter.passed(epoch, prepared.map(TaskPart::Output).into_iter().collect());
             self.epoch = Epoch(epoch.0 + 1);
+            hit("writer-passed")?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use volley_api::{CheckpointBarrier, NodeName, SplitId, SplitOffset, SplitPositio
 
 use crate::channel::Sender;
 use crate::task::report::Reporter;
-use crate::task::{Message, Stopped};
+use crate::task::{Message, Stopped, hit};
 use crate::time::Control;
 
 /// What is known of a reader's splits, as of the rows that it has sent on.
@@ -100,11 +100,14 @@ impl Epochs {
 
     /// Sends a barrier to every subtask, and reports what is before it.
     pub(super) async fn pass(&self, barrier: CheckpointBarrier, subtasks: &[Sender<Message>]) -> Result<(), Stopped> {
+        hit("reader-before-barrier")?;
         for subtask in subtasks {
             subtask.send(Message::Control(Control::Barrier(barrier)), 0).await?;
         }
+        hit("reader-after-barrier")?;
         if self.is_heard() {
             self.reporter.passed(barrier.epoch, self.parts());
+            hit("reader-passed")?;
         }
         Ok(())
     }

@@ -1,0 +1,115 @@
+//! Every place there is, by the part of the host that it is in. A test holds the list to the calls in the sources.
+
+/// Names of places, by part.
+pub const FAIL_POINTS: &[(&str, &[&str])] = &[
+    (
+        "store",
+        &[
+            // A local file on its way: under a temporary name, synced, under its own name, and its folder synced.
+            "tmp-before-write",
+            "tmp-write",
+            "tmp-after-write",
+            "tmp-before-sync",
+            "file-before-link",
+            "file-before-rename",
+            "folder-before-sync",
+            // A start of a job.
+            "claim-before",
+            "claim-after",
+            "claim-fenced",
+            // An epoch: its number, its files, its manifest and the copy.
+            "epoch-begun",
+            "upload-first",
+            "upload-middle",
+            "upload-last",
+            "upload-after",
+            "manifest-before",
+            "manifest-between",
+            "manifest-after",
+            // Removal: before anything, after the manifests, half way through the files, and after.
+            "clean-up-before",
+            "clean-up-manifests",
+            "clean-up-middle",
+            "clean-up-after",
+            // A savepoint.
+            "export-middle",
+            "export-before-manifest",
+        ],
+    ),
+    (
+        "coordinator",
+        &[
+            // A run begins: what it goes on from is chosen, its place is claimed, and sinks have cleaned up.
+            "begin-chosen",
+            "begin-claimed",
+            "begin-cleaned",
+            // An epoch.
+            "barrier-before",
+            "barrier-after",
+            "epoch-complete",
+            // The last one of a job, whose output is not visible yet; and when it is.
+            "final-complete",
+            "job-done",
+            // Output.
+            "lookup-before",
+            "commit-before",
+            "commit-after",
+        ],
+    ),
+    (
+        "runtime",
+        &[
+            // A job is put together: splits listed, sinks open, operators restored, all of it about to run.
+            "restore-listed",
+            "restore-sinks",
+            "restore-operators",
+            "job-before-start",
+            // The state of an operator, at a start and at a barrier.
+            "state-restore",
+            "state-snapshot",
+            // A barrier on its way: at a reader, behind it, at a chain that waits for other lanes, and past them.
+            "reader-before-barrier",
+            "reader-after-barrier",
+            "reader-passed",
+            "chain-aligning",
+            "chain-aligned",
+            "chain-snapshot",
+            "chain-passed",
+            // A writer of a sink.
+            "prepare-before",
+            "prepare-after",
+            "writer-passed",
+            "writer-finished",
+        ],
+    ),
+    (
+        "file-sink",
+        &[
+            // A file is staged.
+            "staged-before-sync",
+            "staged-after-sync",
+            "staged-before-folder-sync",
+            "staged-prepared",
+            // And becomes visible.
+            "rename-before",
+            "rename-after",
+            "rename-before-folder-sync",
+            "rename-after-folder-sync",
+            "sink-lookup",
+            // What nobody will commit is removed.
+            "sink-clean-up",
+            "sink-clean-up-file",
+        ],
+    ),
+];
+
+/// The names of all places.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FAIL_POINTS.iter().flat_map(|(_, names)| names.iter().copied())
+}
+
+/// The names of the places in one part; none in a part that there is not.
+#[must_use]
+pub fn names_of(part: &str) -> &'static [&'static str] {
+    FAIL_POINTS.iter().find(|(known, _)| *known == part).map_or(&[], |(_, names)| names)
+}

@@ -1,0 +1,182 @@
+//! Checkpoints that were torn or whose bits have flipped while no host was running.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::report::Section;
+use crate::{Chaos, How, Job, Result, Shape, Stop, wrong};
+
+/// What is done to a file.
+#[derive(Debug, Clone, Copy)]
+enum Harm {
+    Flip,
+    Cut,
+    Empty,
+    Remove,
+}
+
+/// What the next start must do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    /// Until the file is put back; then go on.
+    Refuse,
+}
+
+pub(super) fn run(chaos: &Chaos) -> Section {
+    let what = "Files of checkpoints are changed while no host runs. One manifest of two, and older checkpoints, do not matter; \
+                the newest is refused, by the name of the file, until it is put back.";
+    let mut section = Section::new("damage", what);
+    let found = (|| -> Result<()> {
+        // A job whose newest checkpoint holds output that is not visible yet, and one whose does not.
+        for broken_at in ["commit-before:20", "epoch-begun:9"] {
+            let mut job = Job::new(chaos, Shape::steady(chaos.options.state, 1_500))?;
+            let ended = job.run(&How::failing(broken_at))?;
+            if ended.code.is_some() {
+                return Err(Stop::Trouble(format!("the host did not end at {broken_at}: {}", ended.said)));
+            }
+            cases(chaos, &mut section, broken_at, &job)?;
+        }
+        Ok(())
+    })();
+    if let Err(stop) = found {
+        section.wrong.push(stop.to_string());
+    }
+    section
+}
+
+/// All kinds of damage to the checkpoints of one job, each to a copy of it.
+fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -> Result<()> {
+    use Harm::{Cut, Empty, Flip, Remove};
+    let epochs = complete_epochs(&job.checkpoints())?;
+    let [.., older, newest] = epochs[..] else {
+        return Err(Stop::Trouble(format!("only {} checkpoints at {broken_at}", epochs.len())));
+    };
+    let first = |epoch: u64| vec![format!("epochs/{epoch}/manifest.json")];
+    let copy = |epoch: u64| vec![format!("epochs/{epoch}/manifest.copy.json")];
+    let both = |epoch: u64| [first(epoch), copy(epoch)].concat();
+    let state = |epoch: u64| blobs_of(&job.checkpoints(), epoch);
+    let mut list: Vec<(&str, Vec<String>, Harm, Then)> = Vec::new();
+    for harm in [Flip, Cut, Empty, Remove] {
+        list.push(("the newest manifest", first(newest), harm, Then::GoOn));
+        list.push(("the copy of the newest manifest", copy(newest), harm, Then::GoOn));
+        list.push(("state of the newest", state(newest)?, harm, Then::Refuse));
+        list.push(("state of an older one", state(older)?, harm, Then::GoOn));
+    }
+    for harm in [Flip, Cut, Empty] {
+        list.push(("both newest manifests", both(newest), harm, Then::Refuse));
+        list.push(("both manifests of an older one", both(older), harm, Then::GoOn));
+    }
+    list.push(("marks of starts", vec!["incarnations/1".to_owned()], Cut, Then::GoOn));
+    for (what, files, harm, then) in list {
+        if section.goes_on(chaos) {
+            let name = format!("{broken_at}: {what}, {harm:?}");
+            section.scenario(chaos, &name, |section| one(chaos, section, job, &files, harm, then));
+        }
+    }
+    section.scenario(chaos, &format!("{broken_at}: --accept-duplicates"), |_| accepted(chaos, job, &both(newest)));
+    section.check_time(chaos, "the rest of the damage");
+    Ok(())
+}
+
+fn one(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], harm: Harm, then: Then) -> Result<()> {
+    let (_folder, mut job) = copy_of(chaos, job)?;
+    let mut kept = Vec::new();
+    for file in files {
+        let path = job.checkpoints().join(file);
+        let bytes = fs::read(&path)?;
+        hurt(&path, &bytes, harm)?;
+        kept.push((path, bytes));
+    }
+    if then == Then::Refuse {
+        let before = listing(job.folder())?;
+        let ended = job.run(&How::default())?;
+        let names = files.iter().any(|file| ended.said.contains(file.as_str()));
+        if ended.code != Some(5) || !names || !ended.said.contains("--accept-duplicates") {
+            return wrong(format!("it ended with {:?} and said: {}", ended.code, ended.said));
+        }
+        if listing(job.folder())? != before {
+            return wrong("a start that was refused has changed output");
+        }
+        section.failures += 1;
+        for (path, bytes) in kept {
+            fs::write(path, bytes)?;
+        }
+    }
+    job.finish_and_check()
+}
+
+/// Who says so goes on from an older one. Rows may be there twice then; it is the end of the job that counts.
+fn accepted(chaos: &Chaos, job: &Job<'_>, files: &[String]) -> Result<()> {
+    let (_folder, mut job) = copy_of(chaos, job)?;
+    for file in files {
+        let path = job.checkpoints().join(file);
+        hurt(&path, &fs::read(&path)?, Harm::Flip)?;
+    }
+    let how = How { arguments: vec!["--accept-duplicates".to_owned()], ..How::default() };
+    let ended = job.run(&how)?;
+    if ended.is_finished() { Ok(()) } else { wrong(format!("it ended with {:?}: {}", ended.code, ended.said)) }
+}
+
+fn copy_of<'a>(chaos: &'a Chaos, job: &Job<'_>) -> Result<(tempfile::TempDir, Job<'a>)> {
+    let folder = tempfile::tempdir_in(chaos.scratch())?;
+    let from = format!("{}/.", job.folder().display());
+    crate::mount::run("cp", &["-a", &from, &folder.path().display().to_string()])?;
+    let copy = Job::in_folder(chaos, job.shape.clone(), folder.path().to_owned())?;
+    Ok((folder, copy))
+}
+
+fn hurt(path: &Path, bytes: &[u8], harm: Harm) -> Result<()> {
+    let middle = bytes.len() / 2;
+    let hurt = match harm {
+        Harm::Flip => {
+            let mut hurt = bytes.to_vec();
+            hurt[middle] ^= 4;
+            hurt
+        }
+        Harm::Cut => bytes[..middle].to_vec(),
+        Harm::Empty => Vec::new(),
+        Harm::Remove => return Ok(fs::remove_file(path)?),
+    };
+    // Put in its place, since another checkpoint may have a link to the same file.
+    let other = path.with_extension("hurt");
+    fs::write(&other, hurt)?;
+    Ok(fs::rename(other, path)?)
+}
+
+/// Numbers of checkpoints that have a manifest which says more than that they were given up.
+fn complete_epochs(checkpoints: &Path) -> Result<Vec<u64>> {
+    let mut epochs = Vec::new();
+    for entry in fs::read_dir(checkpoints.join("epochs"))? {
+        let entry = entry?;
+        let has_both = entry.path().join("manifest.copy.json").is_file();
+        epochs.extend(entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok()).filter(|_| has_both));
+    }
+    epochs.sort_unstable();
+    Ok(epochs)
+}
+
+/// A file of state in a checkpoint: the largest.
+fn blobs_of(checkpoints: &Path, epoch: u64) -> Result<Vec<String>> {
+    let mut files: Vec<(u64, String)> = Vec::new();
+    for entry in fs::read_dir(checkpoints.join(format!("epochs/{epoch}")))? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.ends_with(".json") {
+            files.push((entry.metadata()?.len(), format!("epochs/{epoch}/{name}")));
+        }
+    }
+    let largest = files.into_iter().max().ok_or_else(|| Stop::Trouble(format!("checkpoint {epoch} has no state")))?;
+    Ok(vec![largest.1])
+}
+
+/// The output of a job: names and lengths.
+fn listing(folder: &Path) -> Result<String> {
+    let sinks = ["raw", "sums", "late", "visits", "firsts"].map(|name| folder.join(name));
+    let sinks: Vec<&PathBuf> = sinks.iter().filter(|path| path.exists()).collect();
+    let output = Command::new("find").args(sinks).args(["-type", "f", "-printf", "%p %s\n"]).output()?;
+    let mut lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    lines.sort();
+    Ok(lines.join("\n"))
+}

@@ -1,0 +1,50 @@
+//! Two starts of one job at the same time: one must stop and say why, and the output must not show that there were two.
+
+use std::time::Duration;
+
+use rand::Rng;
+
+use super::Amount;
+use crate::report::Section;
+use crate::{Chaos, Ended, How, Job, Result, Shape, wrong};
+
+/// How long both together may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
+    let what = "A job is started twice: at the same moment, and while it has been running for a while.";
+    let mut section = Section::new("twins", what);
+    for round in 0..amount.rounds {
+        if section.goes_on(chaos) {
+            section.scenario(chaos, &format!("round {round}"), |section| one(chaos, section, round));
+        }
+    }
+    section.check_time(chaos, "the rest of the rounds");
+    section
+}
+
+fn one(chaos: &Chaos, section: &mut Section, round: u64) -> Result<()> {
+    let mut random = chaos.random("twins", round);
+    let mut job = Job::new(chaos, Shape::random(&mut random, chaos.options.state, 3_000))?;
+    let mut first = job.start(&How { parallelism: random.random_range(1..=4), ..How::default() })?;
+    if round % 3 > 0 {
+        first.sleep(Duration::from_millis(random.random_range(200..2_000)))?;
+    }
+    // A start that takes its time between looking for the newest checkpoint and claiming its place.
+    let fail_point = (round % 2 == 1).then(|| "begin-chosen:1:pause=400".to_owned());
+    let second = job.start(&How { parallelism: random.random_range(1..=4), fail_point, ..How::default() })?;
+    let (first, second) = (first.wait(LIMIT)?, second.wait(LIMIT)?);
+    for ended in [&first, &second] {
+        ended.check_manners()?;
+    }
+    let is_superseded = |ended: &Ended| ended.code == Some(5) && ended.said.contains("has taken over");
+    let losers = [&first, &second].into_iter().filter(|ended| !ended.is_finished()).collect::<Vec<_>>();
+    match losers[..] {
+        // The first had come to its end before the second looked.
+        [] => {}
+        [loser] if is_superseded(loser) => section.failures += 1,
+        [loser] => return wrong(format!("one stopped with {:?} and said: {}", loser.code, loser.said)),
+        _ => return wrong(format!("both stopped: {} And: {}", first.said, second.said)),
+    }
+    job.check()
+}

@@ -1,0 +1,121 @@
+//! The pipeline of every job: a source with late rows, a stateless branch, windows with a late output, sessions, repeats
+//! dropped; a folder of files behind each. `check.py` has the same expressions, in its own words.
+
+use std::path::{Path, PathBuf};
+
+use rand::Rng;
+
+/// Where keyed state is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum State {
+    /// In the memory of the process.
+    #[default]
+    Memory,
+    /// On disk. The host must have been built with it.
+    Rocksdb,
+}
+
+/// What differs from job to job.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// How many rows the source has.
+    pub rows: u64,
+    /// How many of them it makes in a second.
+    pub rate: u64,
+    /// How many keys there are.
+    pub users: u64,
+    /// How many parts the source has.
+    pub splits: u64,
+    /// From one checkpoint to the next, in milliseconds.
+    pub interval_ms: u64,
+    /// Rows per file of the stateless branch, where its files are cut.
+    pub part_rows: Option<u64>,
+    /// Where state is.
+    pub state: State,
+    /// Where checkpoints are, if not beside the output.
+    pub checkpoints: Option<PathBuf>,
+}
+
+impl Shape {
+    /// A job of about so many milliseconds, if nobody disturbs it.
+    pub fn random(random: &mut impl Rng, state: State, work_ms: u64) -> Self {
+        let rate = random.random_range(20_000..60_000);
+        Self {
+            rows: rate * work_ms / 1_000,
+            rate,
+            users: random.random_range(10..200),
+            splits: [1, 1, 2, 3][random.random_range(0..4)],
+            interval_ms: random.random_range(30..150),
+            part_rows: random.random_bool(0.3).then_some(3_000),
+            state,
+            checkpoints: None,
+        }
+    }
+
+    /// One that is the same each time: for places that are to be come to about as often in every run.
+    #[must_use]
+    pub fn steady(state: State, work_ms: u64) -> Self {
+        let rate = 40_000;
+        Self {
+            rows: rate * work_ms / 1_000,
+            rate,
+            users: 50,
+            splits: 1,
+            interval_ms: 50,
+            part_rows: None,
+            state,
+            checkpoints: None,
+        }
+    }
+
+    /// Where checkpoints of a job in this folder are.
+    #[must_use]
+    pub fn checkpoints_of(&self, folder: &Path) -> PathBuf {
+        self.checkpoints.clone().unwrap_or_else(|| folder.join("cp"))
+    }
+
+    /// The pipeline file.
+    #[must_use]
+    pub fn yaml(&self) -> String {
+        let Self { rows, rate, splits, users, interval_ms, .. } = self;
+        let backend = match self.state {
+            State::Memory => "memory",
+            State::Rocksdb => "rocksdb",
+        };
+        let location = self.checkpoints.as_deref().unwrap_or(Path::new("cp")).display();
+        let part_rows = self.part_rows.map_or(String::new(), |rows| format!(", part_rows_max: {rows}"));
+        format!(
+            "name: chaos
+batch_rows: 512
+watermark_interval: 20ms
+checkpoint: {{ interval: {interval_ms}ms, location: {location} }}
+state: {{ backend: {backend} }}
+sources:
+  numbers:
+    generate:
+      rows: {rows}
+      rate: {rate}
+      splits: {splits}
+      columns: {{ id: n, usr: n % {users}, at: n / 10 - CASE WHEN n % 50 = 7 THEN 3000 ELSE 0 END, grp: n / 8 }}
+    event_time: {{ column: at, max_out_of_orderness: 1s }}
+operators:
+  odd: {{ from: numbers, filter: id % 2 = 1 }}
+  sums:
+    from: numbers
+    key_by: usr
+    window: {{ tumbling: 500ms, late: late }}
+    aggregate: {{ n: count(*), s: sum(id) }}
+  few: {{ from: numbers, filter: id % 50 <> 7 AND usr < 5 AND at % 100 < 50 }}
+  visits: {{ from: few, key_by: usr, window: {{ session: 20ms }}, aggregate: {{ n: count(*), s: sum(id) }} }}
+  even: {{ from: numbers, filter: id % 50 <> 7 AND usr % 2 = 0 }}
+  firsts: {{ from: even, dedupe: {{ by: grp, within: 200ms }} }}
+sinks:
+  raw-out: {{ from: odd, file: {{ path: raw/, format: parquet{part_rows} }} }}
+  sums-out: {{ from: sums, file: {{ path: sums/, format: parquet }} }}
+  late-out: {{ from: sums.late, file: {{ path: late/, format: jsonl }} }}
+  visits-out: {{ from: visits, file: {{ path: visits/, format: csv }} }}
+  firsts-out: {{ from: firsts, file: {{ path: firsts/, format: jsonl }} }}
+"
+        )
+    }
+}
