@@ -105,6 +105,7 @@ fn results_that_are_revised_are_not_aggregated_again() {
     refused(&text, &["p.yaml:8:3: operators.daily", "`revision`", "`allowed_lateness`"]);
 }
 
+#[cfg(not(feature = "rocksdb"))]
 #[test]
 fn what_this_build_has_not_is_refused_with_the_reason() {
     let windows = "key_by: carrier, aggregate: { n: count(*) }";

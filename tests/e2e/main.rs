@@ -9,6 +9,8 @@ mod bad_plugins;
 mod bad_windows;
 mod checkpoints;
 mod checkpoints_commands;
+#[cfg(feature = "rocksdb")]
+mod checkpoints_on_disk;
 mod commands;
 mod control;
 mod equivalence;

@@ -225,6 +225,11 @@ impl Running {
         self.child.0.stdout.take().expect("nobody reads it yet")
     }
 
+    /// Whether the program has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.0.try_wait().expect("a child of this process").is_some()
+    }
+
     /// Sends a signal: `INT`, `TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.child.0.id())]).status();
