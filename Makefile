@@ -1,6 +1,6 @@
 # One command per task, the same at a desk and in CI. Each installs what it needs first (scripts/setup).
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench fuzz lint plugins clean
+.PHONY: help demo test chaos bench fuzz lint plugins clean
 
 help: ## this list
 	@echo "Volley: a stream processor whose operators are WebAssembly components"
@@ -14,6 +14,9 @@ demo: ## builds everything, runs a month of flights through WebAssembly operator
 
 test: ## every test
 	@scripts/test
+
+chaos: ## an hour of kills, crashes and failing disks, checked row by row: ARGS="sweep --seed 7"
+	@scripts/chaos $(ARGS)
 
 bench: ## the benches: NAME value [min–max] bar
 	@scripts/bench $(ARGS)
@@ -29,4 +32,4 @@ plugins: ## the example operators as components, in build/plugins
 
 clean: ## deletes what make built, the caches included
 	@cache="$${VOLLEY_CACHE:-$$HOME/.cache/volley}"; \
-	rm -rf build demo/out "$$cache/target" "$$cache/demo" "$$cache/guest" "$$cache/peers" "$$cache/engine-peers" "$$cache/venv" "$$cache/guests" "$$cache/data" "$$cache/fuzz"
+	rm -rf build demo/out "$$cache/target" "$$cache/demo" "$$cache/guest" "$$cache/peers" "$$cache/engine-peers" "$$cache/venv" "$$cache/guests" "$$cache/data" "$$cache/fuzz" "$$cache/chaos"

@@ -10,7 +10,7 @@ use volley_test_chaos::{Chaos, Options, State, report};
 
 /// Crashes whole jobs of volley-host and compares what they put out with what they must.
 #[derive(Debug, Parser)]
-#[command(name = "chaos")]
+#[command(name = "chaos", args_override_self = true)]
 struct Arguments {
     /// What to run. Default: everything.
     #[arg(value_enum)]
@@ -44,6 +44,16 @@ struct Arguments {
     report: Option<PathBuf>,
 }
 
+impl Arguments {
+    /// What runs the same again, without paths of this machine.
+    fn command(&self) -> String {
+        let parts = self.parts.iter().chain(&self.only).filter_map(Part::to_possible_value);
+        let parts: String = parts.map(|part| format!(" {}", part.get_name())).collect();
+        let Self { seed, kills, rounds, minutes, .. } = self;
+        format!("chaos{parts} --seed {seed} --kills {kills} --rounds {rounds} --minutes {minutes}")
+    }
+}
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let beside = || Some(std::env::current_exe().ok()?.with_file_name("volley-host"));
@@ -71,6 +81,8 @@ fn main() -> ExitCode {
     if chosen.is_empty() {
         chosen = Part::value_variants().to_vec();
     }
+    // What is tested, whatever is committed meanwhile.
+    let commit = report::commit();
     let amount = Amount { rounds: arguments.rounds, ..Amount::whole(arguments.kills) };
     let mut sections = Vec::new();
     for (index, part) in chosen.iter().enumerate() {
@@ -83,9 +95,7 @@ fn main() -> ExitCode {
         ));
         sections.push(section);
     }
-    let command =
-        format!("chaos {}", std::env::args().skip(1).filter(|word| !word.contains('/')).collect::<Vec<_>>().join(" "));
-    let text = report::render(&chaos, &sections, command.trim());
+    let text = report::render(&chaos, &sections, &arguments.command(), &commit);
     match &arguments.report {
         Some(path) => {
             if let Err(error) = std::fs::write(path, text) {

@@ -77,7 +77,7 @@ impl Section {
 
 /// The report, for people.
 #[must_use]
-pub fn render(chaos: &Chaos, sections: &[Section], command: &str) -> String {
+pub fn render(chaos: &Chaos, sections: &[Section], command: &str, commit: &str) -> String {
     let mut text = String::from(
         "# Chaos report\n\nWritten by `chaos`, which `make chaos` runs; what it does stands in `tests/chaos/src`.\n\n",
     );
@@ -88,11 +88,10 @@ pub fn render(chaos: &Chaos, sections: &[Section], command: &str) -> String {
     // Writing into a string does not fail.
     let _ = writeln!(
         text,
-        "| | |\n|---|---|\n| command | `{command}` |\n| seed | {} |\n| commit | {} |\n| host | {host}; state in {:?} |\n\
+        "| | |\n|---|---|\n| command | `{command}` |\n| seed | {} |\n| commit | {commit} |\n| host | {host}; state in {:?} |\n\
          | killed from outside | {} |\n| ended at a named place | {} |\n| failed with an injected error | {} |\n\
          | jobs brought to their end and checked | {} |\n| wrong | {wrong} |\n| took | {} s |\n",
         chaos.options.seed,
-        commit(),
         chaos.options.state,
         sum(|section| section.kills),
         sum(|section| section.deaths),
@@ -135,7 +134,8 @@ fn one_line(text: &str) -> String {
 }
 
 /// The commit that was tested, and whether something differed from it.
-fn commit() -> String {
+#[must_use]
+pub fn commit() -> String {
     let git = |arguments: &[&str]| {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let output = Command::new("git").args(arguments).current_dir(folder).output().ok()?;

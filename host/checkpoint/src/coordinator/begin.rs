@@ -78,7 +78,12 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
     hit("begin-claimed")?;
     let (mut complete, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
     let mut obsolete = Vec::new();
-    for entry in store.list().await? {
+    let entries = store.list().await?;
+    if let Some(newest) = entries.first() {
+        // Another start may have taken an id after this one had looked for the highest.
+        run.goes_above(newest.epoch);
+    }
+    for entry in entries {
         let is_of_another_line = match &options.go_on {
             GoOn::Newest => false,
             GoOn::Fresh | GoOn::Savepoint(_) => true,

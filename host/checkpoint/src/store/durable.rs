@@ -12,6 +12,8 @@ use super::blob::{Checksum, Created, Placed, Placement, TEMPORARY_PREFIX};
 use crate::fail_point::{die, fail_point, torn_at};
 
 const BUFFER_BYTES: usize = 1 << 20;
+/// So often a file is created whose folder goes away under it.
+const TRIES_MAX: u32 = 10;
 
 /// Makes a folder and those above it, each entered durably in its parent.
 pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
@@ -38,6 +40,17 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
 
 /// Creates a file unless there is one of that name.
 pub(crate) fn put_new(path: &Path, content: &[u8]) -> io::Result<Created> {
+    let mut tries = 1;
+    loop {
+        match try_put_new(path, content) {
+            // Another process has tidied up meanwhile: the folder, which was empty, or what was in it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < TRIES_MAX => tries += 1,
+            outcome => return outcome,
+        }
+    }
+}
+
+fn try_put_new(path: &Path, content: &[u8]) -> io::Result<Created> {
     let folder = folder_of(path)?;
     let temporary = Temporary::write(path, |file| write_content(file, content))?;
     fail_point("file-before-link")?;

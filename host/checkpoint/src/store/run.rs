@@ -89,6 +89,13 @@ impl Run {
         &self.0.store
     }
 
+    /// The next epoch has an id above this one, which another start of the job has taken.
+    pub fn goes_above(&self, epoch: Epoch) {
+        let mut ledger = self.ledger();
+        ledger.tried = ledger.tried.max(epoch.0);
+        ledger.last = ledger.last.max(epoch.0);
+    }
+
     /// The id that the next epoch will have.
     #[must_use]
     pub fn next_epoch(&self) -> Epoch {

@@ -27,7 +27,7 @@ fn one(chaos: &Chaos, section: &mut Section, round: u64) -> Result<()> {
     let mut random = chaos.random("twins", round);
     let mut job = Job::new(chaos, Shape::random(&mut random, chaos.options.state, 3_000))?;
     let mut first = job.start(&How { parallelism: random.random_range(1..=4), ..How::default() })?;
-    if round % 3 > 0 {
+    if !round.is_multiple_of(3) {
         first.sleep(Duration::from_millis(random.random_range(200..2_000)))?;
     }
     // A start that takes its time between looking for the newest checkpoint and claiming its place.

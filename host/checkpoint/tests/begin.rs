@@ -1,0 +1,147 @@
+//! How a run begins beside another that still runs, and behind one that was killed at its very end.
+
+#[macro_use]
+mod store_support;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use store_support::*;
+use volley_api::{
+    CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, Result, Sink, SinkContext, SinkWriter,
+};
+use volley_checkpoint::Error;
+use volley_checkpoint::coordinator::{BeginOptions, Begun, GoOn, begin};
+use volley_checkpoint::protocol::Settings;
+use volley_checkpoint::store::{Completion, EpochState, Run};
+
+/// Remembers what was committed and what was kept from being cleaned up.
+#[derive(Debug, Default)]
+struct Shelf {
+    visible: Mutex<Vec<Epoch>>,
+    kept: Mutex<Vec<Epoch>>,
+}
+
+#[async_trait]
+impl Sink for Shelf {
+    fn label(&self) -> String {
+        "shelf".to_owned()
+    }
+
+    fn guarantee(&self) -> DeliveryGuarantee {
+        DeliveryGuarantee::ExactlyOnce
+    }
+
+    fn check(&self, _: &SchemaRef) -> Result<()> {
+        Ok(())
+    }
+
+    async fn open(&self, _: SinkContext) -> Result<Box<dyn SinkWriter>> {
+        unreachable!("nothing is written")
+    }
+
+    async fn commit(&self, committable: &Committable) -> Result<()> {
+        self.visible.lock().expect("no panic").push(committable.epoch);
+        Ok(())
+    }
+
+    async fn lookup(&self, committable: &Committable) -> Result<CommitStatus> {
+        let is_there = self.visible.lock().expect("no panic").contains(&committable.epoch);
+        Ok(if is_there { CommitStatus::Committed } else { CommitStatus::NotCommitted })
+    }
+
+    async fn abort(&self, _: &Committable) -> Result<()> {
+        unreachable!("nothing is thrown away")
+    }
+
+    async fn clean_up(&self, _: &JobRun, _: &NodeName, kept: &[Committable]) -> Result<()> {
+        *self.kept.lock().expect("no panic") = kept.iter().map(|committable| committable.epoch).collect();
+        Ok(())
+    }
+}
+
+async fn go_on(place: &Place, shelf: &Arc<Shelf>) -> Result<Begun> {
+    let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = BTreeMap::from([(node("out"), Arc::clone(shelf) as _)]);
+    let begin_options = BeginOptions {
+        location: place.location.clone(),
+        job: JOB.to_owned(),
+        go_on: GoOn::Newest,
+        accept_duplicates: false,
+        downloads: place.downloads(),
+        settings: Settings::every(1_000),
+        run: options(),
+    };
+    begin(begin_options, &sinks).await
+}
+
+/// Writes the last epoch of a job, with output of it and of one before.
+async fn write_last(place: &Place, run: &Run) -> Epoch {
+    let mut writer = run.begin().await.expect("begun");
+    let epoch = writer.epoch();
+    writer.take(vec![split("a.csv", at("end")), output_part(run, epoch)]).await.expect("taken");
+    let pending = vec![output(run, Epoch(epoch.0 - 1), "token")];
+    let completion = Completion { now_ms: 5, is_final: true, pending };
+    writer.complete(completion).await.expect("complete");
+    assert!(place.store().inspect(epoch).await.expect("there").is_final);
+    epoch
+}
+
+fn output_part(run: &Run, epoch: Epoch) -> volley_api::TaskPart {
+    volley_api::TaskPart::Output(output(run, epoch, "token"))
+}
+
+on_both!(what_a_finished_job_had_not_come_to_commit_is_committed, place, {
+    let shelf = Arc::new(Shelf::default());
+    let run = place.start().await;
+    write(&place, &run).await;
+    let last = write_last(&place, &run).await;
+    // Killed here: its last epoch is complete, and of its output only that of the one before is visible.
+    let before = Epoch(last.0 - 1);
+    shelf.visible.lock().expect("no panic").push(before);
+    let error = go_on(&place, &shelf).await.expect_err("finished").report();
+    assert!(error.contains("has finished (checkpoint 2 is its last): its last output is visible now"), "{error}");
+    assert_eq!(*shelf.visible.lock().expect("no panic"), [before, last], "each once");
+    assert_eq!(*shelf.kept.lock().expect("no panic"), [before, last]);
+    // Once more, which changes nothing: the manifest still holds the output, and it is looked up.
+    go_on(&place, &shelf).await.expect_err("finished");
+    assert_eq!(*shelf.visible.lock().expect("no panic"), [before, last]);
+});
+
+/// Completes epochs, and removes old ones, until a later start has taken over.
+async fn run_on(place: &Place, run: &Run) {
+    loop {
+        let outcome = async {
+            let mut writer = run.begin().await?;
+            let epoch = writer.epoch().0;
+            writer.take(parts(place, run, writer.epoch())).await?;
+            writer.complete(Completion::default()).await?;
+            let old = epoch.saturating_sub(3);
+            if old > 0 { run.remove(&[Epoch(old)]).await.map(drop) } else { Ok(()) }
+        };
+        match outcome.await {
+            Ok(()) | Err(Error::Broken(_)) => {}
+            Err(Error::Superseded { .. }) => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// The other may have committed all that it has completed: to go on from anything older would put that out again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_goes_on_from_the_last_epoch_that_the_other_completed() {
+    for place in [Place::local(), Place::memory()] {
+        let place = Arc::new(place);
+        for _ in 0..15 {
+            let (other, run) = (Arc::clone(&place), place.start().await);
+            let running = tokio::spawn(async move { run_on(&other, &run).await });
+            tokio::time::sleep(std::time::Duration::from_millis(15)).await;
+            let begun = go_on(&place, &Arc::default()).await.expect("it takes over");
+            running.await.expect("no panic");
+            let entries = place.store().list().await.expect("listed");
+            let newest = entries.iter().find(|entry| matches!(entry.state, EpochState::Complete { .. }));
+            assert_eq!(begun.restored.map(|(epoch, _)| epoch), newest.map(|entry| entry.epoch));
+        }
+    }
+}
