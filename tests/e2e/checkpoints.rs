@@ -207,9 +207,11 @@ fn a_signal_takes_a_last_checkpoint() {
         outcome.says(signal, 0, &["one last checkpoint is taken", "stopped at checkpoint "]);
         let rows_in = outcome.json()["rows_in"].as_u64().expect("a number");
         assert!(rows_in > 0, "{signal}");
-        // Each run went on where the one before had stopped.
+        // Each run goes on where the one before had stopped; what was read behind its last barrier is read again.
         read += rows_in as usize;
-        assert_each_once(&ids(&folder, "out"), read);
+        let ids = ids(&folder, "out");
+        assert!(ids.len() <= read, "{} rows of {read}", ids.len());
+        assert_each_once(&ids, ids.len());
     }
 }
 

@@ -71,7 +71,18 @@ fn checkpoints_are_listed_shown_and_read() {
 
 #[test]
 fn damage_is_found_and_named() {
-    let folder = stopped(KEYED);
+    // Rows come all the time, and checkpoints are rare, so that the last one has committed something.
+    let folder = Folder::new();
+    let rare = KEYED.replace("interval: 50ms", "interval: 400ms").replace("rows: 8000", "rows: 12000");
+    folder.write(
+        "p.yaml",
+        rare.replace("sinks: {", "sinks: { raw: { from: made, file: { path: raw/, format: jsonl } },"),
+    );
+    let running = start(&folder, &["-q"]);
+    status_when(&folder, |status| has_completed(status, 3));
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    folder.succeed(&["stop", "job"]);
+    running.finish().says("stopped", 130, &["stopped at checkpoint "]);
     let newest = folder.succeed(&["checkpoints", "inspect", "p.yaml", "--json"]).json();
     let epoch = newest["epoch"].as_u64().expect("a number");
     let parts = newest["operators"]["totals"]["keyed"].as_object().expect("states").values();
