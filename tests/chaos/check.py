@@ -37,9 +37,11 @@ class Checker:
         if not files:
             self.db.execute(f"create table {name} ({columns}, inc bigint, writer bigint, epoch bigint, part bigint)")
             return
+        types = {column: of.upper() for column, of in (column.split() for column in columns.split(", "))}
         read = {"parquet": "read_parquet(?, filename = true)",
-                "csv": "read_csv(?, filename = true, header = true, all_varchar = false)",
-                "jsonl": "read_json(?, filename = true, format = 'newline_delimited')"}[kind]
+                "csv": "read_csv(?, filename = true, header = true)",
+                # Types are given, not guessed from the first rows.
+                "jsonl": f"read_json(?, filename = true, format = 'newline_delimited', columns = {types})"}[kind]
         pattern = r"@(\d+)-(\d+)-(\d+)(?:-(\d+))?\.[a-z]+$"
         number = lambda group: f"try_cast(regexp_extract(filename, '{pattern}', {group}) as bigint)"
         self.db.execute(

@@ -16,6 +16,7 @@ fn survive(chosen: &[Part], places: &[&str], amount: Amount) {
         limit: LIMIT,
         state: State::Memory,
         places: places.iter().map(|place| (*place).to_owned()).collect(),
+        keep: None,
         is_loud: false,
     };
     let chaos = Chaos::new(options).unwrap_or_else(|stop| panic!("{stop}"));

@@ -22,6 +22,8 @@ pub struct Options {
     pub state: State,
     /// Of the named places, these only; all, when it is empty.
     pub places: Vec<String>,
+    /// Where a job that went wrong is copied to, whole.
+    pub keep: Option<PathBuf>,
     /// Says what is going on.
     pub is_loud: bool,
 }
@@ -56,7 +58,7 @@ impl Chaos {
     /// As [`Chaos::new`].
     pub fn with_planted(&self, bug: &'static str) -> Result<Self> {
         let limit = self.ends.saturating_duration_since(Instant::now());
-        let options = Options { is_loud: false, limit, ..self.options.clone() };
+        let options = Options { is_loud: false, keep: None, limit, ..self.options.clone() };
         Ok(Self { planted: Some(bug), ..Self::new(options)? })
     }
 

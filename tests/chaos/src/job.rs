@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{Chaos, Result, Shape, Stop, wrong};
+use crate::{Chaos, Result, Shape, Stop, mount, wrong};
 
 /// The longest that a start may take which nobody disturbs, a busy machine included.
 const FINISH_LIMIT: Duration = Duration::from_secs(90);
@@ -159,6 +159,7 @@ impl<'a> Job<'a> {
         if ended.is_finished() {
             return Ok(());
         }
+        self.keep()?;
         wrong(format!("start {} was not disturbed and ended with {:?}: {}", self.starts, ended.code, ended.said.trim()))
     }
 
@@ -169,8 +170,20 @@ impl<'a> Job<'a> {
     pub fn check(&self) -> Result<()> {
         match self.chaos.checker.check(&self.folder, &self.shape)? {
             found if found.is_empty() => Ok(()),
-            found => wrong(format!("after {} starts: {}", self.starts, found.join("; "))),
+            found => {
+                self.keep()?;
+                wrong(format!("after {} starts: {}", self.starts, found.join("; ")))
+            }
         }
+    }
+
+    /// Copies it to where somebody can look at it.
+    fn keep(&self) -> Result<()> {
+        let Some(keep) = &self.chaos.options.keep else { return Ok(()) };
+        fs::create_dir_all(keep)?;
+        let name = format!("job-{}", SAID.fetch_add(1, Ordering::Relaxed));
+        self.chaos.say(&format!("      kept as {}", keep.join(&name).display()));
+        mount::run("cp", &["-a", &self.folder.display().to_string(), &keep.join(name).display().to_string()])
     }
 
     /// As [`Job::finish`] and [`Job::check`].

@@ -39,6 +39,9 @@ struct Arguments {
     /// Where jobs keep state.
     #[arg(long, value_enum, default_value_t)]
     state: State,
+    /// Copies jobs that go wrong into this folder, with their checkpoints and output.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
     /// Writes the report into this file.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         limit: Duration::from_secs(60 * arguments.minutes),
         state: arguments.state,
         places: arguments.places.clone(),
+        keep: arguments.keep.clone(),
         is_loud: true,
     };
     eprintln!("chaos: seed {}, at most {} minutes", arguments.seed, arguments.minutes);

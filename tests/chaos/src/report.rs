@@ -90,7 +90,7 @@ pub fn render(chaos: &Chaos, sections: &[Section], command: &str, commit: &str) 
         text,
         "| | |\n|---|---|\n| command | `{command}` |\n| seed | {} |\n| commit | {commit} |\n| host | {host}; state in {:?} |\n\
          | killed from outside | {} |\n| ended at a named place | {} |\n| failed with an injected error | {} |\n\
-         | jobs brought to their end and checked | {} |\n| wrong | {wrong} |\n| took | {} s |\n",
+         | jobs | {} |\n| wrong | {wrong} |\n| took | {} s |\n",
         chaos.options.seed,
         chaos.options.state,
         sum(|section| section.kills),

@@ -16,6 +16,7 @@ use rocksdb::{
     DBPinnableSlice, DEFAULT_COLUMN_FAMILY_NAME, LogLevel, Options, ReadOptions, WriteBatch, WriteBufferManager,
     WriteOptions,
 };
+use volley_fail_point::planted;
 
 use super::folder::{StateFolder, disk_error};
 use super::keys;
@@ -153,11 +154,15 @@ impl Store {
     pub(crate) fn write(&self, layer: &Layer) -> Result<()> {
         let mut batch = WriteBatch::with_capacity_bytes(BATCH_BYTES.min(layer.bytes()));
         let mut key = Vec::new();
+        let mut is_dropped = planted("drop-dirty-value");
         for (namespace, table) in layer.tables() {
             if table.below() == Below::Masked {
                 batch.delete_range(keys::prefix(namespace), keys::prefix_end(namespace));
             }
             for id in table.ordered() {
+                if std::mem::take(&mut is_dropped) {
+                    continue;
+                }
                 let (tail, found) = table.entry(*id);
                 key.clear();
                 keys::write(&mut key, namespace, tail);

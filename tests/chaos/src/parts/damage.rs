@@ -64,6 +64,11 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
         list.push(("state of the newest", state(newest)?, harm, Then::Refuse));
         list.push(("state of an older one", state(older)?, harm, Then::GoOn));
     }
+    // State on disk is in files that checkpoints share; state in memory has none.
+    let shared = shared_of(&job.checkpoints(), newest)?;
+    for harm in [Flip, Cut, Remove].into_iter().filter(|_| !shared.is_empty()) {
+        list.push(("a shared file of the newest", shared.clone(), harm, Then::Refuse));
+    }
     for harm in [Flip, Cut, Empty] {
         list.push(("both newest manifests", both(newest), harm, Then::Refuse));
         list.push(("both manifests of an older one", both(older), harm, Then::GoOn));
@@ -169,6 +174,13 @@ fn blobs_of(checkpoints: &Path, epoch: u64) -> Result<Vec<String>> {
     }
     let largest = files.into_iter().max().ok_or_else(|| Stop::Trouble(format!("checkpoint {epoch} has no state")))?;
     Ok(vec![largest.1])
+}
+
+/// A file of state that the manifest of a checkpoint names and that others may name too, if there is one.
+fn shared_of(checkpoints: &Path, epoch: u64) -> Result<Vec<String>> {
+    let manifest = fs::read_to_string(checkpoints.join(format!("epochs/{epoch}/manifest.json")))?;
+    let named = manifest.split("\"shared/").nth(1).and_then(|rest| rest.split('"').next());
+    Ok(named.map(|name| format!("shared/{name}")).into_iter().collect())
 }
 
 /// The output of a job: names and lengths.
