@@ -71,7 +71,7 @@ fn other_nodes_may_change() {
         .replace("from: made", "from: some")
         .replace("operators:\n", "operators:\n  some: { from: made, filter: \"id >= 0\" }\n");
     for (before, after) in [(KEYED, &*filtered), (&*filtered, KEYED)] {
-        let folder = stopped(&before);
+        let folder = stopped(before);
         folder.write("p.yaml", after);
         folder.succeed(&["run", "p.yaml", "-q"]);
         let parts = folder.files().into_iter().filter(|name| name.starts_with("out/part-"));

@@ -14,7 +14,8 @@ use crate::{Namespace, Result, StreamRecord, Watermark};
 pub struct Combined {
     /// The stretch of time that they are of: the beginning of a window's pane, or 0.
     pub pane: Namespace,
-    /// The keys under their names, then the state: one row for each key, of [`Combiner::schema`].
+    /// The keys under their names, then the state: one row for each key, of [`Combiner::schema`]. Without a row it only says
+    /// that rows of the pane will come.
     pub batch: RecordBatch,
     /// How many rows it stands for.
     pub rows: usize,
@@ -34,6 +35,15 @@ pub trait Combiner: Send + Debug {
     /// # Errors
     /// As [`crate::Aggregator::update`].
     fn combine(&mut self, record: StreamRecord) -> Result<Option<StreamRecord>>;
+
+    /// The panes that have got their first rows since this was last asked, each with a key of it, as one row of the key columns
+    /// alone: so that whoever counts what is still to come knows of them before they are drained. Default: none.
+    ///
+    /// # Errors
+    /// As [`Combiner::drain`].
+    fn opened(&mut self) -> Result<Vec<(Namespace, RecordBatch)>> {
+        Ok(Vec::new())
+    }
 
     /// Gives out what has to be there before the watermark is.
     ///

@@ -1,9 +1,13 @@
 //! Aggregation in front of an exchange by key: a combiner, and how what it gives is dealt out.
 
+use arrow::array::RecordBatch;
 use volley_api::{Combined, Combiner, Result, StreamRecord};
 
 use crate::partition::Partitioner;
 use crate::time::Control;
+
+/// Rows of state, each part with the subtask that it is for.
+pub(super) type Dealt = Vec<(Combined, usize)>;
 
 /// A combiner before an outlet.
 pub(crate) struct Combining {
@@ -19,14 +23,18 @@ impl Combining {
     }
 
     /// Takes a record; gives the rows that travel as they are, and, when much is held, all that stands for others.
-    pub(super) fn take(&mut self, record: StreamRecord) -> Result<(Option<StreamRecord>, Vec<(Combined, usize)>)> {
+    pub(super) fn take(&mut self, record: StreamRecord) -> Result<(Option<StreamRecord>, Dealt)> {
         let rows = self.combiner.combine(record)?;
-        let combined = if self.combiner.is_full() { self.combiner.drain()? } else { Vec::new() };
-        Ok((rows, self.deal(combined)?))
+        let mut dealt = self.announce()?;
+        if self.combiner.is_full() {
+            let combined = self.combiner.drain()?;
+            dealt.extend(self.deal(combined)?);
+        }
+        Ok((rows, dealt))
     }
 
     /// What has to leave before a control element does, each part with its subtask.
-    pub(super) fn before(&mut self, control: Control) -> Result<Vec<(Combined, usize)>> {
+    pub(super) fn before(&mut self, control: Control) -> Result<Dealt> {
         let combined = match control {
             Control::Watermark(watermark) => self.combiner.on_watermark(watermark)?,
             Control::Barrier(_) => self.combiner.drain()?,
@@ -40,12 +48,23 @@ impl Combining {
     }
 
     /// Everything, before the end.
-    pub(super) fn rest(&mut self) -> Result<Vec<(Combined, usize)>> {
+    pub(super) fn rest(&mut self) -> Result<Dealt> {
         let combined = self.combiner.drain()?;
         self.deal(combined)
     }
 
-    fn deal(&mut self, combined: Vec<Combined>) -> Result<Vec<(Combined, usize)>> {
+    /// Says which panes will come: each to a subtask that has a key of it.
+    fn announce(&mut self) -> Result<Dealt> {
+        let mut dealt = Vec::new();
+        for (pane, key) in self.combiner.opened()? {
+            let batch = RecordBatch::new_empty(self.combiner.schema());
+            let subtasks = self.partitioner.partition(key.into())?.into_iter().map(|(_, subtask)| subtask);
+            dealt.extend(subtasks.map(|subtask| (Combined { pane, batch: batch.clone(), rows: 0 }, subtask)));
+        }
+        Ok(dealt)
+    }
+
+    fn deal(&mut self, combined: Vec<Combined>) -> Result<Dealt> {
         let mut dealt = Vec::new();
         for Combined { pane, batch, mut rows } in combined {
             for (part, subtask) in self.partitioner.partition(batch.into())? {

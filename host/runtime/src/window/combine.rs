@@ -46,6 +46,8 @@ pub(super) struct PaneCombiner {
     /// The time by which rows are cut into panes of a grid; `None` for the global window.
     cut: Option<(Grid, EventTimeColumn)>,
     panes: BTreeMap<i64, Held>,
+    /// Those of them that nobody knows of yet.
+    opened: Vec<i64>,
     /// Rows before this time are of panes that have gone.
     open_from_ms: Option<i64>,
     /// Nothing is combined any more.
@@ -77,6 +79,7 @@ impl PaneCombiner {
             schema: Arc::new(Schema::new(fields)),
             cut: factory.window.grid().zip(planned.event_time),
             panes: BTreeMap::new(),
+            opened: Vec::new(),
             open_from_ms: None,
             has_lost_time: false,
             passing: 0,
@@ -100,6 +103,7 @@ impl PaneCombiner {
             Entry::Vacant(place) => {
                 let keys = KeyTable::new(&self.input.key_types())?;
                 let aggregator = self.aggregates.create(&self.input.schema, self.order.as_ref())?;
+                self.opened.push(pane);
                 place.insert(Held { pane: Pane::new(keys, aggregator), rows: 0 })
             }
         };
@@ -153,6 +157,18 @@ impl Combiner for PaneCombiner {
         }
         let record = record.compact().map_err(internal)?;
         record.take(&UInt32Array::from(others)).map(Some).map_err(internal)
+    }
+
+    fn opened(&mut self) -> Result<Vec<(Namespace, RecordBatch)>> {
+        let fields = self.input.key_fields();
+        let first = |pane: i64| {
+            let held = self.panes.get(&pane)?;
+            let key = held.pane.keys().map(|keys| keys.iter().map(|column| column.slice(0, 1)).collect::<Vec<_>>());
+            let schema = Arc::new(Schema::new(fields.clone()));
+            let batch = key.and_then(|key| RecordBatch::try_new(schema, key).map_err(internal));
+            Some(batch.map(|batch| (Namespace(pane), batch)))
+        };
+        std::mem::take(&mut self.opened).into_iter().filter_map(first).collect()
     }
 
     fn on_watermark(&mut self, watermark: Watermark) -> Result<Vec<Combined>> {

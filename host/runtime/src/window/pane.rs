@@ -75,6 +75,11 @@ impl Pane {
         Ok((keys, self.base.unwrap_or_default()))
     }
 
+    /// The keys, in the order in which they came.
+    pub(crate) fn keys(&self) -> Result<Vec<ArrayRef>> {
+        self.keys.columns()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }

@@ -122,6 +122,6 @@ mod tests {
         let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
         let rows = [row(["a", "1", ""]), row(["b", "20", ""])];
         let text = table(&["node", "files", "note"], &rows, &["node", "note"], 1);
-        assert!(text.contains("│ a        1 │") && !text.contains("note"), "{text}");
+        assert!(text.contains("│ a          1 │") && !text.contains("note"), "{text}");
     }
 }
