@@ -144,7 +144,15 @@ impl Runner<'_> {
         self.board.started(&job);
         let came_to_commit = job.commit_watcher();
         let running = match ready {
-            Some(ready) => Some(ready.start(Arc::new(job.control())).await?),
+            Some(ready) => match ready.start(Arc::new(job.control())).await {
+                Ok(running) => Some(running),
+                Err(error) => {
+                    // Nobody drives its checkpoints: it must not run on beside the next start.
+                    job.abort();
+                    drop(job.wait().await);
+                    return Err(error.into());
+                }
+            },
             None => None,
         };
         let asker = running.as_ref().map(|running| running.asker.clone());

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use volley_api::{CommitStatus, Committable, Epoch, Error, JobState, NodeName, Result, Sink};
+use volley_api::{CommitStatus, Committable, Epoch, Error, InvalidName, JobState, NodeName, Result, Sink};
 
 use super::rest::finish;
 use crate::fail_point::planted;
 use crate::manifest::Manifest;
-use crate::protocol::{Found, Protocol, Restored as Goes, Settings};
+use crate::protocol::{CommittableId, Found, Protocol, Restored as Goes, Settings};
 use crate::store::{CheckpointStore, EpochEntry, EpochState, Location, Newest, Run, RunOptions, Savepoint, hit};
 use crate::{Damage, Restored};
 
@@ -78,7 +78,17 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
     hit("begin-claimed")?;
     let (mut complete, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
     let mut obsolete = Vec::new();
+    // Output of every checkpoint that is there: should this start come to nothing, the next may go on from another.
+    let mut staged: BTreeMap<CommittableId, Committable> = BTreeMap::new();
+    let named = |committable: Committable| (CommittableId::of(&committable), committable);
     let entries = store.list().await?;
+    for entry in &entries {
+        if let EpochState::Complete { manifest, .. } | EpochState::Damaged { manifest: Some(manifest), .. } =
+            &entry.state
+        {
+            staged.extend(manifest.committables().map_err(no_name)?.into_iter().map(named));
+        }
+    }
     if let Some(newest) = entries.first() {
         // Another start may have taken an id after this one had looked for the highest.
         run.goes_above(newest.epoch);
@@ -122,9 +132,9 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
         restored: goes,
     };
     let protocol = Protocol::new(options.settings, &found)?;
-    let pending = restored.as_ref().map(|restored| &restored.pending[..]).unwrap_or_default();
+    staged.extend(restored.iter().flat_map(|restored| restored.pending.iter().cloned().map(named)));
     for (name, sink) in sinks {
-        let kept: Vec<Committable> = pending.iter().filter(|kept| kept.sink == *name).cloned().collect();
+        let kept: Vec<Committable> = staged.values().filter(|kept| kept.sink == *name).cloned().collect();
         sink.clean_up(run.job_run(), name, &kept).await.map_err(|error| error.within(name))?;
     }
     hit("begin-cleaned")?;
@@ -271,8 +281,7 @@ async fn pass_over(
 
 /// The first output beyond an older checkpoint that is visible, or may be.
 async fn visible(manifest: &Manifest, before: Option<Epoch>, sinks: &Sinks) -> Result<Option<String>> {
-    let invalid = |error| Error::external("a manifest names what is no name").caused_by(error);
-    for committable in manifest.committables().map_err(invalid)? {
+    for committable in manifest.committables().map_err(no_name)? {
         let Committable { sink: name, epoch, .. } = &committable;
         if before.is_some_and(|before| *epoch <= before) {
             continue;
@@ -297,6 +306,10 @@ async fn visible(manifest: &Manifest, before: Option<Epoch>, sinks: &Sinks) -> R
         format!("what was committed between it and the one before it, {}, cannot be told", before.map_or(0, |e| e.0))
     };
     Ok((!is_next).then(gap))
+}
+
+fn no_name(error: InvalidName) -> Error {
+    Error::external("a manifest names what is no name").caused_by(error)
 }
 
 fn damage_of(epoch: Epoch, damage: Vec<Damage>, complete: Option<&Manifest>) -> crate::Error {

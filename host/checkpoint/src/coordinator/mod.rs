@@ -102,6 +102,8 @@ pub struct Coordinator {
     since: BTreeMap<Epoch, Instant>,
     reports: BTreeMap<Epoch, EpochReport>,
     works: JoinSet<Outcome>,
+    /// What was decided while other decisions were carried out.
+    later: Vec<Decision>,
     savepoints: Savepoints,
     progress: watch::Sender<CheckpointProgress>,
 }
@@ -132,6 +134,7 @@ impl Coordinator {
             since: BTreeMap::new(),
             reports: BTreeMap::new(),
             works: JoinSet::new(),
+            later: Vec::new(),
             savepoints: Savepoints::default(),
             progress,
         };
@@ -155,9 +158,12 @@ impl Coordinator {
                     return Ok(end);
                 }
             }
-            self.export_committed();
-            self.note_progress();
-            decisions = self.next(&*job).await?;
+            decisions = std::mem::take(&mut self.later);
+            if decisions.is_empty() {
+                self.export_committed();
+                self.note_progress();
+                decisions = self.next(&*job).await?;
+            }
         }
     }
 
@@ -204,6 +210,10 @@ impl Coordinator {
         match outcome {
             Outcome::Begun(epoch, writer) => {
                 self.beginning.remove(&epoch);
+                if self.protocol.epoch_in_flight() != Some(epoch) {
+                    // Given up meanwhile: its barrier would come behind those of later epochs.
+                    return Ok(decisions);
+                }
                 if let Some(parts) = self.early.remove(&epoch) {
                     let work = Work { run: &self.run, options: &self.options };
                     self.works.spawn(work.store(epoch, Some(writer), parts));
@@ -218,6 +228,10 @@ impl Coordinator {
             Outcome::Stored { writer, finished } => {
                 let epoch = writer.epoch();
                 self.parts.stored(finished);
+                if self.protocol.epoch_in_flight() != Some(epoch) {
+                    // Given up meanwhile; the writer goes, so that what it wrote can be removed.
+                    return Ok(decisions);
+                }
                 self.stored.insert(epoch, writer);
                 decisions = self.step(Fact::DataDurable { epoch });
             }
@@ -272,7 +286,7 @@ impl Coordinator {
                 for _ in 0..self.savepoints.complete(epoch, &output) {
                     // It stays until it was copied.
                     let pinned = self.step(Fact::Pinned(epoch));
-                    debug_assert!(pinned.is_empty(), "{pinned:?}");
+                    self.later.extend(pinned);
                 }
             }
             Decision::Abandon { epoch, why } => {

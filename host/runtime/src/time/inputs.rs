@@ -10,6 +10,8 @@ pub(crate) struct Inputs {
     inputs: Vec<Input>,
     /// What was told last.
     watermark: Option<Watermark>,
+    /// What was told last before the job was restored.
+    restored: Option<Watermark>,
     is_idle: bool,
 }
 
@@ -27,14 +29,15 @@ impl Inputs {
         self.inputs.len() - 1
     }
 
-    /// Nothing before this watermark is told again: it was told before the job was restored.
+    /// Nothing before this watermark is told: it was told before the job was restored. It itself is told again, since those
+    /// behind this node wait to hear how far it has come.
     pub(crate) fn restore(&mut self, watermark: Option<Watermark>) {
-        self.watermark = watermark;
+        self.restored = watermark;
     }
 
-    /// What was told last.
+    /// What was told last, be it before the job was restored.
     pub(crate) fn watermark(&self) -> Option<Watermark> {
-        self.watermark
+        self.watermark.max(self.restored)
     }
 
     /// Takes in what an input says; gives what the node has to say of all its inputs, if that is new.
@@ -76,7 +79,7 @@ impl Inputs {
             counting().map(|input| input.watermark).min().flatten()
         };
         let is_idle = open().next().is_some() && counting().next().is_none();
-        if reached > self.watermark {
+        if reached > self.watermark && reached >= self.restored {
             self.watermark = reached;
             self.is_idle = is_idle;
             return reached.map(Control::Watermark);
@@ -172,8 +175,18 @@ mod tests {
         let mut inputs = two();
         inputs.restore(Some(Watermark::AtMs(10)));
         assert_eq!((inputs.take(0, at(8)), inputs.take(1, at(7))), (None, None));
+        assert_eq!(inputs.watermark(), Some(Watermark::AtMs(10)), "a checkpoint keeps what an earlier run told");
         assert_eq!(inputs.take(0, at(20)), None);
         assert_eq!(inputs.take(1, at(12)), Some(at(12)));
+    }
+
+    #[test]
+    fn a_quiet_input_holds_nobody_back_after_a_restore() {
+        let mut inputs = Inputs::default();
+        inputs.add();
+        inputs.restore(Some(Watermark::AtMs(10)));
+        assert_eq!(inputs.take(0, at(10)), Some(at(10)), "those behind it have not heard of it in this run");
+        assert_eq!(inputs.take(0, at(10)), None);
     }
 
     #[test]

@@ -102,7 +102,10 @@ impl SourceTime {
     pub(crate) fn opened(&mut self, split: u32, id: SplitId) {
         self.unopened = self.unopened.saturating_sub(1);
         let time = self.splits.entry(split).or_default();
-        time.reached = time.reached.max(self.restored.remove(&id));
+        let restored = self.restored.remove(&id);
+        time.reached = time.reached.max(restored);
+        // A split without new rows says all the same how far it had come.
+        self.has_news |= restored.is_some();
         time.id = Some(id);
     }
 
@@ -239,6 +242,7 @@ mod tests {
         assert_eq!(time.reached().collect::<Vec<_>>(), [(&old, 70)], "not open again yet");
         time.opened(0, new.clone());
         time.opened(1, old.clone());
+        assert!(time.due_at().is_some(), "it has something to say without a row");
         assert_eq!(rows(&mut time, 0, &[101]), at(70));
         let mut reached: Vec<_> = time.reached().collect();
         reached.sort();

@@ -152,6 +152,10 @@ impl ReaderTask {
                 open.push_back(opened);
             }
             self.pass_barriers().await?;
+            if *self.paused.borrow() {
+                // Idle is a split that is polled and has nothing; none is polled now.
+                open.iter_mut().for_each(|split| split.idle_since = None);
+            }
             if !self.unless_paused().await? {
                 return Ok(false);
             }
