@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::checkpoints::{COUNT, KEYED, NUMBERS, assert_whole, has_completed, ids, start, status_when};
-use crate::support::{Folder, Running};
+use crate::checkpoints::{COUNT, KEYED, NUMBERS, assert_whole, has_completed, ids, start};
+use crate::support::{Folder, Running, status_when};
 
 /// A job that was stopped after a checkpoint or two.
 fn stopped(pipeline: &str) -> Folder {

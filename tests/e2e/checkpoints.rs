@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::support::{Folder, Outcome, Running, eventually, flights, month, python};
+use crate::support::{Folder, Outcome, Running, eventually, flights, month, python, status_when};
 
 /// Numbers from 0 on, at a rate that leaves time for many checkpoints.
 pub(crate) const NUMBERS: &str = "name: numbers
@@ -31,20 +31,6 @@ sinks: { out: { from: totals, file: { path: out/, format: jsonl } } }
 /// A run that listens in `job`.
 pub(crate) fn start(folder: &Folder, more: &[&str]) -> Running {
     Running::start(&mut folder.host(&[&["run", "p.yaml", "--folder", "job"], more].concat()))
-}
-
-/// What the job in `job` says, once that fulfils a condition.
-pub(crate) fn status_when(folder: &Folder, fulfils: impl Fn(&Value) -> bool) -> Value {
-    let mut status = Value::Null;
-    let came = eventually(|| {
-        let outcome = folder.run(&["status", "job", "--json"]);
-        if outcome.code == Some(0) {
-            status = outcome.json();
-        }
-        outcome.code == Some(0) && fulfils(&status)
-    });
-    assert!(came, "{status}");
-    status
 }
 
 /// Whether so many checkpoints of the present start are complete.

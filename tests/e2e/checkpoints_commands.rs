@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::checkpoints::{KEYED, NUMBERS, has_completed, start, status_when};
-use crate::support::Folder;
+use crate::checkpoints::{KEYED, NUMBERS, has_completed, start};
+use crate::support::{Folder, status_when};
 
 /// A job that was stopped in the middle.
 fn stopped(pipeline: &str) -> Folder {

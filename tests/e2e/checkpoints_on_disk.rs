@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::checkpoints::{KEYED, has_completed, kill, start, status_when};
-use crate::support::Folder;
+use crate::checkpoints::{KEYED, has_completed, kill, start};
+use crate::support::{Folder, status_when};
 
 fn pipeline() -> String {
     // A hundred rows to a window, so that most fire before the end.

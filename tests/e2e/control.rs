@@ -7,25 +7,11 @@ use std::os::unix::net::{UnixListener, UnixStream};
 
 use serde_json::{Value, json};
 
-use crate::support::{Folder, Running, eventually};
+use crate::support::{Folder, Running, status_when};
 
 /// A source that never ends, into a file that is visible when the job has committed.
 const ENDLESS: &str = "name: endless\nsources: { made: { generate: { rate: 5000, columns: { id: n } } } }\n\
                        sinks: { kept: { from: made, file: { path: kept.jsonl } } }\n";
-
-/// The job in `job`, once it answers and what it says fulfils a condition.
-fn status_when(folder: &Folder, fulfils: impl Fn(&Value) -> bool) -> Value {
-    let mut status = Value::Null;
-    let came = eventually(|| {
-        let outcome = folder.run(&["status", "job", "--json"]);
-        if outcome.code == Some(0) {
-            status = outcome.json();
-        }
-        outcome.code == Some(0) && fulfils(&status)
-    });
-    assert!(came, "{status}");
-    status
-}
 
 /// What a job answers to some bytes.
 fn answer(folder: &Folder, bytes: &[u8]) -> Value {

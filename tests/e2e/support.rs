@@ -299,6 +299,20 @@ impl Drop for Killed {
     }
 }
 
+/// The job in `job`, once it answers and what it says fulfils a condition.
+pub(crate) fn status_when(folder: &Folder, fulfils: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    let mut status = serde_json::Value::Null;
+    let came = eventually(|| {
+        let outcome = folder.run(&["status", "job", "--json"]);
+        if outcome.code == Some(0) {
+            status = outcome.json();
+        }
+        outcome.code == Some(0) && fulfils(&status)
+    });
+    assert!(came, "{status}");
+    status
+}
+
 /// Asks until the answer is yes; `false` when it did not come within [`RUN_LIMIT`].
 pub(crate) fn eventually(mut happened: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + RUN_LIMIT;

@@ -67,7 +67,7 @@ impl Comparison {
     }
 
     /// Compares each value of the column; `None` when it is not of the constant's type. Null where the value is.
-    pub(crate) fn evaluate(&self, column: &ArrayRef) -> Option<BooleanArray> {
+    pub(crate) fn evaluate(&self, column: &ArrayRef) -> Option<ArrayRef> {
         if column.data_type() != self.constant.data_type() {
             return None;
         }
@@ -95,7 +95,7 @@ impl Comparison {
         }
     }
 
-    fn compare<T: ArrowPrimitiveType<Native: Ord>>(&self, column: &ArrayRef) -> Option<BooleanArray> {
+    fn compare<T: ArrowPrimitiveType<Native: Ord>>(&self, column: &ArrayRef) -> Option<ArrayRef> {
         let column: &PrimitiveArray<T> = column.as_primitive_opt()?;
         let constant = self.constant.as_primitive_opt::<T>()?.value(0);
         let values = column.values();
@@ -108,7 +108,7 @@ impl Comparison {
             Op::GtEq => pack(values, |value| value >= constant),
         };
         let bits = BooleanBuffer::new(Buffer::from_vec(words), 0, values.len());
-        Some(BooleanArray::new(bits, column.nulls().cloned()))
+        Some(Arc::new(BooleanArray::new(bits, column.nulls().cloned())))
     }
 }
 
@@ -128,11 +128,6 @@ fn pack<T: Copy, F: Fn(T) -> bool>(values: &[T], test: F) -> Vec<u64> {
         words.push(rest.iter().enumerate().fold(0, |word, (bit, value)| word | u64::from(test(*value)) << bit));
     }
     words
-}
-
-/// What [`Comparison::evaluate`] gives, as expressions give it.
-pub(crate) fn as_array(bits: BooleanArray) -> ArrayRef {
-    Arc::new(bits)
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use arrow::util::display::array_value_to_string;
 use datafusion_common::DataFusionError;
 use datafusion_sql::sqlparser::ast::Expr as SyntaxTree;
 
-use crate::comparison;
 use crate::error::{Error, Result};
 use crate::plan::{self, Plan};
 use crate::wording::{cut, reason};
@@ -138,7 +137,7 @@ impl Expression {
     /// Its result where it is a comparison that cannot fail.
     fn compared(&self, batch: &RecordBatch) -> Option<ArrayRef> {
         let column = batch.columns().get(*self.plan.reads.first()?)?;
-        self.plan.comparison.as_ref()?.evaluate(column).map(comparison::as_array)
+        self.plan.comparison.as_ref()?.evaluate(column)
     }
 
     #[cfg(test)]
@@ -211,7 +210,7 @@ impl Expression {
         if let Some(comparison) = &self.plan.comparison
             && let Some(compared) = comparison.evaluate(narrow.column(0))
         {
-            return Ok(comparison::as_array(compared));
+            return Ok(compared);
         }
         self.plan.physical.evaluate(narrow)?.into_array(narrow.num_rows())
     }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use common::{Event, Fate, Scripted, Step, name, numbers, plan, port, sorted, texts};
 use proptest::prelude::*;
-use volley_api::{ErrorKind, ReadOptions, Source};
+
+use volley_api::{ErrorKind, JobSteering, ReadOptions, Source};
 use volley_connector_memory::{MemoryHandle, MemorySink};
 use volley_runtime::{JobHandle, JobOptions, JobReport, LogicalPlan, NodeRole};
 
@@ -178,12 +179,12 @@ async fn a_stop_commits_what_was_read() {
     step(&mut plan, "all", "endless", None, |_| Fate::Keep);
     let out = sink(&mut plan, "out", &["all"]);
     let job = start(plan, JobOptions::default()).await;
-    let stop = job.stopper();
+    let control = job.control();
     while job.progress().rows_written() < 3 {
         tokio::task::yield_now().await;
     }
     assert_eq!(out.num_rows(), 0, "not before the commit");
-    stop();
+    control.end();
     let report = job.wait().await.expect("a clean end");
     assert!(report.stopped_early);
     assert_eq!(sorted(&out.batches()), [5, 6, 7]);

@@ -41,7 +41,7 @@ pub(crate) async fn drive(
 ) -> Result<JobReport> {
     let progress = Progress::new(how.quiet, checkpoints.as_ref().map(|checkpoints| checkpoints.asker.clone()));
     let mut driver = Driver { checkpoints: checkpoints.as_mut(), stops, board, progress, requests: 0 };
-    match driver.wait(&job, true).await? {
+    match driver.wait(&job).await? {
         Came::JobEnded if driver.checkpoints.is_none() => {
             driver.progress.finish(&job);
             job.wait().await
@@ -87,7 +87,7 @@ async fn break_off(job: JobHandle) {
 }
 
 impl Driver<'_> {
-    async fn wait(&mut self, job: &JobHandle, shows: bool) -> Result<Came> {
+    async fn wait(&mut self, job: &JobHandle) -> Result<Came> {
         let mut ticks = tokio::time::interval(self.progress.interval());
         let done = job.finished();
         tokio::pin!(done);
@@ -96,9 +96,7 @@ impl Driver<'_> {
                 ended = ended(self.checkpoints.as_deref_mut()) => return Ok(Came::CheckpointsEnded(ended)),
                 () = &mut done => return Ok(Came::JobEnded),
                 _ = ticks.tick() => {
-                    if shows {
-                        self.progress.show(job);
-                    }
+                    self.progress.show(job);
                     continue;
                 }
                 stop = self.stops.next() => stop,

@@ -78,7 +78,8 @@ impl Epochs {
 
     /// What an operator was last told of event time. The end of it is told again: what was read to its end ends again.
     pub(super) fn watermark(&self, node: &NodeName) -> Option<Watermark> {
-        self.operator(node).watermark.filter(|watermark| *watermark != Watermark::End)
+        let known = self.restored().and_then(|state| state.operators.get(node)?.watermark);
+        known.filter(|watermark| *watermark != Watermark::End)
     }
 
     /// Where splits were read to, of those that a reader has. The first reader also looks after splits that have ended and

@@ -176,14 +176,6 @@ impl JobHandle {
         }
     }
 
-    /// Something that can stop the job while another task waits for it.
-    pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
-        let draining = self.draining.clone();
-        move || {
-            draining.send_replace(true);
-        }
-    }
-
     /// Something that sees the progress of the job while another task waits for it.
     pub fn watcher(&self) -> impl Fn() -> JobProgress + Send + Sync + 'static {
         let watched = self.watched.clone();

@@ -1,9 +1,9 @@
 //! Where rows leave a chain's thread: to the subtasks of another chain, or to the writers of a sink.
 
 use arrow::array::RecordBatch;
-use volley_api::{CheckpointBarrier, Combined, Error, Result, StreamRecord, memory_bytes};
+use volley_api::{CheckpointBarrier, Error, Result, StreamRecord, memory_bytes};
 
-use super::combining::Combining;
+use super::combining::{Combining, Dealt};
 use super::{Message, cancelled};
 use crate::channel::{Closed, Sender};
 use crate::partition::Partitioner;
@@ -76,8 +76,10 @@ impl Outlet {
         rows.map_or(Ok(()), |rows| self.route(rows))
     }
 
-    fn send_combined(&mut self, combined: Vec<(Combined, usize)>) -> Result<()> {
-        let Receivers::Chain(subtasks) = &self.receivers else { return Ok(()) };
+    fn send_combined(&mut self, combined: Dealt) -> Result<()> {
+        let Receivers::Chain(subtasks) = &self.receivers else {
+            return Err(Error::internal("rows were combined in front of a sink"));
+        };
         for (combined, receiver) in combined {
             let bytes = memory_bytes(&combined.batch);
             subtasks[receiver].send_blocking(Message::Combined(combined), bytes).map_err(|Closed| cancelled())?;

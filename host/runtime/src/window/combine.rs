@@ -21,6 +21,7 @@ use super::WindowFactory;
 use super::factory::Planned;
 use super::input::{KeyedInput, internal};
 use super::pane::Pane;
+use super::results::in_records;
 use super::spec::{Cut, Grid};
 use crate::keyed::KeyTable;
 
@@ -32,8 +33,6 @@ const HELD_PANES_MAX: usize = 256;
 const ROWS_PER_STATE_MIN: usize = 2;
 /// So many rows travel as they are when combining did not pay, before it is tried again; twice as many each time.
 const PASSED_ROWS: (usize, usize) = (1 << 20, 1 << 26);
-/// Rows of one batch of state.
-const BATCH_ROWS_MAX: usize = 8192;
 /// The only pane of a global window.
 const GLOBAL: i64 = 0;
 
@@ -116,8 +115,7 @@ impl PaneCombiner {
         let columns = keys.into_iter().chain(state).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(internal)?;
         let mut rows = held.rows;
-        for first in (0..batch.num_rows()).step_by(BATCH_ROWS_MAX) {
-            let batch = batch.slice(first, BATCH_ROWS_MAX.min(batch.num_rows() - first));
+        for batch in in_records(&batch) {
             combined.push(Combined { pane: Namespace(pane), batch, rows: std::mem::take(&mut rows) });
         }
         Ok(())

@@ -11,6 +11,12 @@ use super::input::internal;
 /// Rows of one record of results: what leaves is cut like what comes from a source.
 const RECORD_ROWS_MAX: usize = 8192;
 
+/// A batch in pieces of that size.
+pub(super) fn in_records(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let rows = batch.num_rows();
+    (0..rows).step_by(RECORD_ROWS_MAX).map(move |first| batch.slice(first, RECORD_ROWS_MAX.min(rows - first)))
+}
+
 /// When the windows of some results begin and end: one for all rows, or one for each.
 pub(crate) enum Bounds {
     /// Windows without time.
@@ -59,8 +65,8 @@ impl Results {
         columns.extend(self.values);
         columns.extend(self.revisions.map(|revisions| -> ArrayRef { Arc::new(Int64Array::from(revisions)) }));
         let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(internal)?;
-        for first in (0..rows).step_by(RECORD_ROWS_MAX) {
-            let mut record = StreamRecord::new(batch.slice(first, RECORD_ROWS_MAX.min(rows - first)));
+        for batch in in_records(&batch) {
+            let mut record = StreamRecord::new(batch);
             (record.min_event_time, record.max_event_time) = times_of.unzip();
             output.emit(0, record)?;
         }
