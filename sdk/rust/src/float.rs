@@ -171,16 +171,18 @@ fn nearest(digits: Big, exponent: i32, count: i32) -> f64 {
     f64::from_bits(((biased - 1) << MANTISSA_BITS) + mantissa)
 }
 
-/// How many digits are wanted.
+/// How many digits are wanted, and how the rest is rounded.
 #[derive(Clone, Copy)]
 enum Wanted {
-    /// So many in all.
+    /// So many in all, a half upwards: of two shortest texts that are equally near, the standard library takes the larger.
     Digits(i32),
-    /// All in front of the point, and so many behind it.
+    /// So many in all, and anything behind them upwards.
+    DigitsUp(i32),
+    /// All in front of the point, and so many behind it, a half to even.
     Places(i32),
 }
 
-/// The first digits of a finite number above zero, rounded half to even; and the power of ten of the first.
+/// The first digits of a finite number above zero, rounded; and the power of ten of the first.
 #[inline(never)]
 fn digits(value: f64, wanted: Wanted) -> (Vec<u8>, i32) {
     let bits = value.to_bits();
@@ -202,7 +204,7 @@ fn digits(value: f64, wanted: Wanted) -> (Vec<u8>, i32) {
         ten += 1;
     }
     let count = match wanted {
-        Wanted::Digits(count) => count,
+        Wanted::Digits(count) | Wanted::DigitsUp(count) => count,
         Wanted::Places(places) => ten.saturating_add(1).saturating_add(places),
     };
     let mut digits = Vec::new();
@@ -216,10 +218,12 @@ fn digits(value: f64, wanted: Wanted) -> (Vec<u8>, i32) {
     }
     // What is left stands one place further now.
     under.multiply(5, 0);
-    let up = match over.compare(&under) {
-        Ordering::Less => false,
-        Ordering::Equal => digits.last().is_some_and(|last| last % 2 == 1),
-        Ordering::Greater => count >= 0,
+    let up = match (over.compare(&under), wanted) {
+        (_, Wanted::DigitsUp(_)) => over.bits() > 0,
+        (Ordering::Less, _) => false,
+        (Ordering::Equal, Wanted::Digits(_)) => true,
+        (Ordering::Equal, Wanted::Places(_)) => digits.last().is_some_and(|last| last % 2 == 1),
+        (Ordering::Greater, _) => count >= 0,
     };
     if up {
         while digits.last() == Some(&9) {
@@ -281,14 +285,18 @@ impl fmt::Display for Float {
 /// The digits of the shortest text that reads as this number, and the power of ten of the first.
 fn shortest(value: f64) -> (Vec<u8>, i32) {
     for count in 1..DIGITS_UNIQUE {
-        let (some, ten) = digits(value, Wanted::Digits(count));
-        let read = some.iter().fold(Big::new(0), |mut big, digit| {
-            big.multiply(10, u32::from(*digit));
-            big
-        });
-        let len = some.len() as i32;
-        if nearest(read, ten + 1 - len, len) == value {
-            return (some, ten);
+        // Below a power of two floats lie closer together than above it: the nearest text may read as the one below when
+        // the next larger reads as this one.
+        for wanted in [Wanted::Digits(count), Wanted::DigitsUp(count)] {
+            let (some, ten) = digits(value, wanted);
+            let read = some.iter().fold(Big::new(0), |mut big, digit| {
+                big.multiply(10, u32::from(*digit));
+                big
+            });
+            let len = some.len() as i32;
+            if nearest(read, ten + 1 - len, len) == value {
+                return (some, ten);
+            }
         }
     }
     digits(value, Wanted::Digits(DIGITS_UNIQUE))
@@ -342,6 +350,10 @@ mod tests {
     fn hard_numbers_are_printed_as_the_standard_library_prints_them() {
         let numbers =
             [0.0, -0.0, 0.5, 1.5, 2.5, 9.5, 99.95, 0.05, 0.25, 1e21, 1e-7, f64::MAX, 5e-324, f64::NAN, -f64::INFINITY];
+        // Half way between two texts that both read as the number.
+        let ties = [-1807142222878450.25, 1807142222878450.75];
+        let powers = (-1074..1024).map(|power| 2_f64.powi(power));
+        let numbers = numbers.into_iter().chain(ties).chain(powers);
         for number in numbers {
             assert_eq!(Float(number).to_string(), number.to_string());
             for places in [0, 1, 2, 20] {
