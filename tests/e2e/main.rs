@@ -22,6 +22,7 @@ mod metrics;
 mod month;
 mod pages;
 mod project;
+mod rebuilt_checkpoints;
 mod restart;
 mod rust_api;
 mod signals;

@@ -39,6 +39,7 @@ impl Kept {
                 plan: Vec::new(),
                 above: None,
             },
+            replayer: None,
         };
         let begun = begin(options, &sinks).await?;
         let options = CoordinatorOptions { sinks, ..CoordinatorOptions::default() };
@@ -50,6 +51,7 @@ impl Kept {
             first_epoch: begun.run.next_epoch(),
             run: begun.run.job_run().clone(),
             restored: begun.restored.map(|(_, state)| state),
+            until: None,
         };
         let options = JobOptions { state: backend, epochs: Some(epochs), ..JobOptions::default() };
         let job = volley_runtime::start(plan, options).await?;

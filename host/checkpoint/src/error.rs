@@ -114,6 +114,14 @@ pub enum Error {
         /// The newest complete epoch before it.
         before: Option<Epoch>,
     },
+    /// What was read again is not what had been read.
+    #[error("checkpoint {epoch} was not rebuilt: {difference}; its sources do not give what they gave")]
+    NotRebuilt {
+        /// The epoch.
+        epoch: Epoch,
+        /// The first thing that differs.
+        difference: String,
+    },
     /// A later version of the host wrote it.
     #[error(
         "{what} has the format version {found}, and this host reads versions up to {known}: use the host that wrote it, \
@@ -214,7 +222,8 @@ impl From<Error> for volley_api::Error {
             | Error::ReadBack { .. }
             | Error::Superseded { .. }
             | Error::OutcomeUnknown { .. }
-            | Error::Damaged { .. } => ErrorKind::External,
+            | Error::Damaged { .. }
+            | Error::NotRebuilt { .. } => ErrorKind::External,
             Error::Snapshot(error) => return error,
             Error::Broken(_) => ErrorKind::Internal,
         };

@@ -72,6 +72,7 @@ async fn go_on(place: &Place, shelf: &Arc<Shelf>) -> Result<Begun> {
         downloads: place.downloads(),
         settings: Settings::every(1_000),
         run: options(),
+        replayer: None,
     };
     begin(begin_options, &sinks).await
 }

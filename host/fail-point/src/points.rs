@@ -43,6 +43,10 @@ pub const FAIL_POINTS: &[(&str, &[&str])] = &[
             "begin-chosen",
             "begin-claimed",
             "begin-cleaned",
+            // A damaged checkpoint is rebuilt: as an epoch of its own, read again to the end, and stored.
+            "rebuild-begun",
+            "rebuild-replayed",
+            "rebuild-complete",
             // An epoch.
             "barrier-before",
             "barrier-after",

@@ -15,9 +15,10 @@ use volley_checkpoint::manifest::PlanNode;
 use volley_checkpoint::protocol::{End, Settings};
 use volley_checkpoint::store::{CheckpointStore, Location, RunOptions};
 use volley_config::{CheckpointSpec, PipelineSpec, SinkSpec};
-use volley_runtime::{EpochOptions, PhysicalPlan, PlanView};
+use volley_runtime::{EpochOptions, JobOptions, PhysicalPlan, PlanView};
 
 use crate::connectors;
+use crate::replay::JobReplayer;
 use crate::stored::check_is_there;
 use crate::streams;
 
@@ -125,12 +126,14 @@ pub(crate) async fn prepare(
     folder: &Path,
     from: &From,
     plan: &PhysicalPlan,
+    options: &JobOptions,
 ) -> Result<Ready> {
     let location = location(checkpoint, folder)?;
     if let GoOn::Epoch(epoch) = from.go_on {
         check_is_there(&CheckpointStore::open(&location, spec.name.as_str())?, epoch).await?;
     }
     let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = plan.sinks();
+    let replayer = JobReplayer { plan: plan.clone(), options: options.clone() };
     let options = BeginOptions {
         location,
         job: spec.name.to_string(),
@@ -145,6 +148,7 @@ pub(crate) async fn prepare(
             plan: nodes(&plan.view()),
             above: None,
         },
+        replayer: Some(Arc::new(replayer)),
     };
     let begun = begin(options, &sinks).await?;
     let options = CoordinatorOptions { sinks, ..CoordinatorOptions::default() };
@@ -164,6 +168,7 @@ impl Ready {
             first_epoch: self.begun.run.next_epoch(),
             run: self.begun.run.job_run().clone(),
             restored: self.begun.restored.as_ref().map(|(_, state)| Arc::clone(state)),
+            until: None,
         }
     }
 

@@ -20,6 +20,7 @@ mod plugins;
 mod preview;
 mod progress;
 mod rates;
+mod replay;
 mod restart;
 mod run;
 mod single;

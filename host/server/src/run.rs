@@ -130,7 +130,7 @@ impl Runner<'_> {
         let mut options = options(self.spec, Arc::clone(state), self.how);
         let ready = match &self.spec.checkpoint {
             Some(checkpoint) => {
-                Some(checkpoints::prepare(self.spec, checkpoint, self.folder, &self.from, &plan).await?)
+                Some(checkpoints::prepare(self.spec, checkpoint, self.folder, &self.from, &plan, &options).await?)
             }
             None => None,
         };

@@ -10,6 +10,8 @@ pub(crate) mod recover;
 pub(crate) mod rows;
 pub(crate) mod text;
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use volley_api::{SourceBatch, SplitOffset};
 
@@ -72,6 +74,15 @@ impl Offset {
             return Err(fail(format!("version {}, expected {OFFSET_VERSION}", versioned.v)));
         }
         Ok(versioned.offset)
+    }
+
+    /// Which of two lies further on; `None` where one is of a text and one is not.
+    pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Text { byte, .. }, Self::Text { byte: other, .. }) => Some(byte.cmp(&other)),
+            (Self::Rows(rows), Self::Rows(other)) => Some(rows.cmp(&other)),
+            _ => None,
+        }
     }
 
     /// The position in a text; the beginning when there is no offset.

@@ -9,8 +9,10 @@
 
 mod ask;
 mod begin;
+mod choose;
 mod listener;
 mod parts;
+mod rebuild;
 mod rest;
 mod work;
 
@@ -29,6 +31,7 @@ pub use begin::{BeginOptions, Begun, GoOn, begin};
 use listener::Heard;
 pub use listener::Listener;
 use parts::{OfEpoch, Parts};
+pub use rebuild::{Replay, Replayer, Replaying};
 use work::{Outcome, Work};
 
 use crate::fail_point::{fail_point, planted};

@@ -26,11 +26,12 @@ use crate::stages::StageLatency;
 use crate::task::chain::{ChainTask, LaneInto};
 use crate::task::outlet::{Outlet, WriterMessage};
 use crate::task::reader::{Epochs as ReaderEpochs, ReaderTask};
+use crate::task::replay::Muted;
 use crate::task::slot::{Logic, Slot};
 use crate::task::source::SourceSlot;
 use crate::task::writer::WriterTask;
 use crate::task::{Message, hit};
-use crate::time::{Inputs, SourceTime};
+use crate::time::{Inputs, Pace, SourceTime};
 
 /// The most barriers that may be under way to a reader which has not sent the first of them on.
 const BARRIERS_MAX: usize = 64;
@@ -161,6 +162,10 @@ impl Builder {
         for (index, node) in self.plan.checked.nodes.iter().enumerate() {
             let NodeKind::Sink(sink) = &node.kind else { continue };
             for subtask in 0..node.parallelism {
+                if self.epochs.replay().is_some() {
+                    writers.push(OpenWriter { node: index, subtask: subtask as usize, writer: Box::new(Muted) });
+                    continue;
+                }
                 let context = SinkContext {
                     node: node.name.clone(),
                     subtask: SubtaskId { index: subtask, parallelism: node.parallelism },
@@ -212,7 +217,8 @@ impl Builder {
         let lanes = lanes.collect();
         let latency = self.stages[chain].1.clone();
         let (receiver, linger) = (channel.channel.receiver(), self.options.linger);
-        ChainTask { slots, lanes, outlets, receiver, linger, reporter: self.epochs.reporter(), latency }
+        let endings = nodes.iter().map(|&node| self.epochs.ending(&self.plan.checked.nodes[node].name)).collect();
+        ChainTask { slots, lanes, outlets, receiver, linger, reporter: self.epochs.reporter(), endings, latency }
     }
 
     fn slot(&self, chain: usize, node: usize, subtask: u32, outlets: &mut Vec<Outlet>) -> Result<Slot> {
@@ -262,7 +268,8 @@ impl Builder {
         let splits: Vec<&Split> = feeding.flat_map(|(_, splits)| splits).filter(left).collect();
         let mut reached = self.epochs.reached(&checked.name);
         reached.retain(|id, _| splits.iter().any(|split| split.id == *id));
-        let (count, pace) = (splits.len(), self.options.pace());
+        let pace = if self.epochs.replay().is_some() { Pace::NEVER } else { self.options.pace() };
+        let count = splits.len();
         SourceSlot {
             needs_origins: self.plan.needs_origins(node),
             time: checked.event_time.as_ref().map(|event_time| SourceTime::new(event_time, count, reached, pace)),
@@ -292,7 +299,13 @@ impl Builder {
             spawn_chain(&mut tasks, &self.runtime, format!("volley-chain-{number}"), chain)?;
         }
         for reader in readers {
-            let reader = async { reader.run().await.map(|()| None) };
+            let replay = self.epochs.replay();
+            let reader = async move {
+                match replay {
+                    Some((barrier, until)) => reader.replay(barrier, &until).await,
+                    None => reader.run().await.map(|()| None),
+                }
+            };
             interruptible.push(tasks.spawn_on(reader, &self.runtime));
         }
         let sinks = self.plan.sinks();

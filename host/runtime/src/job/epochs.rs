@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use volley_api::{
-    Epoch, EpochListener, Error, JobRun, JobState, NodeName, OperatorState, Result, Split, SplitId, SplitPosition,
-    TaskId, Watermark,
+    CheckpointBarrier, Epoch, EpochListener, Error, JobRun, JobState, NodeName, OperatorState, Result, Split, SplitId,
+    SplitPosition, TaskId, Watermark,
 };
 
 use crate::plan::{NodeKind, PhysicalPlan};
+use crate::task::replay::Ending;
 use crate::task::report::Reporter;
 
 /// How a job takes part in checkpoints: who makes them, and what it goes on from.
@@ -23,6 +24,10 @@ pub struct EpochOptions {
     pub run: JobRun,
     /// What the job goes on from; `None` when it begins.
     pub restored: Option<Arc<JobState>>,
+    /// Replays: the job reads every split exactly to where it stands here, tells operators the event time that is known here,
+    /// and passes one barrier, [`EpochOptions::first_epoch`]. Its sinks are not opened and nothing is put out. Then it waits to
+    /// be broken off. This is how a damaged checkpoint is rebuilt (design §6). Of states the names count, and no files.
+    pub until: Option<Arc<JobState>>,
 }
 
 /// What the tasks of a job need to know of checkpoints while they are made.
@@ -52,6 +57,25 @@ impl Epochs {
 
     pub(super) fn is_restored(&self) -> bool {
         self.restored().is_some()
+    }
+
+    /// The barrier and the state that a replay ends with.
+    pub(super) fn replay(&self) -> Option<(CheckpointBarrier, Arc<JobState>)> {
+        let options = self.options.as_ref()?;
+        Some((CheckpointBarrier { epoch: options.first_epoch }, Arc::clone(options.until.as_ref()?)))
+    }
+
+    /// What a node comes to at the end of a replay.
+    pub(super) fn ending(&self, node: &NodeName) -> Option<Ending> {
+        let until = self.options.as_ref()?.until.as_ref()?;
+        if until.splits.contains_key(node) {
+            return Some(Ending::Alive(None));
+        }
+        let known = until.operators.get(node);
+        Some(match known.filter(|known| known.watermark.is_some() || !known.keyed.is_empty()) {
+            Some(known) => Ending::Alive(known.watermark),
+            None => Ending::Over,
+        })
     }
 
     fn restored(&self) -> Option<&JobState> {

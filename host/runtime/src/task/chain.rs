@@ -6,6 +6,7 @@ use volley_api::CheckpointBarrier;
 use volley_fail_point::planted;
 
 use super::outlet::Outlet;
+use super::replay::Ending;
 use super::report::Reporter;
 use super::slot::{Downstream, Slot};
 use super::{Message, Stopped, hit};
@@ -31,6 +32,8 @@ pub(crate) struct ChainTask {
     pub(crate) linger: Duration,
     /// Its part in checkpoints.
     pub(crate) reporter: Reporter,
+    /// What its slots come to at the barrier, where this is a replay.
+    pub(crate) endings: Option<Vec<Ending>>,
     /// How long its messages take, counted together with the other subtasks of the chain.
     pub(crate) latency: StageLatency,
 }
@@ -172,6 +175,12 @@ impl Running {
         hit("chain-aligned")?;
         let mut parts = Vec::new();
         for index in 0..self.task.slots.len() {
+            let ending = self.task.endings.as_ref().map(|endings| endings[index]);
+            if let Some(ending) = ending
+                && self.task.all().bring_to(index, ending)?
+            {
+                continue;
+            }
             self.task.all().barrier(index, barrier)?;
             if self.task.reporter.is_heard() {
                 parts.extend(self.task.all().snapshot(index)?);

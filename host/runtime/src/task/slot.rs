@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use volley_api::{
     CheckpointBarrier, Combined, NodeName, Operator, OperatorIdentity, OriginDirectory, Output, Result, StreamRecord,
-    SubtaskId, TaskPart,
+    SubtaskId, TaskPart, Watermark,
 };
 
 use super::outlet::Outlet;
 use super::output::SlotOutput;
+use super::replay::Ending;
 use super::source::{Read, SourceSlot};
 use super::{Polled, SplitStatus};
 use crate::Error;
@@ -191,6 +192,25 @@ impl<'a> Downstream<'a> {
             Logic::Source(_) => Ok(()),
             Logic::Operator(operator) => operator.on_barrier(barrier, &mut SlotOutput::new(&slot.wiring, downstream)),
         }
+    }
+
+    /// Brings a slot to where a replay ends, after those before it; whether it is over.
+    pub(crate) fn bring_to(&mut self, index: usize, ending: Ending) -> Result<bool> {
+        let (slot, mut downstream) = self.split(index);
+        slot.flush(downstream.reborrow())?;
+        let watermark = match ending {
+            Ending::Alive(watermark) => watermark.filter(|watermark| Some(*watermark) > slot.inputs.watermark()),
+            Ending::Over => Some(Watermark::End),
+        };
+        let Logic::Operator(operator) = &mut slot.logic else { return Ok(false) };
+        if let Some(watermark) = watermark {
+            operator.on_watermark(watermark, &mut SlotOutput::new(&slot.wiring, downstream.reborrow()))?;
+            slot.inputs.restore(Some(watermark));
+        }
+        if ending == Ending::Over {
+            operator.finish(&mut SlotOutput::new(&slot.wiring, downstream))?;
+        }
+        Ok(ending == Ending::Over)
     }
 
     /// What a checkpoint keeps of a slot, whose epoch has just ended.

@@ -2,6 +2,7 @@
 
 mod epochs;
 mod gathered;
+mod replay;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
