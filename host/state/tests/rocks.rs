@@ -4,7 +4,7 @@
 mod support;
 
 use volley_api::StateBackend;
-use volley_test_contract::{keyed_state_contract, keyed_state_snapshot_contract};
+use volley_test_contract::{keyed_state_contract, keyed_state_snapshot_contract, keyed_state_ttl_contract};
 
 use support::{backend, quick_folder};
 
@@ -24,6 +24,26 @@ fn contract(write_behind_bytes: usize) {
 fn snapshot_contract(write_behind_bytes: usize) {
     let folder = quick_folder();
     keyed_state_snapshot_contract(&backend(folder.path(), write_behind_bytes));
+}
+
+fn ttl_contract(write_behind_bytes: usize) {
+    let folder = quick_folder();
+    keyed_state_ttl_contract(&backend(folder.path(), write_behind_bytes));
+}
+
+#[test]
+fn entries_live_for_their_time_within_its_cache() {
+    ttl_contract(ALL);
+}
+
+#[test]
+fn entries_live_for_their_time_with_a_small_cache() {
+    ttl_contract(SOME);
+}
+
+#[test]
+fn entries_live_for_their_time_without_a_cache() {
+    ttl_contract(NOTHING);
 }
 
 #[test]
