@@ -81,7 +81,7 @@ mod tests {
         let folder = work.state(&context).expect("a folder");
         let store = Store::open(folder, &SharedMemory::new(8 << 20), HashMap::new(), Some(&ttl)).expect("opens");
         // Nothing stays in the cache.
-        let state = RocksState::new(context.clone(), store, Shares::new(0).take(), Default::default());
+        let state = RocksState::new(context.clone(), store, Shares::new(0).take(None), Default::default());
         let store = Arc::clone(&state.store);
         let mut state = ttl::within(Box::new(state), &context);
         let mut put = |key: &[u8]| {

@@ -110,7 +110,7 @@ impl StateBackend for RocksBackend {
         let folder = self.folder.state(&context)?;
         let (store, stored) = restore::open(folder, &self.memory, &context)?;
         context.restored = Vec::new();
-        let state = RocksState::new(context.clone(), store, self.shares.take(), stored);
+        let state = RocksState::new(context.clone(), store, self.shares.take(context.cache_entries_max), stored);
         Ok(ttl::within(Box::new(state), &context))
     }
 }

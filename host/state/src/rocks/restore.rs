@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rocksdb::{DB, DBRawIterator, IngestExternalFileOptions, Options, ReadOptions, SstFileWriter};
 use volley_api::{KeyGroupRange, Namespace, StateContext, StateEntry, StatePart};
 
-use super::folder::{StateFolder, copy, disk_error, link_or_copy};
+use super::folder::{StateFolder, copy, disk_error, hit, link_or_copy};
 use super::keys;
 use super::snapshot::FORMAT;
 use super::store::{SharedMemory, Store, TABLE_SUFFIX, rocks_error};
@@ -40,6 +40,7 @@ pub(crate) fn open(
         [] => return Ok((Store::open(folder, memory, HashMap::new(), ttl)?, BTreeSet::new())),
         [part] if is_own(part) && part.format == FORMAT => {
             let inherited = link(part, &Store::db_path(&folder))?;
+            hit("rocks-linked", folder.path())?;
             Store::open(folder, memory, inherited, ttl)?
         }
         _ => {
@@ -48,6 +49,7 @@ pub(crate) fn open(
             store
         }
     };
+    hit("rocks-restored", store.folder())?;
     let stored = namespaces(&store)?;
     Ok((store, stored))
 }
@@ -67,6 +69,7 @@ fn link(part: &StatePart, to: &Path) -> Result<HashMap<String, String>> {
             continue;
         };
         let here = format!("{number}{TABLE_SUFFIX}");
+        hit("rocks-link", to)?;
         link_or_copy(&file.path, &to.join(&here))?;
         inherited.insert(here, file.name.clone());
     }
@@ -95,14 +98,17 @@ fn load(store: &Store, memory: &SharedMemory, parts: &[&StatePart], context: &St
     for (db, path) in &databases {
         sources.push(Source::of_database(db, path, own)?);
     }
+    hit("rocks-load", &folder)?;
     let files = write_files(&mut sources, &folder, &options, ttl::passed_by_now(context.ttl.as_ref()))?;
     drop(sources);
     drop(databases);
     let mut how = IngestExternalFileOptions::default();
     how.set_move_files(true);
+    hit("rocks-ingest", &folder)?;
     if !files.is_empty() {
         store.db().ingest_external_file_opts(&how, files).map_err(|error| store.failed(error))?;
     }
+    hit("rocks-ingested", &folder)?;
     fs::remove_dir_all(&folder).map_err(disk_error(folder.clone()))
 }
 

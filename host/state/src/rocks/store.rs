@@ -20,7 +20,7 @@ use volley_api::StateTtl;
 use volley_fail_point::planted;
 
 use super::expire::Expiry;
-use super::folder::{StateFolder, disk_error};
+use super::folder::{StateFolder, disk_error, hit};
 use super::keys;
 use super::layer::Layer;
 use super::table::{Below, Found};
@@ -183,6 +183,7 @@ impl Store {
                 }
                 if batch.size_in_bytes() >= BATCH_BYTES {
                     self.write_batch(std::mem::take(&mut batch))?;
+                    hit("rocks-write-middle", self.folder())?;
                 }
             }
         }
@@ -197,8 +198,10 @@ impl Store {
     pub(crate) fn checkpoint(&self) -> Result<CheckpointFolder> {
         let number = self.checkpoints.fetch_add(1, Ordering::Relaxed);
         let folder = CheckpointFolder(self.folder.path().join(format!("checkpoint-{number}")));
+        hit("rocks-checkpoint", &folder.0)?;
         let checkpoint = Checkpoint::new(&self.db).map_err(|error| self.failed(error))?;
         checkpoint.create_checkpoint(&folder.0).map_err(|error| self.failed(error))?;
+        hit("rocks-checkpointed", &folder.0)?;
         Ok(folder)
     }
 
