@@ -89,6 +89,16 @@ pub struct StateSpec {
     /// and buffers may take together. 1MiB to 16TiB. Default: 1GiB in memory, 256MiB on disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteCount>,
+    /// On disk: how many entries of each state of each instance stay in memory in front of it, beside what `memory` allows: 1 to
+    /// 1,000,000,000. No effect in memory. Default: as many as `memory` has room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub max_cache_entries: Option<NonZeroU32>,
+    /// How many windows each instance keeps at hand; what is more waits in the state, the latest first, and is found there when
+    /// it is due: 1 to 1,000,000,000. Default: as many as `memory` has room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub max_pending_windows: Option<NonZeroU32>,
 }
 
 impl StateSpec {
