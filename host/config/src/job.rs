@@ -10,7 +10,9 @@ use crate::place::Located;
 use crate::units::{ByteCount, TimeSpan};
 
 /// The keys of `state`.
-pub(crate) const STATE_KEYS: [&str; 3] = ["backend", "location", "memory"];
+pub(crate) const STATE_KEYS: [&str; 5] = ["backend", "location", "memory", "max_cache_entries", "max_pending_windows"];
+/// The most entries or windows that a bound on them can be: more than memory holds is none.
+pub(crate) const STATE_COUNT_MAX: u32 = 1_000_000_000;
 /// The keys of `checkpoint`.
 pub(crate) const CHECKPOINT_KEYS: [&str; 7] =
     ["location", "interval", "min_pause", "timeout", "tolerable_failures", "retain", "pending_epochs"];

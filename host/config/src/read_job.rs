@@ -6,8 +6,7 @@ use crate::error::{Findings, Problem};
 use crate::fields::Fields;
 use crate::job::{
     ATTEMPTS_MAX, CHECKPOINT_KEYS, CheckpointSpec, DELAY_LIMITS, INTERVAL_LIMITS, MIN_PAUSE_LIMITS, PENDING_EPOCHS_MAX,
-    RESTART_POLICY_KEYS, RETAIN_LIMITS, RestartSpec, RestartStrategy, STATE_COUNT_MAX, STATE_KEYS,
-    STATE_MEMORY_LIMITS,
+    RESTART_POLICY_KEYS, RETAIN_LIMITS, RestartSpec, RestartStrategy, STATE_COUNT_MAX, STATE_KEYS, STATE_MEMORY_LIMITS,
     StateBackendKind, StateSpec, TIMEOUT_LIMITS, TOLERABLE_LIMITS,
 };
 use crate::place::Located;
