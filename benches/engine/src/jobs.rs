@@ -27,6 +27,10 @@ pub(crate) enum Job {
     Plugin(Arc<PluginFactory>),
     /// `amount > 100`; by user, in tumbling windows of so many milliseconds, `sum(amount)`.
     WindowedSum(i64),
+    /// By user, in tumbling windows of so many milliseconds, the mean amount: 16 bytes of state for each user. No results are
+    /// counted.
+    #[cfg(feature = "rocksdb")]
+    WindowedMean(i64),
 }
 
 /// What a sink has counted so far.
@@ -47,7 +51,7 @@ pub(crate) fn plan(job: &Job, source: Arc<dyn Source>, parallelism: u32) -> Resu
     let name = |text: &str| NodeName::new(text).expect("a name");
     let from = |text: &str| vec![PortRef::main(name(text))];
     plan.add_source(name("source"), source, None)?;
-    if !matches!(job, Job::Plugin(_)) {
+    if matches!(job, Job::FilterAndMap | Job::WindowedSum(_)) {
         plan.add_operator(name("filter"), from("source"), Arc::new(FilterFactory::new("amount > 100")), None)?;
     }
     match job {
@@ -56,20 +60,26 @@ pub(crate) fn plan(job: &Job, source: Arc<dyn Source>, parallelism: u32) -> Resu
             let item = ("doubled".to_owned(), "amount * 2 + 1".to_owned());
             plan.add_operator(name("last"), from("filter"), Arc::new(SelectFactory::new(vec![item])), None)?;
         }
-        Job::WindowedSum(window_ms) => {
-            let mut event_time = EventTime::bounded("ts", Duration::ZERO);
-            event_time.strategy = WatermarkStrategy::Monotonous;
-            plan.set_event_time(&name("source"), event_time);
-            let sum = Aggregates::new(vec![("total".to_owned(), "sum(amount)".to_owned())]);
-            let window = Window::Tumbling { size: Duration::from_millis(window_ms.unsigned_abs()) };
-            let factory = WindowFactory::new(vec!["user_id".to_owned()], window, Arc::new(sum));
-            plan.add_operator(name("last"), from("filter"), Arc::new(factory), None)?;
-        }
+        Job::WindowedSum(window_ms) => windowed(&mut plan, *window_ms, "filter", ("total", "sum(amount)"))?,
+        #[cfg(feature = "rocksdb")]
+        Job::WindowedMean(window_ms) => windowed(&mut plan, *window_ms, "source", ("mean", "avg(amount)"))?,
     }
     let sink = Counting::default();
     let total = Arc::clone(&sink.0);
     plan.add_sink(name("sink"), from("last"), Arc::new(sink), None)?;
     Ok((plan.check()?.chain(), total))
+}
+
+/// Adds an aggregate by user and tumbling window of what comes from a node.
+fn windowed(plan: &mut LogicalPlan, window_ms: i64, from: &str, (name, sql): (&str, &str)) -> Result<()> {
+    let node = |text: &str| NodeName::new(text).expect("a name");
+    let mut event_time = EventTime::bounded("ts", Duration::ZERO);
+    event_time.strategy = WatermarkStrategy::Monotonous;
+    plan.set_event_time(&node("source"), event_time);
+    let aggregates = Aggregates::new(vec![(name.to_owned(), sql.to_owned())]);
+    let window = Window::Tumbling { size: Duration::from_millis(window_ms.unsigned_abs()) };
+    let factory = WindowFactory::new(vec!["user_id".to_owned()], window, Arc::new(aggregates));
+    plan.add_operator(node("last"), vec![PortRef::main(node(from))], Arc::new(factory), None)
 }
 
 /// Counts results and sums them up.

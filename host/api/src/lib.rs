@@ -27,6 +27,7 @@ mod sink;
 mod source;
 mod state;
 mod time;
+mod ttl;
 
 pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory};
 pub use checkpoint::{
@@ -56,3 +57,4 @@ pub use state::{
     StateKey, StatePart, StateSnapshot,
 };
 pub use time::{Clock, ManualClock, SeedSource, SystemClock, split_mix_64};
+pub use ttl::{StateOptions, StateTtl};

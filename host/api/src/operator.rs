@@ -7,8 +7,8 @@ use arrow::datatypes::SchemaRef;
 
 use crate::{
     CheckpointBarrier, Clock, Combined, Combiner, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState,
-    NodeName, OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StreamRecord,
-    SubtaskId, Watermark,
+    NodeName, OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StateOptions,
+    StateTtl, StreamRecord, SubtaskId, Watermark,
 };
 
 /// Index of an output port among [`OperatorBinding::outputs`]; 0 is the main output.
@@ -130,8 +130,24 @@ impl OperatorContext {
     /// # Errors
     /// As [`StateBackend::open`]; and when the checkpoint has the state in another `layout`: the plan has changed.
     pub fn open_state(&self, name: &'static str, layout: &str) -> Result<Box<dyn KeyedState>> {
+        self.open_state_with(name, layout, StateOptions::default())
+    }
+
+    /// As [`OperatorContext::open_state`], with options: a time to live is measured by this context's clock.
+    ///
+    /// # Errors
+    /// As [`OperatorContext::open_state`]; and when the checkpoint has the state with a time to live and the operator wants
+    /// none, or the other way round.
+    pub fn open_state_with(
+        &self,
+        name: &'static str,
+        layout: &str,
+        options: StateOptions,
+    ) -> Result<Box<dyn KeyedState>> {
+        let plain: Arc<str> = layout.into();
+        let layout = options.stored_layout(&plain);
         let mut restored = self.restored.keyed.get(name).cloned().unwrap_or_default();
-        if let Some(other) = restored.iter().find(|part| *part.layout != *layout) {
+        if let Some(other) = restored.iter().find(|part| part.layout != layout) {
             return Err(Error::config(format!(
                 "the checkpoint has state `{name}` of `{}` as ({}), and the plan wants it as ({layout}): put the operator \
                  back as it was, give it another name, or begin with --fresh",
@@ -145,7 +161,9 @@ impl OperatorContext {
             name,
             subtask: self.subtask,
             key_groups,
-            layout: layout.into(),
+            layout: plain,
+            ttl: options.ttl_ms.map(|ms| StateTtl { ms, clock: Arc::clone(&self.clock) }),
+            cache_entries_max: options.cache_entries_max,
             restored,
         })
     }
@@ -160,12 +178,26 @@ impl OperatorContext {
         layout: &Arc<str>,
         state: &mut dyn KeyedState,
     ) -> Result<KeyedSnapshot> {
+        self.snapshot_of_with(name, layout, StateOptions::default(), state)
+    }
+
+    /// As [`OperatorContext::snapshot_of`], of a state that was opened with these options.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn snapshot_of_with(
+        &self,
+        name: &'static str,
+        layout: &Arc<str>,
+        options: StateOptions,
+        state: &mut dyn KeyedState,
+    ) -> Result<KeyedSnapshot> {
         Ok(KeyedSnapshot {
             node: self.node.clone(),
             name,
             subtask: self.subtask,
             key_groups: self.key_groups(),
-            layout: Arc::clone(layout),
+            layout: options.stored_layout(layout),
             format: self.state.format(),
             snapshot: state.snapshot()?,
         })

@@ -79,6 +79,8 @@ fn the_job_has_state_and_restarts() {
     assert_eq!((checkpoint.timeout, checkpoint.pending_epochs), (Some(minutes(1)), NonZeroU32::new(2)));
     assert_eq!(spec.state.backend.unwrap().value, StateBackendKind::Memory);
     assert_eq!(spec.state.memory, Some(ByteCount::mebibytes(64)));
+    assert_eq!(spec.state.max_cache_entries.map(NonZeroU32::get), Some(100_000));
+    assert_eq!(spec.state.max_pending_windows.map(NonZeroU32::get), Some(24));
     assert_eq!(spec.restart.strategy.unwrap().value, RestartStrategy::Exponential);
     assert_eq!(spec.restart.attempts, NonZeroU32::new(5));
     assert_eq!(spec.restart.max_delay, Some(minutes(1)));

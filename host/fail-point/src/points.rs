@@ -87,6 +87,31 @@ pub const FAIL_POINTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "rocksdb",
+        &[
+            // The work folder of an earlier process is thrown away.
+            "rocks-clean",
+            "rocks-cleaned",
+            // State is restored: by links to files of the checkpoint, or by reading parts and taking in new files.
+            "rocks-link",
+            "rocks-linked",
+            "rocks-load",
+            "rocks-ingest",
+            "rocks-ingested",
+            "rocks-restored",
+            // What the cache has no room for goes to RocksDB, and half way through what takes several writes.
+            "rocks-evict",
+            "rocks-evicted",
+            "rocks-write-middle",
+            // A snapshot: what is dirty goes to RocksDB, RocksDB makes a checkpoint, and its files are asked for.
+            "rocks-flush",
+            "rocks-flushed",
+            "rocks-checkpoint",
+            "rocks-checkpointed",
+            "rocks-files",
+        ],
+    ),
+    (
         "file-sink",
         &[
             // A file is staged.

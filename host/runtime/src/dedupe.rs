@@ -2,6 +2,7 @@
 
 mod kept;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use volley_api::{
     EventTimeColumn, KeyedSnapshot, NodeName, Operator, OperatorBinding, OperatorContext, OperatorFactory, Output,
-    Result, StreamRecord, StreamType, Watermark,
+    Result, StateOptions, StreamRecord, StreamType, Watermark,
 };
 
 use self::kept::{KEPT, Kept};
@@ -31,19 +32,28 @@ pub struct DedupeFactory {
     by: Vec<String>,
     within: Duration,
     memory_bytes_max: usize,
+    cache_entries_max: Option<NonZeroUsize>,
 }
 
 impl DedupeFactory {
     /// Repeats are rows that agree in the columns `by`, less than `within` apart.
     #[must_use]
     pub fn new(by: Vec<String>, within: Duration) -> Self {
-        Self { by, within, memory_bytes_max: MEMORY_BYTES_MAX }
+        Self { by, within, memory_bytes_max: MEMORY_BYTES_MAX, cache_entries_max: None }
     }
 
     /// The most memory that the keys of one subtask may take, in bytes. Default: 1 GiB.
     #[must_use]
     pub fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.memory_bytes_max = bytes;
+        self
+    }
+
+    /// The most entries of its state that a backend on disk keeps in memory in front of it, in each subtask. Default: no bound
+    /// but that on its bytes.
+    #[must_use]
+    pub fn with_max_cache_entries(mut self, entries: NonZeroUsize) -> Self {
+        self.cache_entries_max = Some(entries);
         self
     }
 
@@ -112,13 +122,14 @@ impl OperatorFactory for DedupeFactory {
         let listed = listed(&fields.iter().map(unpacked).collect::<Vec<_>>());
         let layout: Arc<str> = format!("keys [{listed}]; within {} ms; rows-1", ms(self.within)).into();
         let context = Arc::new(context);
+        let options = StateOptions { cache_entries_max: self.cache_entries_max, ..StateOptions::default() };
         Ok(Box::new(Dedupe {
             node: context.node.clone(),
             columns,
             event_time,
             memory_bytes_max: self.memory_bytes_max,
             held_back_bytes_max: context.state.held_back_bytes_max().map(|bytes| bytes.min(self.memory_bytes_max)),
-            kept: Kept::new(&context, &layout, KeyCodec::new(&types)?, ms(self.within))?,
+            kept: Kept::new(&context, &layout, KeyCodec::new(&types)?, ms(self.within), options)?,
             types,
         }))
     }

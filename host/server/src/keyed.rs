@@ -1,5 +1,6 @@
 //! Event time, windows and state as the pipeline file has them, in the terms of the runtime.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +63,14 @@ pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec) -> WindowFactory 
     let factory = WindowFactory::new(keys, kind, Arc::new(Aggregates::new(results)))
         .with_allowed_lateness(lateness)
         .with_memory_limit(memory_bytes(state));
+    let factory = match entries(state.max_cache_entries) {
+        Some(entries) => factory.with_max_cache_entries(entries),
+        None => factory,
+    };
+    let factory = match entries(state.max_pending_windows) {
+        Some(windows) => factory.with_max_pending_windows(windows),
+        None => factory,
+    };
     match window.and_then(|window| window.late.clone()) {
         Some(port) => factory.with_late_port(port),
         None => factory,
@@ -71,7 +80,11 @@ pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec) -> WindowFactory 
 /// The first row of each key within a stretch of time.
 pub(crate) fn dedupe(spec: &DedupeSpec, state: &StateSpec) -> DedupeFactory {
     let by = spec.by.iter().map(|key| key.value.clone()).collect();
-    DedupeFactory::new(by, spec.within.0).with_memory_limit(memory_bytes(state))
+    let factory = DedupeFactory::new(by, spec.within.0).with_memory_limit(memory_bytes(state));
+    match entries(state.max_cache_entries) {
+        Some(entries) => factory.with_max_cache_entries(entries),
+        None => factory,
+    }
 }
 
 fn cut(kind: WindowKind) -> Window {
@@ -104,6 +117,11 @@ fn on_disk(spec: &PipelineSpec, folder: &Path) -> Result<Arc<dyn StateBackend>> 
 fn on_disk(spec: &PipelineSpec, _: &Path) -> Result<Arc<dyn StateBackend>> {
     check(spec)?;
     Err(volley_api::Error::internal("state on disk was not refused"))
+}
+
+/// A number of the pipeline file as the runtime counts.
+fn entries(number: Option<NonZeroU32>) -> Option<NonZeroUsize> {
+    number.and_then(|number| NonZeroUsize::try_from(number).ok())
 }
 
 fn memory_bytes(spec: &StateSpec) -> usize {

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use volley_api::{OperatorFactory, Sink, Source};
+use volley_api::{OperatorFactory, Sink, Source, StateBackend};
 use volley_runtime::{DedupeFactory, EventTime, JobOptions, WindowFactory};
 use volley_wasm::{PluginEngine, PluginOptions};
 
@@ -68,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) parallelism: NonZeroU32,
     pub(crate) options: JobOptions,
     pub(crate) state_bytes_max: usize,
+    /// In place of memory.
+    pub(crate) state: Option<Arc<dyn StateBackend>>,
     pub(crate) plugins: Option<Arc<PluginEngine>>,
 }
 
@@ -88,6 +90,7 @@ impl Graph {
             parallelism: NonZeroU32::MIN,
             options: JobOptions::default(),
             state_bytes_max: STATE_BYTES_MAX,
+            state: None,
             plugins: None,
         };
         Self { settings, nodes: Vec::new(), problems: Vec::new(), numbered: HashMap::new() }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
+use volley_fail_point::names_of;
 
 use crate::{Checker, Result, State};
 
@@ -81,7 +82,8 @@ impl Chaos {
     pub(crate) fn places(&self, every: usize) -> Vec<&'static str> {
         let is_chosen =
             |name: &&str| self.options.places.is_empty() || self.options.places.iter().any(|chosen| chosen == name);
-        volley_fail_point::names().filter(is_chosen).step_by(every).collect()
+        let is_there = |name: &&str| self.options.state == State::Rocksdb || !names_of("rocksdb").contains(name);
+        volley_fail_point::names().filter(is_chosen).filter(is_there).step_by(every).collect()
     }
 
     /// Where jobs lie.

@@ -80,7 +80,8 @@ impl Shape {
         let Self { rows, rate, splits, users, interval_ms, .. } = self;
         let backend = match self.state {
             State::Memory => "memory",
-            State::Rocksdb => "rocksdb",
+            // So little in memory that state goes to disk and comes back all the time.
+            State::Rocksdb => "rocksdb, max_cache_entries: 20, max_pending_windows: 2",
         };
         let location = self.checkpoints.as_deref().unwrap_or(Path::new("cp")).display();
         let part_rows = self.part_rows.map_or(String::new(), |rows| format!(", part_rows_max: {rows}"));

@@ -22,7 +22,7 @@ use crate::channel::{Bounds, Channel, Gauge, Sender};
 use crate::coalesce::Coalescer;
 use crate::metrics::NodeMetrics;
 use crate::plan::{NodeKind, PhysicalPlan};
-use crate::stages::StageLatency;
+use crate::stages::Stage;
 use crate::task::chain::{ChainTask, LaneInto};
 use crate::task::outlet::{Outlet, WriterMessage};
 use crate::task::reader::{Epochs as ReaderEpochs, ReaderTask};
@@ -135,7 +135,7 @@ impl Builder {
                 _ => Vec::new(),
             })
             .collect();
-        let stage = |nodes: &[usize]| (plan.checked.nodes[nodes[0]].name.to_string(), StageLatency::default());
+        let stage = |nodes: &[usize]| Stage::new(plan.checked.nodes[nodes[0]].name.to_string());
         let stages = Arc::new(plan.chains.iter().map(|chain| stage(&chain.nodes)).collect());
         let metrics = plan.checked.nodes.iter().map(|node| Arc::new(NodeMetrics::new(node.parallelism))).collect();
         Ok(Self {
@@ -215,10 +215,11 @@ impl Builder {
             LaneInto { slot, input: slots[slot].inputs.add() }
         });
         let lanes = lanes.collect();
-        let latency = self.stages[chain].1.clone();
+        let (latency, barriers) = (self.stages[chain].latency.clone(), self.stages[chain].barriers.clone());
         let (receiver, linger) = (channel.channel.receiver(), self.options.linger);
-        let endings = nodes.iter().map(|&node| self.epochs.ending(&self.plan.checked.nodes[node].name)).collect();
-        ChainTask { slots, lanes, outlets, receiver, linger, reporter: self.epochs.reporter(), endings, latency }
+let endings = nodes.iter().map(|&node| self.epochs.ending(&self.plan.checked.nodes[node].name)).collect();
+        let reporter = self.epochs.reporter();
+        ChainTask { slots, lanes, outlets, receiver, linger, reporter, endings, latency, barriers }
     }
 
     fn slot(&self, chain: usize, node: usize, subtask: u32, outlets: &mut Vec<Outlet>) -> Result<Slot> {

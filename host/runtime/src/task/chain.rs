@@ -36,6 +36,8 @@ pub(crate) struct ChainTask {
     pub(crate) endings: Option<Vec<Ending>>,
     /// How long its messages take, counted together with the other subtasks of the chain.
     pub(crate) latency: StageLatency,
+    /// How long barriers hold it up, likewise.
+    pub(crate) barriers: StageLatency,
 }
 
 /// A chain at work.
@@ -172,6 +174,7 @@ impl Running {
         }
         self.aligning = None;
         self.task.receiver.release_all();
+        let aligned = Instant::now();
         hit("chain-aligned")?;
         let mut parts = Vec::new();
         for index in 0..self.task.slots.len() {
@@ -188,6 +191,7 @@ impl Running {
             }
         }
         self.task.outlets.iter_mut().try_for_each(|outlet| outlet.control(Control::Barrier(barrier)))?;
+        self.task.barriers.observe(aligned.elapsed());
         self.task.reporter.passed(barrier.epoch, parts);
         Ok(hit("chain-passed")?)
     }

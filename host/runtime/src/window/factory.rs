@@ -1,12 +1,13 @@
 //! `key_by` + window + `aggregate` as the plan knows it.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use volley_api::{
     AggregatorFactory, Combiner, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory,
-    OutputPort, OutputTime, PortName, Result, StreamType,
+    OutputPort, OutputTime, PortName, Result, StateOptions, StreamType,
 };
 
 use super::combine::PaneCombiner;
@@ -30,6 +31,26 @@ pub struct WindowFactory {
     pub(crate) allowed_lateness: Duration,
     pub(crate) late: Option<PortName>,
     pub(crate) memory_bytes_max: usize,
+    pub(crate) held: Held,
+}
+
+/// How much of their state instances keep in memory, beside the bounds on bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Held {
+    windows_max: Option<NonZeroUsize>,
+    cache_entries_max: Option<NonZeroUsize>,
+}
+
+impl Held {
+    /// How many windows, panes, or runs of keys.
+    pub(crate) fn windows_max(self) -> usize {
+        self.windows_max.map_or(usize::MAX, NonZeroUsize::get)
+    }
+
+    /// What the state backend is told.
+    pub(crate) fn options(self) -> StateOptions {
+        StateOptions { cache_entries_max: self.cache_entries_max, ..StateOptions::default() }
+    }
 }
 
 /// Memory of one subtask's windows, unless it is set: 1 GiB.
@@ -40,7 +61,8 @@ impl WindowFactory {
     #[must_use]
     pub fn new(keys: Vec<String>, window: Window, aggregates: Arc<dyn AggregatorFactory>) -> Self {
         let memory_bytes_max = MEMORY_BYTES_MAX;
-        Self { keys, window, aggregates, allowed_lateness: Duration::ZERO, late: None, memory_bytes_max }
+        let (allowed_lateness, held) = (Duration::ZERO, Held::default());
+        Self { keys, window, aggregates, allowed_lateness, late: None, memory_bytes_max, held }
     }
 
     /// Rows that come so long after their window has fired still count: the result of their key is put out again, with
@@ -63,6 +85,24 @@ impl WindowFactory {
     #[must_use]
     pub fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.memory_bytes_max = bytes;
+        self
+    }
+
+    /// The most windows that one subtask keeps in memory: their beginnings, the panes that rows were added to, and the keys of
+    /// sessions and windows of rows. What is more goes to the state backend, that of the latest windows first, and is found
+    /// there when it is due; so results are the same, and a small number costs time. Counts of pending windows then
+    /// stop at that number, but for sessions and windows of rows. Default: no bound but that on memory.
+    #[must_use]
+    pub fn with_max_pending_windows(mut self, windows: NonZeroUsize) -> Self {
+        self.held.windows_max = Some(windows);
+        self
+    }
+
+    /// The most entries of each state of one subtask that a backend on disk keeps in memory in front of it. Default: no bound
+    /// but that on its bytes.
+    #[must_use]
+    pub fn with_max_cache_entries(mut self, entries: NonZeroUsize) -> Self {
+        self.held.cache_entries_max = Some(entries);
         self
     }
 

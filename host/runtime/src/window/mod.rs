@@ -6,6 +6,7 @@
 mod base;
 mod combine;
 mod factory;
+mod index;
 mod input;
 mod late;
 mod layout;
@@ -14,8 +15,10 @@ mod panes;
 mod results;
 mod revisions;
 mod runs;
+mod sliding;
 mod spec;
 mod times;
+mod waiting;
 
 pub use factory::WindowFactory;
 pub use late::late_schema;

@@ -117,7 +117,7 @@ impl Merged {
     /// Adds a pane, of which `base` has what came before it.
     pub(crate) fn add(&mut self, start: i64, pane: Option<&mut Pane>, base: &mut Base) -> Result<()> {
         // What came first is merged first: some aggregates go by arrival.
-        if base.has(start) {
+        if base.has(start)? {
             self.add_base(start, base)?;
         }
         let Some(pane) = pane else { return Ok(()) };
@@ -129,6 +129,11 @@ impl Merged {
         let rows = UInt64Array::from(rows);
         let state = state.iter().map(|column| take(column, &rows, None)).collect::<std::result::Result<Vec<_>, _>>();
         self.sum.delta.merge(&state.map_err(internal)?, &numbers, keys_max)
+    }
+
+    /// Adds the state of keys, none of which occurs twice.
+    pub(crate) fn add_state(&mut self, keys: &[ArrayRef], state: &[ArrayRef]) -> Result<()> {
+        self.sum.merge(keys, state)
     }
 
     fn add_base(&mut self, start: i64, base: &mut Base) -> Result<()> {

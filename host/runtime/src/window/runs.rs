@@ -43,6 +43,8 @@ pub(crate) struct RunWindows {
     memory_bytes_max: usize,
     /// Beyond so many bytes, what is recent goes to keyed state; `None` where that would not free memory.
     held_back_bytes_max: Option<usize>,
+    /// Beyond so many keys, or notes of when they are due, they go to keyed state.
+    keys_max: usize,
     key_types: Vec<DataType>,
     keys: Arc<KeyCodec>,
     merging: Merging,
@@ -84,7 +86,7 @@ impl RunWindows {
         let merging = Merging::new(&input.schema, &state, Arc::clone(&factory.aggregates), order)?;
         let (known, kind): (&[&str], _) = match factory.window {
             Window::Session { gap } => {
-                let due = Due::new(&context, &layout, Arc::clone(&keys), ms(gap))?;
+                let due = Due::new(&context, &layout, Arc::clone(&keys), ms(gap), factory.held.options())?;
                 let restored_ms = context.restored_watermark_ms();
                 let sessions = Sessions::new(gap, factory.allowed_lateness, times, due, restored_ms);
                 (&[WINDOWS, DUE], Kind::Sessions(sessions))
@@ -93,7 +95,7 @@ impl RunWindows {
             other => return Err(volley_api::Error::internal(format!("a {other} window is not made of runs"))),
         };
         check_restored(&context, known)?;
-        let store = Store::new(&context, &layout, Arc::clone(&keys))?;
+        let store = Store::new(&context, &layout, Arc::clone(&keys), factory.held.options())?;
         Ok(Self {
             node: context.node.clone(),
             has_bounds: event_time.is_some(),
@@ -102,6 +104,7 @@ impl RunWindows {
             input,
             memory_bytes_max: factory.memory_bytes_max,
             held_back_bytes_max: context.state.held_back_bytes_max().map(|bytes| bytes.min(factory.memory_bytes_max)),
+            keys_max: factory.held.windows_max(),
             key_types,
             keys,
             merging,
@@ -168,7 +171,15 @@ impl RunWindows {
     }
 
     fn is_over_held_back(&self) -> bool {
-        self.held_back_bytes_max.is_some_and(|limit| self.memory_bytes() > limit)
+        self.store.len() > self.keys_max || self.held_back_bytes_max.is_some_and(|limit| self.memory_bytes() > limit)
+    }
+
+    /// Stores notes of when keys are due, where there are too many.
+    fn check_notes(&mut self) -> Result<()> {
+        match &mut self.kind {
+            Kind::Sessions(sessions) if sessions.due.len() > self.keys_max => sessions.due.drain(),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps what is in memory within its limit.
@@ -179,6 +190,7 @@ impl RunWindows {
                 sessions.due.drain()?;
             }
         }
+        self.check_notes()?;
         let bytes = self.memory_bytes();
         if bytes <= self.memory_bytes_max {
             return Ok(());
@@ -204,6 +216,7 @@ impl Operator for RunWindows {
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
         self.advance(watermark, output)?;
+        self.check_notes()?;
         output.set_pending(self.store.pending());
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use volley_api::StateContext;
+use volley_fail_point::fail_point;
 
 use crate::{Error, Result};
 
@@ -39,7 +40,9 @@ impl WorkFolder {
         })?;
         let states = path.join(STATES_FOLDER);
         if states.exists() {
+            hit("rocks-clean", &states)?;
             fs::remove_dir_all(&states).map_err(failed(&states))?;
+            hit("rocks-cleaned", &states)?;
         }
         fs::create_dir(&states).map_err(failed(&states))?;
         Ok(Self { path: path.to_owned(), states, opened: AtomicU64::new(0), _lock: lock })
@@ -79,6 +82,11 @@ impl Drop for StateFolder {
         // What cannot be removed now is removed at the next start.
         let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+/// A place where tests end the process, or make the work with `path` fail.
+pub(crate) fn hit(name: &'static str, path: &Path) -> Result<()> {
+    fail_point(name).map_err(disk_error(path.to_owned()))
 }
 
 /// Turns an error of the system about `path` into one of ours.

@@ -2,6 +2,7 @@
 
 mod arena;
 mod clean;
+mod expire;
 mod folder;
 mod keys;
 mod layer;
@@ -23,7 +24,7 @@ use self::folder::WorkFolder;
 use self::share::Shares;
 use self::state::RocksState;
 use self::store::SharedMemory;
-use crate::{Result, budget};
+use crate::{Result, budget, ttl};
 
 /// What of the memory is for the cache in front of RocksDB, as a divisor.
 const WRITE_BEHIND_PART: usize = 4;
@@ -63,7 +64,9 @@ impl Default for RocksOptions {
 /// the next. State that is to be found again is in checkpoints. A checkpoint links to RocksDB's files, so it is quickest
 /// where both lie in one file system.
 ///
-/// Entries do not expire by themselves: operators remove the namespaces that they are done with.
+/// Entries of a state without a time to live do not expire by themselves: operators remove the namespaces that they are
+/// done with. Those of one with it are left out when RocksDB merges files, and when a part is restored by reading it; a
+/// checkpoint may have some whose time has passed, which are not given out.
 ///
 /// Clones are the same backend.
 #[derive(Clone)]
@@ -107,7 +110,8 @@ impl StateBackend for RocksBackend {
         let folder = self.folder.state(&context)?;
         let (store, stored) = restore::open(folder, &self.memory, &context)?;
         context.restored = Vec::new();
-        Ok(Box::new(RocksState::new(context, store, self.shares.take(), stored)))
+        let state = RocksState::new(context.clone(), store, self.shares.take(context.cache_entries_max), stored);
+        Ok(ttl::within(Box::new(state), &context))
     }
 }
 

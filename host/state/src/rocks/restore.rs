@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use rocksdb::{DB, DBRawIterator, IngestExternalFileOptions, Options, ReadOptions, SstFileWriter};
 use volley_api::{KeyGroupRange, Namespace, StateContext, StateEntry, StatePart};
 
-use super::folder::{StateFolder, copy, disk_error, link_or_copy};
+use super::folder::{StateFolder, copy, disk_error, hit, link_or_copy};
 use super::keys;
 use super::snapshot::FORMAT;
 use super::store::{SharedMemory, Store, TABLE_SUFFIX, rocks_error};
-use crate::{Error, Result, check, snapshot as memory};
+use crate::{Error, Result, check, snapshot as memory, ttl};
 
 /// A new file is begun when one has grown to this.
 const FILE_BYTES: u64 = 64 << 20;
@@ -34,20 +34,22 @@ pub(crate) fn open(
     context.restored.iter().try_for_each(|part| check::part(context, part, &KNOWN, KNOWN_WORDS))?;
     let has_own = |part: &&StatePart| part.key_groups.overlaps(context.key_groups);
     let parts: Vec<_> = context.restored.iter().filter(has_own).collect();
-    let own = context.key_groups;
+    let (own, ttl) = (context.key_groups, context.ttl.as_ref());
     let is_own = |part: &StatePart| own.start <= part.key_groups.start && part.key_groups.end <= own.end;
     let store = match parts[..] {
-        [] => return Ok((Store::open(folder, memory, HashMap::new())?, BTreeSet::new())),
+        [] => return Ok((Store::open(folder, memory, HashMap::new(), ttl)?, BTreeSet::new())),
         [part] if is_own(part) && part.format == FORMAT => {
             let inherited = link(part, &Store::db_path(&folder))?;
-            Store::open(folder, memory, inherited)?
+            hit("rocks-linked", folder.path())?;
+            Store::open(folder, memory, inherited, ttl)?
         }
         _ => {
-            let store = Store::open(folder, memory, HashMap::new())?;
-            load(&store, memory, &parts, own)?;
+            let store = Store::open(folder, memory, HashMap::new(), ttl)?;
+            load(&store, memory, &parts, context)?;
             store
         }
     };
+    hit("rocks-restored", store.folder())?;
     let stored = namespaces(&store)?;
     Ok((store, stored))
 }
@@ -67,14 +69,17 @@ fn link(part: &StatePart, to: &Path) -> Result<HashMap<String, String>> {
             continue;
         };
         let here = format!("{number}{TABLE_SUFFIX}");
+        hit("rocks-link", to)?;
         link_or_copy(&file.path, &to.join(&here))?;
         inherited.insert(here, file.name.clone());
     }
     Ok(inherited)
 }
 
-/// Brings what the parts have for the key groups `own` into a store that is empty.
-fn load(store: &Store, memory: &SharedMemory, parts: &[&StatePart], own: KeyGroupRange) -> Result<()> {
+/// Brings what the parts have for the key groups of the context into a store that is empty, but for entries whose time has
+/// passed.
+fn load(store: &Store, memory: &SharedMemory, parts: &[&StatePart], context: &StateContext) -> Result<()> {
+    let own = context.key_groups;
     let folder = store.folder().join("restore");
     fs::create_dir_all(&folder).map_err(disk_error(folder.clone()))?;
     let options = memory.options().map_err(rocks_error(&folder))?;
@@ -93,23 +98,31 @@ fn load(store: &Store, memory: &SharedMemory, parts: &[&StatePart], own: KeyGrou
     for (db, path) in &databases {
         sources.push(Source::of_database(db, path, own)?);
     }
-    let files = write_files(&mut sources, &folder, &options)?;
+    hit("rocks-load", &folder)?;
+    let files = write_files(&mut sources, &folder, &options, ttl::passed_by_now(context.ttl.as_ref()))?;
     drop(sources);
     drop(databases);
     let mut how = IngestExternalFileOptions::default();
     how.set_move_files(true);
+    hit("rocks-ingest", &folder)?;
     if !files.is_empty() {
         store.db().ingest_external_file_opts(&how, files).map_err(|error| store.failed(error))?;
     }
+    hit("rocks-ingested", &folder)?;
     fs::remove_dir_all(&folder).map_err(disk_error(folder.clone()))
 }
 
-/// Writes all that the sources give into files, in order.
-fn write_files(sources: &mut [Source<'_>], folder: &Path, options: &Options) -> Result<Vec<PathBuf>> {
+/// Writes all that the sources give into files, in order, but for values of which `leaves_out` says so.
+fn write_files(
+    sources: &mut [Source<'_>],
+    folder: &Path,
+    options: &Options,
+    leaves_out: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut writer: Option<SstFileWriter<'_>> = None;
     while let Some(source) = first(sources) {
-        if let Some((key, value)) = source.head() {
+        if let Some((key, value)) = source.head().filter(|(_, value)| !leaves_out(value)) {
             let mut open = match writer.take() {
                 Some(open) => open,
                 None => {

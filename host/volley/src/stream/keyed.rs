@@ -27,8 +27,9 @@ impl KeyedStream {
         Self { stream, keys, cache_entries_max: None }
     }
 
-    /// How many entries of state each instance keeps in memory in front of a state backend on disk. It has **no effect on
-    /// state in memory**, which is all there is at present.
+    /// How many entries of each state each instance keeps in memory in front of a state backend on disk, beside the bound on
+    /// their bytes; what is more is written out, or read again. It has no effect on state in memory
+    /// ([`set_state_memory`](crate::StreamExecutionEnvironment::set_state_memory) is the limit there).
     pub fn with_max_cache_entries(mut self, entries: NonZeroUsize) -> Self {
         self.cache_entries_max = Some(entries);
         self
@@ -57,11 +58,20 @@ impl KeyedStream {
     /// The first row of each key within a stretch of event time: a row goes when one of the same key was kept whose time is less
     /// than `within` away. Needs event time ([`DataStream::with_watermarks`]), by which old keys are forgotten.
     pub fn dedupe(&self, within: Duration) -> DataStream {
-        self.stream.then("dedupe", Kind::Dedupe(DedupeFactory::new(self.keys.clone(), within)))
+        let factory = DedupeFactory::new(self.keys.clone(), within);
+        let factory = match self.cache_entries_max {
+            Some(entries) => factory.with_max_cache_entries(entries),
+            None => factory,
+        };
+        self.stream.then("dedupe", Kind::Dedupe(factory))
     }
 
     pub(super) fn factory(&self, window: Window, items: Vec<Aggregate>) -> volley_api::Result<WindowFactory> {
         let items = Aggregates::new(aggregates(items)?);
-        Ok(WindowFactory::new(self.keys.clone(), window, Arc::new(items)))
+        let factory = WindowFactory::new(self.keys.clone(), window, Arc::new(items));
+        Ok(match self.cache_entries_max {
+            Some(entries) => factory.with_max_cache_entries(entries),
+            None => factory,
+        })
     }
 }

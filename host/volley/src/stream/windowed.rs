@@ -45,9 +45,9 @@ impl WindowedKeyedStream {
         self
     }
 
-    /// How many windows of each instance wait in memory in front of a state backend on disk. It has **no effect on state in
-    /// memory**, which is all there is at present: there,
-    /// [`set_state_memory`](crate::StreamExecutionEnvironment::set_state_memory) is the limit.
+    /// How many windows each instance keeps at hand. What is more goes to the state backend, the latest windows first, and is
+    /// found there when it is due: results are the same. With state in memory it bounds what is at hand, and not what is kept;
+    /// [`set_state_memory`](crate::StreamExecutionEnvironment::set_state_memory) is the limit of that.
     pub fn with_max_pending_windows(mut self, windows: NonZeroUsize) -> Self {
         self.pending_windows_max = Some(windows);
         self
@@ -84,6 +84,10 @@ impl WindowedKeyedStream {
 
     fn factory(&self, items: Vec<Aggregate>, late: Option<&OutputTag>) -> Result<WindowFactory> {
         let factory = self.keyed.factory(self.window, items)?.with_allowed_lateness(self.allowed_lateness);
+        let factory = match self.pending_windows_max {
+            Some(windows) => factory.with_max_pending_windows(windows),
+            None => factory,
+        };
         Ok(match late {
             Some(tag) => {
                 let port = PortName::new(tag.name()).map_err(|error| Error::config(error.to_string()))?;

@@ -101,7 +101,7 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
     section.notes.push(format!("{reached} of {} places were come to.", names().count()));
     if !unreached.is_empty() {
         let names = unreached.join(", ");
-        section.skipped.push(format!("{names}: no job of this suite comes to them (tests of `host/checkpoint` do)"));
+        section.skipped.push(format!("{names}: no job of this suite comes to them"));
     }
     for (part, names) in FAIL_POINTS {
         section.notes.push(format!("{part}: {}", names.join(", ")));
