@@ -1,13 +1,50 @@
 //! What all parts of the suite work with: the host, the checker, the seed, and the time that is left.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 
+use crate::parts::Calm;
 use crate::{Checker, Result, State};
+
+/// Where jobs of a run of the suite keep state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum States {
+    /// All of them in the memory of the process.
+    Memory,
+    /// All of them on disk. The host must have been built with it.
+    Rocksdb,
+    /// By turns.
+    #[default]
+    Both,
+}
+
+impl States {
+    /// Each of them once.
+    #[must_use]
+    pub fn all(self) -> &'static [State] {
+        match self {
+            Self::Memory => &[State::Memory],
+            Self::Rocksdb => &[State::Rocksdb],
+            Self::Both => &[State::Memory, State::Rocksdb],
+        }
+    }
+}
+
+impl fmt::Display for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Rocksdb => "rocksdb",
+            Self::Both => "memory and rocksdb by turns",
+        })
+    }
+}
 
 /// How the suite is run.
 #[derive(Debug, Clone)]
@@ -19,7 +56,7 @@ pub struct Options {
     /// No scenario begins when this long has passed.
     pub limit: Duration,
     /// Where jobs keep state.
-    pub state: State,
+    pub states: States,
     /// Of the named places, these only; all, when it is empty.
     pub places: Vec<String>,
     /// Where a job that went wrong is copied to, whole.
@@ -36,6 +73,8 @@ pub struct Chaos {
     pub(crate) checker: Checker,
     /// The fault that the host is run with.
     pub(crate) planted: Option<&'static str>,
+    /// What undisturbed jobs come to, by kind of state.
+    pub(crate) calm: [OnceLock<std::result::Result<Calm, String>>; 2],
     scratch: TempDir,
     ends: Instant,
 }
@@ -49,7 +88,7 @@ impl Chaos {
         // A process that is killed loses nothing of a folder in memory, and ten thousand syncs cost nothing there.
         let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
         let ends = Instant::now() + options.limit;
-        Ok(Self { options, checker: Checker::start()?, planted: None, scratch, ends })
+        Ok(Self { options, checker: Checker::start()?, planted: None, calm: Default::default(), scratch, ends })
     }
 
     /// The same suite over a host with a fault.
@@ -75,6 +114,13 @@ impl Chaos {
         let mut random = ChaCha8Rng::seed_from_u64(self.options.seed ^ part.rotate_left(32));
         random.set_stream(round);
         random
+    }
+
+    /// Where a scenario of this number keeps state: by turns, and the other way round with the next seed.
+    #[must_use]
+    pub fn state(&self, number: u64) -> State {
+        let all = self.options.states.all();
+        all[(self.options.seed.wrapping_add(number) % all.len() as u64) as usize]
     }
 
     /// The named places to be tried, every so many-th of them.
