@@ -20,6 +20,8 @@ mod graphs;
 mod hostile;
 mod metrics;
 mod month;
+#[cfg(all(feature = "s3", target_os = "linux"))]
+mod object_store;
 mod pages;
 mod project;
 mod rebuilt_checkpoints;

@@ -14,7 +14,7 @@ use volley_checkpoint::coordinator::{
 use volley_checkpoint::manifest::PlanNode;
 use volley_checkpoint::protocol::{End, Settings};
 use volley_checkpoint::store::{CheckpointStore, Location, RunOptions};
-use volley_config::{CheckpointSpec, PipelineSpec, SinkSpec};
+use volley_config::{CheckpointSpec, PipelineSpec, SinkSpec, StateBackendKind};
 use volley_runtime::{EpochOptions, JobOptions, PhysicalPlan, PlanView};
 
 use crate::connectors;
@@ -209,7 +209,9 @@ pub(crate) fn state_folder(spec: &PipelineSpec, folder: &Path) -> Result<PathBuf
         let checkpoints = folder.join(text.strip_prefix("file:").unwrap_or(text));
         checkpoints.parent().unwrap_or(Path::new("")).join("state")
     });
-    let root = chosen.or(beside).ok_or_else(|| {
+    // State in memory has no location of its own; copies of remote files lie there while a job starts.
+    let is_on_disk = spec.state.backend.as_ref().is_some_and(|backend| backend.value != StateBackendKind::Memory);
+    let root = chosen.or(beside).or((!is_on_disk).then(|| folder.join("state"))).ok_or_else(|| {
         Error::config("checkpoints in an object store need a folder for state: add `state: { location: ./state }`")
     })?;
     Ok(root.join(spec.name.as_str()))

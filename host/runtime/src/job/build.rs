@@ -217,7 +217,7 @@ impl Builder {
         let lanes = lanes.collect();
         let (latency, barriers) = (self.stages[chain].latency.clone(), self.stages[chain].barriers.clone());
         let (receiver, linger) = (channel.channel.receiver(), self.options.linger);
-let endings = nodes.iter().map(|&node| self.epochs.ending(&self.plan.checked.nodes[node].name)).collect();
+        let endings = nodes.iter().map(|&node| self.epochs.ending(&self.plan.checked.nodes[node].name)).collect();
         let reporter = self.epochs.reporter();
         ChainTask { slots, lanes, outlets, receiver, linger, reporter, endings, latency, barriers }
     }

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::report::Section;
-use crate::{Chaos, How, Job, Result, Shape, Stop, wrong};
+use crate::{Chaos, How, Job, Result, Section, Shape, Stop, wrong};
 
 /// What is done to a file.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +29,8 @@ pub(super) fn run(chaos: &Chaos) -> Section {
     let mut section = Section::new("damage", what);
     let found = (|| -> Result<()> {
         // A job whose newest checkpoint holds output that is not visible yet, and one whose does not.
-        for broken_at in ["commit-before:20", "epoch-begun:9"] {
-            let mut job = Job::new(chaos, Shape::steady(chaos.options.state, 1_500))?;
+        for (number, broken_at) in (0..).zip(["commit-before:20", "epoch-begun:9"]) {
+            let mut job = Job::new(chaos, Shape::steady(chaos.state(number), 1_500))?;
             let ended = job.run(&How::failing(broken_at))?;
             if ended.code.is_some() {
                 return Err(Stop::Trouble(format!("the host did not end at {broken_at}: {}", ended.said)));
@@ -77,10 +76,11 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
     for (what, files, harm, then) in list {
         if section.goes_on(chaos) {
             let name = format!("{broken_at}: {what}, {harm:?}");
-            section.scenario(chaos, &name, |section| one(chaos, section, job, &files, harm, then));
+            section.scenario(chaos, job.shape.state, &name, |section| one(chaos, section, job, &files, harm, then));
         }
     }
-    section.scenario(chaos, &format!("{broken_at}: --accept-duplicates"), |_| accepted(chaos, job, &both(newest)));
+    let name = format!("{broken_at}: --accept-duplicates");
+    section.scenario(chaos, job.shape.state, &name, |_| accepted(chaos, job, &both(newest)));
     section.check_time(chaos, "the rest of the damage");
     Ok(())
 }
@@ -104,7 +104,7 @@ fn one(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], ha
         if listing(job.folder())? != before {
             return wrong("a start that was refused has changed output");
         }
-        section.failures += 1;
+        section.now().failures += 1;
         for (path, bytes) in kept {
             fs::write(path, bytes)?;
         }
