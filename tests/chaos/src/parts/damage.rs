@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::kills::note;
 use crate::{Chaos, How, Job, Result, Section, Shape, Stop, wrong};
 
 /// What is done to a file.
@@ -21,11 +22,17 @@ enum Then {
     GoOn,
     /// Until the file is put back; then go on.
     Refuse,
+    /// Either: it depends on whether older checkpoints have the same file.
+    Any,
 }
+
+/// Where a host that rebuilds a checkpoint comes by.
+const REBUILDING: [&str; 3] = ["rebuild-begun", "rebuild-replayed", "rebuild-complete"];
 
 pub(super) fn run(chaos: &Chaos) -> Section {
     let what = "Files of checkpoints are changed while no host runs. One manifest of two, and older checkpoints, do not matter; \
-                the newest is refused, by the name of the file, until it is put back.";
+                the newest is rebuilt, or left out where nothing of it is committed, by hosts that are killed meanwhile too; one \
+                without a manifest is refused, by the name of the file, until it is put back.";
     let mut section = Section::new("damage", what);
     let found = (|| -> Result<()> {
         // A job whose newest checkpoint holds output that is not visible yet, and one whose does not.
@@ -60,13 +67,13 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
     for harm in [Flip, Cut, Empty, Remove] {
         list.push(("the newest manifest", first(newest), harm, Then::GoOn));
         list.push(("the copy of the newest manifest", copy(newest), harm, Then::GoOn));
-        list.push(("state of the newest", state(newest)?, harm, Then::Refuse));
+        list.push(("state of the newest", state(newest)?, harm, Then::GoOn));
         list.push(("state of an older one", state(older)?, harm, Then::GoOn));
     }
     // State on disk is in files that checkpoints share; state in memory has none.
     let shared = shared_of(&job.checkpoints(), newest)?;
     for harm in [Flip, Cut, Remove].into_iter().filter(|_| !shared.is_empty()) {
-        list.push(("a shared file of the newest", shared.clone(), harm, Then::Refuse));
+        list.push(("a shared file of the newest", shared.clone(), harm, Then::Any));
     }
     for harm in [Flip, Cut, Empty] {
         list.push(("both newest manifests", both(newest), harm, Then::Refuse));
@@ -78,6 +85,10 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
             let name = format!("{broken_at}: {what}, {harm:?}");
             section.scenario(chaos, job.shape.state, &name, |section| one(chaos, section, job, &files, harm, then));
         }
+    }
+    for place in REBUILDING {
+        let (name, files) = (format!("{broken_at}: state of the newest, Flip, {place}"), state(newest)?);
+        section.scenario(chaos, job.shape.state, &name, |section| killed(chaos, section, job, &files, place));
     }
     let name = format!("{broken_at}: --accept-duplicates");
     section.scenario(chaos, job.shape.state, &name, |_| accepted(chaos, job, &both(newest)));
@@ -94,9 +105,12 @@ fn one(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], ha
         hurt(&path, &bytes, harm)?;
         kept.push((path, bytes));
     }
-    if then == Then::Refuse {
+    if then != Then::GoOn {
         let before = listing(job.folder())?;
         let ended = job.run(&How::default())?;
+        if then == Then::Any && ended.is_finished() {
+            return job.check();
+        }
         let names = files.iter().any(|file| ended.said.contains(file.as_str()));
         if ended.code != Some(5) || !names || !ended.said.contains("--accept-duplicates") {
             return wrong(format!("it ended with {:?} and said: {}", ended.code, ended.said));
@@ -108,6 +122,24 @@ fn one(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], ha
         for (path, bytes) in kept {
             fs::write(path, bytes)?;
         }
+    }
+    job.finish_and_check()
+}
+
+/// The host that rebuilds a checkpoint is killed while it does, twice, and the one after that comes to the end.
+fn killed(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], place: &str) -> Result<()> {
+    let (_folder, mut job) = copy_of(chaos, job)?;
+    for file in files {
+        let path = job.checkpoints().join(file);
+        hurt(&path, &fs::read(&path)?, Harm::Flip)?;
+    }
+    for _ in 0..2 {
+        let ended = job.run(&How::failing(format!("{place}:1")))?;
+        if ended.is_finished() {
+            // Nothing of it was committed, or it has been rebuilt by now.
+            return job.check();
+        }
+        note(section, &ended, Some(place))?;
     }
     job.finish_and_check()
 }
