@@ -6,6 +6,9 @@ use std::process::Command;
 
 use crate::{Chaos, How, Job, Result, Section, Shape, Stop, wrong};
 
+/// The folders of output.
+const SINKS: [&str; 5] = ["raw", "sums", "late", "visits", "firsts"];
+
 /// What is done to a file.
 #[derive(Debug, Clone, Copy)]
 enum Harm {
@@ -25,7 +28,8 @@ enum Then {
 
 pub(super) fn run(chaos: &Chaos) -> Section {
     let what = "Files of checkpoints are changed while no host runs. One manifest of two, and older checkpoints, do not matter; \
-                the newest is refused, by the name of the file, until it is put back.";
+                the newest is refused, by the name of the file, until it is put back. Where only its state is damaged and nothing \
+                of its output is visible, the job goes on from the one before it.";
     let mut section = Section::new("damage", what);
     let found = (|| -> Result<()> {
         // A job whose newest checkpoint holds output that is not visible yet, and one whose does not.
@@ -56,17 +60,22 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
     let copy = |epoch: u64| vec![format!("epochs/{epoch}/manifest.copy.json")];
     let both = |epoch: u64| [first(epoch), copy(epoch)].concat();
     let state = |epoch: u64| blobs_of(&job.checkpoints(), epoch);
+    // Nobody has seen anything of a checkpoint without visible output: the one before it does as well.
+    let shows = shows(job.folder(), newest)?;
+    let of_state = if shows { Then::Refuse } else { Then::GoOn };
+    let output = if shows { "visible output" } else { "no output that is visible" };
+    section.notes.push(format!("{broken_at}, {}: the newest checkpoint has {output}.", job.shape.state));
     let mut list: Vec<(&str, Vec<String>, Harm, Then)> = Vec::new();
     for harm in [Flip, Cut, Empty, Remove] {
         list.push(("the newest manifest", first(newest), harm, Then::GoOn));
         list.push(("the copy of the newest manifest", copy(newest), harm, Then::GoOn));
-        list.push(("state of the newest", state(newest)?, harm, Then::Refuse));
+        list.push(("state of the newest", state(newest)?, harm, of_state));
         list.push(("state of an older one", state(older)?, harm, Then::GoOn));
     }
     // State on disk is in files that checkpoints share; state in memory has none.
     let shared = shared_of(&job.checkpoints(), newest)?;
     for harm in [Flip, Cut, Remove].into_iter().filter(|_| !shared.is_empty()) {
-        list.push(("a shared file of the newest", shared.clone(), harm, Then::Refuse));
+        list.push(("a shared file of the newest", shared.clone(), harm, of_state));
     }
     for harm in [Flip, Cut, Empty] {
         list.push(("both newest manifests", both(newest), harm, Then::Refuse));
@@ -183,9 +192,25 @@ fn shared_of(checkpoints: &Path, epoch: u64) -> Result<Vec<String>> {
     Ok(named.map(|name| format!("shared/{name}")).into_iter().collect())
 }
 
+/// Whether a file of this epoch is visible in the output, by its name: `part-JOB@SINK@START-WRITER-EPOCH[-N].FORMAT`.
+fn shows(folder: &Path, epoch: u64) -> Result<bool> {
+    for sink in SINKS {
+        let Ok(files) = fs::read_dir(folder.join(sink)) else { continue };
+        for file in files {
+            let name = file?.file_name().to_string_lossy().into_owned();
+            let numbers = name.rsplit('@').next().and_then(|rest| rest.split('.').next()).unwrap_or_default();
+            let of = numbers.split('-').nth(2).and_then(|number| number.parse().ok());
+            if name.starts_with("part-") && of == Some(epoch) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// The output of a job: names and lengths.
 fn listing(folder: &Path) -> Result<String> {
-    let sinks = ["raw", "sums", "late", "visits", "firsts"].map(|name| folder.join(name));
+    let sinks = SINKS.map(|name| folder.join(name));
     let sinks: Vec<&PathBuf> = sinks.iter().filter(|path| path.exists()).collect();
     let output = Command::new("find").args(sinks).args(["-type", "f", "-printf", "%p %s\n"]).output()?;
     let mut lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
