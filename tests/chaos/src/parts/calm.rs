@@ -106,3 +106,52 @@ fn counts(places: &[String]) -> Counts {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{Options, States};
+
+    fn calm(counts: &[(&str, u64)]) -> Calm {
+        let fresh = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        Calm { fresh, recovered: Counts::from([("back".to_owned(), 2)]), way_back: BTreeSet::new() }
+    }
+
+    fn chaos(seed: u64, states: States) -> Chaos {
+        let (host, limit) = ("no-host".into(), Duration::from_secs(60));
+        let chaos = Chaos::new(Options { host, seed, limit, states, places: Vec::new(), keep: None, is_loud: false });
+        let chaos = chaos.expect("a checker");
+        for (state, counts) in [(State::Memory, &[("both", 3)][..]), (State::Rocksdb, &[("both", 4), ("disk", 5)])] {
+            assert!(chaos.calm[state as usize].set(Ok(calm(counts))).is_ok());
+        }
+        chaos
+    }
+
+    #[test]
+    fn a_place_is_tried_with_the_state_that_comes_there_and_otherwise_by_turns() {
+        let chaos = chaos(1, States::Both);
+        let coming = |name, number| {
+            let coming = chaos.coming(name, number).expect("looked at before")?;
+            Some((coming.state, coming.which, coming.count))
+        };
+        let (memory, disk) = ((State::Memory, Which::Fresh, 3), (State::Rocksdb, Which::Fresh, 4));
+        assert_eq!([0, 1, 2].map(|number| coming("both", number)), [Some(disk), Some(memory), Some(disk)]);
+        assert_eq!([0, 1].map(|number| coming("disk", number)), [Some((State::Rocksdb, Which::Fresh, 5)); 2]);
+        assert_eq!(coming("back", 1), Some((State::Memory, Which::Recovered, 2)));
+        assert_eq!(coming("nowhere", 0), None);
+    }
+
+    #[test]
+    fn the_next_seed_turns_round_and_one_state_is_kept_to() {
+        let state = |chaos: &Chaos, number| chaos.coming("both", number).expect("looked at").map(|coming| coming.state);
+        assert_eq!(
+            [0, 1].map(|number| state(&chaos(2, States::Both), number)),
+            [Some(State::Memory), Some(State::Rocksdb)]
+        );
+        let kept = chaos(1, States::Memory);
+        assert_eq!([0, 1].map(|number| state(&kept, number)), [Some(State::Memory); 2]);
+        assert!(kept.coming("disk", 0).expect("looked at").is_none());
+    }
+}

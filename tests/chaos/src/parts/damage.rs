@@ -7,6 +7,9 @@ use std::process::Command;
 use super::kills::note;
 use crate::{Chaos, How, Job, Result, Section, Shape, Stop, wrong};
 
+/// The folders of output.
+const SINKS: [&str; 5] = ["raw", "sums", "late", "visits", "firsts"];
+
 /// What is done to a file.
 #[derive(Debug, Clone, Copy)]
 enum Harm {
@@ -63,6 +66,10 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
     let copy = |epoch: u64| vec![format!("epochs/{epoch}/manifest.copy.json")];
     let both = |epoch: u64| [first(epoch), copy(epoch)].concat();
     let state = |epoch: u64| blobs_of(&job.checkpoints(), epoch);
+    // Nobody has seen anything of a checkpoint without visible output: the one before it does as well.
+    let shows = shows(job.folder(), newest)?;
+    let output = if shows { "visible output, and is rebuilt" } else { "no output that is visible, and is left out" };
+    section.notes.push(format!("{broken_at}, {}: the newest checkpoint has {output}.", job.shape.state));
     let mut list: Vec<(&str, Vec<String>, Harm, Then)> = Vec::new();
     for harm in [Flip, Cut, Empty, Remove] {
         list.push(("the newest manifest", first(newest), harm, Then::GoOn));
@@ -215,9 +222,25 @@ fn shared_of(checkpoints: &Path, epoch: u64) -> Result<Vec<String>> {
     Ok(named.map(|name| format!("shared/{name}")).into_iter().collect())
 }
 
+/// Whether a file of this epoch is visible in the output, by its name: `part-JOB@SINK@START-WRITER-EPOCH[-N].FORMAT`.
+fn shows(folder: &Path, epoch: u64) -> Result<bool> {
+    for sink in SINKS {
+        let Ok(files) = fs::read_dir(folder.join(sink)) else { continue };
+        for file in files {
+            let name = file?.file_name().to_string_lossy().into_owned();
+            let numbers = name.rsplit('@').next().and_then(|rest| rest.split('.').next()).unwrap_or_default();
+            let of = numbers.split('-').nth(2).and_then(|number| number.parse().ok());
+            if name.starts_with("part-") && of == Some(epoch) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// The output of a job: names and lengths.
 fn listing(folder: &Path) -> Result<String> {
-    let sinks = ["raw", "sums", "late", "visits", "firsts"].map(|name| folder.join(name));
+    let sinks = SINKS.map(|name| folder.join(name));
     let sinks: Vec<&PathBuf> = sinks.iter().filter(|path| path.exists()).collect();
     let output = Command::new("find").args(sinks).args(["-type", "f", "-printf", "%p %s\n"]).output()?;
     let mut lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
