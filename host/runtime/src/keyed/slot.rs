@@ -24,7 +24,6 @@ impl StateSlot {
     pub(crate) fn new(context: &Arc<OperatorContext>, name: &'static str, layout: &Arc<str>) -> Result<Self> {
         let mut slot = Self { context: Arc::clone(context), name, layout: Arc::clone(layout), state: None };
         if context.restored.keyed.get(name).is_some_and(|parts| !parts.is_empty()) {
-            hit("state-restore")?;
             slot.open()?;
         }
         Ok(slot)

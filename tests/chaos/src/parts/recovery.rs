@@ -12,6 +12,7 @@ use crate::{Chaos, How, Job, Result, Shape};
 
 /// The way of a start from its first step to its first checkpoint and the commits of what was left.
 const PLACES: [&str; 25] = [
+    "restore-listed",
     "begin-chosen",
     "claim-before",
     "claim-after",
@@ -20,7 +21,6 @@ const PLACES: [&str; 25] = [
     "sink-clean-up",
     "sink-clean-up-file",
     "begin-cleaned",
-    "restore-listed",
     "restore-sinks",
     "state-restore",
     "restore-operators",
