@@ -26,6 +26,7 @@ mod restart;
 mod rust_api;
 mod signals;
 mod size;
+mod starts;
 mod steady;
 mod support;
 mod unix_filter;
