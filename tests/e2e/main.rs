@@ -28,6 +28,7 @@ mod signals;
 mod size;
 mod starts;
 mod steady;
+mod stops;
 mod support;
 mod unix_filter;
 mod windows;
