@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use volley_api::{JobSteering, Result, StateBackend};
-use volley_checkpoint::coordinator::{Asker, BeginOptions, Coordinator, CoordinatorOptions, GoOn, begin};
+use volley_api::{Error, JobSteering, Result, StateBackend};
+use volley_checkpoint::coordinator::{Asker, BeginOptions, Coordinator, CoordinatorOptions, GoOn, Start, begin};
 use volley_checkpoint::protocol::{End, Settings};
 use volley_checkpoint::store::{Location, RunOptions};
 use volley_runtime::{EpochOptions, JobHandle, JobOptions, PhysicalPlan};
@@ -41,7 +41,9 @@ impl Kept {
             },
             replayer: None,
         };
-        let begun = begin(options, &sinks).await?;
+        let Start::Run(begun) = begin(options, &sinks, &|_| Ok(())).await? else {
+            return Err(Error::internal("the bench goes on from a job that has finished"));
+        };
         let options = CoordinatorOptions { sinks, ..CoordinatorOptions::default() };
         let (coordinator, listener, asker) = Coordinator::new(begun.run.clone(), begun.protocol.clone(), options);
         let backend: Arc<dyn StateBackend> =

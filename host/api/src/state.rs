@@ -120,6 +120,15 @@ pub trait StateBackend: Send + Sync + Debug {
         None
     }
 
+    /// Refuses what [`StateBackend::open`] would not restore by its format or layout, without reading it. Default: nothing.
+    ///
+    /// # Errors
+    /// As there: the message names the operator and both.
+    fn check(&self, context: &StateContext) -> Result<()> {
+        let _ = context;
+        Ok(())
+    }
+
     /// Opens one state for one instance: with what the context restores, or empty.
     ///
     /// # Errors
@@ -234,8 +243,17 @@ impl StateBackend for NoState {
         "none"
     }
 
+    fn check(&self, context: &StateContext) -> Result<()> {
+        Err(Self::refused(context))
+    }
+
     fn open(&self, context: StateContext) -> Result<Box<dyn KeyedState>> {
-        let StateContext { node, name, .. } = context;
-        Err(Error::config(format!("`{node}` keeps state (`{name}`), and the job was started without a state backend")))
+        Err(Self::refused(&context))
+    }
+}
+
+impl NoState {
+    fn refused(StateContext { node, name, .. }: &StateContext) -> Error {
+        Error::config(format!("`{node}` keeps state (`{name}`), and the job was started without a state backend"))
     }
 }

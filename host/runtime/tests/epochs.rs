@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::{Fate, Step, name, numbers, plan, port, sorted};
 use proptest::prelude::*;
 use volley_api::{
-    Committable, Epoch, EpochListener, JobRun, JobState, Sink, SplitPosition, SplitState, TaskEvent, TaskPart,
+    Committable, Epoch, EpochListener, JobRun, JobState, Sink, SplitId, SplitPosition, SplitState, TaskEvent, TaskPart,
     TaskReport,
 };
 use volley_connector_memory::MemorySink;
@@ -172,5 +172,35 @@ proptest! {
             drop(job.wait().await);
             Ok(())
         })?;
+    }
+}
+
+/// A folder whose files were read to their end and taken away: should one come back, it is not read again.
+#[tokio::test]
+async fn what_was_read_to_its_end_is_remembered_by_a_source_that_lists_nothing() {
+    let ended = SplitState { position: SplitPosition::Ended, reached_ms: None };
+    for parallelism in [1, 3] {
+        let notes = Arc::new(Notes::default());
+        let gone = SplitId::new("gone.csv");
+        let restored = JobState {
+            splits: BTreeMap::from([(name("none"), BTreeMap::from([(gone.clone(), ended.clone())]))]),
+            ..JobState::default()
+        };
+        let mut plan = plan(parallelism);
+        plan.add_source(name("none"), numbers(0, 1, 0), None).expect("a source");
+        plan.add_sink(name("out"), vec![port("none")], Arc::new(MemorySink::new()), None).expect("a sink");
+        let options = JobOptions {
+            epochs: Some(EpochOptions {
+                listener: notes.clone(),
+                first_epoch: Epoch(5),
+                run: JobRun { job: "test".into(), incarnation: 2 },
+                restored: Some(Arc::new(restored)),
+            }),
+            ..JobOptions::default()
+        };
+        let job = volley_runtime::start(plan.check().expect("a plan").chain(), options).await.expect("starts");
+        job.wait().await.expect("there is nothing to do");
+        let (state, _) = notes.complete(Epoch(5)).expect("every task has finished");
+        assert_eq!(state.splits.get(&name("none")).and_then(|splits| splits.get(&gone)), Some(&ended));
     }
 }

@@ -7,17 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use volley_api::{Clock, DeliveryGuarantee, Error, JobSteering, NodeName, Replay, Result, Sink, SystemClock};
+use volley_api::{
+    Clock, DeliveryGuarantee, Error, JobState, JobSteering, NodeName, Replay, Result, Sink, StateBackend, SystemClock,
+};
 use volley_checkpoint::coordinator::{
-    Asker, BeginOptions, Begun, CheckpointProgress, Coordinator, CoordinatorOptions, GoOn, Listener, begin,
+    Asker, BeginOptions, Begun, CheckpointProgress, Coordinator, CoordinatorOptions, Finishing, GoOn, Listener, Start,
+    begin,
 };
 use volley_checkpoint::manifest::PlanNode;
 use volley_checkpoint::protocol::{End, Settings};
 use volley_checkpoint::store::{CheckpointStore, Location, RunOptions};
 use volley_config::{CheckpointSpec, PipelineSpec, SinkSpec, StateBackendKind};
-use volley_runtime::{EpochOptions, JobOptions, PhysicalPlan, PlanView};
+use volley_runtime::{EpochOptions, JobOptions, ListedPlan, PlanView};
 
 use crate::connectors;
+use crate::downloads::Downloads;
 use crate::replay::JobReplayer;
 use crate::stored::check_is_there;
 use crate::streams;
@@ -50,6 +54,14 @@ impl From {
     }
 }
 
+/// What a start is to do.
+pub(crate) enum Prepared {
+    /// To run the job.
+    Run(Box<Ready>),
+    /// To commit the last output of a job that has finished.
+    Finish(Box<Finishing>),
+}
+
 /// Checkpoints of a run that is about to start.
 pub(crate) struct Ready {
     begun: Begun,
@@ -58,6 +70,8 @@ pub(crate) struct Ready {
     asker: Asker,
     /// Where it goes on from, if that is a savepoint.
     savepoint: Option<Location>,
+    /// What the job's operators restore, until they have.
+    downloads: Downloads,
 }
 
 /// Checkpoints of a run that runs.
@@ -119,45 +133,52 @@ pub(crate) fn warn_of_sink(spec: &PipelineSpec, sink: &SinkSpec, guarantee: Deli
     }
 }
 
-/// Chooses what a run goes on from, and claims its place.
+/// Chooses what a run goes on from, and claims its place: not before it is known that the plan, with its state in `state`, can
+/// go on from there.
 pub(crate) async fn prepare(
     spec: &PipelineSpec,
     checkpoint: &CheckpointSpec,
     folder: &Path,
     from: &From,
-    plan: &PhysicalPlan,
-    options: &JobOptions,
-) -> Result<Ready> {
+    listed: &ListedPlan,
+    job_options: &JobOptions,
+) -> Result<Prepared> {
     let location = location(checkpoint, folder)?;
     if let GoOn::Epoch(epoch) = from.go_on {
         check_is_there(&CheckpointStore::open(&location, spec.name.as_str())?, epoch).await?;
     }
-    let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = plan.sinks();
-    let replayer = JobReplayer { plan: plan.clone(), options: options.clone() };
+    let savepoint = match &from.go_on {
+        GoOn::Savepoint(location) => Some(location.clone()),
+        _ => None,
+    };
+    let is_local = [Some(&location), savepoint.as_ref()].into_iter().flatten().all(Location::is_local);
+    let downloads = Downloads::new(&state_folder(spec, folder)?.join("restored"), !is_local)?;
+    let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = listed.plan().sinks();
+    let replayer = JobReplayer { plan: listed.plan().clone(), options: job_options.clone() };
     let options = BeginOptions {
         location,
         job: spec.name.to_string(),
         go_on: from.go_on.clone(),
         accept_duplicates: from.accept_duplicates,
-        downloads: state_folder(spec, folder)?.join("restored"),
+        downloads: downloads.path().to_owned(),
         settings: settings(checkpoint),
         run: RunOptions {
             owner: format!("process {}", std::process::id()),
             now_ms: SystemClock.now_ms(),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
-            plan: nodes(&plan.view()),
+            plan: nodes(&listed.plan().view()),
             above: None,
         },
         replayer: Some(Arc::new(replayer)),
     };
-    let begun = begin(options, &sinks).await?;
+    let check = |restored: &JobState| listed.check_restored(restored, &job_options.state);
+    let begun = match begin(options, &sinks, &check).await? {
+        Start::Run(begun) => begun,
+        Start::Finish(finishing) => return Ok(Prepared::Finish(Box::new(finishing))),
+    };
     let options = CoordinatorOptions { sinks, ..CoordinatorOptions::default() };
     let (coordinator, listener, asker) = Coordinator::new(begun.run.clone(), begun.protocol.clone(), options);
-    let savepoint = match &from.go_on {
-        GoOn::Savepoint(location) => Some(location.clone()),
-        _ => None,
-    };
-    Ok(Ready { begun, coordinator, listener, asker, savepoint })
+    Ok(Prepared::Run(Box::new(Ready { begun, coordinator, listener, asker, savepoint, downloads })))
 }
 
 impl Ready {
@@ -181,8 +202,9 @@ impl Ready {
         })
     }
 
-    /// Begins to drive the job, which runs.
+    /// Begins to drive the job, which runs, and has restored its state.
     pub(crate) async fn start(mut self, job: Arc<dyn JobSteering>) -> Result<Running> {
+        drop(self.downloads);
         self.begun.forget_others().await?;
         let coordinator = tokio::spawn(self.coordinator.run(job));
         Ok(Running { coordinator, asker: self.asker })

@@ -10,8 +10,10 @@ mod control;
 #[cfg(not(unix))]
 #[path = "control/absent.rs"]
 mod control;
+mod downloads;
 mod drive;
 mod exit;
+mod finish;
 mod keyed;
 mod metrics;
 mod output;

@@ -54,6 +54,11 @@ impl StateBackend for MemoryBackend {
         snapshot::FORMAT
     }
 
+    fn check(&self, context: &StateContext) -> volley_api::Result<()> {
+        let check = |part| check::part(context, part, &[snapshot::FORMAT], snapshot::FORMAT);
+        Ok(context.restored.iter().try_for_each(check)?)
+    }
+
     fn open(&self, mut context: StateContext) -> volley_api::Result<Box<dyn KeyedState>> {
         let budget = Arc::clone(&self.budget);
         let restored = std::mem::take(&mut context.restored);

@@ -8,7 +8,7 @@ use volley_api::{Committable, Epoch, Error, InvalidName, JobState, NodeName, Res
 
 use super::choose::choose;
 use super::rebuild::Replayer;
-use super::rest::finish;
+use super::rest::{Finishing, Start, check_is_unfinished};
 use crate::Restored;
 use crate::fail_point::planted;
 use crate::protocol::{CommittableId, Found, Protocol, Restored as Goes, Settings};
@@ -65,16 +65,24 @@ pub struct Begun {
     obsolete: Vec<Epoch>,
 }
 
+/// Whether a job can go on from a state: nodes, splits and states of operators, which this crate does not know.
+pub type RestoreCheck<'a> = dyn Fn(&JobState) -> Result<()> + Sync + 'a;
+
 /// Chooses and loads what the run goes on from, claims an incarnation, and clears away what earlier runs left staged.
 ///
+/// What is refused for the job, its checkpoint or what `check` says of it is refused before anything is claimed: another start
+/// of the job that runs is not disturbed.
+///
 /// # Errors
-/// When the job has finished; its newest checkpoint is damaged; the checkpoint is of another job or a newer version; it
-/// holds output of a sink that is not there; or the storage or a sink fails. Nothing has become visible then, but for output
-/// that a job which has finished had not come to commit: that is settled first.
-pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
+/// When the job has finished and nothing is left to commit; its newest checkpoint is damaged; the checkpoint is of another job
+/// or a newer version; it holds output of a sink that is not there; what `check` says; or the storage or a sink fails. Nothing
+/// has become visible then.
+pub async fn begin(options: BeginOptions, sinks: &Sinks, check: &RestoreCheck<'_>) -> Result<Start> {
+    options.settings.check()?;
     let store = CheckpointStore::open(&options.location, &options.job)?;
     // Before anything is claimed, so that a start which is refused disturbs no other that runs.
     let mut chosen = choose(&store, &options, sinks).await?;
+    check_goes_on(chosen.restored.as_ref(), sinks, check).await?;
     hit("begin-chosen")?;
     let above = chosen.highest()?;
     let run = store.start(RunOptions { above, ..options.run.clone() }).await?;
@@ -112,10 +120,19 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
     if options.go_on == GoOn::Newest && complete.last().copied() > epoch_of(chosen.restored.as_ref()) {
         // Another start ran until this one had claimed its place, and has completed epochs and committed their output since.
         chosen = choose(&store, &options, sinks).await?;
+        check_goes_on(chosen.restored.as_ref(), sinks, check).await?;
     }
-    if let Some(epoch) = chosen.rebuild(&run, &options).await? {
-        complete.insert(epoch);
+    // Those above it were passed over: they are damaged, though it may take a look into their files to see it.
+    let of_restored = epoch_of(chosen.restored.as_ref());
+    incomplete.extend(complete.split_off(&of_restored.map_or(Epoch(0), |epoch| Epoch(epoch.0 + 1))));
+    if options.go_on == GoOn::Newest {
+        // The last checkpoint of a job that has finished counts, be it damaged: nothing but its manifest is needed.
+        incomplete.retain(|epoch| Some(*epoch) != of_restored);
+        complete.extend(of_restored);
     }
+    complete.extend(chosen.rebuild(&run, &options).await?);
+    let own = chosen.restored.as_ref().filter(|restored| restored.is_of_the_store);
+    store.sync_names(epoch_of(own)).await?;
     let restored = spoiled(&store, chosen.restored, &options).await?;
     if let Some(restored) = &restored {
         run.goes_on_from(restored);
@@ -142,12 +159,18 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
         sink.clean_up(run.job_run(), name, &kept).await.map_err(|error| error.within(name))?;
     }
     hit("begin-cleaned")?;
-    if is_final {
-        finish(run, protocol, sinks).await?;
-        return Err(finished(&options.job, epoch_of(restored.as_ref()), "its last output is visible now"));
-    }
     let restored = restored.map(|restored| (restored.manifest.epoch(), Arc::new(restored.state)));
-    Ok(Begun { run, protocol, restored, obsolete })
+    Ok(match restored {
+        Some((epoch, _)) if is_final => Start::Finish(Finishing { run, protocol, epoch }),
+        restored => Start::Run(Begun { run, protocol, restored, obsolete }),
+    })
+}
+
+/// Refuses a job that cannot go on from this, or need not.
+async fn check_goes_on(restored: Option<&Restored>, sinks: &Sinks, check: &RestoreCheck<'_>) -> Result<()> {
+    check_is_unfinished(restored, sinks).await?;
+    // Of a job that has finished no task is started.
+    restored.filter(|restored| !restored.manifest.is_final).map_or(Ok(()), |restored| check(&restored.state))
 }
 
 impl Begun {

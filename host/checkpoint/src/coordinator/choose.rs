@@ -2,7 +2,7 @@
 
 use volley_api::{CommitStatus, Committable, Epoch, Error, Result};
 
-use super::begin::{BeginOptions, GoOn, Sinks, epoch_of, finished, no_name};
+use super::begin::{BeginOptions, GoOn, Sinks, no_name};
 use super::rebuild::{other_plan, rebuild};
 use crate::manifest::Manifest;
 use crate::store::{CheckpointStore, EpochState, Newest, Run, Savepoint};
@@ -92,9 +92,6 @@ pub(super) async fn choose(store: &CheckpointStore, options: &BeginOptions, sink
         GoOn::Newest => newest(store, options, sinks).await?,
     };
     let Some(restored) = &chosen.restored else { return Ok(chosen) };
-    if restored.manifest.is_final && restored.pending.is_empty() {
-        return Err(finished(&restored.manifest.job, epoch_of(Some(restored)), "nothing is left to do"));
-    }
     match &chosen.damaged {
         None => check_sinks(&restored.pending, sinks)?,
         Some(damaged) => check_sinks(&damaged.manifest.committables().map_err(no_name)?, sinks)?,

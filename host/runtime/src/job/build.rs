@@ -16,7 +16,7 @@ use super::deal::Deal;
 use super::epochs::Epochs;
 use super::spawn::spawn_chain;
 use super::wiring::InletFrom;
-use super::{JobHandle, JobOptions, Stages, Watched};
+use super::{JobHandle, JobOptions, ListedPlan, Stages, Watched};
 use crate::Error;
 use crate::channel::{Bounds, Channel, Gauge, Sender};
 use crate::coalesce::Coalescer;
@@ -25,7 +25,7 @@ use crate::plan::{NodeKind, PhysicalPlan};
 use crate::stages::Stage;
 use crate::task::chain::{ChainTask, LaneInto};
 use crate::task::outlet::{Outlet, WriterMessage};
-use crate::task::reader::{Epochs as ReaderEpochs, ReaderTask};
+use crate::task::reader::{Blocked, Epochs as ReaderEpochs, ReaderTask};
 use crate::task::replay::Muted;
 use crate::task::slot::{Logic, Slot};
 use crate::task::source::SourceSlot;
@@ -45,7 +45,12 @@ const BARRIERS_MAX: usize = 64;
 /// # Panics
 /// Outside a tokio runtime with time and I/O enabled.
 pub async fn start(plan: PhysicalPlan, options: JobOptions) -> Result<JobHandle> {
-    let builder = Builder::new(plan, options).await?;
+    start_listed(ListedPlan::of(plan).await?, options).await
+}
+
+/// The same of a plan whose sources are listed.
+pub(super) async fn start_listed(listed: ListedPlan, options: JobOptions) -> Result<JobHandle> {
+    let builder = Builder::new(listed, options)?;
     let writers = builder.writers().await?;
     hit("restore-sinks")?;
     // Instantiating a plugin runs its code, which has no place on a worker of this runtime.
@@ -112,17 +117,10 @@ struct OpenWriter {
 }
 
 impl Builder {
-    async fn new(plan: PhysicalPlan, options: JobOptions) -> Result<Self> {
-        let mut splits = Vec::with_capacity(plan.checked.nodes.len());
-        for node in &plan.checked.nodes {
-            splits.push(match &node.kind {
-                NodeKind::Source(source) => source.discover().await.map_err(|error| error.within(&node.name))?,
-                _ => Vec::new(),
-            });
-        }
-        hit("restore-listed")?;
-        let epochs = Epochs::new(&plan.checked.name, options.epochs.clone());
-        epochs.check(&plan, &splits)?;
+    fn new(listed: ListedPlan, options: JobOptions) -> Result<Self> {
+        let epochs = Epochs::new(&listed.plan.checked.name, options.epochs.clone());
+        epochs.check(&listed)?;
+        let ListedPlan { plan, splits } = listed;
         let bounds = options.bounds();
         let channels = |count: u32| (0..count).map(|_| ChainChannel::new(bounds)).collect();
         let chain_channels = plan.chains.iter().map(|chain| channels(chain.parallelism)).collect();
@@ -228,6 +226,9 @@ impl Builder {
             NodeKind::Source(_) => (Logic::Source(Box::new(self.source_slot(node, subtask))), None, Default::default()),
             NodeKind::Operator(factory) => {
                 let context = self.context(node, subtask);
+                if !context.restored.keyed.is_empty() {
+                    hit("state-restore")?;
+                }
                 let operator = factory.create(context).map_err(|error| error.within(&checked.name))?;
                 let coalescer = factory.wants_coalesced_input().then(Coalescer::default);
                 (Logic::Operator(operator), coalescer, factory.identity())
@@ -376,6 +377,7 @@ impl Builder {
             metrics: Arc::clone(&self.metrics[node]),
             subtasks: subtasks_of(reader),
             idle_after: checked.event_time.as_ref().and_then(|event_time| event_time.idle_after),
+            blocked: Blocked::default(),
             epochs: ReaderEpochs::new(
                 checked.name.clone(),
                 self.epochs.reporter(),

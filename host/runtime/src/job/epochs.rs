@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use volley_api::{
-    CheckpointBarrier, Epoch, EpochListener, Error, JobRun, JobState, NodeName, OperatorState, Result, Split, SplitId,
+    CheckpointBarrier, Epoch, EpochListener, JobRun, JobState, NodeName, OperatorState, Result, Split, SplitId,
     SplitPosition, TaskId, Watermark,
 };
 
-use crate::plan::{NodeKind, PhysicalPlan};
+use super::ListedPlan;
 use crate::task::replay::Ending;
 use crate::task::report::Reporter;
 
@@ -135,45 +135,11 @@ impl Epochs {
     }
 
     /// Refuses a plan that cannot be checkpointed, or that has lost what the checkpoint knows.
-    pub(super) fn check(&self, plan: &PhysicalPlan, splits: &[Vec<Split>]) -> Result<()> {
+    pub(super) fn check(&self, listed: &ListedPlan) -> Result<()> {
         if self.options.is_none() {
             return Ok(());
         }
-        for node in &plan.checked.nodes {
-            if let NodeKind::Sink(sink) = &node.kind
-                && sink.is_single_epoch()
-            {
-                return Err(Error::config(format!(
-                    "sink `{}` ({}) can be written only once, at the end of a job, and this job takes checkpoints: write to \
-                     a folder (a path that ends in `/`), or leave `checkpoint` out",
-                    node.name,
-                    sink.label()
-                )));
-            }
-        }
-        let Some(restored) = self.restored() else { return Ok(()) };
-        let place = |name: &NodeName| plan.checked.nodes.iter().position(|node| node.name == *name);
-        // An operator of which nothing but its watermark is known may go.
-        let with_state = restored.operators.iter().filter(|(_, state)| !state.keyed.is_empty()).map(|(name, _)| name);
-        for name in restored.splits.keys().chain(with_state) {
-            if place(name).is_none() {
-                return Err(Error::config(format!(
-                    "the checkpoint has state of `{name}`, and the pipeline has no node of that name: give it back its name, \
-                     or begin with --fresh"
-                )));
-            }
-        }
-        for (name, known) in &restored.splits {
-            let listed = place(name).map(|node| &splits[node]);
-            let is_listed = |id: &SplitId| listed.is_some_and(|listed| listed.iter().any(|split| split.id == *id));
-            let lost = known.iter().find(|(id, state)| state.position != SplitPosition::Ended && !is_listed(id));
-            if let Some((id, _)) = lost {
-                return Err(Error::config(format!(
-                    "source `{name}` had read a part of {id} at the checkpoint, and it is not there any more: put it back, \
-                     or begin with --fresh"
-                )));
-            }
-        }
-        Ok(())
+        listed.check_sinks()?;
+        self.restored().map_or(Ok(()), |restored| listed.check_nodes(restored))
     }
 }

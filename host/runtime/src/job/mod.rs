@@ -3,7 +3,9 @@
 mod build;
 mod commit;
 mod deal;
+mod dry;
 mod epochs;
+mod listed;
 mod spawn;
 mod wiring;
 
@@ -27,6 +29,7 @@ use crate::time::Pace;
 
 pub use build::start;
 pub use epochs::EpochOptions;
+pub use listed::ListedPlan;
 
 /// What a job is started with, apart from its plan.
 #[derive(Debug, Clone)]

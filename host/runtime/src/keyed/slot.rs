@@ -30,7 +30,6 @@ impl StateSlot {
     ) -> Result<Self> {
         let mut slot = Self { context: Arc::clone(context), name, layout: Arc::clone(layout), options, state: None };
         if context.restored.keyed.get(name).is_some_and(|parts| !parts.is_empty()) {
-            hit("state-restore")?;
             slot.open()?;
         }
         Ok(slot)

@@ -106,6 +106,10 @@ impl StateBackend for RocksBackend {
         Some((self.options.memory_bytes / HELD_BACK_PART).min(HELD_BACK_BYTES_MAX))
     }
 
+    fn check(&self, context: &StateContext) -> volley_api::Result<()> {
+        Ok(restore::check(context)?)
+    }
+
     fn open(&self, mut context: StateContext) -> volley_api::Result<Box<dyn KeyedState>> {
         let folder = self.folder.state(&context)?;
         let (store, stored) = restore::open(folder, &self.memory, &context)?;

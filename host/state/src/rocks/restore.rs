@@ -25,13 +25,18 @@ const READAHEAD_BYTES: usize = 2 << 20;
 const KNOWN: [&str; 2] = [FORMAT, memory::FORMAT];
 const KNOWN_WORDS: &str = "rocksdb-1 and memory-1";
 
+/// Refuses parts that cannot be restored.
+pub(crate) fn check(context: &StateContext) -> Result<()> {
+    context.restored.iter().try_for_each(|part| check::part(context, part, &KNOWN, KNOWN_WORDS))
+}
+
 /// A state with what its context restores, and the namespaces that it has entries of.
 pub(crate) fn open(
     folder: StateFolder,
     memory: &SharedMemory,
     context: &StateContext,
 ) -> Result<(Store, BTreeSet<Namespace>)> {
-    context.restored.iter().try_for_each(|part| check::part(context, part, &KNOWN, KNOWN_WORDS))?;
+    check(context)?;
     let has_own = |part: &&StatePart| part.key_groups.overlaps(context.key_groups);
     let parts: Vec<_> = context.restored.iter().filter(has_own).collect();
     let (own, ttl) = (context.key_groups, context.ttl.as_ref());
