@@ -36,12 +36,12 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
 
 fn one(chaos: &Chaos, section: &mut Section, which: Which, plan: &str) -> Result<()> {
     let mut job = Job::new(chaos, Shape::steady(chaos.options.state, WORK_MS))?;
-    if which == Which::Recovered {
+    if which != Which::Fresh {
         let ended = job.run(&How::failing(BROKEN_AT))?;
         note(section, &ended, Some(BROKEN_AT))?;
     }
     // A sink that never answers is waited for, so that the host may run on.
-    let mut running = job.start(&How::failing(plan))?;
+    let mut running = job.start(&which.failing(plan))?;
     if running.sleep(std::time::Duration::from_millis(4 * WORK_MS))? {
         running.kill()?;
         section.kills += 1;

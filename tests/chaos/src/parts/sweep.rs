@@ -18,11 +18,12 @@ pub(super) const BROKEN_AT: &str = "rename-before:6";
 /// How often each place is come to.
 pub(super) type Counts = BTreeMap<String, u64>;
 
-/// How often places are come to, by a job from its beginning, and by one that goes on.
+/// How often places are come to, by a job from its beginning, by one that goes on, and by one that goes on with other subtasks.
 #[derive(Debug)]
 pub(super) struct Calm {
     pub(super) fresh: Counts,
     pub(super) recovered: Counts,
+    pub(super) rescaled: Counts,
 }
 
 /// Which start is disturbed.
@@ -32,10 +33,19 @@ pub(super) enum Which {
     Fresh,
     /// The second, after the first has ended in the middle.
     Recovered,
+    /// The same with more subtasks than before, which read the state of others.
+    Rescaled,
+}
+
+impl Which {
+    /// The start with that plan.
+    pub(super) fn failing(self, plan: &str) -> How {
+        How { parallelism: if self == Self::Rescaled { 3 } else { 0 }, ..How::failing(plan) }
+    }
 }
 
 impl Calm {
-    /// Looks at two jobs.
+    /// Looks at three jobs.
     pub(super) fn look(chaos: &Chaos) -> Result<Self> {
         let steady = || Shape::steady(chaos.options.state, WORK_MS);
         let mut job = Job::new(chaos, steady())?;
@@ -43,22 +53,27 @@ impl Calm {
         job.run(&How { log: Some(log.clone()), ..How::default() })?;
         job.check()?;
         let fresh = counts(&log)?;
-        let mut job = Job::new(chaos, steady())?;
-        let log = job.folder().join("places");
-        let ended = job.run(&How::failing(BROKEN_AT))?;
-        if ended.code.is_some() {
-            let message = "it did not end at a named place: build it with --features volley-host/fail-points";
-            return Err(Stop::Trouble(format!("{}: {message}", chaos.options.host.display())));
-        }
-        job.run(&How { log: Some(log.clone()), ..How::default() })?;
-        job.check()?;
-        Ok(Self { fresh, recovered: counts(&log)? })
+        let goes_on = |parallelism: u32| {
+            let mut job = Job::new(chaos, steady())?;
+            let log = job.folder().join("places");
+            let ended = job.run(&How::failing(BROKEN_AT))?;
+            if ended.code.is_some() {
+                let message = "it did not end at a named place: build it with --features volley-host/fail-points";
+                return Err(Stop::Trouble(format!("{}: {message}", chaos.options.host.display())));
+            }
+            job.run(&How { log: Some(log.clone()), parallelism, ..How::default() })?;
+            job.check()?;
+            counts(&log)
+        };
+        Ok(Self { fresh, recovered: goes_on(0)?, rescaled: goes_on(3)? })
     }
 
     /// Which start comes to a place, and how often.
     pub(super) fn of(&self, name: &str) -> Option<(Which, u64)> {
         let fresh = self.fresh.get(name).map(|count| (Which::Fresh, *count));
-        fresh.or_else(|| self.recovered.get(name).map(|count| (Which::Recovered, *count)))
+        let recovered = || self.recovered.get(name).map(|count| (Which::Recovered, *count));
+        let rescaled = || self.rescaled.get(name).map(|count| (Which::Rescaled, *count));
+        fresh.or_else(recovered).or_else(rescaled)
     }
 }
 
@@ -118,11 +133,11 @@ fn last(count: u64) -> u64 {
 /// A job one of whose starts is disturbed; then undisturbed, and checked.
 pub(super) fn one(chaos: &Chaos, section: &mut Section, which: Which, plan: &str) -> Result<()> {
     let mut job = Job::new(chaos, Shape::steady(chaos.options.state, WORK_MS))?;
-    if which == Which::Recovered {
+    if which != Which::Fresh {
         let ended = job.run(&How::failing(BROKEN_AT))?;
         note(section, &ended, Some(BROKEN_AT))?;
     }
-    let ended = job.run(&How::failing(plan))?;
+    let ended = job.run(&which.failing(plan))?;
     if ended.is_finished() {
         section.notes.push(format!("{plan}: not come to in this run."));
         return job.check();
