@@ -31,6 +31,9 @@ pub(crate) enum Job {
     /// counted.
     #[cfg(feature = "rocksdb")]
     WindowedMean(i64),
+    /// The same with a hundred bytes and more.
+    #[cfg(feature = "rocksdb")]
+    WindowedSpread(i64),
 }
 
 /// What a sink has counted so far.
@@ -60,9 +63,11 @@ pub(crate) fn plan(job: &Job, source: Arc<dyn Source>, parallelism: u32) -> Resu
             let item = ("doubled".to_owned(), "amount * 2 + 1".to_owned());
             plan.add_operator(name("last"), from("filter"), Arc::new(SelectFactory::new(vec![item])), None)?;
         }
-        Job::WindowedSum(window_ms) => windowed(&mut plan, *window_ms, "filter", ("total", "sum(amount)"))?,
+        Job::WindowedSum(window_ms) => windowed(&mut plan, *window_ms, "filter", &["sum(amount)"])?,
         #[cfg(feature = "rocksdb")]
-        Job::WindowedMean(window_ms) => windowed(&mut plan, *window_ms, "source", ("mean", "avg(amount)"))?,
+        Job::WindowedMean(window_ms) => windowed(&mut plan, *window_ms, "source", &["avg(amount)"])?,
+        #[cfg(feature = "rocksdb")]
+        Job::WindowedSpread(window_ms) => windowed(&mut plan, *window_ms, "source", &SPREAD)?,
     }
     let sink = Counting::default();
     let total = Arc::clone(&sink.0);
@@ -70,13 +75,27 @@ pub(crate) fn plan(job: &Job, source: Arc<dyn Source>, parallelism: u32) -> Resu
     Ok((plan.check()?.chain(), total))
 }
 
-/// Adds an aggregate by user and tumbling window of what comes from a node.
-fn windowed(plan: &mut LogicalPlan, window_ms: i64, from: &str, (name, sql): (&str, &str)) -> Result<()> {
+/// Aggregates whose state is large, and looks like chance to whoever compresses it.
+#[cfg(feature = "rocksdb")]
+const SPREAD: [&str; 6] = [
+    "stddev(amount)",
+    "stddev(ts)",
+    "stddev(amount * 7 + ts)",
+    "stddev(amount - ts)",
+    "stddev(amount * amount)",
+    "stddev(amount * ts)",
+];
+
+/// Adds aggregates by user and tumbling window of what comes from a node.
+fn windowed(plan: &mut LogicalPlan, window_ms: i64, from: &str, sql: &[&str]) -> Result<()> {
     let node = |text: &str| NodeName::new(text).expect("a name");
     let mut event_time = EventTime::bounded("ts", Duration::ZERO);
     event_time.strategy = WatermarkStrategy::Monotonous;
     plan.set_event_time(&node("source"), event_time);
-    let aggregates = Aggregates::new(vec![(name.to_owned(), sql.to_owned())]);
+    // The checksum is of the column `total`.
+    let name = |number| if number == 0 { "total".to_owned() } else { format!("total_{number}") };
+    let items = sql.iter().enumerate().map(|(number, sql)| (name(number), (*sql).to_owned()));
+    let aggregates = Aggregates::new(items.collect());
     let window = Window::Tumbling { size: Duration::from_millis(window_ms.unsigned_abs()) };
     let factory = WindowFactory::new(vec!["user_id".to_owned()], window, Arc::new(aggregates));
     plan.add_operator(node("last"), vec![PortRef::main(node(from))], Arc::new(factory), None)

@@ -17,8 +17,8 @@ use crate::jobs::{Job, plan};
 use crate::kept::Kept;
 use crate::workload::Generated;
 
-/// So many keys take a little more than 1 GiB: each 45 bytes, of which RocksDB's files have most.
-const KEYS_OF_A_GIB: u64 = 26_000_000;
+/// So many keys take a little more than 1 GiB in RocksDB's files: each 117 bytes there.
+const KEYS_OF_A_GIB: u64 = 9_300_000;
 /// How often the state is restored by links, and by range.
 const RESTORES: (usize, usize) = (9, 3);
 const MEMORY_BYTES: usize = 512 << 20;
@@ -40,7 +40,7 @@ fn source(keys: u64) -> Arc<Generated> {
 /// R11b.
 pub(crate) fn restores(runtime: &Runtime, share: f64) -> Result<(), Box<dyn Error>> {
     let keys = scaled(KEYS_OF_A_GIB, share);
-    let (folder, source, job) = (tempfile::tempdir()?, source(keys), Job::WindowedMean(WINDOW_MS));
+    let (folder, source, job) = (tempfile::tempdir()?, source(keys), Job::WindowedSpread(WINDOW_MS));
     runtime.block_on(async {
         let kept = Kept::start(plan(&job, source.clone(), 1)?.0, folder.path(), NEVER, MEMORY_BYTES).await?;
         rows_after(&kept.job, 5 * keys).await;

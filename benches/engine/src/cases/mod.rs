@@ -66,7 +66,7 @@ pub(crate) fn all(
     #[cfg(not(feature = "rocksdb"))]
     let _ = share;
     #[cfg(not(feature = "rocksdb"))]
-    println!("R6, R8d and R11 not run: built without the feature rocksdb");
+    println!("R6, R6_sync, R8d, R11, R11b and R11c not run: built without the feature rocksdb");
     Ok(())
 }
 

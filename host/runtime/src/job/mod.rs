@@ -193,7 +193,6 @@ impl JobHandle {
 
     /// The same of barriers: for how long each held a chain up, from when it had come from all its inputs until it was handed
     /// on. In between the chain takes snapshots of its operators' state, and no rows.
-    #[must_use]
     pub fn barrier_watcher(&self) -> impl Fn() -> Vec<StageProgress> + Send + Sync + use<> {
         let stages = Arc::clone(&self.stages);
         move || stages.iter().map(|stage| stage.barriers.progress(&stage.node)).collect()
