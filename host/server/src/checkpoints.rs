@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use volley_api::{
-    Clock, DeliveryGuarantee, Error, JobState, JobSteering, NodeName, Replay, Result, Sink, StateBackend, SystemClock,
-};
+use volley_api::{Clock, DeliveryGuarantee, Error, JobState, JobSteering, NodeName, Replay, Result, Sink, SystemClock};
 use volley_checkpoint::coordinator::{
     Asker, BeginOptions, Begun, CheckpointProgress, Coordinator, CoordinatorOptions, Finishing, GoOn, Listener, Start,
     begin,

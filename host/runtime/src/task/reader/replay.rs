@@ -123,7 +123,7 @@ impl ReaderTask {
         }
     }
 
-    async fn replayed(&self, open: &mut OpenSplit, batch: SourceBatch, turn: &mut usize) -> Result<(), Stopped> {
+    async fn replayed(&mut self, open: &mut OpenSplit, batch: SourceBatch, turn: &mut usize) -> Result<(), Stopped> {
         let mut gathered = Gathered::new(1);
         gathered.push(batch);
         self.forward(&open.id, open.numbers, &mut gathered, *turn).await?;
