@@ -195,6 +195,7 @@ async fn what_was_read_to_its_end_is_remembered_by_a_source_that_lists_nothing()
                 first_epoch: Epoch(5),
                 run: JobRun { job: "test".into(), incarnation: 2 },
                 restored: Some(Arc::new(restored)),
+                until: None,
             }),
             ..JobOptions::default()
         };
