@@ -10,12 +10,15 @@ use crate::checkpoints::{KEYED, has_completed, kill, start};
 use crate::support::{Folder, status_when};
 
 /// All rows that the pipeline makes.
-const ROWS: u64 = 8_000;
+const ROWS: u64 = 24_000;
 
 fn pipeline(store: &Seaweed, place: &str) -> String {
     // A hundred rows to a window, so that most fire before the end.
     let location = format!("\"{}\"", store.url(place));
-    KEYED.replace("location: checkpoints", &format!("location: {location}")).replace("tumbling: 1h", "tumbling: 100s")
+    KEYED
+        .replace("location: checkpoints", &format!("location: {location}"))
+        .replace("tumbling: 1h", "tumbling: 100s")
+        .replace("rows: 8000", &format!("rows: {ROWS}"))
 }
 
 fn folder(store: &Seaweed, place: &str) -> Folder {
@@ -60,10 +63,6 @@ fn a_job_is_killed_looked_at_and_goes_on_elsewhere() {
         "{}",
         shown.text()
     );
-    let whole = folder.succeed(&["checkpoints", "verify", "p.yaml"]);
-    for epoch in &epochs {
-        assert!(whole.text().contains(&format!("checkpoint {epoch}: whole")), "{}", whole.text());
-    }
     // A copy in the store, from a job that runs.
     let running = start(&folder, &["-q"]);
     status_when(&folder, |status| has_completed(status, 1));
@@ -71,6 +70,13 @@ fn a_job_is_killed_looked_at_and_goes_on_elsewhere() {
     folder.succeed(&["savepoint", "job", &savepoint]);
     running.finish().says("the run", 0, &[]);
     assert_eq!(counted(&folder), ROWS);
+    // All that is kept now is of the start that nobody killed.
+    let whole = folder.succeed(&["checkpoints", "verify", "p.yaml"]);
+    assert!(
+        whole.text().lines().count() >= 3 && whole.text().lines().all(|line| line.ends_with(": whole")),
+        "{}",
+        whole.text()
+    );
     let saved = folder.succeed(&["savepoint", "verify", &savepoint]);
     assert!(saved.text().contains("whole"), "{}", saved.text());
     folder.run(&["run", "p.yaml"]).says("once more", 2, &["has finished"]);

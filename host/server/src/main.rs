@@ -32,6 +32,7 @@ mod streams;
 mod summary;
 mod table;
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -191,8 +192,11 @@ fn report(outcome: &Result<Ending>, json: bool) -> ExitCode {
 /// Log lines go to standard error; `VOLLEY_LOG` chooses them (`info`, `volley_wasm=debug`, …). Default: warnings.
 fn init_log() {
     let filter = EnvFilter::try_from_env("VOLLEY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // Whoever reads a file wants no escape codes in it.
+    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(is_coloured)
         .with_writer(std::io::stderr)
         .with_target(false)
         .log_internal_errors(false)

@@ -56,7 +56,7 @@ impl Ended {
         self.code == Some(0) || self.code == Some(2) && self.said.contains("has finished")
     }
 
-    /// Refuses what no disturbance excuses: a panic, a defect.
+    /// Refuses what no disturbance excuses: a panic, a defect, a log that a file is no place for.
     ///
     /// # Errors
     /// When the host calls it a defect of its own, or has panicked.
@@ -64,6 +64,9 @@ impl Ended {
         let has_panicked = self.said.contains("panicked at");
         if has_panicked || self.code == Some(1) {
             return wrong(format!("the host ended with {:?}: {}", self.code, self.said));
+        }
+        if self.said.contains('\u{1b}') {
+            return wrong(format!("the host colours what it writes into a file: {}", self.said));
         }
         if self.code.is_some_and(|code| code != 0) && !self.said.contains("error: ") {
             return wrong(format!("the host ended with {:?} and did not say why: {}", self.code, self.said));

@@ -25,8 +25,8 @@ enum Then {
     GoOn,
     /// Until the file is put back; then go on.
     Refuse,
-    /// Either: it depends on whether older checkpoints have the same file.
-    Any,
+    /// Either, for several checkpoints have the file, and it depends on what the sinks know of each.
+    Either,
 }
 
 /// Where a host that rebuilds a checkpoint comes by.
@@ -38,8 +38,8 @@ pub(super) fn run(chaos: &Chaos) -> Section {
                 without a manifest is refused, by the name of the file, until it is put back.";
     let mut section = Section::new("damage", what);
     let found = (|| -> Result<()> {
-        // A job whose newest checkpoint holds output that is not visible yet, and one whose does not.
-        for (number, broken_at) in (0..).zip(["commit-before:20", "epoch-begun:9"]) {
+        // The newest checkpoint holds output of which some is visible, all, or nothing.
+        for (number, broken_at) in (0..).zip(["commit-before:20", "epoch-begun:9", "epoch-complete:6"]) {
             let mut job = Job::new(chaos, Shape::steady(chaos.state(number), 1_500))?;
             let ended = job.run(&How::failing(broken_at))?;
             if ended.code.is_some() {
@@ -80,7 +80,7 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
     // State on disk is in files that checkpoints share; state in memory has none.
     let shared = shared_of(&job.checkpoints(), newest)?;
     for harm in [Flip, Cut, Remove].into_iter().filter(|_| !shared.is_empty()) {
-        list.push(("a shared file of the newest", shared.clone(), harm, Then::Any));
+        list.push(("a shared file of the newest", shared.clone(), harm, Then::Either));
     }
     for harm in [Flip, Cut, Empty] {
         list.push(("both newest manifests", both(newest), harm, Then::Refuse));
@@ -115,7 +115,7 @@ fn one(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], ha
     if then != Then::GoOn {
         let before = listing(job.folder())?;
         let ended = job.run(&How::default())?;
-        if then == Then::Any && ended.is_finished() {
+        if then == Then::Either && ended.is_finished() {
             return job.check();
         }
         let names = files.iter().any(|file| ended.said.contains(file.as_str()));
