@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity};
+use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Replayed, StreamType};
 
 use crate::Error;
 use crate::bind::Bound;
@@ -68,6 +68,12 @@ impl OperatorFactory for PluginFactory {
         let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, expected);
         let instances = instances.inspect_err(|error| self.count(error))?;
         Ok(Box::new(PluginOperator::new(instances, self.options.on_error, context)))
+    }
+
+    fn replayed(&self, _: &StreamType) -> Replayed {
+        // What they answer depends on more than the rows.
+        let asks = |name: &&str| self.plugin.info().imports.iter().any(|import| import.contains(&format!("/{name}@")));
+        if ["clock", "random"].iter().any(asks) { Replayed::Otherwise } else { Replayed::RowByRow }
     }
 
     fn wants_coalesced_input(&self) -> bool {
