@@ -232,9 +232,8 @@ impl OperatorFactory for WindowFactory {
     /// late rows and have counted their results. Sessions grow by rows that come behind each other.
     fn replayed(&self, input: &StreamType) -> Replayed {
         let is_of_time = matches!(self.window, Window::Tumbling { .. } | Window::Sliding { .. } | Window::Global);
-        let bound = self
-            .plan(input)
-            .and_then(|planned| Ok(self.aggregates.bind(&planned.columns.schema, planned.order.as_ref())?));
+        let bound =
+            self.plan(input).and_then(|planned| self.aggregates.bind(&planned.columns.schema, planned.order.as_ref()));
         let is_order_free = bound.is_ok_and(|bound| bound.is_order_free);
         if is_of_time && is_order_free && !self.revises() { Replayed::AsASet } else { Replayed::Otherwise }
     }
