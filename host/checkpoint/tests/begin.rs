@@ -53,8 +53,10 @@ impl Sink for Shelf {
         Ok(if is_there { CommitStatus::Committed } else { CommitStatus::NotCommitted })
     }
 
-    async fn abort(&self, _: &Committable) -> Result<()> {
-        unreachable!("nothing is thrown away")
+    async fn abort(&self, committable: &Committable) -> Result<()> {
+        let is_visible = self.visible.lock().expect("no panic").contains(&committable.epoch);
+        assert!(!is_visible, "what is visible is not thrown away");
+        Ok(())
     }
 
     async fn clean_up(&self, _: &JobRun, _: &NodeName, kept: &[Committable]) -> Result<()> {
