@@ -23,12 +23,17 @@ fn pipeline() -> String {
 fn stopped(pipeline: &str, more: &[&str]) -> Folder {
     let folder = Folder::new();
     folder.write("p.yaml", pipeline);
-    let running = start(&folder, &[&["-q"], more].concat());
-    status_when(&folder, |status| has_completed(status, 3));
+    run_and_stop(&folder, more);
+    folder
+}
+
+/// Stops a job behind a few checkpoints, when some rows have come since.
+fn run_and_stop(folder: &Folder, more: &[&str]) {
+    let running = start(folder, &[&["-q"], more].concat());
+    status_when(folder, |status| has_completed(status, 3));
     std::thread::sleep(Duration::from_millis(200));
     folder.succeed(&["stop", "job"]);
     running.finish().says("stopped", 130, &["stopped at checkpoint "]);
-    folder
 }
 
 fn inspected(folder: &Folder, epoch: &str) -> Value {
@@ -55,6 +60,12 @@ fn flip(path: &PathBuf) {
     *byte ^= 1;
     std::fs::remove_file(path).expect("it is there");
     std::fs::write(path, &bytes).expect("a disk");
+}
+
+/// Changes a bit of each file of state that the newest checkpoint alone has.
+fn damage_newest(folder: &Folder) {
+    let newest = inspected(folder, "newest")["epoch"].as_u64().expect("a number");
+    own_files(folder, newest).iter().for_each(flip);
 }
 
 /// Fails unless every row was put out once, and is counted in one window, once.
@@ -110,9 +121,7 @@ fn of_two_damaged_checkpoints_the_later_is_rebuilt() {
 #[test]
 fn what_cannot_be_rebuilt_is_refused_and_nothing_is_lost() {
     let folder = stopped(&pipeline(), &[]);
-    let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
-    let files = own_files(&folder, newest);
-    files.iter().for_each(flip);
+    damage_newest(&folder);
     // Another pipeline would make other state of the rows.
     folder.write(
         "p.yaml",
@@ -148,8 +157,7 @@ fn what_depends_on_order_is_not_rebuilt() {
         let pipeline = pipeline().replace(windows, operator);
         assert!(pipeline.contains(operator), "{pipeline}");
         let folder = stopped(&pipeline, &[]);
-        let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
-        own_files(&folder, newest).iter().for_each(flip);
+        damage_newest(&folder);
         let before = folder.files();
         folder.run(&["run", "p.yaml"]).says(operator, 5, &["it is not rebuilt", why, "--accept-duplicates"]);
         assert_eq!(folder.files(), before, "nothing was touched");
@@ -162,8 +170,7 @@ fn state_of_what_another_state_puts_out_is_not_rebuilt() {
     let pipeline =
         pipeline().replace("sinks:", &format!("{behind}sinks:")).replace("from: totals, file", "from: days, file");
     let folder = stopped(&pipeline, &[]);
-    let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
-    own_files(&folder, newest).iter().for_each(flip);
+    damage_newest(&folder);
     folder.run(&["run", "p.yaml"]).says(
         "days",
         5,
@@ -178,8 +185,7 @@ fn what_nobody_has_seen_is_left_out() {
     // Without a sink that has anything to commit before the end: the session never closes.
     let pipeline = pipeline.replace(" raw: { from: made, file: { path: raw/, format: jsonl } },", "");
     let folder = stopped(&pipeline, &[]);
-    let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
-    own_files(&folder, newest).iter().for_each(flip);
+    damage_newest(&folder);
     let outcome = folder.succeed(&["run", "p.yaml"]);
     assert!(outcome.stderr.contains("Nothing of it is visible"), "{}", outcome.stderr);
     let parts = folder.files().into_iter().filter(|name| name.starts_with("out/part-"));
@@ -203,13 +209,8 @@ operators: { first: { from: made, key_by: key, window: { tumbling: 100s }, aggre
 sinks: { raw: { from: made, file: { path: raw/, format: jsonl } }, out: { from: first, file: { path: out/, format: jsonl } } }
 ";
     folder.write("p.yaml", pipeline);
-    let running = start(&folder, &["-q", "--batch-rows", "50"]);
-    status_when(&folder, |status| has_completed(status, 3));
-    std::thread::sleep(Duration::from_millis(200));
-    folder.succeed(&["stop", "job"]);
-    running.finish().says("stopped", 130, &["stopped at checkpoint "]);
-    let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
-    own_files(&folder, newest).iter().for_each(flip);
+    run_and_stop(&folder, &["--batch-rows", "50"]);
+    damage_newest(&folder);
     folder.write("in.csv", text.replace(",3,", ",03,"));
     folder.run(&["run", "p.yaml"]).says("changed", 5, &["rebuilding it failed", "--accept-duplicates"]);
     folder.write("in.csv", &text);

@@ -14,7 +14,7 @@ use volley_api::{
     TaskId,
 };
 use volley_checkpoint::Error;
-use volley_checkpoint::coordinator::{BeginOptions, Begun, Finishing, GoOn, RestoreCheck, Start, begin};
+use volley_checkpoint::coordinator::{Begun, Finishing, RestoreCheck, Start, begin};
 use volley_checkpoint::protocol::{Decision, Fact, Settings};
 use volley_checkpoint::store::{Completion, EpochState, Run};
 
@@ -85,17 +85,7 @@ async fn finish(place: &Place, shelf: &Arc<Shelf>) -> Result<Finishing> {
 }
 
 async fn start(place: &Place, shelf: &Arc<Shelf>, check: &RestoreCheck<'_>) -> Result<Start> {
-    let begin_options = BeginOptions {
-        location: place.location.clone(),
-        job: JOB.to_owned(),
-        go_on: GoOn::Newest,
-        accept_duplicates: false,
-        downloads: place.downloads(),
-        settings: Settings::every(1_000),
-        run: options(),
-        replayer: Err("nobody reads again".to_owned()),
-    };
-    begin(begin_options, &sinks(shelf), check).await
+    begin(begin_options(place, Settings::every(1_000)), &sinks(shelf), check).await
 }
 
 /// Writes the last epoch of a job, with output of it and of one before.

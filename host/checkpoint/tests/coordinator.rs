@@ -15,9 +15,7 @@ use volley_api::{
     CommitStatus, Committable, DeliveryGuarantee, Epoch, EpochListener, Error, JobRun, JobSteering, NodeName, Result,
     Sink, SinkContext, SinkWriter, TaskEvent, TaskId, TaskPart, TaskReport,
 };
-use volley_checkpoint::coordinator::{
-    Asker, BeginOptions, Coordinator, CoordinatorOptions, GoOn, Listener, Start, begin,
-};
+use volley_checkpoint::coordinator::{Asker, Coordinator, CoordinatorOptions, Listener, Start, begin};
 use volley_checkpoint::protocol::{End, Settings};
 use volley_checkpoint::store::{Run, Savepoint};
 
@@ -114,17 +112,7 @@ async fn run(place: &Place, sink: &Arc<Moody>, interval_ms: u64) -> (Asker, Join
         ..Settings::every(interval_ms)
     };
     let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = BTreeMap::from([(node("out"), Arc::clone(sink) as _)]);
-    let options = BeginOptions {
-        location: place.location.clone(),
-        job: JOB.to_owned(),
-        go_on: GoOn::Newest,
-        accept_duplicates: false,
-        downloads: place.downloads(),
-        settings,
-        run: options(),
-        replayer: Err("nobody reads again".to_owned()),
-    };
-    let start = begin(options, &sinks, &|_| Ok(())).await.expect("begun");
+    let start = begin(begin_options(place, settings), &sinks, &|_| Ok(())).await.expect("begun");
     let Start::Run(begun) = start else { panic!("{start:?}") };
     let options = CoordinatorOptions { sinks, savepoint_within: PATIENCE, ..CoordinatorOptions::default() };
     let (coordinator, listener, asker) = Coordinator::new(begun.run.clone(), begun.protocol.clone(), options);

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use store_support::*;
-use volley_checkpoint::coordinator::{BeginOptions, GoOn, begin};
+use volley_checkpoint::coordinator::begin;
 use volley_checkpoint::protocol::Settings;
 use volley_checkpoint::store::{Completion, Location};
 
@@ -75,17 +75,7 @@ fn a_disk_that_is_full_is_no_sync_that_failed() {
 async fn start() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let place = place(Path::new(&folder));
-    let begin_options = BeginOptions {
-        location: place.location.clone(),
-        job: JOB.to_owned(),
-        go_on: GoOn::Newest,
-        accept_duplicates: false,
-        downloads: place.downloads(),
-        settings: Settings::every(1_000),
-        run: options(),
-        replayer: Err("nobody reads again".to_owned()),
-    };
-    match begin(begin_options, &BTreeMap::new(), &|_| Ok(())).await {
+    match begin(begin_options(&place, Settings::every(1_000)), &BTreeMap::new(), &|_| Ok(())).await {
         Ok(start) => println!("begun {start:?}"),
         Err(error) => println!("failed: {}", error.report()),
     }

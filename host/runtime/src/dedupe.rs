@@ -52,8 +52,8 @@ impl DedupeFactory {
     /// The most entries of its state that a backend on disk keeps in memory in front of it, in each subtask. Default: no bound
     /// but that on its bytes.
     #[must_use]
-    pub fn with_max_cache_entries(mut self, entries: NonZeroUsize) -> Self {
-        self.cache_entries_max = Some(entries);
+    pub fn with_max_cache_entries(mut self, entries: impl Into<Option<NonZeroUsize>>) -> Self {
+        self.cache_entries_max = entries.into();
         self
     }
 

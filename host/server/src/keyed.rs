@@ -62,15 +62,9 @@ pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec) -> WindowFactory 
     let kind = window.map_or(Window::Global, |window| cut(window.kind));
     let factory = WindowFactory::new(keys, kind, Arc::new(Aggregates::new(results)))
         .with_allowed_lateness(lateness)
-        .with_memory_limit(memory_bytes(state));
-    let factory = match entries(state.max_cache_entries) {
-        Some(entries) => factory.with_max_cache_entries(entries),
-        None => factory,
-    };
-    let factory = match entries(state.max_pending_windows) {
-        Some(windows) => factory.with_max_pending_windows(windows),
-        None => factory,
-    };
+        .with_memory_limit(memory_bytes(state))
+        .with_max_cache_entries(entries(state.max_cache_entries))
+        .with_max_pending_windows(entries(state.max_pending_windows));
     match window.and_then(|window| window.late.clone()) {
         Some(port) => factory.with_late_port(port),
         None => factory,
@@ -80,11 +74,9 @@ pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec) -> WindowFactory 
 /// The first row of each key within a stretch of time.
 pub(crate) fn dedupe(spec: &DedupeSpec, state: &StateSpec) -> DedupeFactory {
     let by = spec.by.iter().map(|key| key.value.clone()).collect();
-    let factory = DedupeFactory::new(by, spec.within.0).with_memory_limit(memory_bytes(state));
-    match entries(state.max_cache_entries) {
-        Some(entries) => factory.with_max_cache_entries(entries),
-        None => factory,
-    }
+    DedupeFactory::new(by, spec.within.0)
+        .with_memory_limit(memory_bytes(state))
+        .with_max_cache_entries(entries(state.max_cache_entries))
 }
 
 fn cut(kind: WindowKind) -> Window {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use volley_api::{Error, ErrorKind, Result};
-use volley_checkpoint::coordinator::{Replay, Replayer, Replaying};
+use volley_checkpoint::coordinator::{ReplayOrder, Replayer, Replaying};
 use volley_runtime::{EpochOptions, JobHandle, JobOptions, PhysicalPlan};
 
 /// Starts the job of a pipeline as one that replays.
@@ -17,7 +17,7 @@ struct Running(Option<JobHandle>);
 
 #[async_trait]
 impl Replayer for JobReplayer {
-    async fn start(&self, replay: Replay) -> Result<Box<dyn Replaying>> {
+    async fn start(&self, replay: ReplayOrder) -> Result<Box<dyn Replaying>> {
         let epochs = EpochOptions {
             listener: replay.listener,
             first_epoch: replay.epoch,

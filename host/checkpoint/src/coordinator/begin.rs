@@ -94,18 +94,16 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks, check: &RestoreCheck<'_
     let mut staged: BTreeMap<CommittableId, Committable> = BTreeMap::new();
     let named = |committable: Committable| (CommittableId::of(&committable), committable);
     let entries = store.list().await?;
-    for entry in &entries {
-        if let EpochState::Complete { manifest, .. } | EpochState::Damaged { manifest: Some(manifest), .. } =
-            &entry.state
-        {
-            staged.extend(manifest.committables().map_err(no_name)?.into_iter().map(named));
-        }
-    }
     if let Some(newest) = entries.first() {
         // Another start may have taken an id after this one had looked for the highest.
         run.goes_above(newest.epoch);
     }
     for entry in entries {
+        if let EpochState::Complete { manifest, .. } | EpochState::Damaged { manifest: Some(manifest), .. } =
+            &entry.state
+        {
+            staged.extend(manifest.committables().map_err(no_name)?.into_iter().map(named));
+        }
         let is_of_another_line = match &options.go_on {
             GoOn::Newest => false,
             GoOn::Fresh | GoOn::Savepoint(_) => true,

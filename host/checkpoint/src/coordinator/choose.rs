@@ -1,17 +1,13 @@
 //! What a start goes on from: chosen, loaded and checked before the start claims anything.
 
-use std::time::Duration;
-
 use volley_api::{Committable, Epoch, Error, NodeName, Result};
 
+use super::ANSWER_WITHIN;
 use super::begin::{BeginOptions, GoOn, Sinks, no_name};
 use super::rebuild::{other_plan, rebuild};
 use crate::manifest::Manifest;
 use crate::store::{CheckpointStore, EpochState, Newest, Run, Savepoint};
 use crate::{Damage, Restored};
-
-/// A sink that has not said by then whether output is visible cannot be asked.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a run goes on from.
 #[derive(Default)]
@@ -51,16 +47,15 @@ impl Chosen {
     /// The highest numbers that the chosen checkpoints know of. Those of a savepoint may be beyond what the store has given
     /// out, and a sink must not take output of this run for that of another.
     pub(super) fn highest(&self) -> Result<Option<(u64, Epoch)>> {
-        let mut highest = None;
+        let mut highest: Option<(u64, Epoch)> = None;
         let damaged = self.damaged.iter().filter_map(|damaged| damaged.manifest.as_deref());
         for manifest in self.restored.iter().map(|restored| &restored.manifest).chain(damaged) {
             let pending = manifest.committables().map_err(no_name)?;
-            let incarnation = pending.iter().map(|committable| committable.run.incarnation).max();
-            let epoch = pending.iter().map(|committable| committable.epoch).max();
-            let own =
-                (manifest.incarnation.max(incarnation.unwrap_or(0)), manifest.epoch().max(epoch.unwrap_or(Epoch(0))));
-            let (incarnation, epoch) = highest.unwrap_or(own);
-            highest = Some((own.0.max(incarnation), own.1.max(epoch)));
+            let numbers = pending.iter().map(|committable| (committable.run.incarnation, committable.epoch));
+            for (incarnation, epoch) in numbers.chain([(manifest.incarnation, manifest.epoch())]) {
+                let so_far = highest.unwrap_or((incarnation, epoch));
+                highest = Some((so_far.0.max(incarnation), so_far.1.max(epoch)));
+            }
         }
         Ok(highest)
     }

@@ -32,7 +32,7 @@ pub use begin::{BeginOptions, Begun, GoOn, RestoreCheck, begin};
 use listener::Heard;
 pub use listener::Listener;
 use parts::{OfEpoch, Parts};
-pub use rebuild::{Replay, Replayer, Replaying};
+pub use rebuild::{ReplayOrder, Replayer, Replaying};
 pub use rest::{Finishing, Start};
 use savepoints::Savepoints;
 use work::{Outcome, Work};
@@ -40,6 +40,9 @@ use work::{Outcome, Work};
 use crate::fail_point::{fail_point, planted};
 use crate::protocol::{CommittableId, Decision, End, Fact, Protocol};
 use crate::store::{EpochReport, EpochWriter, Run};
+
+/// A sink that has given no answer by then is taken to have given none.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a coordinator works with.
 #[derive(Debug)]
@@ -58,9 +61,8 @@ impl Default for CoordinatorOptions {
     fn default() -> Self {
         Self {
             sinks: BTreeMap::new(),
-
             clock: Arc::new(SystemClock),
-            answer_within: Duration::from_secs(60),
+            answer_within: ANSWER_WITHIN,
             savepoint_within: Duration::from_secs(60),
         }
     }

@@ -3,8 +3,8 @@
 //!
 //! What makes a checkpoint N is in its manifest, which is kept twice, but for the state of operators. Where that follows from
 //! what the checkpoint before had and the set of rows since (whoever starts the replay knows whether it does), these are read
-//! again, up to the very positions of N; nothing of it is put out, since the output of N is staged or visible. What comes of it is stored as a new epoch, which holds the output that
-//! N held, and the job goes on from there as from any other.
+//! again, up to the very positions of N; nothing of it is put out, since the output of N is staged or visible. What comes of it
+//! is stored as a new epoch, which holds the output that N held, and the job goes on from there as from any other.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -21,7 +21,7 @@ use crate::store::{Completion, Run, hit};
 
 /// A job that is to read on from one checkpoint to where another was taken.
 #[derive(Debug)]
-pub struct Replay {
+pub struct ReplayOrder {
     /// The run that does it.
     pub run: JobRun,
     /// The epoch that it is stored as.
@@ -41,7 +41,7 @@ pub trait Replayer: Send + Sync + Debug {
     ///
     /// # Errors
     /// When it cannot be started.
-    async fn start(&self, replay: Replay) -> Result<Box<dyn Replaying>>;
+    async fn start(&self, replay: ReplayOrder) -> Result<Box<dyn Replaying>>;
 }
 
 /// A job that replays.
@@ -69,7 +69,7 @@ pub(super) async fn rebuild(
     hit("rebuild-begun")?;
     let (reports, reported) = Reports::new(epoch);
     let mut replaying = replayer
-        .start(Replay {
+        .start(ReplayOrder {
             run: run.job_run().clone(),
             epoch,
             from: Arc::new(base.state.clone()),

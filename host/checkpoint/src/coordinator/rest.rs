@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use volley_api::{CommitStatus, Committable, Epoch, JobSteering, NodeName, Result, Sink};
 
 use super::begin::{Begun, finished};
-use super::{Coordinator, CoordinatorOptions};
+use super::{ANSWER_WITHIN, Coordinator, CoordinatorOptions};
 use crate::Restored;
 use crate::protocol::Protocol;
 use crate::store::Run;
-
-/// A sink that has not said by then whether output is committed has not said that it is.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// How a start goes on.
 #[derive(Debug)]

@@ -12,7 +12,9 @@ use volley_api::{
     Committable, Epoch, JobRun, KeyGroupRange, KeyedSnapshot, NodeName, SnapshotContent, SnapshotFile, SplitId,
     SplitOffset, SplitPosition, StateSnapshot, SubtaskId, TaskPart, Watermark,
 };
+use volley_checkpoint::coordinator::{BeginOptions, GoOn};
 use volley_checkpoint::manifest::PlanNode;
+use volley_checkpoint::protocol::Settings;
 use volley_checkpoint::store::{BlobStore, CheckpointStore, Completion, EpochReport, Location, Run, RunOptions};
 
 pub const JOB: &str = "flights by hour";
@@ -79,6 +81,20 @@ macro_rules! on_both {
             check($crate::store_support::Place::memory()).await;
         }
     };
+}
+
+/// What a start that goes on from the newest checkpoint begins with.
+pub fn begin_options(place: &Place, settings: Settings) -> BeginOptions {
+    BeginOptions {
+        location: place.location.clone(),
+        job: JOB.to_owned(),
+        go_on: GoOn::Newest,
+        accept_duplicates: false,
+        downloads: place.downloads(),
+        settings,
+        run: options(),
+        replayer: Err("nobody reads again".to_owned()),
+    }
 }
 
 pub fn options() -> RunOptions {

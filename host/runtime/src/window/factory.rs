@@ -93,16 +93,16 @@ impl WindowFactory {
     /// there when it is due; so results are the same, and a small number costs time. Counts of pending windows then
     /// stop at that number, but for sessions and windows of rows. Default: no bound but that on memory.
     #[must_use]
-    pub fn with_max_pending_windows(mut self, windows: NonZeroUsize) -> Self {
-        self.held.windows_max = Some(windows);
+    pub fn with_max_pending_windows(mut self, windows: impl Into<Option<NonZeroUsize>>) -> Self {
+        self.held.windows_max = windows.into();
         self
     }
 
     /// The most entries of each state of one subtask that a backend on disk keeps in memory in front of it. Default: no bound
     /// but that on its bytes.
     #[must_use]
-    pub fn with_max_cache_entries(mut self, entries: NonZeroUsize) -> Self {
-        self.held.cache_entries_max = Some(entries);
+    pub fn with_max_cache_entries(mut self, entries: impl Into<Option<NonZeroUsize>>) -> Self {
+        self.held.cache_entries_max = entries.into();
         self
     }
 

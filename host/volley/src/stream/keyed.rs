@@ -58,20 +58,13 @@ impl KeyedStream {
     /// The first row of each key within a stretch of event time: a row goes when one of the same key was kept whose time is less
     /// than `within` away. Needs event time ([`DataStream::with_watermarks`]), by which old keys are forgotten.
     pub fn dedupe(&self, within: Duration) -> DataStream {
-        let factory = DedupeFactory::new(self.keys.clone(), within);
-        let factory = match self.cache_entries_max {
-            Some(entries) => factory.with_max_cache_entries(entries),
-            None => factory,
-        };
+        let factory = DedupeFactory::new(self.keys.clone(), within).with_max_cache_entries(self.cache_entries_max);
         self.stream.then("dedupe", Kind::Dedupe(factory))
     }
 
     pub(super) fn factory(&self, window: Window, items: Vec<Aggregate>) -> volley_api::Result<WindowFactory> {
         let items = Aggregates::new(aggregates(items)?);
         let factory = WindowFactory::new(self.keys.clone(), window, Arc::new(items));
-        Ok(match self.cache_entries_max {
-            Some(entries) => factory.with_max_cache_entries(entries),
-            None => factory,
-        })
+        Ok(factory.with_max_cache_entries(self.cache_entries_max))
     }
 }

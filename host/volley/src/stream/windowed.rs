@@ -84,10 +84,7 @@ impl WindowedKeyedStream {
 
     fn factory(&self, items: Vec<Aggregate>, late: Option<&OutputTag>) -> Result<WindowFactory> {
         let factory = self.keyed.factory(self.window, items)?.with_allowed_lateness(self.allowed_lateness);
-        let factory = match self.pending_windows_max {
-            Some(windows) => factory.with_max_pending_windows(windows),
-            None => factory,
-        };
+        let factory = factory.with_max_pending_windows(self.pending_windows_max);
         Ok(match late {
             Some(tag) => {
                 let port = PortName::new(tag.name()).map_err(|error| Error::config(error.to_string()))?;
