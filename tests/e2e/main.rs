@@ -14,6 +14,8 @@ mod checkpoints_on_disk;
 mod commands;
 mod control;
 mod equivalence;
+#[cfg(feature = "rocksdb")]
+mod few_in_memory;
 mod full_disk;
 mod golden_checkpoints;
 mod graphs;
