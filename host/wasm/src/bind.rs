@@ -11,6 +11,7 @@ use volley_ipc::{decode_schema, wire_schema};
 
 use crate::contract::{self, WriteMode};
 use crate::guest::broke;
+use crate::input::PluginInput;
 use crate::inspect::PluginKind;
 use crate::plugin::Who;
 use crate::text::visible;
@@ -67,7 +68,7 @@ impl BoundPort {
     fn new(name: PortName, own: SchemaRef, writes: WriteMode, input: &SchemaRef) -> Self {
         let columns = match writes {
             WriteMode::Replace => (0..own.fields().len()).map(ColumnFrom::Own).collect(),
-            WriteMode::Append => appended(input, &own),
+            WriteMode::Append | WriteMode::Keyed => appended(input, &own),
         };
         let field = |from: &ColumnFrom| -> FieldRef {
             match *from {
@@ -78,7 +79,9 @@ impl BoundPort {
         let fields: Vec<FieldRef> = columns.iter().map(field).collect();
         let schema = match writes {
             WriteMode::Append if own.fields().is_empty() => Arc::clone(input),
-            WriteMode::Append => Arc::new(Schema::new_with_metadata(fields, input.metadata().clone())),
+            WriteMode::Append | WriteMode::Keyed => {
+                Arc::new(Schema::new_with_metadata(fields, input.metadata().clone()))
+            }
             WriteMode::Replace => Arc::clone(&own),
         };
         Self { name, own, schema, replaces: writes == WriteMode::Replace, columns }
@@ -114,7 +117,12 @@ fn appended(input: &Schema, own: &Schema) -> Vec<ColumnFrom> {
 }
 
 /// Checks what `open` answered.
-pub(crate) fn check(kind: PluginKind, who: &Who, input: &SchemaRef, binding: contract::Binding) -> Result<Bound> {
+pub(crate) fn check(kind: PluginKind, who: &Who, input: &PluginInput, binding: contract::Binding) -> Result<Bound> {
+    let input = &input.schema;
+    if binding.particulars.is_some() {
+        let problem = format!("it agrees to particulars of another world; a {kind} has none");
+        return Err(broke(who, "open", Violation::BadBinding, problem));
+    }
     let reads = reads(who, input, &binding.reads)?;
     let projected = input.project(&reads)?;
     let wire = wire_schema(&projected).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
@@ -176,6 +184,9 @@ fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::
         let own = decode_schema(&output.schema).map_err(|error| {
             broke(format!("the schema of output `{name}`: {}", visible(&error.to_string(), 1 << 10)))
         })?;
+        if output.writes == WriteMode::Keyed {
+            return Err(broke(format!("output `{name}` is to have the columns of a key, which a {kind} has not")));
+        }
         if output.writes == WriteMode::Replace && own.fields().is_empty() {
             return Err(broke(format!("output `{name}` replaces all columns by none")));
         }
@@ -208,7 +219,7 @@ mod tests {
     fn bind(kind: PluginKind, reads: &[&str], outputs: Vec<contract::OutputPort>) -> Result<Bound> {
         let input = schema(&[("a", DataType::Int64), ("b", DataType::Utf8View)]);
         let reads = reads.iter().map(|name| (*name).to_owned()).collect();
-        check(kind, &who(), &input, contract::Binding { reads, outputs })
+        check(kind, &who(), &PluginInput::new(input), contract::Binding { reads, outputs, particulars: None })
     }
 
     #[test]
@@ -256,6 +267,7 @@ mod tests {
             (PluginKind::Map, vec![], vec![views()], "views never cross"),
             (PluginKind::Map, vec![], vec![garbage()], "schema of output"),
             (PluginKind::Map, vec![], vec![nothing()], "by none"),
+            (PluginKind::Map, vec![], vec![port("out", &[], WriteMode::Keyed)], "columns of a key"),
         ];
         for (kind, reads, outputs, words) in cases {
             let error = bind(kind, &reads, outputs).expect_err(words).to_string();

@@ -25,11 +25,54 @@ pub(crate) enum Failure {
     Fatal(String),
 }
 
-#[derive(Debug, ComponentType, Lift)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum MergeFunction {
+    #[component(name = "sum")]
+    Sum,
+    #[component(name = "min")]
+    Min,
+    #[component(name = "max")]
+    Max,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower)]
+#[component(variant)]
+pub(crate) enum StateKind {
+    #[component(name = "value")]
+    Value,
+    #[component(name = "map")]
+    Map,
+    #[component(name = "list")]
+    List,
+    #[component(name = "merge")]
+    Merge(Vec<MergeFunction>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower)]
 #[component(record)]
 pub(crate) struct StateDeclaration {
     pub(crate) name: String,
-    pub(crate) schema: Vec<u8>,
+    pub(crate) kind: StateKind,
+    #[component(name = "map-keys")]
+    pub(crate) map_keys: Option<Vec<u8>>,
+    pub(crate) values: Vec<u8>,
+    pub(crate) version: u32,
+    #[component(name = "ttl-ms")]
+    pub(crate) ttl_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum Determinism {
+    #[component(name = "deterministic")]
+    Deterministic,
+    #[component(name = "replayable")]
+    Replayable,
+    #[component(name = "nondeterministic")]
+    Nondeterministic,
 }
 
 #[derive(Debug, ComponentType, Lift)]
@@ -37,7 +80,26 @@ pub(crate) struct StateDeclaration {
 pub(crate) struct Description {
     pub(crate) name: String,
     pub(crate) version: String,
+    pub(crate) determinism: Determinism,
     pub(crate) states: Vec<StateDeclaration>,
+}
+
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct EventTimeColumn {
+    pub(crate) name: String,
+    #[component(name = "offset-ms")]
+    pub(crate) offset_ms: i64,
+}
+
+/// What `open` is told of the input.
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct Input {
+    pub(crate) schema: Vec<u8>,
+    pub(crate) keys: Vec<String>,
+    #[component(name = "event-time")]
+    pub(crate) event_time: Option<EventTimeColumn>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
@@ -48,6 +110,30 @@ pub(crate) enum WriteMode {
     Append,
     #[component(name = "replace")]
     Replace,
+    #[component(name = "keyed")]
+    Keyed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum NullHandling {
+    #[component(name = "propagate")]
+    Propagate,
+    #[component(name = "see")]
+    See,
+}
+
+/// What only one of the worlds agrees to.
+#[derive(Debug, ComponentType, Lift)]
+#[component(variant)]
+pub(crate) enum Particulars {
+    #[component(name = "aggregate")]
+    Aggregate(Vec<u8>),
+    #[component(name = "process")]
+    Process(Vec<String>),
+    #[component(name = "scalar")]
+    Scalar(NullHandling),
 }
 
 #[derive(Debug, ComponentType, Lift)]
@@ -63,6 +149,7 @@ pub(crate) struct OutputPort {
 pub(crate) struct Binding {
     pub(crate) reads: Vec<String>,
     pub(crate) outputs: Vec<OutputPort>,
+    pub(crate) particulars: Option<Particulars>,
 }
 
 #[derive(Debug, ComponentType, Lift)]

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity};
+use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, StreamType};
 
 use crate::Error;
 use crate::bind::Bound;
+use crate::input::PluginInput;
 use crate::instances::Instances;
 use crate::metrics::PluginMetrics;
 use crate::operator::PluginOperator;
@@ -20,7 +21,7 @@ pub struct PluginFactory {
     options: PluginOptions,
     metrics: Arc<PluginMetrics>,
     /// The last binding, to hold the instances to.
-    bound: Mutex<Option<(SchemaRef, Bound)>>,
+    bound: Mutex<Option<(PluginInput, Bound)>>,
 }
 
 impl PluginFactory {
@@ -55,17 +56,25 @@ impl OperatorFactory for PluginFactory {
     }
 
     fn bind(&self, input: &SchemaRef) -> volley_api::Result<OperatorBinding> {
-        let bound = self.plugin.bind_fresh(&config_text(&self.options.config), input, &self.options.limits);
+        let schema = Arc::clone(input);
+        self.bind_stream(&StreamType { schema, event_time: None, is_bounded: true, is_revised: false })
+    }
+
+    fn bind_stream(&self, input: &StreamType) -> volley_api::Result<OperatorBinding> {
+        let input = PluginInput::of_stream(input, &[]);
+        let bound = self.plugin.bind_fresh(&config_text(&self.options.config), &input, &self.options.limits);
         let bound = bound.inspect_err(|error| self.count(error))?;
         let binding = bound.to_operator_binding();
-        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(input), bound));
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = Some((input, bound));
         Ok(binding)
     }
 
     fn create(&self, context: OperatorContext) -> volley_api::Result<Box<dyn Operator>> {
         let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let expected = bound.filter(|(input, _)| *input == context.input).map(|(_, bound)| bound);
-        let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, expected);
+        let event_time = context.event_time.clone();
+        let input = PluginInput { schema: Arc::clone(&context.input), keys: Vec::new(), event_time };
+        let expected = bound.filter(|(bound_to, _)| *bound_to == input).map(|(_, bound)| bound);
+        let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, input, expected);
         let instances = instances.inspect_err(|error| self.count(error))?;
         Ok(Box::new(PluginOperator::new(instances, self.options.on_error, context)))
     }

@@ -12,6 +12,7 @@ use crate::bind::{self, Bound};
 use crate::contract;
 use crate::engine::is_pool_full;
 use crate::imports::wasi;
+use crate::input::PluginInput;
 use crate::inspect::PluginKind;
 use crate::limits::InstancePermit;
 use crate::metrics::CallStats;
@@ -31,7 +32,7 @@ pub(crate) const MESSAGE_BYTES_MAX: usize = 4 << 10;
 /// What is shown of a plugin's own name or version, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 
-type Open = TypedFunc<(String, Vec<u8>), (Result<contract::Binding, contract::OpenError>,)>;
+type Open = TypedFunc<(String, contract::Input), (Result<contract::Binding, contract::OpenError>,)>;
 
 /// An instance. After a trap it answers no further call: its store is to be dropped.
 pub(crate) struct Guest {
@@ -96,9 +97,9 @@ impl Guest {
         let describe = self.describe;
         let (description,) = self
             .call("describe", Phase::Binding, self.limits.open_deadline, |store, _| describe.call(&mut *store, ()))?;
-        let contract::Description { name, version, states } = description;
-        if let Some(contract::StateDeclaration { name, schema }) = states.first() {
-            let (name, bytes) = (visible(name, NAME_BYTES_MAX), schema.len());
+        let contract::Description { name, version, determinism, states } = description;
+        if let Some(contract::StateDeclaration { name, values, .. }) = states.first() {
+            let (name, bytes) = (visible(name, NAME_BYTES_MAX), values.len());
             return Err(self.broke(
                 "describe",
                 Violation::StateDeclared,
@@ -108,16 +109,20 @@ impl Guest {
                 ),
             ));
         }
-        Ok(Description { name: visible(&name, NAME_BYTES_MAX), version: visible(&version, NAME_BYTES_MAX) })
+        Ok(Description {
+            name: visible(&name, NAME_BYTES_MAX),
+            version: visible(&version, NAME_BYTES_MAX),
+            determinism: determinism.into(),
+        })
     }
 
     /// Binds the instance; batches may follow.
-    pub(crate) fn open(&mut self, config: &str, input: &SchemaRef) -> Result<Bound> {
+    pub(crate) fn open(&mut self, config: &str, input: &PluginInput) -> Result<Bound> {
         let wire = |source| Error::Wire { plugin: self.who.to_string(), source };
-        let schema = encode_schema(&wire_schema(input).map_err(wire)?).map_err(wire)?;
-        let (open, config) = (self.open, config.to_owned());
+        let schema = encode_schema(&wire_schema(&input.schema).map_err(wire)?).map_err(wire)?;
+        let (open, config, described) = (self.open, config.to_owned(), input.to_contract(schema));
         let (answer,) = self.call("open", Phase::Binding, self.limits.open_deadline, |store, _| {
-            open.call(&mut *store, (config, schema))
+            open.call(&mut *store, (config, described))
         })?;
         let binding = answer.map_err(|error| self.refused(&error))?;
         let bound = bind::check(self.kind, &self.who, input, binding)?;

@@ -14,8 +14,10 @@ use crate::abi::deserialize::Artefact;
 use crate::bind::{self, Bound};
 use crate::cache::hex;
 use crate::compile::Problem;
+use crate::contract;
 use crate::engine::{EnginePair, LinkedEngine, Placed, PluginEngine, Trust};
 use crate::guest::Guest;
+use crate::input::PluginInput;
 use crate::inspect::{self, COMPONENT_BYTES_MAX, ExportNames, PluginInfo, PluginKind, Surface};
 use crate::options::PluginLimits;
 use crate::store::{HostState, JobParts};
@@ -55,6 +57,29 @@ pub struct Description {
     pub name: String,
     /// Its own version.
     pub version: String,
+    /// What its results depend on.
+    pub determinism: Determinism,
+}
+
+/// What a plugin says that its results depend on, beside configuration, input and state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Determinism {
+    /// Nothing: the same call gives the same, always.
+    Deterministic,
+    /// What its imports answered: a call to which they answer the same gives the same.
+    Replayable,
+    /// Anything else.
+    Nondeterministic,
+}
+
+impl From<contract::Determinism> for Determinism {
+    fn from(declared: contract::Determinism) -> Self {
+        match declared {
+            contract::Determinism::Deterministic => Self::Deterministic,
+            contract::Determinism::Replayable => Self::Replayable,
+            contract::Determinism::Nondeterministic => Self::Nondeterministic,
+        }
+    }
 }
 
 /// What a plugin agrees to for one configuration and one input schema.
@@ -208,7 +233,12 @@ impl Plugin {
     ///
     /// # Errors
     /// When it refuses, traps, or agrees to what the contract does not allow.
-    pub fn bind(&self, config: &serde_json::Value, input: &SchemaRef, limits: &PluginLimits) -> Result<PluginBinding> {
+    pub fn bind(
+        &self,
+        config: &serde_json::Value,
+        input: &PluginInput,
+        limits: &PluginLimits,
+    ) -> Result<PluginBinding> {
         let bound = self.bind_fresh(&config_text(config), input, limits)?;
         let port = |port: bind::BoundPort| PluginPort {
             name: port.name.to_string(),
@@ -219,7 +249,7 @@ impl Plugin {
         Ok(PluginBinding { reads: bound.read_names, outputs: bound.ports.into_iter().map(port).collect() })
     }
 
-    pub(crate) fn bind_fresh(&self, config: &str, input: &SchemaRef, limits: &PluginLimits) -> Result<Bound> {
+    pub(crate) fn bind_fresh(&self, config: &str, input: &PluginInput, limits: &PluginLimits) -> Result<Bound> {
         let mut guest = Guest::instantiate(self, limits, JobParts::default())?;
         guest.describe()?;
         guest.open(config, input)

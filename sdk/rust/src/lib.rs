@@ -57,8 +57,8 @@ pub use emitter::{EmitError, Emitter, PortRef};
 pub use float::Float;
 pub use int256::Int256;
 pub use operator::{
-    Binding, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError, Port,
-    Reject, Rejects, WriteMode,
+    Binding, Determinism, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError,
+    Port, Reject, Rejects, WriteMode,
 };
 pub use row::{Date, Decimal, Emit, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};

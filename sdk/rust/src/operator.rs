@@ -126,6 +126,19 @@ impl Rejects {
     }
 }
 
+/// What an operator's results depend on, beside configuration, input and state. The host checks some calls by making them
+/// twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Determinism {
+    /// Nothing: the same call gives the same, always.
+    Deterministic,
+    /// What `clock`, `random` and other imports answered: a call to which they answer the same gives the same. The default.
+    #[default]
+    Replayable,
+    /// Anything else. It is never checked, and a replay may come out differently.
+    Nondeterministic,
+}
+
 /// How the columns of an output stand to those of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WriteMode {
@@ -265,6 +278,9 @@ pub trait MapOperator: Sized + 'static {
     /// unknown keys.
     type Config: DeserializeOwned;
 
+    /// What its results depend on, beside configuration and input. Default: what `clock` and `random` answer.
+    const DETERMINISM: Determinism = Determinism::Replayable;
+
     /// Binds to a configuration and to the columns of the input. Must be pure: it runs at every validation too.
     ///
     /// # Errors
@@ -285,6 +301,9 @@ pub trait MapOperator: Sized + 'static {
 pub trait FilterOperator: Sized + 'static {
     /// See [`MapOperator::Config`].
     type Config: DeserializeOwned;
+
+    /// See [`MapOperator::DETERMINISM`].
+    const DETERMINISM: Determinism = Determinism::Replayable;
 
     /// See [`MapOperator::open`].
     ///
@@ -307,6 +326,9 @@ pub trait FilterOperator: Sized + 'static {
 pub trait FlatMapOperator: Sized + 'static {
     /// See [`MapOperator::Config`].
     type Config: DeserializeOwned;
+
+    /// See [`MapOperator::DETERMINISM`].
+    const DETERMINISM: Determinism = Determinism::Replayable;
 
     /// See [`MapOperator::open`].
     ///

@@ -4,7 +4,9 @@ use super::bindings::{filter, flat_map, imports, lifecycle, map};
 use super::memory::{Call, lend};
 use super::panic::install_hook;
 use crate::runner::{Answer, Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
-use crate::{EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError, WriteMode, wire};
+use crate::{
+    Determinism, EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError, WriteMode, wire,
+};
 
 use imports::volley::operator::emitter::{self, EmitError as Refused};
 use imports::volley::operator::types::{Failure as WitFailure, Reject as WitReject};
@@ -41,13 +43,22 @@ impl<S: Slot> wit::Guest for S {
     fn describe() -> wit::Description {
         let _call = Call::begin();
         install_hook();
-        wit::Description { name: S::NAME.to_owned(), version: S::VERSION.to_owned(), states: Vec::new() }
+        wit::Description {
+            name: S::NAME.to_owned(),
+            version: S::VERSION.to_owned(),
+            determinism: match S::Runner::DETERMINISM {
+                Determinism::Deterministic => wit::Determinism::Deterministic,
+                Determinism::Replayable => wit::Determinism::Replayable,
+                Determinism::Nondeterministic => wit::Determinism::Nondeterministic,
+            },
+            states: Vec::new(),
+        }
     }
 
-    fn open(config: String, input: Vec<u8>) -> Result<wit::Binding, wit::OpenError> {
+    fn open(config: String, input: wit::Input) -> Result<wit::Binding, wit::OpenError> {
         let _call = Call::begin();
         install_hook();
-        let runner = S::Runner::open(&config, &input).map_err(refused)?;
+        let runner = S::Runner::open(&config, &input.schema).map_err(refused)?;
         let binding = binding(runner.bound()).map_err(refused)?;
         S::with(|holder| holder.0 = Some(runner));
         Ok(binding)
@@ -88,7 +99,7 @@ fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
             },
         });
     }
-    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs })
+    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars: None })
 }
 
 #[cold]

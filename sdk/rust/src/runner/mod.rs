@@ -34,6 +34,9 @@ pub(crate) enum Outputs {
 /// What the lifecycle of a component needs of an opened operator.
 #[doc(hidden)]
 pub trait Runner: Sized + 'static {
+    /// What the operator's results depend on.
+    const DETERMINISM: crate::Determinism;
+
     /// Opens the operator: configuration as JSON, input as a Schema message.
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError>;
 
