@@ -21,6 +21,7 @@ mod hostile;
 mod metrics;
 mod month;
 mod pages;
+mod process;
 mod project;
 mod restart;
 mod rust_api;
