@@ -25,6 +25,7 @@ mod month;
 #[cfg(all(feature = "s3", target_os = "linux"))]
 mod object_store;
 mod pages;
+mod process;
 mod project;
 mod rebuilt_checkpoints;
 mod restart;

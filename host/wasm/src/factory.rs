@@ -3,10 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity};
+use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, StreamType};
 
 use crate::Error;
 use crate::bind::Bound;
+use crate::input::PluginInput;
+use crate::inspect::PluginKind;
 use crate::instances::Instances;
 use crate::metrics::PluginMetrics;
 use crate::operator::PluginOperator;
@@ -19,15 +21,23 @@ pub struct PluginFactory {
     plugin: Arc<Plugin>,
     options: PluginOptions,
     metrics: Arc<PluginMetrics>,
+    keys: Vec<String>,
     /// The last binding, to hold the instances to.
-    bound: Mutex<Option<(SchemaRef, Bound)>>,
+    bound: Mutex<Option<(PluginInput, Bound)>>,
 }
 
 impl PluginFactory {
     /// A factory; nothing runs yet.
     #[must_use]
     pub fn new(plugin: Arc<Plugin>, options: PluginOptions) -> Self {
-        Self { plugin, options, metrics: Arc::default(), bound: Mutex::new(None) }
+        Self { plugin, options, metrics: Arc::default(), keys: Vec::new(), bound: Mutex::new(None) }
+    }
+
+    /// Deals rows out by these columns, which only a process can have, and must.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Vec<String>) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// The plugin.
@@ -55,19 +65,38 @@ impl OperatorFactory for PluginFactory {
     }
 
     fn bind(&self, input: &SchemaRef) -> volley_api::Result<OperatorBinding> {
-        let bound = self.plugin.bind_fresh(&config_text(&self.options.config), input, &self.options.limits);
+        let schema = Arc::clone(input);
+        self.bind_stream(&StreamType { schema, event_time: None, is_bounded: true, is_revised: false })
+    }
+
+    fn bind_stream(&self, input: &StreamType) -> volley_api::Result<OperatorBinding> {
+        let kind = self.plugin.info().kind;
+        if kind != PluginKind::Process && !self.keys.is_empty() {
+            let (plugin, keys) = (self.plugin.who(), self.keys.join(", "));
+            return Err(volley_api::Error::config(format!(
+                "{plugin} is a {kind}, which has no keys: leave out `key_by: {keys}` (only a process has keys)"
+            )));
+        }
+        let input = PluginInput::of_stream(input, &self.keys);
+        let bound = self.plugin.bind_fresh(&config_text(&self.options.config), &input, &self.options.limits);
         let bound = bound.inspect_err(|error| self.count(error))?;
         let binding = bound.to_operator_binding();
-        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(input), bound));
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = Some((input, bound));
         Ok(binding)
     }
 
     fn create(&self, context: OperatorContext) -> volley_api::Result<Box<dyn Operator>> {
         let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let expected = bound.filter(|(input, _)| *input == context.input).map(|(_, bound)| bound);
-        let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, expected);
+        let event_time = context.event_time.clone();
+        let input = PluginInput { schema: Arc::clone(&context.input), keys: self.keys.clone(), event_time };
+        let expected = bound.filter(|(bound_to, _)| *bound_to == input).map(|(_, bound)| bound);
+        let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, input, expected);
         let instances = instances.inspect_err(|error| self.count(error))?;
-        Ok(Box::new(PluginOperator::new(instances, self.options.on_error, context)))
+        Ok(Box::new(PluginOperator::new(instances, self.options.on_error, context)?))
+    }
+
+    fn keys(&self) -> Option<&[String]> {
+        (!self.keys.is_empty()).then_some(&self.keys[..])
     }
 
     fn wants_coalesced_input(&self) -> bool {

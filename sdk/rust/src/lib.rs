@@ -37,11 +37,13 @@ mod memory;
 pub mod metrics;
 mod offsets;
 mod operator;
+mod process;
 pub mod random;
 pub mod row;
 #[doc(hidden)]
 pub mod runner;
 mod schema;
+pub mod state;
 mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -57,15 +59,20 @@ pub use emitter::{EmitError, Emitter, PortRef};
 pub use float::Float;
 pub use int256::Int256;
 pub use operator::{
-    Binding, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError, Port,
-    Reject, Rejects, WriteMode,
+    Binding, Determinism, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError,
+    Port, Reject, Rejects, WriteMode,
+};
+pub use process::{
+    Context, Distinct, EventTime, KeyedBatch, NewKeys, ProcessInput, ProcessOperator, TimeDomain, Timer, Timers,
+    Watermark,
 };
 pub use row::{Date, Decimal, Emit, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
+pub use state::Value;
 
 pub use writer::Writer;
 
-pub use volley_sdk_macros::{Columns, filter, flat_map, map};
+pub use volley_sdk_macros::{Columns, filter, flat_map, map, process};
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]

@@ -19,6 +19,9 @@ use crate::{
     WriteMode,
 };
 
+mod process;
+
+pub use process::Process;
 pub use serde_json::json;
 
 /// An operator refused to open, or a whole call failed.

@@ -225,12 +225,13 @@ impl Guest {
             words.push(u32::from(replaces));
         }
         let outputs = self.list(&words_to_bytes(&words), words.len() / 5);
-        self.put(&words_to_bytes(&[0, reads[0], reads[1], outputs[0], outputs[1]]))
+        // Behind them no particulars, which have room for a case, a list and its length.
+        self.put(&words_to_bytes(&[0, reads[0], reads[1], outputs[0], outputs[1], 0, 0, 0, 0]))
     }
 
     fn description(&mut self) -> u32 {
         let (name, version) = (self.text("canned"), self.text("1.2.3"));
-        self.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], 8, 0]))
+        self.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], DETERMINISTIC, 8, 0]))
     }
 
     /// The core module's text. Its globals `$binding` and `$description` are the addresses of what `open` and `describe`
@@ -260,7 +261,9 @@ impl Guest {
   {functions}
   (func (export "volley:operator/lifecycle@0.1.0#describe") (result i32) {describe})
   (func (export "volley:operator/lifecycle@0.1.0#open") (param $config i32) (param $config_len i32)
-    (param $schema i32) (param $schema_len i32) (result i32) (local $i i32) {open})
+    (param $schema i32) (param $schema_len i32) (param $keys i32) (param $key_count i32)
+    (param $has_time i32) (param $time i32) (param $time_len i32) (param $time_offset i64)
+    (result i32) (local $i i32) {open})
   (func (export "volley:operator/lifecycle@0.1.0#close") (local $i i32) {close})
   (func $process (export "volley:operator/{kind}@0.1.0#{kind}") (param $ptr i32) (param $len i32) (result i32)
     (local $i i32) {process})
@@ -277,6 +280,9 @@ impl Guest {
         component(&kind, wasi, &self.module())
     }
 }
+
+/// The first case of `determinism`.
+const DETERMINISTIC: u32 = 0;
 
 /// Hands out memory from `$heap` on, 64-byte-aligned, and grows where it must.
 const REALLOC: &str = "

@@ -9,9 +9,11 @@ mod heap;
 mod memory;
 mod one_thread;
 mod panic;
+mod process_exports;
 
-pub use bindings::{filter, flat_map, imports, lifecycle, map};
+pub use bindings::{filter, flat_map, imports, lifecycle, map, process};
 pub use exports::{Holder, Slot};
 pub use one_thread::OneThread;
+pub(crate) use process_exports::wit_states;
 
-pub use crate::runner::{FilterRunner, FlatMapRunner, MapRunner};
+pub use crate::runner::{FilterRunner, FlatMapRunner, MapRunner, ProcessRunner};
