@@ -131,6 +131,64 @@ fn what_cannot_be_rebuilt_is_refused_and_nothing_is_lost() {
     assert_exact(&folder);
 }
 
+/// Operators whose state depends on more than which rows came: a checkpoint with visible output is not rebuilt.
+#[test]
+fn what_depends_on_order_is_not_rebuilt() {
+    let windows = "key_by: key, window: { tumbling: 100s }, aggregate: { n: count(*) }";
+    for (operator, why) in [
+        ("dedupe: { by: key, within: 5s }", "`totals` (dedupe by key within 5s)"),
+        ("key_by: key, window: { session: 5s }, aggregate: { n: count(*) }", "depends on more than which they are"),
+        ("key_by: key, window: { count: 3 }, aggregate: { n: count(*) }", "depends on more than which they are"),
+        ("key_by: key, window: { tumbling: 100s }, aggregate: { n: first(id) }", "depends on more than which they are"),
+        (
+            "key_by: key, window: { tumbling: 100s, allowed_lateness: 1s }, aggregate: { n: count(*) }",
+            "depends on more than which they are",
+        ),
+    ] {
+        let pipeline = pipeline().replace(windows, operator);
+        assert!(pipeline.contains(operator), "{pipeline}");
+        let folder = stopped(&pipeline, &[]);
+        let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
+        own_files(&folder, newest).iter().for_each(flip);
+        let before = folder.files();
+        folder.run(&["run", "p.yaml"]).says(operator, 5, &["it is not rebuilt", why, "--accept-duplicates"]);
+        assert_eq!(folder.files(), before, "nothing was touched");
+    }
+}
+
+#[test]
+fn state_of_what_another_state_puts_out_is_not_rebuilt() {
+    let behind = "  days: { from: totals, key_by: key, window: { tumbling: 1000s }, aggregate: { n: sum(n) } }\n";
+    let pipeline =
+        pipeline().replace("sinks:", &format!("{behind}sinks:")).replace("from: totals, file", "from: days, file");
+    let folder = stopped(&pipeline, &[]);
+    let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
+    own_files(&folder, newest).iter().for_each(flip);
+    folder.run(&["run", "p.yaml"]).says(
+        "days",
+        5,
+        &["`days` keeps state of what `totals` puts out", "--accept-duplicates"],
+    );
+}
+
+/// A checkpoint of which nothing is visible is left out for good, with what it had staged.
+#[test]
+fn what_nobody_has_seen_is_left_out() {
+    let pipeline = pipeline().replace("window: { tumbling: 100s }", "window: { session: 5s }");
+    // Without a sink that has anything to commit before the end: the session never closes.
+    let pipeline = pipeline.replace(" raw: { from: made, file: { path: raw/, format: jsonl } },", "");
+    let folder = stopped(&pipeline, &[]);
+    let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
+    own_files(&folder, newest).iter().for_each(flip);
+    let outcome = folder.succeed(&["run", "p.yaml"]);
+    assert!(outcome.stderr.contains("Nothing of it is visible"), "{}", outcome.stderr);
+    let parts = folder.files().into_iter().filter(|name| name.starts_with("out/part-"));
+    let text: String = parts.map(|name| folder.read(&name)).collect();
+    let counted = |line| serde_json::from_str::<Value>(line).expect("a row")["n"].as_u64().expect("a number");
+    assert_eq!(text.lines().map(counted).sum::<u64>(), ROWS as u64);
+    assert!(!folder.files().iter().any(|name| name.contains(".staged-")), "{:?}", folder.files());
+}
+
 #[test]
 fn a_source_that_has_changed_is_noticed() {
     let (folder, rows) = (Folder::new(), 6_000);
@@ -141,7 +199,7 @@ fn a_source_that_has_changed_is_noticed() {
 checkpoint: { interval: 300ms, location: checkpoints }
 sources:
   made: { file: { path: in.csv, rate: 4000 }, event_time: { column: at, max_out_of_orderness: 1s } }
-operators: { first: { from: made, dedupe: { by: key, within: 1h } } }
+operators: { first: { from: made, key_by: key, window: { tumbling: 100s }, aggregate: { n: count(*) } } }
 sinks: { raw: { from: made, file: { path: raw/, format: jsonl } }, out: { from: first, file: { path: out/, format: jsonl } } }
 ";
     folder.write("p.yaml", pipeline);

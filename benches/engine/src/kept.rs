@@ -39,7 +39,7 @@ impl Kept {
                 plan: Vec::new(),
                 above: None,
             },
-            replayer: None,
+            replayer: Err("nobody reads again".to_owned()),
         };
         let Start::Run(begun) = begin(options, &sinks, &|_| Ok(())).await? else {
             return Err(Error::internal("the bench goes on from a job that has finished"));

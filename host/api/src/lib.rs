@@ -43,7 +43,7 @@ pub use key_group::{KEY_GROUPS, KeyGroup, KeyGroupRange};
 pub use keys::{KeyCodec, KeyHasher, KeyRows, RowCodec, normalize_keys, unpacked};
 pub use operator::{
     Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Output, OutputPort, OutputTime,
-    PortIndex, RowReject, StreamType,
+    PortIndex, Replayed, RowReject, StreamType,
 };
 pub use origin::{Origin, OriginColumn, OriginDirectory};
 pub use record::{RecordTraceContext, StreamRecord, memory_bytes};

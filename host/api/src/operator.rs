@@ -205,6 +205,18 @@ impl OperatorContext {
     }
 }
 
+/// What comes of an operator when rows are read again, in another order among splits and without the event time between them:
+/// whether a damaged checkpoint can be rebuilt (design §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// Each row is decided by itself, and always in the same way.
+    RowByRow,
+    /// Its state is that of the set of rows since, whatever their order, as soon as event time is told again.
+    AsASet,
+    /// Its state, or what it puts out, depends on order or on time, or nobody knows.
+    Otherwise,
+}
+
 /// An operator as the plan knows it: checked once, then instantiated per subtask.
 pub trait OperatorFactory: Send + Sync + Debug {
     /// What it is, in a few words, for drawings of the plan: ``filter dep_delay IS NOT NULL``.
@@ -260,6 +272,13 @@ pub trait OperatorFactory: Send + Sync + Debug {
     /// Whether the operator can refuse rows, and so has an `errors` port. Default: false.
     fn can_reject(&self) -> bool {
         false
+    }
+
+    /// What comes of it when rows are read again. `input` is one that [`OperatorFactory::bind_stream`] accepted. Default:
+    /// [`Replayed::Otherwise`].
+    fn replayed(&self, input: &StreamType) -> Replayed {
+        let _ = input;
+        Replayed::Otherwise
     }
 
     /// What its refused rows say of it. Default: nothing.

@@ -91,7 +91,7 @@ async fn start(place: &Place, shelf: &Arc<Shelf>, check: &RestoreCheck<'_>) -> R
         downloads: place.downloads(),
         settings: Settings::every(1_000),
         run: options(),
-        replayer: None,
+        replayer: Err("nobody reads again".to_owned()),
     };
     begin(begin_options, &sinks(shelf), check).await
 }

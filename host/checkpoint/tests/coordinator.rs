@@ -122,7 +122,7 @@ async fn run(place: &Place, sink: &Arc<Moody>, interval_ms: u64) -> (Asker, Join
         downloads: place.downloads(),
         settings,
         run: options(),
-        replayer: None,
+        replayer: Err("nobody reads again".to_owned()),
     };
     let start = begin(options, &sinks, &|_| Ok(())).await.expect("begun");
     let Start::Run(begun) = start else { panic!("{start:?}") };

@@ -83,7 +83,7 @@ async fn start() {
         downloads: place.downloads(),
         settings: Settings::every(1_000),
         run: options(),
-        replayer: None,
+        replayer: Err("nobody reads again".to_owned()),
     };
     match begin(begin_options, &BTreeMap::new(), &|_| Ok(())).await {
         Ok(start) => println!("begun {start:?}"),

@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
-use volley_api::{Clock, DeliveryGuarantee, Error, JobState, JobSteering, NodeName, Replay, Result, Sink, SystemClock};
+use volley_api::{
+    Clock, DeliveryGuarantee, Error, JobState, JobSteering, NodeName, OperatorIdentity, Replay, Result, Sink,
+    SystemClock,
+};
 use volley_checkpoint::coordinator::{
     Asker, BeginOptions, Begun, CheckpointProgress, Coordinator, CoordinatorOptions, Finishing, GoOn, Listener, Start,
     begin,
@@ -16,7 +20,7 @@ use volley_checkpoint::manifest::PlanNode;
 use volley_checkpoint::protocol::{End, Settings};
 use volley_checkpoint::store::{CheckpointStore, Location, RunOptions};
 use volley_config::{CheckpointSpec, PipelineSpec, SinkSpec, StateBackendKind};
-use volley_runtime::{EpochOptions, JobOptions, ListedPlan, PlanView};
+use volley_runtime::{EpochOptions, JobOptions, ListedPlan, NodeView, PhysicalPlan};
 
 use crate::connectors;
 use crate::downloads::Downloads;
@@ -152,7 +156,10 @@ pub(crate) async fn prepare(
     let is_local = [Some(&location), savepoint.as_ref()].into_iter().flatten().all(Location::is_local);
     let downloads = Downloads::new(&state_folder(spec, folder)?.join("restored"), !is_local)?;
     let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = listed.plan().sinks();
-    let replayer = JobReplayer { plan: listed.plan().clone(), options: job_options.clone() };
+    let replayer = match listed.plan().not_replayed() {
+        None => Ok(Arc::new(JobReplayer { plan: listed.plan().clone(), options: job_options.clone() }) as _),
+        Some(why) => Err(why),
+    };
     let options = BeginOptions {
         location,
         job: spec.name.to_string(),
@@ -164,10 +171,10 @@ pub(crate) async fn prepare(
             owner: format!("process {}", std::process::id()),
             now_ms: SystemClock.now_ms(),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
-            plan: nodes(&listed.plan().view()),
+            plan: nodes(spec, listed.plan()),
             above: None,
         },
-        replayer: Some(Arc::new(replayer)),
+        replayer,
     };
     let check = |restored: &JobState| listed.check_restored(restored, &job_options.state);
     let begun = match begin(options, &sinks, &check).await? {
@@ -252,14 +259,37 @@ fn settings(spec: &CheckpointSpec) -> Settings {
     settings
 }
 
-fn nodes(plan: &PlanView) -> Vec<PlanNode> {
-    let node = |node: &volley_runtime::NodeView| PlanNode {
+fn nodes(spec: &PipelineSpec, plan: &PhysicalPlan) -> Vec<PlanNode> {
+    let definitions = definitions(spec, plan);
+    let node = |node: &NodeView| PlanNode {
         uid: node.name.clone(),
         kind: format!("{}: {}", node.role, node.label),
         parallelism: node.parallelism,
+        definition: definitions.get(&node.name).cloned(),
         layouts: BTreeMap::new(),
     };
-    plan.nodes.iter().map(node).collect()
+    plan.view().nodes.iter().map(node).collect()
+}
+
+/// A digest of all that the pipeline file says of a node, but for its parallelism, and of a plugin that it runs. None of the
+/// values can be read from it.
+fn definitions(spec: &PipelineSpec, plan: &PhysicalPlan) -> BTreeMap<String, String> {
+    let sources = spec.sources.iter().map(|node| (node.name.to_string(), serde_json::to_value(node)));
+    let operators = spec.operators.iter().map(|node| (node.name.to_string(), serde_json::to_value(node)));
+    let plugins: BTreeMap<&str, OperatorIdentity> = plan.identities().collect();
+    let mut definitions = BTreeMap::new();
+    for (name, value) in sources.chain(operators) {
+        // What cannot be written down has no digest, and is not compared.
+        let Ok(mut value) = value else { continue };
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("parallelism");
+            let digest = plugins.get(name.as_str()).and_then(|identity| identity.digest.as_deref());
+            fields.insert("plugin digest".to_owned(), digest.into());
+        }
+        let digest = Sha256::digest(value.to_string().as_bytes());
+        definitions.insert(name, digest.iter().map(|byte| format!("{byte:02x}")).collect());
+    }
+    definitions
 }
 
 /// A few words about the checkpoints of a run that goes on, where there were any.

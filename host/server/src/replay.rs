@@ -31,6 +31,14 @@ impl Replayer for JobReplayer {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(job) = &self.0 {
+            job.abort();
+        }
+    }
+}
+
 #[async_trait]
 impl Replaying for Running {
     async fn failed(&mut self) -> Error {

@@ -142,7 +142,12 @@ impl Runner<'_> {
         let ready = match &self.spec.checkpoint {
             None => None,
             Some(checkpoint) => {
-                match checkpoints::prepare(self.spec, checkpoint, self.folder, &self.from, &listed, &options).await? {
+                let prepared = checkpoints::prepare(self.spec, checkpoint, self.folder, &self.from, &listed, &options);
+                let prepared = tokio::select! {
+                    prepared = prepared => prepared?,
+                    _ = open.stops.next() => return Err(stopped_before_its_start().into()),
+                };
+                match prepared {
                     Prepared::Run(ready) => Some(ready),
                     Prepared::Finish(finishing) => {
                         finish::finish(*finishing, listed.plan(), &mut open.stops, self.how).await?;
@@ -240,6 +245,12 @@ impl Runner<'_> {
             }
         }
     }
+}
+
+/// Reading a large state, or rebuilding a damaged checkpoint, takes its time: what a start has not come to the end of, the
+/// next one does.
+fn stopped_before_its_start() -> Error {
+    Error::new(ErrorKind::Cancelled, "the job was stopped before it ran: the next run goes on from its last checkpoint")
 }
 
 /// How a command that did not fail ended.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, StreamType};
+use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Replayed, StreamType};
 
 use crate::Error;
 use crate::bind::Bound;
@@ -93,6 +93,15 @@ impl OperatorFactory for PluginFactory {
         let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, input, expected);
         let instances = instances.inspect_err(|error| self.count(error))?;
         Ok(Box::new(PluginOperator::new(instances, self.options.on_error, context)?))
+    }
+
+    fn replayed(&self, _: &StreamType) -> Replayed {
+        let info = self.plugin.info();
+        let is_by_row = matches!(info.kind, PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap);
+        // What they answer depends on more than the rows.
+        let asks = |name: &&str| info.imports.iter().any(|import| import.contains(&format!("/{name}@")));
+        let is_pure = !["clock", "random", "http", "state", "timers"].iter().any(|name| asks(&name));
+        if is_by_row && is_pure { Replayed::RowByRow } else { Replayed::Otherwise }
     }
 
     fn keys(&self) -> Option<&[String]> {

@@ -48,8 +48,9 @@ pub struct BeginOptions {
     pub settings: Settings,
     /// What is written into claims and manifests.
     pub run: RunOptions,
-    /// Who rebuilds the newest checkpoint where it is damaged and its output is visible. Without one such a start is refused.
-    pub replayer: Option<Arc<dyn Replayer>>,
+    /// Who rebuilds the newest checkpoint where it is damaged, or why nobody can: it is left out then if nothing of it is
+    /// visible, and such a start is refused otherwise.
+    pub replayer: std::result::Result<Arc<dyn Replayer>, String>,
 }
 
 /// A run that has its place in the store and has not begun to work.
@@ -117,7 +118,7 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks, check: &RestoreCheck<'_
             _ => drop(incomplete.insert(entry.epoch)),
         }
     }
-    if options.go_on == GoOn::Newest && complete.last().copied() > epoch_of(chosen.restored.as_ref()) {
+    if options.go_on == GoOn::Newest && complete.last().copied() > chosen.seen {
         // Another start ran until this one had claimed its place, and has completed epochs and committed their output since.
         chosen = choose(&store, &options, sinks).await?;
         check_goes_on(chosen.restored.as_ref(), sinks, check).await?;
@@ -130,9 +131,9 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks, check: &RestoreCheck<'_
         incomplete.retain(|epoch| Some(*epoch) != of_restored);
         complete.extend(of_restored);
     }
-    complete.extend(chosen.rebuild(&run, &options).await?);
-    let own = chosen.restored.as_ref().filter(|restored| restored.is_of_the_store);
-    store.sync_names(epoch_of(own)).await?;
+    complete.extend(chosen.settle(&run, &options, sinks).await?);
+    let is_elsewhere = matches!(options.go_on, GoOn::Savepoint(_));
+    store.sync_names(epoch_of(chosen.restored.as_ref()).filter(|_| !is_elsewhere)).await?;
     let restored = spoiled(&store, chosen.restored, &options).await?;
     if let Some(restored) = &restored {
         run.goes_on_from(restored);

@@ -58,6 +58,7 @@ impl Default for CoordinatorOptions {
     fn default() -> Self {
         Self {
             sinks: BTreeMap::new(),
+
             clock: Arc::new(SystemClock),
             answer_within: Duration::from_secs(60),
             savepoint_within: Duration::from_secs(60),

@@ -1,9 +1,9 @@
 //! Rebuilds a damaged checkpoint whose output is visible: the job goes back to the one before it and reads on, unheard, to
 //! where the damaged one was taken (design §6).
 //!
-//! What makes a checkpoint N is in its manifest, which is kept twice, but for the state of operators. State follows from what
-//! the checkpoint before had and the rows since, so that these are read again, up to the very positions of N; nothing of it is
-//! put out, since the output of N is staged or visible. What comes of it is stored as a new epoch, which holds the output that
+//! What makes a checkpoint N is in its manifest, which is kept twice, but for the state of operators. Where that follows from
+//! what the checkpoint before had and the set of rows since (whoever starts the replay knows whether it does), these are read
+//! again, up to the very positions of N; nothing of it is put out, since the output of N is staged or visible. What comes of it is stored as a new epoch, which holds the output that
 //! N held, and the job goes on from there as from any other.
 
 use std::collections::BTreeMap;
@@ -97,12 +97,17 @@ pub(super) async fn rebuild(
     outcome.map(|_| epoch)
 }
 
-/// Why a checkpoint cannot be rebuilt by this pipeline, if so: rows would take another way than they took.
+/// Why a checkpoint cannot be rebuilt by this pipeline, if so: rows would take another way than they took. Sinks have no
+/// part in it, and no definition.
 pub(super) fn other_plan(base: &Manifest, target: &Manifest, own: &[PlanNode]) -> Option<String> {
-    let nodes = |plan: &[PlanNode]| -> BTreeMap<String, String> {
-        plan.iter().map(|node| (node.uid.clone(), node.kind.clone())).collect()
+    let nodes = |plan: &[PlanNode]| -> BTreeMap<String, Option<String>> {
+        let with_rows = plan.iter().filter(|node| !node.kind.starts_with("sink"));
+        with_rows.map(|node| (node.uid.clone(), node.definition.clone())).collect()
     };
     let of_target = nodes(&target.plan);
+    if let Some((name, _)) = of_target.iter().find(|(_, definition)| definition.is_none()) {
+        return Some(format!("it does not say how `{name}` was defined"));
+    }
     for (plan, of) in [(nodes(&base.plan), "the one before it"), (nodes(own), "this run")] {
         let differs = |name: &&String| plan.get(*name) != of_target.get(*name);
         if let Some(name) = of_target.keys().chain(plan.keys()).find(differs) {

@@ -124,12 +124,14 @@ impl CheckpointStore {
         self.manifest(epoch).await.map(|(manifest, _)| *manifest)
     }
 
-    /// Reads every file of an epoch: what is wrong with them and with the two manifests. Nothing is when it is empty.
+    /// Reads every file of an epoch: what is wrong with them and with the two manifests. Nothing is when it is empty. That one
+    /// of the manifests is missing is not wrong: a host that was killed between the two never wrote it.
     ///
     /// # Errors
     /// As [`CheckpointStore::inspect`], and when the storage fails.
     pub async fn verify(&self, epoch: Epoch) -> Result<Vec<Damage>> {
         let (manifest, mut damage) = self.manifest(epoch).await?;
+        damage.retain(|note| note.problem != read::MISSING);
         damage.extend(read::verify_files(&*self.blobs, &manifest).await?);
         Ok(damage)
     }

@@ -6,8 +6,8 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use volley_api::{
-    Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, OutputPort, PortName, Result, StreamRecord,
-    StreamType,
+    Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, OutputPort, PortName, Replayed, Result,
+    StreamRecord, StreamType,
 };
 
 use super::{Place, label};
@@ -48,6 +48,10 @@ impl OperatorFactory for SelectFactory {
         bind(&Projection::select(&self.items, &input.schema)?, input)
     }
 
+    fn replayed(&self, _: &StreamType) -> Replayed {
+        Replayed::RowByRow
+    }
+
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
         let place = Place::of(&context);
         let projection = Projection::select(&self.items, &context.input).map_err(|error| place.error(error, None))?;
@@ -84,6 +88,10 @@ impl OperatorFactory for WithColumnsFactory {
 
     fn bind_stream(&self, input: &StreamType) -> Result<OperatorBinding> {
         bind(&Projection::with_columns(&self.items, &input.schema)?, input)
+    }
+
+    fn replayed(&self, _: &StreamType) -> Replayed {
+        Replayed::RowByRow
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use volley_api::{
     AggregatorFactory, Combiner, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory,
-    OutputPort, OutputTime, PortName, Result, StateOptions, StreamType,
+    OutputPort, OutputTime, PortName, Replayed, Result, StateOptions, StreamType,
 };
 
 use super::combine::PaneCombiner;
@@ -226,6 +226,17 @@ impl OperatorFactory for WindowFactory {
         let planned = self.plan(&input_of(context))?;
         let bound = self.aggregates.bind(&planned.columns.schema, planned.order.as_ref())?;
         Ok(bound.is_order_free.then(|| -> Box<dyn Combiner> { Box::new(PaneCombiner::new(self, planned, context)) }))
+    }
+
+    /// Windows that wait hold the rows that came, whatever their order; those that have fired are gone, unless they wait for
+    /// late rows and have counted their results. Sessions grow by rows that come behind each other.
+    fn replayed(&self, input: &StreamType) -> Replayed {
+        let is_of_time = matches!(self.window, Window::Tumbling { .. } | Window::Sliding { .. } | Window::Global);
+        let bound = self
+            .plan(input)
+            .and_then(|planned| Ok(self.aggregates.bind(&planned.columns.schema, planned.order.as_ref())?));
+        let is_order_free = bound.is_ok_and(|bound| bound.is_order_free);
+        if is_of_time && is_order_free && !self.revises() { Replayed::AsASet } else { Replayed::Otherwise }
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
