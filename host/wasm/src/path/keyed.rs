@@ -85,10 +85,12 @@ impl Crossing for Vec<u8> {
 
 type Processed = (Result<Vec<Reject>, Failure>,);
 type Done = (Result<(), Failure>,);
+type Process<P> = TypedFunc<(Option<NewKeys<P>>, Vec<u32>, P), Processed>;
+type OnTimers<P> = TypedFunc<(Option<NewKeys<P>>, Vec<Timer>), Done>;
 
 pub(super) struct Keyed<P> {
-    process: TypedFunc<(Option<NewKeys<P>>, Vec<u32>, P), Processed>,
-    on_timers: TypedFunc<(Option<NewKeys<P>>, Vec<Timer>), Done>,
+    process: Process<P>,
+    on_timers: OnTimers<P>,
     on_watermark: TypedFunc<(Watermark,), Done>,
     forget: TypedFunc<(), ()>,
     template: Option<BatchTemplate>,
@@ -103,10 +105,10 @@ impl<P: Crossing> Keyed<P> {
     pub(super) fn new(store: &mut Store<HostState>, instance: &Instance, exports: &Exports) -> wasmtime::Result<Self> {
         let Some(keyed) = &exports.keyed else { return Err(wasmtime::format_err!("a process without its functions")) };
         Ok(Self {
-            process: instance.get_typed_func(&mut *store, &exports.process)?,
-            on_timers: instance.get_typed_func(&mut *store, &keyed.on_timers)?,
-            on_watermark: instance.get_typed_func(&mut *store, &keyed.on_watermark)?,
-            forget: instance.get_typed_func(&mut *store, &keyed.forget)?,
+            process: instance.get_typed_func(&mut *store, exports.process)?,
+            on_timers: instance.get_typed_func(&mut *store, keyed.on_timers)?,
+            on_watermark: instance.get_typed_func(&mut *store, keyed.on_watermark)?,
+            forget: instance.get_typed_func(&mut *store, keyed.forget)?,
             template: None,
             key_template: None,
             message: None,

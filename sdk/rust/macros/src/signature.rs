@@ -166,7 +166,7 @@ fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<Ar
             let message = format!("a {kind} has no ports to emit to: that is for #[flat_map]");
             return Err(syn::Error::new_spanned(&argument.ty, message));
         }
-        return Ok(Argument::Emit { name: name.ident.clone(), row: row.clone() });
+        return Ok(Argument::Emit { name: used(&name.ident), row: row.clone() });
     }
     if kind == "process" {
         if take_attribute(&mut argument.attrs, "time").is_some() {
@@ -179,7 +179,7 @@ fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<Ar
         let declared = take_attribute(&mut argument.attrs, "state");
         if let Type::Reference(reference) = &*argument.ty {
             if let Some(of) = generic(&reference.elem, "Value") {
-                return parse_state(&name.ident, of, declared.as_ref());
+                return parse_state(&used(&name.ident), of, declared.as_ref());
             }
             if ident(&reference.elem).as_deref() == Some("Timers") {
                 return Ok(Argument::Timers);
@@ -196,6 +196,14 @@ fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<Ar
     };
     check_name(&name)?;
     Ok(Argument::Column(Column { name, read_as: (*argument.ty).clone() }))
+}
+
+/// A name without the underscore that says that one of the functions does not use it.
+fn used(name: &Ident) -> Ident {
+    match name.to_string().trim_start_matches('_') {
+        "" => name.clone(),
+        used => Ident::new(used, name.span()),
+    }
 }
 
 fn parse_state(name: &Ident, of: &Type, declared: Option<&Attribute>) -> syn::Result<Argument> {

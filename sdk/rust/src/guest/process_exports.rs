@@ -5,7 +5,7 @@ use super::exports::{Slot, emit, failure, rejects};
 use super::memory::Call;
 use crate::process::{ProcessOperator, TimeDomain, Timer, Watermark};
 use crate::runner::ProcessRunner;
-use crate::state::{Found, Host, MergeFunction, StateDeclaration, StateError, StateKind};
+use crate::state::{Found, FoundEntries, Host, MergeFunction, StateDeclaration, StateError, StateKind};
 use crate::wire;
 
 use imports::volley::operator::state::{self, StateError as Refused};
@@ -70,7 +70,7 @@ impl Host for Imported {
         state::map_remove(state, groups, map_keys).map_err(state_error)
     }
 
-    fn entries(&mut self, state: u32, groups: &[u32]) -> Result<(Vec<u32>, Vec<u8>, Vec<u8>), StateError> {
+    fn entries(&mut self, state: u32, groups: &[u32]) -> Result<FoundEntries, StateError> {
         let entries = state::get_entries(state, groups).map_err(state_error)?;
         Ok((entries.groups, entries.map_keys, entries.values))
     }

@@ -11,7 +11,7 @@ mod values;
 mod wire;
 
 pub use handles::{ListState, MapState, MergeState, ValueState};
-pub(crate) use host::{Found, Host};
+pub(crate) use host::{Found, FoundEntries, Host};
 pub use row::{StateRow, StateValue};
 pub use values::{Value, Values};
 pub(crate) use wire::StateWire;

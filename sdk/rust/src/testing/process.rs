@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::{Crossed, FlatOutcome, TestError, batch, broken, joined, read, taken, written};
 use crate::process::{EventTime, TimeDomain, Timer, Watermark};
 use crate::runner::{ProcessRunner, Runner as _};
-use crate::state::{Found, Host, MergeFunction, StateDeclaration, StateError, StateKind};
+use crate::state::{Found, FoundEntries, Host, MergeFunction, StateDeclaration, StateError, StateKind};
 use crate::{Array, BitsBuilder, Field, ProcessOperator, RecordBatch, Schema, WriteMode};
 
 /// A process operator in a test, with its state and timers.
@@ -397,7 +397,7 @@ impl Host for Held {
         Ok(())
     }
 
-    fn entries(&mut self, state: u32, groups: &[u32]) -> Result<(Vec<u32>, Vec<u8>, Vec<u8>), StateError> {
+    fn entries(&mut self, state: u32, groups: &[u32]) -> Result<FoundEntries, StateError> {
         let declared = &self.declared[state as usize];
         let (keys, values) = (declared.map_keys.clone().unwrap_or_default().unpacked(), declared.values.unpacked());
         let (mut places, mut key_rows, mut rows) = (Vec::new(), Vec::new(), Vec::new());
