@@ -28,7 +28,7 @@ mod source;
 mod state;
 mod time;
 
-pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory};
+pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory, AggregatorPool, AggregatorRole, Refused};
 pub use checkpoint::{
     EpochListener, JobState, JobSteering, KeyedSnapshot, OperatorState, SplitPosition, SplitState, TaskEvent, TaskId,
     TaskPart, TaskReport,
