@@ -9,6 +9,7 @@ use arrow::error::ArrowError;
 use volley_api::{OperatorBinding, OutputPort, PortName};
 use volley_ipc::{decode_schema, wire_schema};
 
+use crate::bind_state;
 use crate::contract::{self, WriteMode};
 use crate::guest::broke;
 use crate::input::PluginInput;
@@ -35,6 +36,8 @@ pub(crate) struct Bound {
     pub(crate) wire: SchemaRef,
     /// The outputs; a filter has one too, made by the host.
     pub(crate) ports: Vec<BoundPort>,
+    /// The columns of an aggregate's state, in wire form.
+    pub(crate) state: Option<SchemaRef>,
 }
 
 /// One output, made ready for use.
@@ -119,7 +122,10 @@ fn appended(input: &Schema, own: &Schema) -> Vec<ColumnFrom> {
 /// Checks what `open` answered.
 pub(crate) fn check(kind: PluginKind, who: &Who, input: &PluginInput, binding: contract::Binding) -> Result<Bound> {
     let input = &input.schema;
-    if binding.particulars.is_some() {
+    let mut state = None;
+    if kind == PluginKind::Aggregate {
+        state = Some(bind_state::check(who, binding.particulars)?);
+    } else if binding.particulars.is_some() {
         let problem = format!("it agrees to particulars of another world; a {kind} has none");
         return Err(broke(who, "open", Violation::BadBinding, problem));
     }
@@ -127,7 +133,7 @@ pub(crate) fn check(kind: PluginKind, who: &Who, input: &PluginInput, binding: c
     let projected = input.project(&reads)?;
     let wire = wire_schema(&projected).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
     let ports = ports(kind, who, input, binding.outputs)?;
-    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports })
+    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, state })
 }
 
 fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
@@ -163,8 +169,10 @@ fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::
         (PluginKind::Filter, count) => {
             return Err(broke(format!("a filter has no outputs of its own, it names {count}")));
         }
-        (PluginKind::Map, 1) | (PluginKind::FlatMap, 1..=PORTS_MAX) => {}
-        (PluginKind::Map, count) => return Err(broke(format!("a map has exactly one output, it names {count}"))),
+        (PluginKind::Map | PluginKind::Aggregate, 1) | (PluginKind::FlatMap, 1..=PORTS_MAX) => {}
+        (PluginKind::Map | PluginKind::Aggregate, count) => {
+            return Err(broke(format!("a {kind} has exactly one output, it names {count}")));
+        }
         (PluginKind::FlatMap, count) => {
             return Err(broke(format!("a flat-map has 1 to {PORTS_MAX} outputs, it names {count}")));
         }
@@ -189,6 +197,13 @@ fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::
         }
         if output.writes == WriteMode::Replace && own.fields().is_empty() {
             return Err(broke(format!("output `{name}` replaces all columns by none")));
+        }
+        if kind == PluginKind::Aggregate {
+            // Its results stand behind keys and windows, of which it knows nothing.
+            bind_state::check_results(who, output.writes, &own)?;
+            let nothing = Arc::new(Schema::empty());
+            ports.push(BoundPort::new(name, Arc::new(own), output.writes, &nothing));
+            continue;
         }
         ports.push(BoundPort::new(name, Arc::new(own), output.writes, input));
     }

@@ -8,6 +8,7 @@ use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, Op
 use crate::Error;
 use crate::bind::Bound;
 use crate::input::PluginInput;
+use crate::inspect::PluginKind;
 use crate::instances::Instances;
 use crate::metrics::PluginMetrics;
 use crate::operator::PluginOperator;
@@ -61,6 +62,12 @@ impl OperatorFactory for PluginFactory {
     }
 
     fn bind_stream(&self, input: &StreamType) -> volley_api::Result<OperatorBinding> {
+        if self.plugin.info().kind == PluginKind::Aggregate {
+            let plugin = self.plugin.who().to_string();
+            let message = "it is an aggregate, which goes by keys: write `key_by: [...]` beside `plugin:`, and a `window:` \
+                           if it is to have one";
+            return Err(Error::InvalidInput { plugin, message: message.to_owned() }.into());
+        }
         let input = PluginInput::of_stream(input, &[]);
         let bound = self.plugin.bind_fresh(&config_text(&self.options.config), &input, &self.options.limits);
         let bound = bound.inspect_err(|error| self.count(error))?;

@@ -1,5 +1,7 @@
 //! One instance in its store, and the calls of its life: describe, open, batches, close.
 
+mod aggregate;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,7 +83,7 @@ impl Guest {
             describe: typed(&mut store, &instance, &exports.describe, "describe", who)?,
             open: typed(&mut store, &instance, &exports.open, "open", who)?,
             close: typed(&mut store, &instance, &exports.close, "close", who)?,
-            path: path::new(crossing, &mut store, &instance, &exports.process, kind)
+            path: path::new(crossing, &mut store, &instance, exports, kind)
                 .map_err(|error| wrong_type(who, kind.as_str(), &error))?,
             store,
             kind,
@@ -127,6 +129,9 @@ impl Guest {
         let binding = answer.map_err(|error| self.refused(&error))?;
         let bound = bind::check(self.kind, &self.who, input, binding)?;
         self.path.bind(&bound.wire).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
+        if let (Some(state), Some(path)) = (&bound.state, self.path.aggregate()) {
+            path.bind_state(state).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
+        }
         let own: Vec<SchemaRef> = bound.ports.iter().map(|port| Arc::clone(&port.own)).collect();
         self.store.data_mut().emitter.bind(own.into());
         Ok(bound)

@@ -27,18 +27,22 @@ pub enum PluginKind {
     Filter,
     /// Any number of rows out for every row in, on one or more ports.
     FlatMap,
+    /// Many rows of a group to one row, behind `key_by`.
+    Aggregate,
 }
 
 impl PluginKind {
-    const ALL: [Self; 3] = [Self::Map, Self::Filter, Self::FlatMap];
+    const ALL: [Self; 4] = [Self::Map, Self::Filter, Self::FlatMap, Self::Aggregate];
 
-    /// The interface that makes the kind, and its one function: `map`, `filter`, `flat-map`.
+    /// The interface that makes the kind: `map`, `filter`, `flat-map`, `aggregate`. The first three have one function, of that
+    /// name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Map => "map",
             Self::Filter => "filter",
             Self::FlatMap => "flat-map",
+            Self::Aggregate => "aggregate",
         }
     }
 }

@@ -128,8 +128,17 @@ pub(crate) struct Exports {
     pub(crate) describe: ComponentExportIndex,
     pub(crate) open: ComponentExportIndex,
     pub(crate) close: ComponentExportIndex,
-    /// The function of the kind.
+    /// The function of the kind; of an aggregate: `update`.
     pub(crate) process: ComponentExportIndex,
+    /// What an aggregate has besides.
+    pub(crate) aggregate: Option<AggregateExports>,
+}
+
+/// The other functions of an aggregate.
+pub(crate) struct AggregateExports {
+    pub(crate) merge: ComponentExportIndex,
+    pub(crate) drain: ComponentExportIndex,
+    pub(crate) evaluate: ComponentExportIndex,
 }
 
 impl Plugin {
@@ -303,7 +312,7 @@ impl Ready {
         names: &ExportNames,
         kind: PluginKind,
     ) -> Result<Self, (Violation, String)> {
-        let exports = Exports::find(component, names, kind.as_str());
+        let exports = Exports::find(component, names, kind);
         let exports = exports.map_err(|problem| (Violation::UnknownWorld, problem))?;
         // An interface is granted as a whole: what differs from it is not.
         let instance_pre = engine.linker().instantiate_pre(component);
@@ -313,17 +322,27 @@ impl Ready {
 }
 
 impl Exports {
-    fn find(component: &Component, names: &ExportNames, process: &str) -> Result<Self, String> {
+    fn find(component: &Component, names: &ExportNames, kind: PluginKind) -> Result<Self, String> {
         let find = |interface: &str, function: &str| {
             let instance = component.get_export_index(None, interface);
             let index = instance.and_then(|instance| component.get_export_index(Some(&instance), function));
             index.ok_or_else(|| format!("its {interface} has no function `{function}`"))
         };
+        let aggregate = match kind {
+            PluginKind::Aggregate => Some(AggregateExports {
+                merge: find(&names.kind, "merge")?,
+                drain: find(&names.kind, "drain")?,
+                evaluate: find(&names.kind, "evaluate")?,
+            }),
+            _ => None,
+        };
+        let process = if kind == PluginKind::Aggregate { "update" } else { kind.as_str() };
         Ok(Self {
             describe: find(&names.lifecycle, "describe")?,
             open: find(&names.lifecycle, "open")?,
             close: find(&names.lifecycle, "close")?,
             process: find(&names.kind, process)?,
+            aggregate,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! other people's parts only, and is the oracle that tests hold the direct path to. Every component runs on either: a
 //! guest cannot tell them apart. A path only moves bytes: whatever comes back is gated by the caller.
 
+mod aggregate;
 mod direct;
 pub(crate) mod pool;
 mod process;
@@ -13,12 +14,14 @@ use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::Schema;
 use wasmtime::Store;
-use wasmtime::component::{ComponentExportIndex, Instance};
+use wasmtime::component::Instance;
 
+pub(crate) use self::aggregate::{AggregateCall, AggregatePath, AggregateReply};
 use self::process::Process;
 use crate::contract::{Failure, Reject};
 use crate::inspect::PluginKind;
 use crate::options::Crossing;
+use crate::plugin::Exports;
 use crate::store::HostState;
 
 /// The crossing of batches for one instance.
@@ -31,6 +34,11 @@ pub(crate) trait BatchPath: Send {
 
     /// Calls the guest with what was prepared last. An error is a trap.
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>>;
+
+    /// What there is besides where the operator is an aggregate, which is called by this alone.
+    fn aggregate(&mut self) -> Option<&mut dyn AggregatePath> {
+        None
+    }
 }
 
 /// What came back from a successful call, not yet gated.
@@ -66,9 +74,13 @@ pub(crate) fn new(
     crossing: Crossing,
     store: &mut Store<HostState>,
     instance: &Instance,
-    export: &ComponentExportIndex,
+    exports: &Exports,
     kind: PluginKind,
 ) -> wasmtime::Result<Box<dyn BatchPath>> {
+    if let Some(others) = &exports.aggregate {
+        return aggregate::new(crossing, store, instance, &exports.process, others);
+    }
+    let export = &exports.process;
     Ok(match crossing {
         Crossing::Direct => Box::new(direct::Direct::new(store, instance, export, kind)?),
         Crossing::Stock => Box::new(stock::Stock::new(store, instance, export, kind)?),
