@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
@@ -263,6 +264,20 @@ pub trait Operator: Send {
     /// As [`Operator::process`].
     fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
         let _ = (watermark, output);
+        Ok(())
+    }
+
+    /// How long until it wants [`Operator::on_time`] to be called; asked between elements, and quick. Default: never.
+    fn time_due_in(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The time has come that [`Operator::time_due_in`] told, or nearly. Default: nothing.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn on_time(&mut self, output: &mut dyn Output) -> Result<()> {
+        let _ = output;
         Ok(())
     }
 

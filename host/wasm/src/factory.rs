@@ -21,6 +21,7 @@ pub struct PluginFactory {
     plugin: Arc<Plugin>,
     options: PluginOptions,
     metrics: Arc<PluginMetrics>,
+    keys: Vec<String>,
     /// The last binding, to hold the instances to.
     bound: Mutex<Option<(PluginInput, Bound)>>,
 }
@@ -29,7 +30,14 @@ impl PluginFactory {
     /// A factory; nothing runs yet.
     #[must_use]
     pub fn new(plugin: Arc<Plugin>, options: PluginOptions) -> Self {
-        Self { plugin, options, metrics: Arc::default(), bound: Mutex::new(None) }
+        Self { plugin, options, metrics: Arc::default(), keys: Vec::new(), bound: Mutex::new(None) }
+    }
+
+    /// Deals rows out by these columns, which only a process can have, and must.
+    #[must_use]
+    pub fn with_keys(mut self, keys: Vec<String>) -> Self {
+        self.keys = keys;
+        self
     }
 
     /// The plugin.
@@ -62,13 +70,20 @@ impl OperatorFactory for PluginFactory {
     }
 
     fn bind_stream(&self, input: &StreamType) -> volley_api::Result<OperatorBinding> {
-        if self.plugin.info().kind == PluginKind::Aggregate {
+        let kind = self.plugin.info().kind;
+        if kind == PluginKind::Aggregate {
             let plugin = self.plugin.who().to_string();
             let message = "it is an aggregate, which goes by keys: write `key_by: [...]` beside `plugin:`, and a `window:` \
                            if it is to have one";
             return Err(Error::InvalidInput { plugin, message: message.to_owned() }.into());
         }
-        let input = PluginInput::of_stream(input, &[]);
+        if kind != PluginKind::Process && !self.keys.is_empty() {
+            let (plugin, keys) = (self.plugin.who(), self.keys.join(", "));
+            return Err(volley_api::Error::config(format!(
+                "{plugin} is a {kind}, which has no keys: leave out `key_by: {keys}` (a process and an aggregate have keys)"
+            )));
+        }
+        let input = PluginInput::of_stream(input, &self.keys);
         let bound = self.plugin.bind_fresh(&config_text(&self.options.config), &input, &self.options.limits);
         let bound = bound.inspect_err(|error| self.count(error))?;
         let binding = bound.to_operator_binding();
@@ -79,11 +94,15 @@ impl OperatorFactory for PluginFactory {
     fn create(&self, context: OperatorContext) -> volley_api::Result<Box<dyn Operator>> {
         let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let event_time = context.event_time.clone();
-        let input = PluginInput { schema: Arc::clone(&context.input), keys: Vec::new(), event_time };
+        let input = PluginInput { schema: Arc::clone(&context.input), keys: self.keys.clone(), event_time };
         let expected = bound.filter(|(bound_to, _)| *bound_to == input).map(|(_, bound)| bound);
         let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, input, expected);
         let instances = instances.inspect_err(|error| self.count(error))?;
-        Ok(Box::new(PluginOperator::new(instances, self.options.on_error, context)))
+        Ok(Box::new(PluginOperator::new(instances, self.options.on_error, context)?))
+    }
+
+    fn keys(&self) -> Option<&[String]> {
+        (!self.keys.is_empty()).then_some(&self.keys[..])
     }
 
     fn wants_coalesced_input(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::abi::deserialize::Artefact;
 use crate::bind::{self, Bound};
 use crate::cache::hex;
 use crate::compile::Problem;
-use crate::contract;
+use crate::contract::{self, WriteMode};
 use crate::engine::{EnginePair, LinkedEngine, Placed, PluginEngine, Trust};
 use crate::guest::Guest;
 use crate::input::PluginInput;
@@ -96,7 +96,8 @@ pub struct PluginBinding {
 pub struct PluginPort {
     /// Its name.
     pub name: String,
-    /// Whether the plugin's columns are the whole output (`replace`) or join those of the input (`append`).
+    /// Whether the plugin's columns are the whole output (`replace`), or join those of the input (`append`) or of the key
+    /// (`keyed`).
     pub replaces: bool,
     /// The columns that the plugin writes. None for a filter.
     pub writes: SchemaRef,
@@ -132,6 +133,8 @@ pub(crate) struct Exports {
     pub(crate) process: ComponentExportIndex,
     /// What an aggregate has besides.
     pub(crate) aggregate: Option<AggregateExports>,
+    /// What a process has besides.
+    pub(crate) keyed: Option<KeyedExports>,
 }
 
 /// The other functions of an aggregate.
@@ -139,6 +142,13 @@ pub(crate) struct AggregateExports {
     pub(crate) merge: ComponentExportIndex,
     pub(crate) drain: ComponentExportIndex,
     pub(crate) evaluate: ComponentExportIndex,
+}
+
+/// The other functions of a process.
+pub(crate) struct KeyedExports {
+    pub(crate) on_timers: ComponentExportIndex,
+    pub(crate) on_watermark: ComponentExportIndex,
+    pub(crate) forget: ComponentExportIndex,
 }
 
 impl Plugin {
@@ -233,7 +243,7 @@ impl Plugin {
     /// Asks a fresh instance who it is.
     ///
     /// # Errors
-    /// When it traps, or declares keyed state, which no world that this host knows has.
+    /// When it traps, or declares keyed state that its world does not have, or that is none.
     pub fn describe(&self, limits: &PluginLimits) -> Result<Description> {
         Guest::instantiate(self, limits, JobParts::default())?.describe()
     }
@@ -251,7 +261,7 @@ impl Plugin {
         let bound = self.bind_fresh(&config_text(config), input, limits)?;
         let port = |port: bind::BoundPort| PluginPort {
             name: port.name.to_string(),
-            replaces: port.replaces,
+            replaces: port.mode == WriteMode::Replace,
             writes: port.own,
             schema: port.schema,
         };
@@ -337,12 +347,21 @@ impl Exports {
             _ => None,
         };
         let process = if kind == PluginKind::Aggregate { "update" } else { kind.as_str() };
+        let keyed = match kind {
+            PluginKind::Process => Some(KeyedExports {
+                on_timers: find(&names.kind, "on-timers")?,
+                on_watermark: find(&names.kind, "on-watermark")?,
+                forget: find(&names.kind, "forget")?,
+            }),
+            _ => None,
+        };
         Ok(Self {
             describe: find(&names.lifecycle, "describe")?,
             open: find(&names.lifecycle, "open")?,
             close: find(&names.lifecycle, "close")?,
             process: find(&names.kind, process)?,
             aggregate,
+            keyed,
         })
     }
 }

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod direct;
+mod keyed;
 pub(crate) mod pool;
 mod process;
 mod stock;
@@ -17,7 +18,9 @@ use wasmtime::Store;
 use wasmtime::component::Instance;
 
 pub(crate) use self::aggregate::{AggregateCall, AggregatePath, AggregateReply};
+pub(crate) use self::keyed::{KeyedCall, KeyedPath};
 use self::process::Process;
+use crate::abi::message::Outgoing;
 use crate::contract::{Failure, Reject};
 use crate::inspect::PluginKind;
 use crate::options::Crossing;
@@ -39,6 +42,11 @@ pub(crate) trait BatchPath: Send {
     fn aggregate(&mut self) -> Option<&mut dyn AggregatePath> {
         None
     }
+
+    /// What there is besides where the operator is a process.
+    fn keyed(&mut self) -> Option<&mut dyn KeyedPath> {
+        None
+    }
 }
 
 /// What came back from a successful call, not yet gated.
@@ -55,7 +63,7 @@ pub(crate) enum ReplyOutput {
     Keep(Buffer),
     /// A map's columns, as a message.
     Columns(Buffer),
-    /// A flat-map's rows went through `emit`.
+    /// A flat-map's or a process's rows went through `emit`.
     Emitted,
 }
 
@@ -81,8 +89,10 @@ pub(crate) fn new(
         return aggregate::new(crossing, store, instance, &exports.process, others);
     }
     let export = &exports.process;
-    Ok(match crossing {
-        Crossing::Direct => Box::new(direct::Direct::new(store, instance, export, kind)?),
-        Crossing::Stock => Box::new(stock::Stock::new(store, instance, export, kind)?),
+    Ok(match (kind, crossing) {
+        (PluginKind::Process, Crossing::Direct) => Box::new(keyed::Keyed::<Outgoing>::new(store, instance, exports)?),
+        (PluginKind::Process, Crossing::Stock) => Box::new(keyed::Keyed::<Vec<u8>>::new(store, instance, exports)?),
+        (_, Crossing::Direct) => Box::new(direct::Direct::new(store, instance, export, kind)?),
+        (_, Crossing::Stock) => Box::new(stock::Stock::new(store, instance, export, kind)?),
     })
 }
