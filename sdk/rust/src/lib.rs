@@ -10,6 +10,7 @@
 // The generated bindings and the macros name this crate from outside and from inside.
 extern crate self as volley_sdk;
 
+mod aggregate;
 mod array;
 #[cfg(feature = "arrow")]
 pub mod arrow;
@@ -45,10 +46,13 @@ mod schema;
 mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
+#[cfg(not(target_arch = "wasm32"))]
+mod testing_aggregate;
 mod text;
 mod wire;
 mod writer;
 
+pub use aggregate::{AggregateOperator, Groups};
 pub use array::{Array, RecordBatch};
 pub use batch::Batch;
 pub use bits::{Bits, BitsBuilder};
@@ -65,7 +69,8 @@ pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 
 pub use writer::Writer;
 
-pub use volley_sdk_macros::{Columns, filter, flat_map, map};
+pub use row::AggregateState;
+pub use volley_sdk_macros::{AggregateState, Columns, aggregate, filter, flat_map, map};
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]

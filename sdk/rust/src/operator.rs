@@ -167,6 +167,8 @@ pub struct Binding {
     pub reads: Vec<String>,
     /// None for a filter, exactly `out` for a map, one or more (the first is `out`) for a flat-map.
     pub ports: Vec<Port>,
+    /// The columns of an aggregate's state.
+    pub state: Schema,
 }
 
 impl Binding {
@@ -193,6 +195,13 @@ impl Binding {
     #[must_use]
     pub fn replace(self, columns: impl Into<Schema>) -> Self {
         self.port("out", columns, WriteMode::Replace)
+    }
+
+    /// An aggregate's state has these columns: they are what its deltas become when they are drained.
+    #[must_use]
+    pub fn state(mut self, columns: impl Into<Schema>) -> Self {
+        self.state = columns.into();
+        self
     }
 
     /// One more output; a flat-map's side outputs come after `out`.

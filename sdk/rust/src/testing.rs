@@ -19,6 +19,7 @@ use crate::{
     WriteMode,
 };
 
+pub use crate::testing_aggregate::{AggregateOutcome, Aggregation, aggregate};
 pub use serde_json::json;
 
 /// An operator refused to open, or a whole call failed.
@@ -127,7 +128,7 @@ pub fn flat_map<Op: FlatMapOperator>(config: Value, input: &RecordBatch) -> Resu
 }
 
 /// The input as it crosses the boundary.
-struct Crossed {
+pub(crate) struct Crossed {
     /// What the operator is opened with.
     schema: Schema,
     columns: Vec<Array>,
@@ -135,18 +136,18 @@ struct Crossed {
 }
 
 impl Crossed {
-    fn new(input: &RecordBatch) -> Result<Self, TestError> {
+    pub(crate) fn new(input: &RecordBatch) -> Result<Self, TestError> {
         let schema = input.schema().unpacked();
         let message = written(&schema, input.columns(), input.len())?;
         Ok(Self { columns: read(&schema, &message)?, schema, rows: input.len() })
     }
 
-    fn schema_message(&self) -> Result<Vec<u8>, TestError> {
+    pub(crate) fn schema_message(&self) -> Result<Vec<u8>, TestError> {
         wire::write_schema(&self.schema).map_err(broken)
     }
 
     /// The columns of the binding.
-    fn message(&self, bound: &Bound) -> Result<Vec<u8>, TestError> {
+    pub(crate) fn message(&self, bound: &Bound) -> Result<Vec<u8>, TestError> {
         let places = bound.binding.reads.iter().map(|name| self.schema.index_of(name));
         let places: Vec<usize> = places.map(|place| place.expect("the binding was checked")).collect();
         let schema = Schema::new(places.iter().map(|place| self.schema.fields()[*place].clone()));
@@ -203,7 +204,7 @@ impl Crossed {
 }
 
 /// The message of a batch.
-fn written(schema: &Schema, columns: &[Array], rows: usize) -> Result<Vec<u8>, TestError> {
+pub(crate) fn written(schema: &Schema, columns: &[Array], rows: usize) -> Result<Vec<u8>, TestError> {
     let places = wire::places(schema).map_err(|field| broken(format!("a column of type {}", field.data_type)))?;
     let template = wire::Template::new(places.last().copied().unwrap_or_default());
     let mut out = Buffer::new();
@@ -214,7 +215,7 @@ fn written(schema: &Schema, columns: &[Array], rows: usize) -> Result<Vec<u8>, T
 }
 
 /// The columns of a message, copied out of it.
-fn read(schema: &Schema, message: &[u8]) -> Result<Vec<Array>, TestError> {
+pub(crate) fn read(schema: &Schema, message: &[u8]) -> Result<Vec<Array>, TestError> {
     let mut aligned = Buffer::new();
     aligned.extend(message);
     let places = wire::places(schema).map_err(|field| broken(format!("a column of type {}", field.data_type)))?;
@@ -225,7 +226,7 @@ fn read(schema: &Schema, message: &[u8]) -> Result<Vec<Array>, TestError> {
 }
 
 /// These rows of columns.
-fn taken(schema: &Schema, columns: &[Array], rows: &[usize]) -> Vec<(Field, Array)> {
+pub(crate) fn taken(schema: &Schema, columns: &[Array], rows: &[usize]) -> Vec<(Field, Array)> {
     let rows: Vec<gather::Row> = rows.iter().map(|row| (0, *row)).collect();
     let columns = schema.fields().iter().zip(columns);
     columns.map(|(field, array)| (field.clone(), gather(&field.data_type, &[array.column("")], &rows))).collect()
@@ -242,13 +243,13 @@ fn joined(empty: &RecordBatch, batches: &[RecordBatch]) -> RecordBatch {
     batch(columns.collect(), rows.len())
 }
 
-fn batch(columns: Vec<(Field, Array)>, rows: usize) -> RecordBatch {
+pub(crate) fn batch(columns: Vec<(Field, Array)>, rows: usize) -> RecordBatch {
     let (fields, columns): (Vec<Field>, Vec<Array>) = columns.into_iter().unzip();
     RecordBatch::with_rows(Schema::new(fields), columns, rows)
 }
 
 /// What an operator put out does not fit together; a host would stop the job.
-fn broken(error: impl std::fmt::Display) -> TestError {
+pub(crate) fn broken(error: impl std::fmt::Display) -> TestError {
     TestError::Call(Failure::Fatal(error.to_string()))
 }
 

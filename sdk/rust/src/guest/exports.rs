@@ -34,7 +34,7 @@ impl<R: Runner> Holder<R> {
         Self(None)
     }
 
-    fn runner(&mut self) -> Result<&mut R, WitFailure> {
+    pub(super) fn runner(&mut self) -> Result<&mut R, WitFailure> {
         self.0.as_mut().ok_or_else(|| WitFailure::Fatal("called before a successful `open`".to_owned()))
     }
 }
@@ -99,12 +99,20 @@ fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
             },
         });
     }
-    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars: None })
+    let state = &bound.binding.state;
+    let particulars = if state.is_empty() {
+        None
+    } else {
+        let state = wire::write_schema(&state.unpacked());
+        let state = state.map_err(|error| OpenError::Failed(format!("the columns of the state: {error}")))?;
+        Some(wit::Particulars::Aggregate(state))
+    };
+    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars })
 }
 
 #[cold]
 #[inline(never)]
-fn failure(failure: Failure) -> WitFailure {
+pub(super) fn failure(failure: Failure) -> WitFailure {
     match failure {
         Failure::RejectBatch(message) => WitFailure::RejectBatch(message),
         Failure::Retry(after_ms) => WitFailure::Retry(after_ms),
@@ -113,7 +121,7 @@ fn failure(failure: Failure) -> WitFailure {
 }
 
 #[inline(never)]
-fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
+pub(super) fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
     let reject = |(row, why): (u32, crate::Reject)| WitReject { row, code: why.code, message: why.message };
     rejected.into_iter().map(reject).collect()
 }

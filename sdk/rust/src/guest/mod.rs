@@ -3,6 +3,7 @@
 // The generated code calls imports and exports by raw pointers, and `memory` is an allocator.
 #![allow(unsafe_code)]
 
+mod aggregate_exports;
 mod bindings;
 mod exports;
 mod heap;
@@ -10,8 +11,8 @@ mod memory;
 mod one_thread;
 mod panic;
 
-pub use bindings::{filter, flat_map, imports, lifecycle, map};
+pub use bindings::{aggregate, filter, flat_map, imports, lifecycle, map};
 pub use exports::{Holder, Slot};
 pub use one_thread::OneThread;
 
-pub use crate::runner::{FilterRunner, FlatMapRunner, MapRunner};
+pub use crate::runner::{AggregateRunner, FilterRunner, FlatMapRunner, MapRunner};

@@ -5,6 +5,7 @@ mod cells;
 mod emit;
 mod output;
 mod section;
+mod state;
 mod types;
 
 pub use crate::array::collect;
@@ -14,6 +15,7 @@ pub use cells::{Cells, Columns, NoColumns};
 pub use emit::Emit;
 pub use output::Output;
 pub use section::{Section, SectionColumns, section_bytes, section_len};
+pub use state::{AggregateState, StateField};
 pub use types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 
 use crate::{Column, DataType, Field, OpenError, Schema};
