@@ -167,7 +167,9 @@ fn check_outputs(spec: &PipelineSpec, findings: &mut Findings) {
     for operator in &spec.operators {
         let Located { value: name, place, .. } = &operator.name;
         let (setting, port) = match &operator.action {
-            Action::Plugin(plugin) if plugin.on_error == OnError::DeadLetter => ("on_error: dead_letter", &errors),
+            Action::Plugin(plugin) if plugin.plugin.on_error == OnError::DeadLetter => {
+                ("on_error: dead_letter", &errors)
+            }
             Action::Aggregate(keyed) => match keyed.window.as_ref().and_then(|window| window.late.as_ref()) {
                 Some(late) => ("late", late),
                 None => continue,

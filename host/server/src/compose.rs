@@ -106,7 +106,8 @@ fn operator(node: &OperatorSpec, spec: &PipelineSpec, around: &Surroundings<'_>)
         }
         Action::WithColumns(columns) => Arc::new(WithColumnsFactory::new(named(columns))),
         Action::Plugin(plugin) => {
-            let factory = around.plugins.factory(plugin, around.folder)?;
+            let factory = around.plugins.factory(&plugin.plugin, around.folder)?;
+            let factory = factory.with_keys(plugin.key_by.iter().map(|key| key.value.clone()).collect());
             factory.metrics().register(around.registry, node.name.value.as_str(), factory.plugin());
             Arc::new(factory)
         }
@@ -128,7 +129,7 @@ fn ports(from: &[InputRef]) -> Vec<PortRef> {
 fn place_of(node: &OperatorSpec) -> String {
     match &node.action {
         Action::Filter(sql) => sql.place.to_string(),
-        Action::Plugin(plugin) => plugin.component.place.to_string(),
+        Action::Plugin(plugin) => plugin.plugin.component.place.to_string(),
         _ => node.name.place.to_string(),
     }
 }

@@ -76,8 +76,10 @@ fn compose(graph: &Graph, kept: &[bool]) -> Result<LogicalPlan> {
             Kind::Operator(factory) => Arc::clone(factory),
             Kind::Window(window) => Arc::new(window.clone().with_memory_limit(graph.settings.state_bytes_max)),
             Kind::Dedupe(dedupe) => Arc::new(dedupe.clone().with_memory_limit(graph.settings.state_bytes_max)),
-            Kind::Plugin(path, options) => Arc::new(
-                plugin(graph.settings.plugins.as_ref(), path, options).map_err(|error| error.within(&node.name))?,
+            Kind::Plugin(path, options, keys) => Arc::new(
+                plugin(graph.settings.plugins.as_ref(), path, options)
+                    .map_err(|error| error.within(&node.name))?
+                    .with_keys(keys.clone()),
             ),
             Kind::Source(_) | Kind::Sink(_) | Kind::Broken => continue,
         };

@@ -35,8 +35,8 @@ pub(crate) enum Kind {
     Window(WindowFactory),
     /// As a window.
     Dedupe(DedupeFactory),
-    /// Loaded when the plan is checked.
-    Plugin(PathBuf, Box<PluginOptions>),
+    /// Loaded when the plan is checked; by these keys, where there are any.
+    Plugin(PathBuf, Box<PluginOptions>, Vec<String>),
     Sink(Arc<dyn Sink>),
     /// Something that was wrong from the beginning; there is a problem that says what.
     Broken,

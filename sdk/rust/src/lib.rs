@@ -38,16 +38,16 @@ mod memory;
 pub mod metrics;
 mod offsets;
 mod operator;
+mod process;
 pub mod random;
 pub mod row;
 #[doc(hidden)]
 pub mod runner;
 mod schema;
+pub mod state;
 mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
-#[cfg(not(target_arch = "wasm32"))]
-mod testing_aggregate;
 mod text;
 mod wire;
 mod writer;
@@ -64,13 +64,18 @@ pub use operator::{
     Binding, Determinism, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError,
     Port, Reject, Rejects, WriteMode,
 };
+pub use process::{
+    Context, Distinct, EventTime, KeyedBatch, NewKeys, ProcessInput, ProcessOperator, TimeDomain, Timer, Timers,
+    Watermark,
+};
 pub use row::{Date, Decimal, Emit, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
+pub use state::Value;
 
 pub use writer::Writer;
 
 pub use row::AggregateState;
-pub use volley_sdk_macros::{AggregateState, Columns, aggregate, filter, flat_map, map};
+pub use volley_sdk_macros::{AggregateState, Columns, aggregate, filter, flat_map, map, process};
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]

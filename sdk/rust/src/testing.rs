@@ -19,7 +19,11 @@ use crate::{
     WriteMode,
 };
 
-pub use crate::testing_aggregate::{AggregateOutcome, Aggregation, aggregate};
+mod aggregate;
+mod process;
+
+pub use aggregate::{AggregateOutcome, Aggregation, aggregate};
+pub use process::Process;
 pub use serde_json::json;
 
 /// An operator refused to open, or a whole call failed.
@@ -128,7 +132,7 @@ pub fn flat_map<Op: FlatMapOperator>(config: Value, input: &RecordBatch) -> Resu
 }
 
 /// The input as it crosses the boundary.
-pub(crate) struct Crossed {
+struct Crossed {
     /// What the operator is opened with.
     schema: Schema,
     columns: Vec<Array>,
@@ -136,18 +140,18 @@ pub(crate) struct Crossed {
 }
 
 impl Crossed {
-    pub(crate) fn new(input: &RecordBatch) -> Result<Self, TestError> {
+    fn new(input: &RecordBatch) -> Result<Self, TestError> {
         let schema = input.schema().unpacked();
         let message = written(&schema, input.columns(), input.len())?;
         Ok(Self { columns: read(&schema, &message)?, schema, rows: input.len() })
     }
 
-    pub(crate) fn schema_message(&self) -> Result<Vec<u8>, TestError> {
+    fn schema_message(&self) -> Result<Vec<u8>, TestError> {
         wire::write_schema(&self.schema).map_err(broken)
     }
 
     /// The columns of the binding.
-    pub(crate) fn message(&self, bound: &Bound) -> Result<Vec<u8>, TestError> {
+    fn message(&self, bound: &Bound) -> Result<Vec<u8>, TestError> {
         let places = bound.binding.reads.iter().map(|name| self.schema.index_of(name));
         let places: Vec<usize> = places.map(|place| place.expect("the binding was checked")).collect();
         let schema = Schema::new(places.iter().map(|place| self.schema.fields()[*place].clone()));
@@ -204,7 +208,7 @@ impl Crossed {
 }
 
 /// The message of a batch.
-pub(crate) fn written(schema: &Schema, columns: &[Array], rows: usize) -> Result<Vec<u8>, TestError> {
+fn written(schema: &Schema, columns: &[Array], rows: usize) -> Result<Vec<u8>, TestError> {
     let places = wire::places(schema).map_err(|field| broken(format!("a column of type {}", field.data_type)))?;
     let template = wire::Template::new(places.last().copied().unwrap_or_default());
     let mut out = Buffer::new();
@@ -215,7 +219,7 @@ pub(crate) fn written(schema: &Schema, columns: &[Array], rows: usize) -> Result
 }
 
 /// The columns of a message, copied out of it.
-pub(crate) fn read(schema: &Schema, message: &[u8]) -> Result<Vec<Array>, TestError> {
+fn read(schema: &Schema, message: &[u8]) -> Result<Vec<Array>, TestError> {
     let mut aligned = Buffer::new();
     aligned.extend(message);
     let places = wire::places(schema).map_err(|field| broken(format!("a column of type {}", field.data_type)))?;
@@ -226,7 +230,7 @@ pub(crate) fn read(schema: &Schema, message: &[u8]) -> Result<Vec<Array>, TestEr
 }
 
 /// These rows of columns.
-pub(crate) fn taken(schema: &Schema, columns: &[Array], rows: &[usize]) -> Vec<(Field, Array)> {
+fn taken(schema: &Schema, columns: &[Array], rows: &[usize]) -> Vec<(Field, Array)> {
     let rows: Vec<gather::Row> = rows.iter().map(|row| (0, *row)).collect();
     let columns = schema.fields().iter().zip(columns);
     columns.map(|(field, array)| (field.clone(), gather(&field.data_type, &[array.column("")], &rows))).collect()
@@ -243,13 +247,13 @@ fn joined(empty: &RecordBatch, batches: &[RecordBatch]) -> RecordBatch {
     batch(columns.collect(), rows.len())
 }
 
-pub(crate) fn batch(columns: Vec<(Field, Array)>, rows: usize) -> RecordBatch {
+fn batch(columns: Vec<(Field, Array)>, rows: usize) -> RecordBatch {
     let (fields, columns): (Vec<Field>, Vec<Array>) = columns.into_iter().unzip();
     RecordBatch::with_rows(Schema::new(fields), columns, rows)
 }
 
 /// What an operator put out does not fit together; a host would stop the job.
-pub(crate) fn broken(error: impl std::fmt::Display) -> TestError {
+fn broken(error: impl std::fmt::Display) -> TestError {
     TestError::Call(Failure::Fatal(error.to_string()))
 }
 

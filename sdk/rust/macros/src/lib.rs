@@ -12,6 +12,7 @@ mod flat_map;
 mod map;
 mod options;
 mod parts;
+mod process;
 mod signature;
 mod types;
 
@@ -41,6 +42,17 @@ pub fn filter(options: TokenStream, function: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn flat_map(options: TokenStream, function: TokenStream) -> TokenStream {
     expand(flat_map::expand(options.into(), function.into()))
+}
+
+/// Makes a function a process: it is called for the rows of keys, with the state of each, and may set timers.
+///
+/// `on_timer = function` names what timers call: it takes the configuration if there is one, the [`Timer`], and the same
+/// states, timers and ports. Other options are those of `map`. See the documentation of `volley_sdk`.
+///
+/// [`Timer`]: https://docs.rs/volley-sdk/latest/volley_sdk/struct.Timer.html
+#[proc_macro_attribute]
+pub fn process(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(process::expand(options.into(), function.into()))
 }
 
 /// Makes a struct a row of output columns, one per field, named like it or by `#[column("name")]`.

@@ -124,6 +124,8 @@ pub(crate) fn call(signature: &Signature) -> TokenStream {
                 ports += 1;
                 quote!(&mut #variable)
             }
+            // Only a process has these, and it has a call of its own.
+            Argument::State(_) | Argument::Timers | Argument::Time => TokenStream::new(),
         });
     }
     quote!(#name(#(#arguments),*))

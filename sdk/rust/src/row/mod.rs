@@ -6,6 +6,7 @@ mod emit;
 mod output;
 mod section;
 mod state;
+mod time;
 mod types;
 
 pub use crate::array::collect;
@@ -16,6 +17,7 @@ pub use emit::Emit;
 pub use output::Output;
 pub use section::{Section, SectionColumns, section_bytes, section_len};
 pub use state::{AggregateState, StateField};
+pub use time::{TimeColumn, read_time};
 pub use types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 
 use crate::{Column, DataType, Field, OpenError, Schema};

@@ -3,12 +3,14 @@
 
 mod aggregate;
 mod kinds;
+mod process;
 #[cfg(test)]
 mod steady;
 
 pub use aggregate::AggregateRunner;
 pub(crate) use kinds::Answer;
 pub use kinds::{FilterRunner, FlatMapRunner, MapRunner};
+pub use process::ProcessRunner;
 
 use serde::de::DeserializeOwned;
 
@@ -41,6 +43,28 @@ pub trait Runner: Sized + 'static {
 
     /// Opens the operator: configuration as JSON, input as a Schema message.
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError>;
+
+    /// As [`Runner::open`], with what rows are dealt out by and where their event time is. Only a process wants to know.
+    fn open_keyed(
+        config: &str,
+        input: &[u8],
+        keys: Vec<String>,
+        event_time: Option<crate::EventTime>,
+    ) -> Result<Self, OpenError> {
+        let _ = (keys, event_time);
+        Self::open(config, input)
+    }
+
+    /// Its states as `describe` gives them; only a process has code for that.
+    #[cfg(target_arch = "wasm32")]
+    fn wit_states() -> Vec<crate::guest::lifecycle::exports::volley::operator::lifecycle::StateDeclaration> {
+        Vec::new()
+    }
+
+    /// The states that it declares. Only a process has any.
+    fn states() -> Vec<crate::state::StateDeclaration> {
+        Vec::new()
+    }
 
     /// What it agreed to.
     fn bound(&self) -> &Bound;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::{Crossed, TestError, batch, broken, read, taken, written};
 use crate::runner::{AggregateRunner, RejectedRows, Runner as _};
-use crate::testing::{Crossed, TestError, batch, broken, read, written};
 use crate::{AggregateOperator, RecordBatch, Reject};
 
 /// What became of rows and groups.
@@ -120,5 +120,5 @@ fn named(schema: &crate::Schema, columns: Vec<crate::Array>) -> Result<RecordBat
 fn slice(input: &RecordBatch, start: usize, rows: usize) -> RecordBatch {
     let rows: Vec<usize> = (start..start + rows).collect();
     let count = rows.len();
-    batch(crate::testing::taken(input.schema(), input.columns(), &rows), count)
+    batch(taken(input.schema(), input.columns(), &rows), count)
 }

@@ -1,0 +1,23 @@
+//! Who holds state and timers: the host, or a test.
+
+use super::StateError;
+use crate::process::Timer;
+
+/// Rows that were asked for: one bit for each that there is, and a message of all.
+pub(crate) type Found = (Vec<u8>, Vec<u8>);
+
+/// The imports `state` and `timers`: messages in, messages out.
+pub(crate) trait Host {
+    fn get(&mut self, state: u32, groups: &[u32]) -> Result<Found, StateError>;
+    fn put(&mut self, state: u32, groups: &[u32], values: &[u8]) -> Result<(), StateError>;
+    fn remove(&mut self, state: u32, groups: &[u32]) -> Result<(), StateError>;
+    fn merge(&mut self, state: u32, groups: &[u32], values: &[u8]) -> Result<(), StateError>;
+    fn map_get(&mut self, state: u32, groups: &[u32], map_keys: &[u8]) -> Result<Found, StateError>;
+    fn map_put(&mut self, state: u32, groups: &[u32], map_keys: &[u8], values: &[u8]) -> Result<(), StateError>;
+    fn map_remove(&mut self, state: u32, groups: &[u32], map_keys: &[u8]) -> Result<(), StateError>;
+    /// For each entry the place of its group; then map keys and values.
+    fn entries(&mut self, state: u32, groups: &[u32]) -> Result<(Vec<u32>, Vec<u8>, Vec<u8>), StateError>;
+    fn append(&mut self, state: u32, groups: &[u32], values: &[u8]) -> Result<(), StateError>;
+    /// Registers timers, or deletes them.
+    fn change_timers(&mut self, timers: &[Timer], register: bool) -> Result<(), StateError>;
+}
