@@ -146,6 +146,8 @@ pub(crate) enum KindArg {
     Filter,
     /// Any number of rows for each row.
     FlatMap,
+    /// One row for the rows of each key and window.
+    Aggregate,
 }
 
 impl From<KindArg> for Kind {
@@ -154,6 +156,7 @@ impl From<KindArg> for Kind {
             KindArg::Map => Self::Map,
             KindArg::Filter => Self::Filter,
             KindArg::FlatMap => Self::FlatMap,
+            KindArg::Aggregate => Self::Aggregate,
         }
     }
 }

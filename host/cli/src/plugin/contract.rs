@@ -51,7 +51,7 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST);
 
 /// The kinds of operator that this release runs.
-pub const KINDS: [Kind; 3] = [Kind::Map, Kind::Filter, Kind::FlatMap];
+pub const KINDS: [Kind; 4] = [Kind::Map, Kind::Filter, Kind::FlatMap, Kind::Aggregate];
 
 /// What an operator does with rows; it follows from the interface that the component exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub enum Kind {
     Filter,
     /// Any number of rows for each row, on one or more ports.
     FlatMap,
+    /// One row for the rows of each key and window.
+    Aggregate,
 }
 
 impl Kind {
@@ -71,6 +73,7 @@ impl Kind {
             Self::Map => "map",
             Self::Filter => "filter",
             Self::FlatMap => "flat-map",
+            Self::Aggregate => "aggregate",
         }
     }
 
@@ -288,7 +291,7 @@ mod tests {
     fn none_several_and_strange_versions_are_named() {
         let why = |exports: &[&str]| surface(&[], exports).operator().unwrap_err();
         assert!(why(&[]).contains("exports nothing"));
-        assert!(why(&[LIFECYCLE]).contains("map, filter or flat-map"));
+        assert!(why(&[LIFECYCLE]).contains("map, filter, flat-map or aggregate"));
         assert!(
             why(&[LIFECYCLE, "volley:operator/map@0.1.0", "volley:operator/filter@0.1.0"]).contains("(map, filter)")
         );

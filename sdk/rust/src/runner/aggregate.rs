@@ -41,6 +41,7 @@ impl StateWire {
         Ok(Self { port, wire, places })
     }
 
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn schema(&self) -> &Schema {
         &self.wire.schema
     }
