@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
+mod aggregates;
 mod bad_checkpoints;
 mod bad_files;
 mod bad_pipelines;
@@ -21,6 +22,7 @@ mod hostile;
 mod metrics;
 mod month;
 mod pages;
+mod process;
 mod project;
 mod restart;
 mod rust_api;

@@ -146,6 +146,8 @@ pub(crate) enum KindArg {
     Filter,
     /// Any number of rows for each row.
     FlatMap,
+    /// The same for the rows of keys, with state and timers.
+    Process,
     /// One row for the rows of each key and window.
     Aggregate,
 }
@@ -156,6 +158,7 @@ impl From<KindArg> for Kind {
             KindArg::Map => Self::Map,
             KindArg::Filter => Self::Filter,
             KindArg::FlatMap => Self::FlatMap,
+            KindArg::Process => Self::Process,
             KindArg::Aggregate => Self::Aggregate,
         }
     }

@@ -54,6 +54,10 @@ pub fn create(request: &NewPlugin) -> Result<Vec<PathBuf>, Error> {
         Kind::FlatMap => {
             (include_str!("../../templates/plugin/flat-map.rs.in"), include_str!("../../templates/plugin/flat-map.md"))
         }
+        Kind::Process => {
+            (include_str!("../../templates/plugin/process.rs.in"), include_str!("../../templates/plugin/process.md"))
+        }
+        }
         Kind::Aggregate => (
             include_str!("../../templates/plugin/aggregate.rs.in"),
             include_str!("../../templates/plugin/aggregate.md"),
