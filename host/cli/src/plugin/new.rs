@@ -57,7 +57,6 @@ pub fn create(request: &NewPlugin) -> Result<Vec<PathBuf>, Error> {
         Kind::Process => {
             (include_str!("../../templates/plugin/process.rs.in"), include_str!("../../templates/plugin/process.md"))
         }
-        }
         Kind::Aggregate => (
             include_str!("../../templates/plugin/aggregate.rs.in"),
             include_str!("../../templates/plugin/aggregate.md"),
