@@ -7,7 +7,7 @@ use crate::checkpoints::{kill, start};
 use crate::support::{Folder, plugin};
 
 /// Rows of the source.
-const ROWS: i64 = 8_000;
+const ROWS: i64 = 12_000;
 
 /// Every kind of window, and none.
 const WINDOWS: [(&str, &str); 5] = [
@@ -106,7 +106,7 @@ fn killed(more: &str) {
     let checkpoints = format!("checkpoint: {{ interval: 50ms, location: checkpoints }}\n{more}");
     // A window that fires at the end only would keep `kill` from seeing rows at all sinks.
     let windows = &WINDOWS[..4];
-    folder.write("p.yaml", pipeline(windows, "\n      rate: 3000", &checkpoints));
+    folder.write("p.yaml", pipeline(windows, "\n      rate: 2000", &checkpoints));
     for parallelism in ["1", "3"] {
         let running = start(&folder, &["--parallelism", parallelism]);
         kill(&folder, running);
@@ -146,7 +146,7 @@ fn what_does_not_fit_together_is_refused_before_a_row_moves() {
         (twin("key_by: key, ", ""), "`window` cuts the rows of a key: add `key_by` beside `plugin`"),
         (twin(&sum_avg, &threshold), "threshold is a filter, and windows are for aggregates: leave out `window`"),
         (twin("key_by: key", "key_by: nope"), "nope"),
-        (good.replace("        amount: ", "        amounts: "), "no column `amount`"),
+        (good.replace("        amount: ", "        amounts: ").replace("(amount)", "(amounts)"), "no column `amount`"),
         (good.replace("    event_time: { column: at, max_out_of_orderness: 0s }\n", ""), "event_time"),
     ];
     for (text, words) in cases {

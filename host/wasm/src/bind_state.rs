@@ -32,7 +32,6 @@ pub(crate) fn check(who: &Who, particulars: Option<Particulars>) -> Result<Schem
     if state.fields().is_empty() {
         return Err(broke("its state has no column".to_owned()));
     }
-    check_names(&state).map_err(|name| broke(format!("two columns of its state are called `{name}`")))?;
     // State is kept as bytes of Arrow's rows.
     let is_kept = |field: &&Arc<arrow::datatypes::Field>| {
         !RowConverter::supports_fields(&[SortField::new(field.data_type().clone())])
@@ -53,17 +52,5 @@ pub(crate) fn check_results(who: &Who, writes: WriteMode, results: &Schema) -> R
     if results.fields().is_empty() {
         return broke("it has no column of results".to_owned());
     }
-    match check_names(results) {
-        Ok(()) => Ok(()),
-        Err(name) => broke(format!("two columns of its results are called `{name}`")),
-    }
-}
-
-/// The name of the first column that is called like another before it.
-fn check_names(schema: &Schema) -> std::result::Result<(), String> {
-    let mut seen = std::collections::HashSet::new();
-    match schema.fields().iter().find(|field| !seen.insert(field.name())) {
-        Some(field) => Err(visible(field.name(), PROBLEM_BYTES_MAX)),
-        None => Ok(()),
-    }
+    Ok(())
 }
