@@ -60,7 +60,8 @@ impl Buckets {
     }
 }
 
-/// By bucket.
+/// By bucket. The standard library's sort would be a tenth of this component.
+#[inline(never)]
 pub(crate) fn sort(counted: &mut [Counted]) {
     // Few values of a group come between two drains, as a rule.
     if counted.len() <= 16 {
@@ -73,7 +74,29 @@ pub(crate) fn sort(counted: &mut [Counted]) {
         }
         return;
     }
-    counted.sort_unstable_by_key(|counted| counted.bucket);
+    // A heap, of which the greatest leaves time after time.
+    let mut first = counted.len() / 2;
+    let mut end = counted.len();
+    while end > 1 {
+        if first > 0 {
+            first -= 1;
+        } else {
+            end -= 1;
+            counted.swap(0, end);
+        }
+        let mut at = first;
+        loop {
+            let mut child = 2 * at + 1;
+            if child + 1 < end && counted[child].bucket < counted[child + 1].bucket {
+                child += 1;
+            }
+            if child >= end || counted[at].bucket >= counted[child].bucket {
+                break;
+            }
+            counted.swap(at, child);
+            at = child;
+        }
+    }
 }
 
 /// Each bucket once, of sorted ones.
@@ -101,6 +124,7 @@ pub(crate) fn write(counted: impl Iterator<Item = Counted>, bytes: &mut Vec<u8>)
     }
 }
 
+#[inline(never)]
 fn write_number(mut number: u64, bytes: &mut Vec<u8>) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
@@ -110,23 +134,41 @@ fn write_number(mut number: u64, bytes: &mut Vec<u8>) {
 }
 
 /// The buckets of a stored sketch.
-pub(crate) fn read(mut bytes: &[u8]) -> impl Iterator<Item = Result<Counted, String>> + '_ {
-    let mut before = 0_i64;
-    std::iter::from_fn(move || {
-        if bytes.is_empty() {
+pub(crate) fn read(bytes: &[u8]) -> Stored<'_> {
+    Stored { bytes, before: 0 }
+}
+
+/// A stored sketch, bucket by bucket.
+pub(crate) struct Stored<'a> {
+    bytes: &'a [u8],
+    before: i64,
+}
+
+impl Stored<'_> {
+    fn counted(&mut self) -> Option<Counted> {
+        let step = read_number(&mut self.bytes)?;
+        let step = (step >> 1) as i64 ^ -((step & 1) as i64);
+        let bucket = i32::try_from(self.before.checked_add(step)?).ok()?;
+        self.before = i64::from(bucket);
+        Some(Counted { bucket, count: read_number(&mut self.bytes)? })
+    }
+}
+
+impl Iterator for Stored<'_> {
+    type Item = Result<Counted, String>;
+
+    // Once, though two loops are over it.
+    #[inline(never)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.bytes.is_empty() {
             return None;
         }
-        let step = read_number(&mut bytes).map(|step| (step >> 1) as i64 ^ -((step & 1) as i64));
-        let counted = step.and_then(|step| {
-            let bucket = i32::try_from(before.checked_add(step)?).ok()?;
-            before = i64::from(bucket);
-            Some(Counted { bucket, count: read_number(&mut bytes)? })
-        });
+        let counted = self.counted();
         if counted.is_none() {
-            bytes = &[];
+            self.bytes = &[];
         }
         Some(counted.ok_or_else(|| "a stored sketch is cut off, or is another operator's".to_owned()))
-    })
+    }
 }
 
 fn read_number(bytes: &mut &[u8]) -> Option<u64> {
@@ -143,6 +185,7 @@ fn read_number(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// The bucket with the value of that rank: the least such that this part of all values is not above it.
+#[inline(never)]
 pub(crate) fn quantile(counted: &[Counted], quantile: f64) -> Option<i32> {
     let total = counted.iter().fold(0_u64, |total, counted| total.saturating_add(counted.count));
     let rank = ((quantile * total as f64).ceil() as u64).clamp(1, total.max(1));

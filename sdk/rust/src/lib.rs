@@ -77,6 +77,11 @@ pub use writer::Writer;
 pub use row::AggregateState;
 pub use volley_sdk_macros::{AggregateState, Columns, aggregate, filter, flat_map, map, process};
 
+/// The code of the page about aggregates.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/aggregate-plugins.md")]
+mod aggregate_plugins {}
+
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]
 pub use wit_bindgen as __wit_bindgen;

@@ -93,7 +93,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 batch: &::volley_sdk::Batch<'_>,
             ) -> ::core::result::Result<::volley_sdk::Rejects, ::volley_sdk::Failure> {
                 #readers
-                self.states.resize_with(groups.total(), ::core::default::Default::default);
+                ::volley_sdk::row::grow_states(&mut self.states, groups.total());
                 let __states = &mut self.states[..];
                 let mut __rejects = ::volley_sdk::Rejects::new();
                 for (__row, __group) in groups.numbers().iter().enumerate() {
@@ -110,7 +110,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 state: &::volley_sdk::Batch<'_>,
             ) -> ::core::result::Result<(), ::volley_sdk::Failure> {
                 let __readers = <#state as ::volley_sdk::AggregateState>::readers(state)?;
-                self.states.resize_with(groups.total(), ::core::default::Default::default);
+                ::volley_sdk::row::grow_states(&mut self.states, groups.total());
                 for (__row, __group) in groups.numbers().iter().enumerate() {
                     let __other = <#state as ::volley_sdk::AggregateState>::load(&__readers, __row);
                     self.states[*__group as usize].merge(__other);
@@ -123,7 +123,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 groups_total: usize,
             ) -> ::core::result::Result<::std::vec::Vec<::volley_sdk::Array>, ::volley_sdk::Failure> {
                 let mut __builders = <#state as ::volley_sdk::AggregateState>::builders();
-                self.states.resize_with(groups_total, ::core::default::Default::default);
+                ::volley_sdk::row::grow_states(&mut self.states, groups_total);
                 for __state in self.states.drain(..) {
                     ::volley_sdk::AggregateState::push(__state, &mut __builders);
                 }

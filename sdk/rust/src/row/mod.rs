@@ -16,7 +16,7 @@ pub use cells::{Cells, Columns, NoColumns};
 pub use emit::Emit;
 pub use output::Output;
 pub use section::{Section, SectionColumns, section_bytes, section_len};
-pub use state::{AggregateState, StateField};
+pub use state::{AggregateState, StateField, grow_states};
 pub use time::{TimeColumn, read_time};
 pub use types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 

@@ -40,6 +40,12 @@ pub trait AggregateState: Default + Sized + 'static {
     fn load(readers: &Self::Readers<'_>, row: usize) -> Self;
 }
 
+/// There is a state for each of so many groups. What is beyond goes: it is of a call that failed.
+#[inline(never)]
+pub fn grow_states<S: AggregateState>(states: &mut Vec<S>, groups_total: usize) {
+    states.resize_with(groups_total, S::default);
+}
+
 /// A type that a field of a state may have.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a field of an aggregate's state",
