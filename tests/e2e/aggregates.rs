@@ -101,11 +101,9 @@ fn a_plugin_and_the_engine_put_out_the_same_in_every_window_at_any_parallelism()
 }
 
 /// Killed at one instance and at three, and ended by two.
-fn killed(more: &str) {
+fn killed(windows: &[(&str, &str)], more: &str) {
     let folder = Folder::new();
     let checkpoints = format!("checkpoint: {{ interval: 50ms, location: checkpoints }}\n{more}");
-    // A window that fires at the end only would keep `kill` from seeing rows at all sinks.
-    let windows = &WINDOWS[..4];
     folder.write("p.yaml", pipeline(windows, "\n      rate: 2000", &checkpoints));
     for parallelism in ["1", "3"] {
         let running = start(&folder, &["--parallelism", parallelism]);
@@ -113,19 +111,21 @@ fn killed(more: &str) {
     }
     folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
     let mut expected = straight("1");
-    expected.retain(|name, _| !name.starts_with("none"));
+    expected.retain(|name, _| windows.iter().any(|(window, _)| name.starts_with(window)));
     assert_eq!(compared(&folder, windows), expected);
 }
 
 #[test]
 fn killed_and_dealt_out_anew_they_still_do() {
-    killed("");
+    // A window that fires at the end only would keep `kill` from seeing rows at all sinks.
+    killed(&WINDOWS[..4], "");
 }
 
 #[cfg(feature = "rocksdb")]
 #[test]
 fn and_with_state_on_disk() {
-    killed("state: { backend: rocksdb, location: state }\n");
+    // Each operator has folders of its own on disk, so there are fewer of them.
+    killed(&[WINDOWS[0], WINDOWS[3]], "state: { backend: rocksdb, location: state }\n");
 }
 
 #[test]

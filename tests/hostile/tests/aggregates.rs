@@ -7,8 +7,8 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use volley_api::{
-    Aggregator as _, AggregatorFactory, AggregatorRole, ManualClock, NodeName, OperatorContext, OriginDirectory,
-    Result, SeedSource, StreamRecord, SubtaskId,
+    AggregatorFactory, AggregatorRole, ManualClock, NodeName, OperatorContext, OriginDirectory, Result, SeedSource,
+    StreamRecord, SubtaskId,
 };
 use volley_test_guests::SumGuest;
 use volley_wasm::{
@@ -104,6 +104,7 @@ fn cases() -> Vec<(&'static str, SumGuest, &'static str, &'static str)> {
     // A list of far more bytes than there are, at the end of memory; and one of rejects that there are not.
     let far = "(i32.store (i32.const 512) (i32.const 0)) (i32.store (i32.const 520) (i32.const 0x7ffffff0)) \
                (i32.store (i32.const 524) (i32.const 0x7fffffff)) (return (i32.const 512))";
+    let outside = &far.replace("0x7fffffff", "64");
     let nothing = "(i32.store (i32.const 512) (i32.const 0)) (i32.store (i32.const 520) (i32.const 1024)) \
                    (i32.store (i32.const 524) (i32.const 0)) (return (i32.const 512))";
     let beyond = "(i32.store (i32.const 512) (i32.const 0)) (i32.store (i32.const 520) (i32.const 528)) \
@@ -124,12 +125,13 @@ fn cases() -> Vec<(&'static str, SumGuest, &'static str, &'static str)> {
         ("drain", SumGuest { drain: FOREVER.into(), ..good() }, "deadline", "deadline"),
         ("drain", SumGuest { more_rows: 5, ..good() }, "rows", "wrong_rows"),
         ("drain", SumGuest { more_rows: -1, ..good() }, "rows for", "wrong_rows"),
-        ("drain", instead(2, far), "drain", "out_of_bounds"),
+        ("drain", instead(2, far), "drain", "transfer_bytes"),
+        ("drain", instead(2, outside), "drain", "out_of_bounds"),
         ("drain", instead(2, nothing), "drain", "bad_batch"),
         ("drain", instead(2, &SumGuest::failure(0)), "`drain` refuses its own state", "fatal"),
         ("evaluate", SumGuest { evaluate: "unreachable".into(), ..good() }, "trapped in `evaluate`", "unreachable"),
         ("evaluate", SumGuest { evaluate: FOREVER.into(), ..good() }, "deadline", "deadline"),
-        ("evaluate", instead(3, far), "evaluate", "out_of_bounds"),
+        ("evaluate", instead(3, outside), "evaluate", "out_of_bounds"),
         ("evaluate", instead(3, nothing), "evaluate", "bad_batch"),
         ("evaluate", instead(3, &SumGuest::failure(2)), "stops the job: said so", "fatal"),
     ]
