@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
+mod aggregates;
 mod bad_checkpoints;
 mod bad_files;
 mod bad_pipelines;

@@ -29,7 +29,7 @@ mod state;
 mod time;
 mod ttl;
 
-pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory};
+pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory, AggregatorPool, AggregatorRole, Refused};
 pub use checkpoint::{
     EpochListener, JobState, JobSteering, KeyedSnapshot, OperatorState, SplitPosition, SplitState, TaskEvent, TaskId,
     TaskPart, TaskReport,

@@ -148,6 +148,8 @@ pub(crate) enum KindArg {
     FlatMap,
     /// The same for the rows of keys, with state and timers.
     Process,
+    /// One row for the rows of each key and window.
+    Aggregate,
 }
 
 impl From<KindArg> for Kind {
@@ -157,6 +159,7 @@ impl From<KindArg> for Kind {
             KindArg::Filter => Self::Filter,
             KindArg::FlatMap => Self::FlatMap,
             KindArg::Process => Self::Process,
+            KindArg::Aggregate => Self::Aggregate,
         }
     }
 }

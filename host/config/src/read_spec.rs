@@ -14,7 +14,7 @@ use crate::limits::{
 };
 use crate::place::{Located, Place};
 use crate::read_job::{self, restart, state};
-use crate::read_keyed::{aggregate, dedupe, event_time};
+use crate::read_keyed::{aggregate, beside, dedupe, event_time};
 use crate::section::{Field, Section, View};
 use crate::spec::{
     Action, BATCH_ROWS_MAX, ConnectorSection, InputRef, NamedExpression, NamedExpressions, OperatorSpec,
@@ -161,7 +161,8 @@ fn operator(node: &NodeView<'_>, findings: &mut Findings) -> Option<OperatorSpec
             let keys = fields.get("key_by").map(|view| fields.column_names(&view, KEY_COLUMNS_MAX));
             // One that was written and could not be read has left an error behind.
             let key_by = keys.flatten().unwrap_or_default();
-            Action::Plugin(Box::new(PluginAction { key_by, plugin: plugin(&view, fields.findings)? }))
+            let window = beside(&mut fields)?;
+            Action::Plugin(Box::new(PluginAction { key_by, window, plugin: plugin(&view, fields.findings)? }))
         }
         ("dedupe", view) => Action::Dedupe(dedupe(&view, fields.findings)?),
         ("aggregate", view) => {
@@ -283,12 +284,15 @@ fn check_aggregate_parts(fields: &mut Fields<'_, '_>) -> Option<()> {
     if misspelt || fields.get("aggregate").is_some() {
         return Some(());
     }
-    let is_plugin = fields.get("plugin").is_some();
-    let is_part = |key: &str| AGGREGATE_PARTS.contains(&key) && !(is_plugin && key == "key_by");
+    // A window cuts the rows of a key.
+    let (is_plugin, has_key) = (fields.get("plugin").is_some(), fields.get("key_by").is_some());
+    let goes_with_plugin = |key: &str| is_plugin && (key == "key_by" || has_key);
+    let is_part = |key: &str| AGGREGATE_PARTS.contains(&key) && !goes_with_plugin(key);
     let part = fields.fields.iter().find(|field| is_part(field.key));
     let Some(Field { key, view }) = part else { return Some(()) };
     let other = fields.fields.iter().find(|field| ACTION_KEYS.contains(&field.key));
     let message = match other {
+        Some(_) if is_plugin => format!("`{key}` cuts the rows of a key: add `key_by` beside `plugin`"),
         Some(other) => format!("`{key}` goes with `aggregate`, and this is a `{}`: make two nodes of it", other.key),
         None => format!("`{key}` goes with `aggregate`: add `aggregate: {{ name: \"count(*)\" }}`"),
     };

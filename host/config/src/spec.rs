@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use volley_api::{NodeName, PortName};
 
 use crate::job::{CheckpointSpec, RestartSpec, StateSpec};
-use crate::keyed::{AggregateSpec, DedupeSpec, EventTimeSpec, Names, names};
+use crate::keyed::{AggregateSpec, DedupeSpec, EventTimeSpec, Names, WindowSpec, names};
 use crate::limits::LimitsSpec;
 use crate::place::{Document, Located, Place};
 use crate::section::Section;
@@ -271,14 +271,19 @@ impl Serialize for NamedExpressions {
     }
 }
 
-/// Runs a WebAssembly component: `plugin`, and `key_by` where it works on the rows of a key.
+/// Runs a WebAssembly component: `plugin`; `key_by` where it works on the rows of a key; and `window` where it aggregates them.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PluginAction {
-    /// The columns of the key, a name or a list: for a component of the world `process`, which has to have one, and for no
-    /// other.
+    /// The columns of the key, a name or a list: for a component of the world `process` or `aggregate`, which has to have one,
+    /// and for no other.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "names")]
     #[schemars(with = "Names", default)]
     pub key_by: Vec<Located<String>>,
+    /// How the rows of a key are cut into windows: for a component of the world `aggregate`. Default: one window for all of
+    /// them, which ends with the input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WindowSpec", default)]
+    pub window: Option<WindowSpec>,
     /// The component.
     pub plugin: PluginSpec,
 }

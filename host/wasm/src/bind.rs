@@ -10,6 +10,7 @@ use volley_api::{OperatorBinding, OutputPort, PortName};
 use volley_ipc::{decode_schema, wire_schema};
 
 use crate::bind_keys::BoundKeys;
+use crate::bind_state;
 use crate::contract::{self, WriteMode};
 use crate::guest::broke;
 use crate::input::PluginInput;
@@ -37,6 +38,8 @@ pub(crate) struct Bound {
     pub(crate) wire: SchemaRef,
     /// The outputs; a filter has one too, made by the host.
     pub(crate) ports: Vec<BoundPort>,
+    /// The columns of an aggregate's state, in wire form.
+    pub(crate) state: Option<SchemaRef>,
     /// What a process agreed to besides.
     pub(crate) keys: Option<BoundKeys>,
 }
@@ -129,8 +132,12 @@ pub(crate) fn check(
     binding: contract::Binding,
     states: Vec<Declared>,
 ) -> Result<Bound> {
+    let mut state = None;
     let keys = if kind == PluginKind::Process {
         Some(BoundKeys::check(who, input, binding.particulars, states)?)
+    } else if kind == PluginKind::Aggregate {
+        state = Some(bind_state::check(who, binding.particulars)?);
+        None
     } else if binding.particulars.is_some() {
         let problem = format!("it agrees to particulars of another world; a {kind} has none");
         return Err(broke(who, "open", Violation::BadBinding, problem));
@@ -142,7 +149,7 @@ pub(crate) fn check(
     let projected = input.project(&reads)?;
     let wire = wire_schema(&projected).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
     let ports = ports(kind, who, input, keys.as_ref().map(|keys| &keys.carried), binding.outputs)?;
-    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, keys })
+    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, state, keys })
 }
 
 fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
@@ -184,8 +191,10 @@ fn ports(
         (PluginKind::Filter, count) => {
             return Err(broke(format!("a filter has no outputs of its own, it names {count}")));
         }
-        (PluginKind::Map, 1) | (PluginKind::FlatMap | PluginKind::Process, 1..=PORTS_MAX) => {}
-        (PluginKind::Map, count) => return Err(broke(format!("a map has exactly one output, it names {count}"))),
+        (PluginKind::Map | PluginKind::Aggregate, 1) | (PluginKind::FlatMap | PluginKind::Process, 1..=PORTS_MAX) => {}
+        (PluginKind::Map | PluginKind::Aggregate, count) => {
+            return Err(broke(format!("a {kind} has exactly one output, it names {count}")));
+        }
         (PluginKind::FlatMap | PluginKind::Process, count) => {
             return Err(broke(format!("a {kind} has 1 to {PORTS_MAX} outputs, it names {count}")));
         }
@@ -214,6 +223,13 @@ fn ports(
         };
         if output.writes == WriteMode::Replace && own.fields().is_empty() {
             return Err(broke(format!("output `{name}` replaces all columns by none")));
+        }
+        if kind == PluginKind::Aggregate {
+            // Its results stand behind keys and windows, of which it knows nothing.
+            bind_state::check_results(who, output.writes, &own)?;
+            let nothing = Arc::new(Schema::empty());
+            ports.push(BoundPort::new(name, Arc::new(own), output.writes, &nothing));
+            continue;
         }
         ports.push(BoundPort::new(name, Arc::new(own), output.writes, beside));
     }

@@ -71,10 +71,16 @@ impl OperatorFactory for PluginFactory {
 
     fn bind_stream(&self, input: &StreamType) -> volley_api::Result<OperatorBinding> {
         let kind = self.plugin.info().kind;
+        if kind == PluginKind::Aggregate {
+            let plugin = self.plugin.who().to_string();
+            let message = "it is an aggregate, which goes by keys: write `key_by: [...]` beside `plugin:`, and a `window:` \
+                           if it is to have one";
+            return Err(Error::InvalidInput { plugin, message: message.to_owned() }.into());
+        }
         if kind != PluginKind::Process && !self.keys.is_empty() {
             let (plugin, keys) = (self.plugin.who(), self.keys.join(", "));
             return Err(volley_api::Error::config(format!(
-                "{plugin} is a {kind}, which has no keys: leave out `key_by: {keys}` (only a process has keys)"
+                "{plugin} is a {kind}, which has no keys: leave out `key_by: {keys}` (a process and an aggregate have keys)"
             )));
         }
         let input = PluginInput::of_stream(input, &self.keys);

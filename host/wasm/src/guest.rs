@@ -1,5 +1,7 @@
 //! One instance in its store, and the calls of its life: describe, open, batches, close.
 
+mod aggregate;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -140,6 +142,9 @@ impl Guest {
         let binding = answer.map_err(|error| self.refused(&error))?;
         let bound = bind::check(self.kind, &self.who, input, binding, states)?;
         self.path.bind(&bound.wire).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
+        if let (Some(state), Some(path)) = (&bound.state, self.path.aggregate()) {
+            path.bind_state(state).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
+        }
         let own: Vec<_> = bound.ports.iter().map(|port| (Arc::clone(&port.own), port.mode)).collect();
         self.store.data_mut().emitter.bind(own.into());
         Ok(bound)

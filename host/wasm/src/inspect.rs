@@ -29,12 +29,15 @@ pub enum PluginKind {
     FlatMap,
     /// The same for rows of keys, with state and timers.
     Process,
+    /// Many rows of a group to one row, behind `key_by`.
+    Aggregate,
 }
 
 impl PluginKind {
-    const ALL: [Self; 4] = [Self::Map, Self::Filter, Self::FlatMap, Self::Process];
+    const ALL: [Self; 5] = [Self::Map, Self::Filter, Self::FlatMap, Self::Process, Self::Aggregate];
 
-    /// The interface that makes the kind, and its function for batches: `map`, `filter`, `flat-map`, `process`.
+    /// The interface that makes the kind: `map`, `filter`, `flat-map`, `process`, `aggregate`. Its function for batches has the
+    /// same name, but for an aggregate's.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,6 +45,7 @@ impl PluginKind {
             Self::Filter => "filter",
             Self::FlatMap => "flat-map",
             Self::Process => "process",
+            Self::Aggregate => "aggregate",
         }
     }
 }

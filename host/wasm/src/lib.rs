@@ -9,8 +9,10 @@
 //! the boundary stands in `src/abi/`, each piece with its proof.
 
 mod abi;
+mod aggregate;
 mod bind;
 mod bind_keys;
+mod bind_state;
 mod cache;
 mod compile;
 mod contract;
@@ -36,6 +38,7 @@ mod ticks;
 mod trap;
 mod violation;
 
+pub use aggregate::{DELTA_BYTES_MAX, PluginAggregates};
 pub use bind::PORTS_MAX;
 pub use cache::default_cache_dir;
 pub use compile::{CompileIn, CompileLimits, compile_worker};

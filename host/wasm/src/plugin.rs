@@ -129,10 +129,19 @@ pub(crate) struct Exports {
     pub(crate) describe: ComponentExportIndex,
     pub(crate) open: ComponentExportIndex,
     pub(crate) close: ComponentExportIndex,
-    /// The function of the kind.
+    /// The function of the kind; of an aggregate: `update`.
     pub(crate) process: ComponentExportIndex,
+    /// What an aggregate has besides.
+    pub(crate) aggregate: Option<AggregateExports>,
     /// What a process has besides.
     pub(crate) keyed: Option<KeyedExports>,
+}
+
+/// The other functions of an aggregate.
+pub(crate) struct AggregateExports {
+    pub(crate) merge: ComponentExportIndex,
+    pub(crate) drain: ComponentExportIndex,
+    pub(crate) evaluate: ComponentExportIndex,
 }
 
 /// The other functions of a process.
@@ -329,19 +338,29 @@ impl Exports {
             let index = instance.and_then(|instance| component.get_export_index(Some(&instance), function));
             index.ok_or_else(|| format!("its {interface} has no function `{function}`"))
         };
+        let aggregate = match kind {
+            PluginKind::Aggregate => Some(AggregateExports {
+                merge: find(&names.kind, "merge")?,
+                drain: find(&names.kind, "drain")?,
+                evaluate: find(&names.kind, "evaluate")?,
+            }),
+            _ => None,
+        };
+        let process = if kind == PluginKind::Aggregate { "update" } else { kind.as_str() };
         let keyed = match kind {
             PluginKind::Process => Some(KeyedExports {
                 on_timers: find(&names.kind, "on-timers")?,
                 on_watermark: find(&names.kind, "on-watermark")?,
                 forget: find(&names.kind, "forget")?,
             }),
-            PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => None,
+            _ => None,
         };
         Ok(Self {
             describe: find(&names.lifecycle, "describe")?,
             open: find(&names.lifecycle, "open")?,
             close: find(&names.lifecycle, "close")?,
-            process: find(&names.kind, kind.as_str())?,
+            process: find(&names.kind, process)?,
+            aggregate,
             keyed,
         })
     }

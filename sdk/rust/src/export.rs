@@ -30,6 +30,22 @@ macro_rules! export_flat_map {
     };
 }
 
+/// Makes an [`AggregateOperator`](crate::AggregateOperator) the operator of this component. Once per crate.
+///
+/// Name and version are those of the crate. Outside of wasm it only checks that the type is an aggregate.
+#[macro_export]
+macro_rules! export_aggregate {
+    ($operator:ty) => {
+        $crate::__export_operator!(
+            $operator,
+            AggregateOperator,
+            AggregateRunner,
+            aggregate,
+            ::core::option::Option::None
+        );
+    };
+}
+
 /// Makes a [`ProcessOperator`](crate::ProcessOperator) the operator of this component. Once per crate.
 ///
 /// Name and version are those of the crate. Outside of wasm it only checks that the type is a process.

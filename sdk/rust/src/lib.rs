@@ -10,6 +10,7 @@
 // The generated bindings and the macros name this crate from outside and from inside.
 extern crate self as volley_sdk;
 
+mod aggregate;
 mod array;
 #[cfg(feature = "arrow")]
 pub mod arrow;
@@ -51,6 +52,7 @@ mod text;
 mod wire;
 mod writer;
 
+pub use aggregate::{AggregateOperator, Groups};
 pub use array::{Array, RecordBatch};
 pub use batch::Batch;
 pub use bits::{Bits, BitsBuilder};
@@ -72,7 +74,13 @@ pub use state::Value;
 
 pub use writer::Writer;
 
-pub use volley_sdk_macros::{Columns, filter, flat_map, map, process};
+pub use row::AggregateState;
+pub use volley_sdk_macros::{AggregateState, Columns, aggregate, filter, flat_map, map, process};
+
+/// The code of the page about aggregates.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/aggregate-plugins.md")]
+mod aggregate_plugins {}
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]

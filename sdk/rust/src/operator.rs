@@ -171,6 +171,8 @@ pub struct Binding {
     pub ports: Vec<Port>,
     /// The columns of the key that a process wants to know: they cross once for each key.
     pub keys: Vec<String>,
+    /// The columns of an aggregate's state.
+    pub state: Schema,
 }
 
 impl Binding {
@@ -209,6 +211,13 @@ impl Binding {
     #[must_use]
     pub fn wanting_keys<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.keys = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// An aggregate's state has these columns: they are what its deltas become when they are drained.
+    #[must_use]
+    pub fn state(mut self, columns: impl Into<Schema>) -> Self {
+        self.state = columns.into();
         self
     }
 

@@ -19,8 +19,10 @@ use crate::{
     WriteMode,
 };
 
+mod aggregate;
 mod process;
 
+pub use aggregate::{AggregateOutcome, Aggregation, aggregate};
 pub use process::Process;
 pub use serde_json::json;
 

@@ -51,7 +51,7 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST);
 
 /// The kinds of operator that this release runs.
-pub const KINDS: [Kind; 4] = [Kind::Map, Kind::Filter, Kind::FlatMap, Kind::Process];
+pub const KINDS: [Kind; 5] = [Kind::Map, Kind::Filter, Kind::FlatMap, Kind::Process, Kind::Aggregate];
 
 /// What an operator does with rows; it follows from the interface that the component exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub enum Kind {
     FlatMap,
     /// The same for the rows of keys, with state and timers.
     Process,
+    /// One row for the rows of each key and window.
+    Aggregate,
 }
 
 impl Kind {
@@ -74,6 +76,7 @@ impl Kind {
             Self::Filter => "filter",
             Self::FlatMap => "flat-map",
             Self::Process => "process",
+            Self::Aggregate => "aggregate",
         }
     }
 
@@ -296,7 +299,7 @@ mod tests {
     fn none_several_and_strange_versions_are_named() {
         let why = |exports: &[&str]| surface(&[], exports).operator().unwrap_err();
         assert!(why(&[]).contains("exports nothing"));
-        assert!(why(&[LIFECYCLE]).contains("map, filter, flat-map or process"));
+        assert!(why(&[LIFECYCLE]).contains("map, filter, flat-map, process or aggregate"));
         assert!(
             why(&[LIFECYCLE, "volley:operator/map@0.1.0", "volley:operator/filter@0.1.0"]).contains("(map, filter)")
         );

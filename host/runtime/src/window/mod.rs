@@ -3,6 +3,7 @@
 //! Tumbling and sliding windows are made of [`panes`](panes::PaneWindows): each row is added to one pane, and a window is the
 //! sum of its panes. Sessions and windows of so many rows are [`runs`](runs::RunWindows) of a key's rows.
 
+mod aggregators;
 mod base;
 mod combine;
 mod factory;

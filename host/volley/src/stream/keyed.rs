@@ -68,8 +68,9 @@ impl KeyedStream {
         self.stream.then("dedupe", Kind::Dedupe(factory))
     }
 
-    /// What a WebAssembly operator of the world `process` makes of the rows of each key: the component in that file, with that
-    /// configuration. See [`DataStream::plugin`].
+    /// What a WebAssembly operator of the world `process` or `aggregate` makes of the rows of each key: the component in that file,
+    /// with that configuration. An aggregate puts its results out at the end of the input, as
+    /// [`aggregate_expr`](Self::aggregate_expr) does. See [`DataStream::plugin`].
     pub fn plugin(&self, component: impl Into<PathBuf>, config: serde_json::Value) -> DataStream {
         self.plugin_with(component, PluginOptions { config, ..PluginOptions::default() })
     }

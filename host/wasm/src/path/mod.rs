@@ -4,6 +4,7 @@
 //! other people's parts only, and is the oracle that tests hold the direct path to. Every component runs on either: a
 //! guest cannot tell them apart. A path only moves bytes: whatever comes back is gated by the caller.
 
+mod aggregate;
 mod direct;
 mod keyed;
 pub(crate) mod pool;
@@ -16,6 +17,7 @@ use arrow::datatypes::Schema;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
+pub(crate) use self::aggregate::{AggregateCall, AggregatePath, AggregateReply};
 pub(crate) use self::keyed::{KeyedCall, KeyedPath};
 use self::process::Process;
 use crate::abi::message::Outgoing;
@@ -35,6 +37,11 @@ pub(crate) trait BatchPath: Send {
 
     /// Calls the guest with what was prepared last. An error is a trap.
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>>;
+
+    /// What there is besides where the operator is an aggregate, which is called by this alone.
+    fn aggregate(&mut self) -> Option<&mut dyn AggregatePath> {
+        None
+    }
 
     /// What there is besides where the operator is a process.
     fn keyed(&mut self) -> Option<&mut dyn KeyedPath> {
@@ -78,6 +85,9 @@ pub(crate) fn new(
     exports: &Exports,
     kind: PluginKind,
 ) -> wasmtime::Result<Box<dyn BatchPath>> {
+    if let Some(others) = &exports.aggregate {
+        return aggregate::new(crossing, store, instance, &exports.process, others);
+    }
     let export = &exports.process;
     Ok(match (kind, crossing) {
         (PluginKind::Process, Crossing::Direct) => Box::new(keyed::Keyed::<Outgoing>::new(store, instance, exports)?),

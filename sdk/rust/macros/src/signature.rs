@@ -237,7 +237,7 @@ fn parse_config(config: &Type, attribute: &Attribute, index: usize) -> syn::Resu
     }
 }
 
-fn take_attribute(attributes: &mut Vec<Attribute>, name: &str) -> Option<Attribute> {
+pub(crate) fn take_attribute(attributes: &mut Vec<Attribute>, name: &str) -> Option<Attribute> {
     let place = attributes.iter().position(|attribute| attribute.path().is_ident(name))?;
     Some(attributes.remove(place))
 }

@@ -117,3 +117,21 @@ pub mod process {
         },
     });
 }
+
+/// The export of the world `aggregate-operator`.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod aggregate {
+    wit_bindgen::generate!({
+        path: "../../wit/volley-operator@0.1.0",
+        inline: "
+            package volley:sdk;
+            world aggregate-part {
+                export volley:operator/aggregate@0.1.0;
+            }
+        ",
+        pub_export_macro: true,
+        export_macro_name: "export_part",
+        runtime_path: "::volley_sdk::__wit_bindgen::rt",
+        with: { "volley:operator/types@0.1.0": ::volley_sdk::guest::imports::volley::operator::types },
+    });
+}

@@ -105,8 +105,14 @@ fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
             },
         });
     }
-    let keys = &bound.binding.keys;
-    let particulars = (!keys.is_empty()).then(|| wit::Particulars::Process(keys.clone()));
+    // The particulars of an aggregate, or those of a process: nobody is both.
+    let (keys, state) = (&bound.binding.keys, &bound.binding.state);
+    let mut particulars = (!keys.is_empty()).then(|| wit::Particulars::Process(keys.clone()));
+    if !state.is_empty() {
+        let state = wire::write_schema(&state.unpacked());
+        let state = state.map_err(|error| OpenError::Failed(format!("the columns of the state: {error}")))?;
+        particulars = Some(wit::Particulars::Aggregate(state));
+    }
     Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars })
 }
 

@@ -3,6 +3,7 @@
 // The generated code calls imports and exports by raw pointers, and `memory` is an allocator.
 #![allow(unsafe_code)]
 
+mod aggregate_exports;
 mod bindings;
 mod exports;
 mod heap;
@@ -11,9 +12,9 @@ mod one_thread;
 mod panic;
 mod process_exports;
 
-pub use bindings::{filter, flat_map, imports, lifecycle, map, process};
+pub use bindings::{aggregate, filter, flat_map, imports, lifecycle, map, process};
 pub use exports::{Holder, Slot};
 pub use one_thread::OneThread;
 pub(crate) use process_exports::wit_states;
 
-pub use crate::runner::{FilterRunner, FlatMapRunner, MapRunner, ProcessRunner};
+pub use crate::runner::{AggregateRunner, FilterRunner, FlatMapRunner, MapRunner, ProcessRunner};

@@ -1,11 +1,13 @@
 //! An opened operator between messages: what is the same for all three kinds. The exports of a component and the
 //! native tests both run through here, so that tests see what a host would see.
 
+mod aggregate;
 mod kinds;
 mod process;
 #[cfg(test)]
 mod steady;
 
+pub use aggregate::AggregateRunner;
 pub(crate) use kinds::Answer;
 pub use kinds::{FilterRunner, FlatMapRunner, MapRunner};
 pub use process::ProcessRunner;
@@ -27,7 +29,7 @@ pub(crate) type RejectedRows = Vec<(u32, crate::Reject)>;
 pub(crate) enum Outputs {
     /// A filter's.
     None,
-    /// A map's.
+    /// A map's, and an aggregate's.
     One,
     /// A flat-map's.
     OneOrMore,
@@ -214,7 +216,7 @@ fn check_ports(ports: &[Port], outputs: Outputs) -> Result<(), OpenError> {
     match outputs {
         Outputs::None if !ports.is_empty() => return wrong("a filter binds no outputs"),
         Outputs::One if ports.len() != 1 || ports[0].name != "out" => {
-            return wrong("a map binds one output, `out`");
+            return wrong("a map or an aggregate binds one output, `out`");
         }
         Outputs::OneOrMore if ports.first().is_none_or(|port| port.name != "out") => {
             return wrong("a flat-map's first output is `out`");
