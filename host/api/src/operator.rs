@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use crate::{
     CheckpointBarrier, Clock, Combined, Combiner, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState,
     NodeName, OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StateOptions,
-    StateTtl, StreamRecord, SubtaskId, Watermark,
+    StateTtl, StateView, StreamRecord, SubtaskId, Watermark,
 };
 
 /// Index of an output port among [`OperatorBinding::outputs`]; 0 is the main output.
@@ -260,6 +260,16 @@ pub trait OperatorFactory: Send + Sync + Debug {
     /// Whether the operator can refuse rows, and so has an `errors` port. Default: false.
     fn can_reject(&self) -> bool {
         false
+    }
+
+    /// Its keyed states, for whoever looks at a checkpoint; `input` is one that `bind_stream` accepted. What decodes an entry
+    /// stands beside what writes it. Default: none.
+    ///
+    /// # Errors
+    /// As [`OperatorFactory::bind_stream`].
+    fn state_views(&self, input: &StreamType) -> Result<Vec<StateView>> {
+        let _ = input;
+        Ok(Vec::new())
     }
 
     /// What its refused rows say of it. Default: nothing.
