@@ -33,6 +33,7 @@ mod rust_api;
 mod signals;
 mod size;
 mod starts;
+mod state;
 mod steady;
 mod stops;
 mod support;

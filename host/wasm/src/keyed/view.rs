@@ -151,3 +151,6 @@ impl StateDecoder for TimerNumbers {
         Ok(StateRows::one_each(entries, columns))
     }
 }
+
+#[cfg(test)]
+mod tests;
