@@ -34,6 +34,7 @@ mod signals;
 mod size;
 mod starts;
 mod state;
+mod state_commands;
 mod steady;
 mod stops;
 mod support;

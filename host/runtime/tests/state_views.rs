@@ -178,10 +178,9 @@ fn check(rows: &[Row], watermark_ms: i64, parallelism: u32) {
     let mut late = kept(Arc::new(late));
     let expected = pane_rows(rows, SIZE_MS, watermark_ms - LATE_MS);
     assert_eq!(late.remove("windows"), Some((columns(&bounds), expected)));
-    let fired = panes(rows, SIZE_MS).into_keys().filter(|(start, _)| {
-        (watermark_ms - LATE_MS..=watermark_ms).contains(&(start + SIZE_MS - 1))
-            && start + SIZE_MS - 1 > watermark_ms - LATE_MS
-    });
+    let last_ms = |start: i64| start + SIZE_MS - 1;
+    let has_fired = |start: i64| (watermark_ms - LATE_MS + 1..=watermark_ms).contains(&last_ms(start));
+    let fired = panes(rows, SIZE_MS).into_keys().filter(|(start, _)| has_fired(*start));
     let fired = fired.map(|(start, user)| format!("{} | {} | {} | 0", key(user), at(start), at(start + SIZE_MS)));
     let of_revisions = columns(&["window_start", "window_end", "revision"]);
     assert_eq!(late.remove("revisions"), Some((of_revisions, fired.collect())));

@@ -1,5 +1,6 @@
 //! The rows of one state: filtered, cut to some columns, shown or counted.
 
+use std::panic;
 use std::sync::Arc;
 
 use arrow::array::{BooleanArray, RecordBatch};
@@ -50,7 +51,11 @@ pub(super) async fn show(asked: &args::State, state: Looked) -> Result<Ending> {
         tell(&format!("note: the state `{}` is shown as bytes: {reason}", state.name));
     }
     let name = state.name.clone();
+    // What Arrow asserts of damaged bytes becomes an error, and needs no word of the runtime's besides.
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
     let scanned = tokio::task::spawn_blocking(move || query.run(&state)).await;
+    panic::set_hook(hook);
     let found = scanned.map_err(|error| Error::internal("the reader of the state is gone").caused_by(error))??;
     for line in found.notes(asked.count) {
         tell(&line);
