@@ -57,7 +57,7 @@ pub(super) async fn show(asked: &args::State, state: Looked) -> Result<Ending> {
     let scanned = tokio::task::spawn_blocking(move || query.run(&state)).await;
     panic::set_hook(hook);
     let found = scanned.map_err(|error| Error::internal("the reader of the state is gone").caused_by(error))??;
-    for line in found.notes(asked.count) {
+    if let Some(line) = found.note().filter(|_| !asked.count) {
         tell(&line);
     }
     let Undecoded { count: damaged, shown } = &found.undecoded;
@@ -138,11 +138,10 @@ impl Query {
 
 impl Found {
     /// What there is to say besides the rows.
-    fn notes(&self, count: bool) -> Option<String> {
+    fn note(&self) -> Option<String> {
         let (more, shown) = (grouped(self.more), grouped(self.shown as u64));
         let fix = "--limit shows more, --count counts all";
         match (self.is_all, self.more) {
-            _ if count => None,
             (true, 0) => None,
             (true, _) => Some(format!("{shown} rows are shown, and there are {more} more: {fix}")),
             (false, 0) => Some(format!("{shown} rows are shown, and there may be more: {fix}")),

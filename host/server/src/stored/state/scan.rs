@@ -171,3 +171,81 @@ fn hex(bytes: &[u8]) -> String {
 pub(super) fn internal(error: ArrowError) -> Error {
     Error::internal("rows of state cannot be shown").caused_by(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use volley_api::{
+        KeyGroup, KeyGroupRange, KeyedState, Namespace, NodeName, RowCodec, SnapshotContent, StateBackend,
+        StateContext, StateDecoder, StateFile, StateKey, StateRows, SubtaskId,
+    };
+    use volley_state::MemoryBackend;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Numbers(RowCodec);
+
+    impl StateDecoder for Numbers {
+        fn decode(&self, entries: &[StateEntry]) -> Result<StateRows> {
+            Ok(StateRows::one_each(entries, self.0.decode(entries.iter().map(|entry| &entry.value[..]))?))
+        }
+    }
+
+    /// A hundred entries, every tenth of which is damaged, as a checkpoint has them.
+    fn part(folder: &std::path::Path) -> StatePart {
+        let context = StateContext {
+            node: NodeName::new("node").expect("a name"),
+            name: "numbers",
+            subtask: SubtaskId::SINGLE,
+            key_groups: KeyGroupRange::of(SubtaskId::SINGLE),
+            layout: "numbers".into(),
+            ttl: None,
+            cache_entries_max: None,
+            restored: Vec::new(),
+        };
+        let backend = MemoryBackend::new(1 << 20);
+        let mut state: Box<dyn KeyedState> = backend.open(context.clone()).expect("opens");
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+        let rows = RowCodec::new([&DataType::Int64]).expect("a codec").encode(&[numbers]).expect("rows");
+        for number in 0..100_u8 {
+            let key = StateKey { group: KeyGroup(number), key: &[number] };
+            let row = rows.row(usize::from(number));
+            let value = if number % 10 == 7 { &row.data()[..3] } else { row.data() };
+            state.put_many(Namespace(0), &[key], &[value]).expect("put_many");
+        }
+        let mut snapshot = state.snapshot().expect("a snapshot");
+        let file = snapshot.files().expect("files").remove(0);
+        let SnapshotContent::Bytes(bytes) = &file.content else { panic!("bytes") };
+        let path = folder.join("entries");
+        std::fs::write(&path, bytes).expect("room");
+        let files = vec![StateFile { name: file.name, path }];
+        let (key_groups, format) = (context.key_groups, backend.format().to_owned());
+        StatePart { key_groups, layout: context.layout, format, files }
+    }
+
+    #[test]
+    fn damaged_entries_are_told_apart_from_the_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let decoder = Numbers(RowCodec::new([&DataType::Int64]).expect("a codec"));
+        let column = Arc::new(Field::new("key_group", DataType::Int64, false));
+        let view = StateView::new("numbers", "numbers", &"numbers".into(), &[column], [], Arc::new(decoder));
+        let (links, parts) = (folder.path().join("links"), vec![part(folder.path())]);
+        let state = Looked::new("numbers", Some(view), parts.clone(), links.clone(), Arc::default());
+        let names: Vec<&str> = state.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        assert_eq!(names, ["key_group", "state_key_group"]);
+        let (mut undecoded, mut rows) = (Undecoded::default(), 0);
+        let mut count = |batches: Vec<RecordBatch>| rows += batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+        state
+            .pages(|page| {
+                count(state.rows(&page, &mut undecoded)?);
+                Ok(true)
+            })
+            .expect("read");
+        assert_eq!((rows, undecoded.count, undecoded.shown.len()), (90, 10, UNDECODED_SHOWN));
+        assert!(undecoded.shown[0].contains("namespace 0, key 0x07, value 0x"), "{:?}", undecoded.shown);
+        // Who is stopped gets no more.
+        let stopped = Looked::new("numbers", None, parts, links, Arc::new(AtomicBool::new(true)));
+        let error = stopped.pages(|_| Ok(true)).expect_err("stopped");
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+    }
+}
