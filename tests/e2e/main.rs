@@ -34,6 +34,8 @@ mod rust_api;
 mod signals;
 mod size;
 mod starts;
+mod state;
+mod state_commands;
 mod steady;
 mod stops;
 mod support;

@@ -26,6 +26,7 @@ mod record;
 mod sink;
 mod source;
 mod state;
+mod state_view;
 mod time;
 mod ttl;
 
@@ -56,5 +57,6 @@ pub use state::{
     KeyedState, Namespace, NoState, SnapshotContent, SnapshotFile, StateBackend, StateContext, StateEntry, StateFile,
     StateKey, StatePart, StateSnapshot,
 };
+pub use state_view::{StateDecoder, StateRows, StateView};
 pub use time::{Clock, ManualClock, SeedSource, SystemClock, split_mix_64};
 pub use ttl::{StateOptions, StateTtl};

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use crate::{
     CheckpointBarrier, Clock, Combined, Combiner, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState,
     NodeName, OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StateOptions,
-    StateTtl, StreamRecord, SubtaskId, Watermark,
+    StateTtl, StateView, StreamRecord, SubtaskId, Watermark,
 };
 
 /// Index of an output port among [`OperatorBinding::outputs`]; 0 is the main output.
@@ -279,6 +279,16 @@ pub trait OperatorFactory: Send + Sync + Debug {
     fn replayed(&self, input: &StreamType) -> Replayed {
         let _ = input;
         Replayed::Otherwise
+    }
+
+    /// Its keyed states, for whoever looks at a checkpoint; `input` is one that `bind_stream` accepted. What decodes an entry
+    /// stands beside what writes it. Default: none.
+    ///
+    /// # Errors
+    /// As [`OperatorFactory::bind_stream`].
+    fn state_views(&self, input: &StreamType) -> Result<Vec<StateView>> {
+        let _ = input;
+        Ok(Vec::new())
     }
 
     /// What its refused rows say of it. Default: nothing.

@@ -21,7 +21,7 @@ fn stamp(now_ms: u64) -> [u8; STAMP_BYTES] {
 }
 
 /// When a value was written, and what it is; `None` for a value that does not say.
-fn opened(value: &[u8]) -> Option<(u64, &[u8])> {
+pub(crate) fn opened(value: &[u8]) -> Option<(u64, &[u8])> {
     let ([a, b, c, d, e, f], rest) = value.split_first_chunk::<STAMP_BYTES>()?;
     Some((u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]), rest))
 }

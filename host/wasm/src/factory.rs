@@ -3,13 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
-use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Replayed, StreamType};
+use volley_api::{
+    Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Replayed, StateView, StreamType,
+};
 
 use crate::Error;
 use crate::bind::Bound;
 use crate::input::PluginInput;
 use crate::inspect::PluginKind;
 use crate::instances::Instances;
+use crate::keyed;
 use crate::metrics::PluginMetrics;
 use crate::operator::PluginOperator;
 use crate::options::PluginOptions;
@@ -112,6 +115,20 @@ impl OperatorFactory for PluginFactory {
 
     fn keys(&self) -> Option<&[String]> {
         (!self.keys.is_empty()).then_some(&self.keys[..])
+    }
+
+    fn state_views(&self, input: &StreamType) -> volley_api::Result<Vec<StateView>> {
+        let wanted = PluginInput::of_stream(input, &self.keys);
+        let bound = || self.bound.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = match bound().filter(|(bound_to, _)| *bound_to == wanted) {
+            Some(known) => Some(known),
+            None => {
+                self.bind_stream(input)?;
+                bound()
+            }
+        };
+        let keys = known.and_then(|(_, bound)| bound.keys);
+        keys.map_or(Ok(Vec::new()), |keys| keyed::views(&keys.fields, &keys.states))
     }
 
     fn wants_coalesced_input(&self) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use volley_api::{
     AggregatorFactory, Combiner, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory,
-    OperatorIdentity, OutputPort, OutputTime, PortName, Replayed, Result, StateOptions, StreamType,
+    OperatorIdentity, OutputPort, OutputTime, PortName, Replayed, Result, StateOptions, StateView, StreamType,
 };
 
 use super::combine::PaneCombiner;
@@ -251,6 +251,10 @@ impl OperatorFactory for WindowFactory {
                 Ok(Box::new(super::runs::RunWindows::new(self, planned, context)?))
             }
         }
+    }
+
+    fn state_views(&self, input: &StreamType) -> Result<Vec<StateView>> {
+        super::view::views(self, input)
     }
 
     fn wants_coalesced_input(&self) -> bool {

@@ -19,6 +19,7 @@ mod runs;
 mod sliding;
 mod spec;
 mod times;
+mod view;
 mod waiting;
 
 pub use factory::WindowFactory;
@@ -26,6 +27,7 @@ pub use late::late_schema;
 pub(crate) use layout::listed;
 pub use spec::Window;
 pub(crate) use spec::text;
+pub(crate) use view::numbers;
 
 /// Name of the column with the beginning of a result's window.
 pub(crate) const WINDOW_START: &str = "window_start";

@@ -10,6 +10,7 @@ mod merge;
 mod run;
 mod sessions;
 mod store;
+pub(super) mod view;
 
 use std::sync::Arc;
 

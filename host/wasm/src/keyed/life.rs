@@ -16,12 +16,20 @@ impl Life {
         cell.extend_from_slice(row);
     }
 
+    /// A stored cell as the time of its writing, where it carries one, and its value; `None` for a cell that ends too early.
+    pub(crate) fn opened(self, cell: &[u8]) -> Option<(Option<i64>, &[u8])> {
+        if self.0.is_none() {
+            return Some((None, cell));
+        }
+        let (written, row) = cell.split_first_chunk::<WRITTEN_BYTES>()?;
+        Some((Some(i64::from_le_bytes(*written)), row))
+    }
+
     /// The value of a stored cell, if it is still alive.
     pub(crate) fn read(self, now_ms: i64, cell: &[u8]) -> Option<&[u8]> {
-        let Some(ttl_ms) = self.0 else { return Some(cell) };
-        let (written, row) = cell.split_first_chunk::<WRITTEN_BYTES>()?;
-        let ends_ms = i64::from_le_bytes(*written).saturating_add(ttl_ms);
-        (now_ms < ends_ms).then_some(row)
+        let (written_ms, row) = self.opened(cell)?;
+        let ends_ms = written_ms.zip(self.0).map(|(written_ms, ttl_ms)| written_ms.saturating_add(ttl_ms));
+        ends_ms.is_none_or(|ends_ms| now_ms < ends_ms).then_some(row)
     }
 }
 

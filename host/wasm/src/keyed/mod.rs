@@ -15,6 +15,7 @@ mod names;
 mod several;
 mod single;
 mod timers;
+mod view;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use self::limits::{
     STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
 };
 pub(crate) use self::timers::Due;
+pub(crate) use self::view::views;
 
 use self::columns::Columns;
 use self::groups::Groups;
@@ -90,8 +92,7 @@ impl Keyed {
     /// Opens all states, with what a checkpoint has of them. `keys` are the columns of `key_by`, dictionaries unpacked.
     pub(crate) fn open(context: &OperatorContext, keys: &[FieldRef], declared: &[Declared]) -> Result<Self> {
         let types: Vec<_> = keys.iter().map(|field| field.data_type().clone()).collect();
-        let listed: Vec<String> = keys.iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
-        let listed = listed.join(", ");
+        let listed = listed(keys);
         check_restored(context, declared)?;
         let mut states = Vec::with_capacity(declared.len());
         for declared in declared {
@@ -107,7 +108,7 @@ impl Keyed {
             };
             states.push(State { declared: declared.clone(), layout, store });
         }
-        let timer_layout: Arc<str> = format!("keys [{listed}]; timers by second; plugin-timers-1").into();
+        let timer_layout = timer_layout(&listed);
         let timers = |name| context.open_state(name, &timer_layout);
         let timers = Timers::new(timers(EVENT_TIMERS)?, timers(CLOCK_TIMERS)?, timers(TIMER_COUNTS)?);
         Ok(Self {
@@ -294,6 +295,17 @@ impl Keyed {
         }
         Ok(snapshots)
     }
+}
+
+/// Keys by name and type, for layouts.
+fn listed(keys: &[FieldRef]) -> String {
+    let listed: Vec<String> = keys.iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
+    listed.join(", ")
+}
+
+/// How timers are laid out, of keys that are so listed.
+fn timer_layout(listed: &str) -> Arc<str> {
+    format!("keys [{listed}]; timers by second; plugin-timers-1").into()
 }
 
 /// Refuses a checkpoint that has states which the plugin does not declare.

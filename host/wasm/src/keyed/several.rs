@@ -65,6 +65,28 @@ impl Count {
     }
 }
 
+/// An entry as it is stored, taken apart: when it was written, where it carries that, the key of its group, the map's key or
+/// the number of the list's row, and the row. `None` where it is too short for these.
+pub(super) fn taken_apart<'a>(life: Life, key: &'a [u8], cell: &'a [u8]) -> Option<Apart<'a>> {
+    let (written_ms, cell) = life.opened(cell)?;
+    let (length, row) = cell.split_first_chunk::<KEY_LENGTH_BYTES>()?;
+    let (key, place) = key.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    Some(Apart { written_ms, key, place, row })
+}
+
+/// The parts of an entry.
+pub(super) struct Apart<'a> {
+    pub(super) written_ms: Option<i64>,
+    pub(super) key: &'a [u8],
+    pub(super) place: &'a [u8],
+    pub(super) row: &'a [u8],
+}
+
+/// The number of a list's row, of those bytes behind its group's key.
+pub(super) fn number_of(place: &[u8]) -> Option<u64> {
+    place.as_array().copied().map(u64::from_be_bytes)
+}
+
 /// The whole key of an entry.
 fn whole(key: StateKey<'_>, entry: &[u8]) -> Vec<u8> {
     [key.key, entry].concat()
@@ -344,10 +366,7 @@ impl Several {
         let page = self.state.scan(VALUES..=VALUES, self.swept.as_ref(), SWEEP_ENTRIES)?;
         for entry in page.iter().filter(|entry| self.life.read(now_ms, &entry.value).is_none()) {
             self.state.remove_many(VALUES, &[StateKey { group: entry.group, key: &entry.key }])?;
-            // The time, then the length of the group's key.
-            let length = entry.value.get(8..).and_then(|rest| rest.first_chunk::<KEY_LENGTH_BYTES>());
-            let length = length.map_or(0, |length| u32::from_le_bytes(*length) as usize);
-            let Some(key) = entry.key.get(..length) else { continue };
+            let Some(Apart { key, .. }) = taken_apart(self.life, &entry.key, &entry.value) else { continue };
             let owner = StateKey { group: entry.group, key };
             let Some(stored) = self.state.get_many(COUNTS, &[owner])?.pop().flatten() else { continue };
             let mut count = Count::of_bytes(&stored)?;

@@ -100,9 +100,7 @@ impl Timers {
             return Ok(*count);
         }
         let stored = self.counts.get_many(Namespace(0), &[groups.key(group)])?.pop().flatten();
-        let Some(stored) = stored else { return Ok(0) };
-        let count = stored.as_array().copied().map(u32::from_le_bytes);
-        count.ok_or_else(|| Error::external("a stored number of timers is not of four bytes"))
+        stored.map_or(Ok(0), |stored| count_of(&stored))
     }
 
     fn check(&mut self, groups: &Groups, timers: &[Timer]) -> std::result::Result<(), TimerError> {
@@ -325,7 +323,7 @@ impl Timers {
 }
 
 impl Due {
-    fn of_entry(entry: &StateEntry) -> Result<Self> {
+    pub(super) fn of_entry(entry: &StateEntry) -> Result<Self> {
         let damaged = || Error::external("a stored timer is damaged");
         let split = entry.key.len().checked_sub(TAIL_BYTES).ok_or_else(damaged)?;
         let tail = &entry.key[split..];
@@ -338,6 +336,12 @@ impl Due {
             tag: u32::from_be_bytes(*tag),
         })
     }
+}
+
+/// How many timers a key has, of the bytes that stand for it.
+pub(super) fn count_of(stored: &[u8]) -> Result<u32> {
+    let count = stored.as_array().copied().map(u32::from_le_bytes);
+    count.ok_or_else(|| Error::external("a stored number of timers is not of four bytes"))
 }
 
 /// The whole key of a timer: bytes that are ordered as times are.
