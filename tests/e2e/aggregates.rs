@@ -101,10 +101,10 @@ fn a_plugin_and_the_engine_put_out_the_same_in_every_window_at_any_parallelism()
 }
 
 /// Killed at one instance and at three, and ended by two.
-fn killed(windows: &[(&str, &str)], more: &str) {
+fn killed(windows: &[(&str, &str)], rows_per_second: u32, more: &str) {
     let folder = Folder::new();
     let checkpoints = format!("checkpoint: {{ interval: 50ms, location: checkpoints }}\n{more}");
-    folder.write("p.yaml", pipeline(windows, "\n      rate: 2000", &checkpoints));
+    folder.write("p.yaml", pipeline(windows, &format!("\n      rate: {rows_per_second}"), &checkpoints));
     for parallelism in ["1", "3"] {
         let running = start(&folder, &["--parallelism", parallelism]);
         kill(&folder, running);
@@ -118,14 +118,14 @@ fn killed(windows: &[(&str, &str)], more: &str) {
 #[test]
 fn killed_and_dealt_out_anew_they_still_do() {
     // A window that fires at the end only would keep `kill` from seeing rows at all sinks.
-    killed(&WINDOWS[..4], "");
+    killed(&WINDOWS[..4], 2_000, "");
 }
 
 #[cfg(feature = "rocksdb")]
 #[test]
 fn and_with_state_on_disk() {
     // Each operator has folders of its own on disk, so there are fewer of them.
-    killed(&[WINDOWS[0], WINDOWS[3]], "state: { backend: rocksdb, location: state }\n");
+    killed(&[WINDOWS[0], WINDOWS[3]], 800, "state: { backend: rocksdb, location: state }\n");
 }
 
 #[test]

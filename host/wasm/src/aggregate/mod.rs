@@ -34,7 +34,7 @@ use crate::options::PluginOptions;
 use crate::plugin::{Plugin, config_text};
 use crate::{Error, Result};
 
-/// Bytes of input, numbers of groups included, after which an instance gives up its deltas: 4 MiB.
+/// Bytes of input, or of the numbers of its groups, after which an instance gives up its deltas: 4 MiB.
 pub const DELTA_BYTES_MAX: usize = 4 << 20;
 
 /// The one column of state: the plugin's own columns, or null for a group that has none since all its rows were refused.

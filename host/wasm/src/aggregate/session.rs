@@ -69,6 +69,7 @@ pub(super) struct Session {
     aggregators: u32,
     pub(super) kept: Vec<Kept>,
     kept_bytes: usize,
+    kept_rows: usize,
     /// Whether some row since the last drain was refused, so that there may be groups without rows.
     some_refused: bool,
     /// States that aggregators have not taken yet.
@@ -104,6 +105,7 @@ impl Session {
             aggregators: 0,
             kept: Vec::new(),
             kept_bytes: 0,
+            kept_rows: 0,
             some_refused: false,
             pieces: HashMap::new(),
             refused: Vec::new(),
@@ -219,7 +221,8 @@ impl Session {
             }
             Fed::None(message) => return self.refuse_all(&part, &message),
         };
-        self.kept_bytes += bytes_of(&kept.wire) + size_of_val(&kept.groups[..]);
+        self.kept_bytes += bytes_of(&kept.wire);
+        self.kept_rows += kept.rows();
         self.kept.push(kept);
         Ok(())
     }
@@ -227,7 +230,9 @@ impl Session {
     /// Whether the deltas have become too much to be kept.
     fn is_full(&self) -> bool {
         let state_bytes_max = self.instances.limits().memory_bytes_max / 8;
+        // Rows without columns have a number all the same, and that of their group is kept.
         self.kept_bytes >= self.delta_bytes_max
+            || self.kept_rows >= self.delta_bytes_max / size_of::<u32>()
             || self.owners.len().saturating_mul(self.state_bytes) > state_bytes_max && self.owners.len() > 1
     }
 
@@ -259,7 +264,7 @@ impl Session {
     pub(super) fn begin(&mut self) {
         self.owners.clear();
         self.kept.clear();
-        self.kept_bytes = 0;
+        (self.kept_bytes, self.kept_rows) = (0, 0);
         self.some_refused = false;
         self.generation += 1;
     }

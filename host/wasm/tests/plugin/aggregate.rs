@@ -298,7 +298,7 @@ fn much_input_is_given_up_on_the_way_and_comes_together_again() {
     let mut groups = Groups::new(&*pool);
     let mut expected: BTreeMap<i64, i64> = BTreeMap::new();
     let rows = 8_192_i64;
-    let calls = (2 * DELTA_BYTES_MAX as i64 / (rows * 12)) + 3;
+    let calls = (2 * DELTA_BYTES_MAX as i64 / (rows * 8)) + 3;
     for call in 0..calls {
         let keys: Vec<i64> = (0..rows).map(|row| (row * 31 + call) % 1_999).collect();
         let values: Vec<i64> = (0..rows).map(|row| row - call).collect();
