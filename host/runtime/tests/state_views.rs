@@ -78,7 +78,8 @@ fn kept(
     let input = StreamType { schema: batch(&[]).schema(), event_time, is_bounded: true, is_revised: false };
     let views = factory.state_views(&input).unwrap();
     let names: BTreeSet<&str> = views.iter().map(|view| view.name()).collect();
-    assert_eq!(names, state.keyed.keys().map(String::as_str).collect(), "every state has a view");
+    let stored: BTreeSet<&str> = state.keyed.keys().map(String::as_str).collect();
+    assert_eq!(names, stored, "every state has a view");
     let mut kept = BTreeMap::new();
     for view in &views {
         let mut shown = BTreeSet::new();
