@@ -10,6 +10,9 @@ use volley_api::{
     Error, KeyedState, Namespace, NodeName, Result, StateContext, StateEntry, StateKey, StateSnapshot, StateTtl,
 };
 
+/// So many entries are read at once where all that is wanted is fewer that have not passed.
+const SCANNED_MAX: usize = 8_192;
+
 /// What the time of writing takes before a value: milliseconds since 1970, the highest byte first; for 8,900 years.
 const STAMP_BYTES: usize = 6;
 /// The latest time that can be written.
@@ -147,8 +150,8 @@ impl KeyedState for Expiring {
             if is_last {
                 break;
             }
-            // What has passed may be much: it is gone through in ever larger steps.
-            asked = asked.saturating_mul(2);
+            // What has passed may be much: it is gone through in larger steps.
+            asked = asked.saturating_mul(2).min(entries_max.max(SCANNED_MAX));
         }
         Ok(found)
     }

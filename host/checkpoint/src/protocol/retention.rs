@@ -1,6 +1,6 @@
 //! Which epochs stay in the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use volley_api::Epoch;
 
@@ -11,7 +11,8 @@ use super::Found;
 pub(super) struct Retention {
     complete: BTreeSet<Epoch>,
     savepoints: BTreeSet<Epoch>,
-    pinned: BTreeSet<Epoch>,
+    /// Epochs that are being copied, and how often at a time.
+    pinned: BTreeMap<Epoch, u32>,
     /// Begun, and not complete as far as is known.
     debris: BTreeSet<Epoch>,
     /// What the job went on from, until it has a complete epoch of its own.
@@ -27,7 +28,7 @@ impl Retention {
         Self {
             complete: found.complete.difference(&found.savepoints).copied().collect(),
             savepoints: found.savepoints.clone(),
-            pinned: found.pinned.clone(),
+            pinned: found.pinned.iter().map(|epoch| (*epoch, 1)).collect(),
             debris: found.incomplete.clone(),
             restored: found.restored.as_ref().map(|restored| restored.epoch),
             removing: BTreeSet::new(),
@@ -50,11 +51,14 @@ impl Retention {
     }
 
     pub(super) fn pin(&mut self, epoch: Epoch) {
-        self.pinned.insert(epoch);
+        *self.pinned.entry(epoch).or_default() += 1;
     }
 
     pub(super) fn unpin(&mut self, epoch: Epoch) {
-        self.pinned.remove(&epoch);
+        if let Some(count) = self.pinned.get_mut(&epoch) {
+            *count -= 1;
+            self.pinned.retain(|_, count| *count > 0);
+        }
     }
 
     /// What to remove now; nothing while a removal is under way. `needed` are the epochs that commits wait for.
@@ -68,7 +72,7 @@ impl Retention {
         let retain = usize::try_from(retain).unwrap_or(usize::MAX);
         let beyond_retained = self.complete.iter().rev().skip(retain);
         let is_free = |epoch: &&Epoch| {
-            !needed.contains(epoch) && !self.pinned.contains(epoch) && self.restored.as_ref() != Some(*epoch)
+            !needed.contains(epoch) && !self.pinned.contains_key(epoch) && self.restored.as_ref() != Some(*epoch)
         };
         self.removing = below_newest.chain(beyond_retained).filter(is_free).copied().collect();
         // A removal that was begun leaves nothing to go on from.

@@ -223,14 +223,19 @@ impl PaneWindows {
     }
 
     /// Keeps deltas within their limit, and the memory of all windows.
+    /// Stores the numbers of results where those in memory are too many: one watermark may fire many windows.
+    fn relieve_revisions(&mut self) -> Result<()> {
+        let Some(revisions) = &mut self.revisions else { return Ok(()) };
+        let is_much = self.held_back_bytes_max.is_some_and(|limit| revisions.memory_bytes() > limit);
+        if is_much || revisions.len() > self.windows_max { revisions.drain() } else { Ok(()) }
+    }
+
     fn check_memory(&mut self) -> Result<()> {
         self.records = self.records.wrapping_add(1);
         if !self.records.is_multiple_of(1 + self.panes.len() / PANES_PER_LOOK) {
             return Ok(());
         }
-        if self.revisions.as_ref().is_some_and(|revisions| revisions.len() > self.windows_max) {
-            self.revisions.as_mut().map_or(Ok(()), Revisions::drain)?;
-        }
+        self.relieve_revisions()?;
         let mut bytes = self.memory_bytes();
         if self.held_back_bytes_max.is_some_and(|limit| bytes > limit) {
             self.drain()?;
@@ -287,6 +292,7 @@ impl Operator for PaneWindows {
         };
         while let Some(window) = self.next_due(grid, at)? {
             self.fire(window, None, output)?;
+            self.relieve_revisions()?;
         }
         self.watermark_ms = Some(at);
         self.forget(grid)?;

@@ -103,12 +103,6 @@ trait Message: Lower + Clone + Default + Send + 'static {
     fn bytes(answer: Self::Answer) -> Buffer;
 }
 
-impl Default for Outgoing {
-    fn default() -> Self {
-        Self(Arc::default())
-    }
-}
-
 impl Outgoing {
     /// The message, to be filled or emptied: a trap may have kept the one before.
     fn own(&mut self) -> &mut BatchMessage {
@@ -177,9 +171,9 @@ impl<P: Message> Aggregate<P> {
     ) -> wasmtime::Result<Self> {
         Ok(Self {
             update: instance.get_typed_func(&mut *store, update)?,
-            merge: instance.get_typed_func(&mut *store, &others.merge)?,
-            drain: instance.get_typed_func(&mut *store, &others.drain)?,
-            evaluate: instance.get_typed_func(&mut *store, &others.evaluate)?,
+            merge: instance.get_typed_func(&mut *store, others.merge)?,
+            drain: instance.get_typed_func(&mut *store, others.drain)?,
+            evaluate: instance.get_typed_func(&mut *store, others.evaluate)?,
             rows: None,
             state: None,
             message: P::default(),
