@@ -63,6 +63,10 @@ fn a_job_is_killed_looked_at_and_goes_on_elsewhere() {
         "{}",
         shown.text()
     );
+    // State is copied from the store, and looked at.
+    let state = folder.succeed(&["state", "p.yaml", "totals", "--json"]);
+    let rows: Vec<Value> = state.text().lines().map(|line| serde_json::from_str(line).expect("a row")).collect();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["n_count"].as_u64() > Some(0)), "{rows:?}");
     // A copy in the store, from a job that runs.
     let running = start(&folder, &["-q"]);
     status_when(&folder, |status| has_completed(status, 1));

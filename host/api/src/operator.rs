@@ -2,13 +2,14 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
 use crate::{
     CheckpointBarrier, Clock, Combined, Combiner, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState,
     NodeName, OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StateOptions,
-    StateTtl, StreamRecord, SubtaskId, Watermark,
+    StateTtl, StateView, StreamRecord, SubtaskId, Watermark,
 };
 
 /// Index of an output port among [`OperatorBinding::outputs`]; 0 is the main output.
@@ -280,6 +281,16 @@ pub trait OperatorFactory: Send + Sync + Debug {
         Replayed::Otherwise
     }
 
+    /// Its keyed states, for whoever looks at a checkpoint; `input` is one that `bind_stream` accepted. What decodes an entry
+    /// stands beside what writes it. Default: none.
+    ///
+    /// # Errors
+    /// As [`OperatorFactory::bind_stream`].
+    fn state_views(&self, input: &StreamType) -> Result<Vec<StateView>> {
+        let _ = input;
+        Ok(Vec::new())
+    }
+
     /// What its refused rows say of it. Default: nothing.
     fn identity(&self) -> OperatorIdentity {
         OperatorIdentity::default()
@@ -314,6 +325,20 @@ pub trait Operator: Send {
     /// As [`Operator::process`].
     fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
         let _ = (watermark, output);
+        Ok(())
+    }
+
+    /// How long until it wants [`Operator::on_time`] to be called; asked between elements, and quick. Default: never.
+    fn time_due_in(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The time has come that [`Operator::time_due_in`] told, or nearly. Default: nothing.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn on_time(&mut self, output: &mut dyn Output) -> Result<()> {
+        let _ = output;
         Ok(())
     }
 

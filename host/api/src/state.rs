@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::ttl::stored_layout;
+use crate::ttl::{has_write_times, stored_layout};
 use crate::{Error, KeyGroup, KeyGroupRange, NodeName, Result, StateTtl, SubtaskId};
 
 /// What state within a key group belongs to: a window, by its number in time order, or 0 where there are no windows.
@@ -65,6 +65,14 @@ pub struct StatePart {
     pub format: String,
     /// The files that it is made of, by their names in the snapshot: there to be read, not to be changed.
     pub files: Vec<StateFile>,
+}
+
+impl StatePart {
+    /// Whether each value stands behind the time at which it was written: whether the state had a time to live.
+    #[must_use]
+    pub fn has_write_times(&self) -> bool {
+        has_write_times(&self.layout)
+    }
 }
 
 /// A file of a [`StatePart`].

@@ -45,7 +45,15 @@ impl StateTtl {
     }
 }
 
-/// A layout as checkpoints name it. The last word is the version of how the time of writing stands before a value.
+/// What follows a layout whose values carry when they were written. The last word is the version of how that stands there.
+const WITH_TIMES: &str = "; with time of writing, ttl-1";
+
+/// A layout as checkpoints name it.
 pub(crate) fn stored_layout(layout: &Arc<str>, has_ttl: bool) -> Arc<str> {
-    if has_ttl { format!("{layout}; with time of writing, ttl-1").into() } else { Arc::clone(layout) }
+    if has_ttl { format!("{layout}{WITH_TIMES}").into() } else { Arc::clone(layout) }
+}
+
+/// Whether a layout, as a checkpoint names it, is one of values that carry when they were written.
+pub(crate) fn has_write_times(layout: &str) -> bool {
+    layout.ends_with(WITH_TIMES)
 }

@@ -66,6 +66,26 @@ pub(crate) async fn load(
     Ok(Restored { state, pending, downloaded_bytes, is_of_the_store, manifest })
 }
 
+/// What a checkpoint has of one operator's states, by name.
+pub type StateParts = BTreeMap<String, Vec<StatePart>>;
+
+/// Reads and checks the files of an operator's states, of the one named or of all of them, and no others.
+pub(crate) async fn load_operator(
+    blobs: &dyn BlobStore,
+    mut manifest: Manifest,
+    operator: &str,
+    state: Option<&str>,
+    downloads: &Path,
+) -> Result<StateParts> {
+    manifest.operators.retain(|name, _| name == operator);
+    if let (Some(entry), Some(state)) = (manifest.operators.get_mut(operator), state) {
+        entry.keyed.retain(|name, _| name == state);
+    }
+    manifest.pending.clear();
+    let restored = load(blobs, manifest, downloads, true).await?;
+    Ok(restored.state.operators.into_values().flat_map(|operator| operator.keyed).collect())
+}
+
 struct Fetched {
     path: PathBuf,
     downloaded_bytes: u64,

@@ -50,7 +50,7 @@ pub use schema::pipeline_schema;
 pub use section::Section;
 pub use spec::{
     Action, BATCH_ROWS_MAX, ConnectorSection, InputRef, NamedExpression, NamedExpressions, NodeIndex, OnError,
-    OperatorSpec, PARALLELISM_MAX, PipelineSpec, PluginSpec, Select, SinkSpec, SourceSpec, Trust,
+    OperatorSpec, PARALLELISM_MAX, PipelineSpec, PluginAction, PluginSpec, Select, SinkSpec, SourceSpec, Trust,
 };
 pub use suggest::{Unknown, nearest};
 pub use units::{ByteCount, TimeSpan};

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use volley_api::{EventTimeColumn, Result, StateBackend};
+use volley_api::{AggregatorFactory, EventTimeColumn, Result, StateBackend};
 use volley_config::{
     AggregateSpec, ByteCount, DedupeSpec, EventTimeSpec, PipelineSpec, SlidingSpec, StateBackendKind, StateSpec,
-    WatermarkSpec, WindowKind,
+    WatermarkSpec, WindowKind, WindowSpec,
 };
 use volley_expr::Aggregates;
 use volley_runtime::{DedupeFactory, EventTime, WatermarkStrategy, Window, WindowFactory};
@@ -57,10 +57,19 @@ pub(crate) fn event_time(spec: &EventTimeSpec) -> EventTime {
 pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec) -> WindowFactory {
     let keys = spec.key_by.iter().map(|key| key.value.clone()).collect();
     let results = spec.aggregate.0.iter().map(|result| (result.name.clone(), result.sql.value.clone())).collect();
-    let window = spec.window.as_ref();
+    windowed(keys, spec.window.as_ref(), Arc::new(Aggregates::new(results)), state)
+}
+
+/// Any aggregates over windows.
+pub(crate) fn windowed(
+    keys: Vec<String>,
+    window: Option<&WindowSpec>,
+    aggregates: Arc<dyn AggregatorFactory>,
+    state: &StateSpec,
+) -> WindowFactory {
     let lateness = window.and_then(|window| window.allowed_lateness).map_or(Duration::ZERO, |span| span.0);
     let kind = window.map_or(Window::Global, |window| cut(window.kind));
-    let factory = WindowFactory::new(keys, kind, Arc::new(Aggregates::new(results)))
+    let factory = WindowFactory::new(keys, kind, aggregates)
         .with_allowed_lateness(lateness)
         .with_memory_limit(memory_bytes(state))
         .with_max_cache_entries(entries(state.max_cache_entries))

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use volley_api::{Error, Result};
 use volley_config::{ByteCount, LimitsSpec, OnError, PluginSpec};
-use volley_wasm::{CompileIn, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions, Trust};
+use volley_wasm::{CompileIn, EngineSettings, Plugin, PluginEngine, PluginLimits, PluginOptions, Trust};
 
 use crate::args::{COMPILE, Host};
 
@@ -27,8 +27,8 @@ impl Plugins {
         Ok(Self { engine, loaded: Mutex::default() })
     }
 
-    /// The operator that a pipeline's `plugin:` describes; paths are relative to `folder`.
-    pub(crate) fn factory(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginFactory> {
+    /// The component that a pipeline's `plugin:` names, and what it says of it; paths are relative to `folder`.
+    pub(crate) fn opened(&self, spec: &PluginSpec, folder: &Path) -> Result<(Arc<Plugin>, PluginOptions)> {
         let trust = match spec.trust {
             volley_config::Trust::Untrusted => Trust::Untrusted,
             volley_config::Trust::Trusted => Trust::Trusted,
@@ -44,7 +44,7 @@ impl Plugins {
             OnError::DeadLetter => volley_wasm::OnError::DeadLetter,
             OnError::Skip => volley_wasm::OnError::Skip,
         };
-        Ok(PluginFactory::new(plugin, PluginOptions { config, limits, on_error, ..PluginOptions::default() }))
+        Ok((plugin, PluginOptions { config, limits, on_error, ..PluginOptions::default() }))
     }
 
     fn load(&self, path: &Path, trust: Trust) -> Result<Arc<Plugin>> {

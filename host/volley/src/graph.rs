@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use volley_api::{OperatorFactory, Sink, Source, StateBackend};
-use volley_runtime::{DedupeFactory, EventTime, JobOptions, WindowFactory};
+use volley_api::{OperatorFactory, PortName, Sink, Source, StateBackend};
+use volley_runtime::{DedupeFactory, EventTime, JobOptions, Window, WindowFactory};
 use volley_wasm::{PluginEngine, PluginOptions};
 
 /// Memory of the state of one instance, unless it is set: 1 GiB, as in a pipeline file.
@@ -35,11 +36,22 @@ pub(crate) enum Kind {
     Window(WindowFactory),
     /// As a window.
     Dedupe(DedupeFactory),
-    /// Loaded when the plan is checked.
-    Plugin(PathBuf, Box<PluginOptions>),
+    /// Loaded when the plan is checked; by these keys, where there are any.
+    Plugin(PathBuf, Box<PluginOptions>, Vec<String>),
+    /// The same, of which a window makes an aggregate.
+    PluginWindow(PathBuf, Box<PluginOptions>, Box<PluginWindow>),
     Sink(Arc<dyn Sink>),
     /// Something that was wrong from the beginning; there is a problem that says what.
     Broken,
+}
+
+/// The window around a plugin.
+#[derive(Debug, Clone)]
+pub(crate) struct PluginWindow {
+    pub(crate) keys: Vec<String>,
+    pub(crate) window: Window,
+    pub(crate) allowed_lateness: Duration,
+    pub(crate) late: Option<PortName>,
 }
 
 /// One node.

@@ -9,9 +9,13 @@ use arrow::error::ArrowError;
 use volley_api::{OperatorBinding, OutputPort, PortName};
 use volley_ipc::{decode_schema, wire_schema};
 
+use crate::bind_keys::BoundKeys;
+use crate::bind_state;
 use crate::contract::{self, WriteMode};
 use crate::guest::broke;
+use crate::input::PluginInput;
 use crate::inspect::PluginKind;
+use crate::keyed::Declared;
 use crate::plugin::Who;
 use crate::text::visible;
 use crate::violation::Violation;
@@ -34,6 +38,10 @@ pub(crate) struct Bound {
     pub(crate) wire: SchemaRef,
     /// The outputs; a filter has one too, made by the host.
     pub(crate) ports: Vec<BoundPort>,
+    /// The columns of an aggregate's state, in wire form.
+    pub(crate) state: Option<SchemaRef>,
+    /// What a process agreed to besides.
+    pub(crate) keys: Option<BoundKeys>,
 }
 
 /// One output, made ready for use.
@@ -44,7 +52,7 @@ pub(crate) struct BoundPort {
     pub(crate) own: SchemaRef,
     /// All columns that leave through the port.
     pub(crate) schema: SchemaRef,
-    pub(crate) replaces: bool,
+    pub(crate) mode: WriteMode,
     /// Where each column of `schema` comes from.
     columns: Vec<ColumnFrom>,
 }
@@ -67,7 +75,7 @@ impl BoundPort {
     fn new(name: PortName, own: SchemaRef, writes: WriteMode, input: &SchemaRef) -> Self {
         let columns = match writes {
             WriteMode::Replace => (0..own.fields().len()).map(ColumnFrom::Own).collect(),
-            WriteMode::Append => appended(input, &own),
+            WriteMode::Append | WriteMode::Keyed => appended(input, &own),
         };
         let field = |from: &ColumnFrom| -> FieldRef {
             match *from {
@@ -78,13 +86,16 @@ impl BoundPort {
         let fields: Vec<FieldRef> = columns.iter().map(field).collect();
         let schema = match writes {
             WriteMode::Append if own.fields().is_empty() => Arc::clone(input),
-            WriteMode::Append => Arc::new(Schema::new_with_metadata(fields, input.metadata().clone())),
+            WriteMode::Append | WriteMode::Keyed => {
+                Arc::new(Schema::new_with_metadata(fields, input.metadata().clone()))
+            }
             WriteMode::Replace => Arc::clone(&own),
         };
-        Self { name, own, schema, replaces: writes == WriteMode::Replace, columns }
+        Self { name, own, schema, mode: writes, columns }
     }
 
-    /// The rows of the port: `own` are the plugin's columns, `input` the rows that they belong to, one for one.
+    /// The rows of the port: `own` are the plugin's columns, `input` the rows that they belong to, one for one (in mode
+    /// `keyed`: what such rows carry).
     pub(crate) fn compose(&self, input: &RecordBatch, own: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let column = |from: &ColumnFrom| -> ArrayRef {
             match *from {
@@ -113,13 +124,32 @@ fn appended(input: &Schema, own: &Schema) -> Vec<ColumnFrom> {
     columns
 }
 
-/// Checks what `open` answered.
-pub(crate) fn check(kind: PluginKind, who: &Who, input: &SchemaRef, binding: contract::Binding) -> Result<Bound> {
+/// Checks what `open` answered; `states` are those that `describe` declared.
+pub(crate) fn check(
+    kind: PluginKind,
+    who: &Who,
+    input: &PluginInput,
+    binding: contract::Binding,
+    states: Vec<Declared>,
+) -> Result<Bound> {
+    let mut state = None;
+    let keys = if kind == PluginKind::Process {
+        Some(BoundKeys::check(who, input, binding.particulars, states)?)
+    } else if kind == PluginKind::Aggregate {
+        state = Some(bind_state::check(who, binding.particulars)?);
+        None
+    } else if binding.particulars.is_some() {
+        let problem = format!("it agrees to particulars of another world; a {kind} has none");
+        return Err(broke(who, "open", Violation::BadBinding, problem));
+    } else {
+        None
+    };
+    let input = &input.schema;
     let reads = reads(who, input, &binding.reads)?;
     let projected = input.project(&reads)?;
     let wire = wire_schema(&projected).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
-    let ports = ports(kind, who, input, binding.outputs)?;
-    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports })
+    let ports = ports(kind, who, input, keys.as_ref().map(|keys| &keys.carried), binding.outputs)?;
+    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, state, keys })
 }
 
 fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
@@ -145,7 +175,13 @@ fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
     Ok(indices)
 }
 
-fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::OutputPort>) -> Result<Vec<BoundPort>> {
+fn ports(
+    kind: PluginKind,
+    who: &Who,
+    input: &SchemaRef,
+    carried: Option<&SchemaRef>,
+    outputs: Vec<contract::OutputPort>,
+) -> Result<Vec<BoundPort>> {
     let broke = |problem: String| broke(who, "open", Violation::BadBinding, problem);
     match (kind, outputs.len()) {
         (PluginKind::Filter, 0) => {
@@ -155,10 +191,12 @@ fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::
         (PluginKind::Filter, count) => {
             return Err(broke(format!("a filter has no outputs of its own, it names {count}")));
         }
-        (PluginKind::Map, 1) | (PluginKind::FlatMap, 1..=PORTS_MAX) => {}
-        (PluginKind::Map, count) => return Err(broke(format!("a map has exactly one output, it names {count}"))),
-        (PluginKind::FlatMap, count) => {
-            return Err(broke(format!("a flat-map has 1 to {PORTS_MAX} outputs, it names {count}")));
+        (PluginKind::Map | PluginKind::Aggregate, 1) | (PluginKind::FlatMap | PluginKind::Process, 1..=PORTS_MAX) => {}
+        (PluginKind::Map | PluginKind::Aggregate, count) => {
+            return Err(broke(format!("a {kind} has exactly one output, it names {count}")));
+        }
+        (PluginKind::FlatMap | PluginKind::Process, count) => {
+            return Err(broke(format!("a {kind} has 1 to {PORTS_MAX} outputs, it names {count}")));
         }
     }
     let mut ports: Vec<BoundPort> = Vec::with_capacity(outputs.len());
@@ -176,10 +214,24 @@ fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::
         let own = decode_schema(&output.schema).map_err(|error| {
             broke(format!("the schema of output `{name}`: {}", visible(&error.to_string(), 1 << 10)))
         })?;
+        let beside = match (output.writes, carried) {
+            (WriteMode::Keyed, Some(carried)) => carried,
+            (WriteMode::Keyed, None) => {
+                return Err(broke(format!("output `{name}` is to have the columns of a key, which a {kind} has not")));
+            }
+            _ => input,
+        };
         if output.writes == WriteMode::Replace && own.fields().is_empty() {
             return Err(broke(format!("output `{name}` replaces all columns by none")));
         }
-        ports.push(BoundPort::new(name, Arc::new(own), output.writes, input));
+        if kind == PluginKind::Aggregate {
+            // Its results stand behind keys and windows, of which it knows nothing.
+            bind_state::check_results(who, output.writes, &own)?;
+            let nothing = Arc::new(Schema::empty());
+            ports.push(BoundPort::new(name, Arc::new(own), output.writes, &nothing));
+            continue;
+        }
+        ports.push(BoundPort::new(name, Arc::new(own), output.writes, beside));
     }
     Ok(ports)
 }
@@ -208,7 +260,8 @@ mod tests {
     fn bind(kind: PluginKind, reads: &[&str], outputs: Vec<contract::OutputPort>) -> Result<Bound> {
         let input = schema(&[("a", DataType::Int64), ("b", DataType::Utf8View)]);
         let reads = reads.iter().map(|name| (*name).to_owned()).collect();
-        check(kind, &who(), &input, contract::Binding { reads, outputs })
+        let binding = contract::Binding { reads, outputs, particulars: None };
+        check(kind, &who(), &PluginInput::new(input), binding, Vec::new())
     }
 
     #[test]
@@ -256,6 +309,7 @@ mod tests {
             (PluginKind::Map, vec![], vec![views()], "views never cross"),
             (PluginKind::Map, vec![], vec![garbage()], "schema of output"),
             (PluginKind::Map, vec![], vec![nothing()], "by none"),
+            (PluginKind::Map, vec![], vec![port("out", &[], WriteMode::Keyed)], "columns of a key"),
         ];
         for (kind, reads, outputs, words) in cases {
             let error = bind(kind, &reads, outputs).expect_err(words).to_string();

@@ -178,6 +178,9 @@ pub enum Error {
         /// Why.
         source: volley_ipc::Error,
     },
+    /// Keyed state could not be read or written.
+    #[error("{0}")]
+    State(volley_api::Error),
     /// Rows could not be gathered or put together.
     #[error("{0}")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -206,6 +209,7 @@ impl Error {
             Self::Trap(_) => ErrorKind::Plugin,
             // A file that is not there or not readable is the disk's matter; one that is no component is the plugin's.
             Self::Read { .. } | Self::RetriesExhausted { .. } => ErrorKind::External,
+            Self::State(error) => error.kind(),
             Self::Engine(_) | Self::Arrow(_) => ErrorKind::Internal,
         }
     }
@@ -255,6 +259,10 @@ impl Error {
 
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
+        // It knows itself whose fault it is and whether another try may help.
+        if let Error::State(error) = error {
+            return error;
+        }
         let api = Self::new(error.kind(), error.to_string());
         let api = if matches!(error, Error::RetriesExhausted { .. }) { api.retryable() } else { api };
         api.caused_by(error)

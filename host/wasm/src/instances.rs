@@ -9,6 +9,7 @@ use crate::bind::Bound;
 use crate::guest::Guest;
 use crate::imports::log::LogRate;
 use crate::imports::random::Random;
+use crate::input::PluginInput;
 use crate::inspect::PluginKind;
 use crate::metrics::PluginMetrics;
 use crate::options::{PluginLimits, PluginOptions};
@@ -27,8 +28,11 @@ pub(crate) struct Instances {
     config: String,
     metrics: Arc<PluginMetrics>,
     context: OperatorContext,
+    input: PluginInput,
     bound: Bound,
     guest: Option<Guest>,
+    /// How many instances there were, the present one included.
+    made: u64,
     log_rate: Arc<LogRate>,
     /// When fresh instances were made, within the last `restarts_within`; as many as the budget at most.
     restarts_ms: VecDeque<u64>,
@@ -41,12 +45,13 @@ impl Instances {
         options: &PluginOptions,
         metrics: &Arc<PluginMetrics>,
         context: &OperatorContext,
+        input: PluginInput,
         expected: Option<Bound>,
     ) -> Result<Self> {
         let config = config_text(&options.config);
         let log_rate = Arc::default();
         not_quarantined(plugin, metrics, context, context.clock.now_ms())?;
-        let (guest, bound) = make(plugin, options, &config, metrics, context, &log_rate)?;
+        let (guest, bound) = make(plugin, options, &config, metrics, context, &input, &log_rate)?;
         if let Some(expected) = expected {
             same(&guest, &expected, &bound)?;
         }
@@ -56,8 +61,10 @@ impl Instances {
             config,
             metrics: Arc::clone(metrics),
             context: context.clone(),
+            input,
             bound,
             guest: Some(guest),
+            made: 1,
             log_rate,
             restarts_ms: VecDeque::new(),
         })
@@ -73,12 +80,18 @@ impl Instances {
         if self.guest.is_none() {
             self.spend_restart()?;
             self.metrics.restart();
-            let Self { plugin, options, config, metrics, context, log_rate, .. } = self;
-            let (guest, bound) = make(plugin, options, config, metrics, context, log_rate)?;
+            let Self { plugin, options, config, metrics, context, input, log_rate, .. } = self;
+            let (guest, bound) = make(plugin, options, config, metrics, context, input, log_rate)?;
             same(&guest, &self.bound, &bound)?;
             self.guest = Some(guest);
+            self.made += 1;
         }
         Ok(self.guest.as_mut().expect("made just now, if it was not there"))
+    }
+
+    /// The number of the present instance: fresh ones have others.
+    pub(crate) fn number(&self) -> u64 {
+        self.made
     }
 
     /// Lets go of an instance that has failed.
@@ -146,6 +159,7 @@ fn make(
     config: &str,
     metrics: &Arc<PluginMetrics>,
     context: &OperatorContext,
+    input: &PluginInput,
     log_rate: &Arc<LogRate>,
 ) -> Result<(Guest, Bound)> {
     let job = JobParts {
@@ -157,7 +171,7 @@ fn make(
         crossing: options.crossing,
     };
     let mut guest = Guest::instantiate(plugin, &options.limits, job)?;
-    let bound = guest.open(config, &context.input)?;
+    let bound = guest.open(config, input)?;
     Ok((guest, bound))
 }
 

@@ -14,8 +14,10 @@ use crate::abi::deserialize::Artefact;
 use crate::bind::{self, Bound};
 use crate::cache::hex;
 use crate::compile::Problem;
+use crate::contract::{self, WriteMode};
 use crate::engine::{EnginePair, LinkedEngine, Placed, PluginEngine, Trust};
 use crate::guest::Guest;
+use crate::input::PluginInput;
 use crate::inspect::{self, COMPONENT_BYTES_MAX, ExportNames, PluginInfo, PluginKind, Surface};
 use crate::options::PluginLimits;
 use crate::store::{HostState, JobParts};
@@ -55,6 +57,29 @@ pub struct Description {
     pub name: String,
     /// Its own version.
     pub version: String,
+    /// What its results depend on.
+    pub determinism: Determinism,
+}
+
+/// What a plugin says that its results depend on, beside configuration, input and state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Determinism {
+    /// Nothing: the same call gives the same, always.
+    Deterministic,
+    /// What its imports answered: a call to which they answer the same gives the same.
+    Replayable,
+    /// Anything else.
+    Nondeterministic,
+}
+
+impl From<contract::Determinism> for Determinism {
+    fn from(declared: contract::Determinism) -> Self {
+        match declared {
+            contract::Determinism::Deterministic => Self::Deterministic,
+            contract::Determinism::Replayable => Self::Replayable,
+            contract::Determinism::Nondeterministic => Self::Nondeterministic,
+        }
+    }
 }
 
 /// What a plugin agrees to for one configuration and one input schema.
@@ -71,7 +96,8 @@ pub struct PluginBinding {
 pub struct PluginPort {
     /// Its name.
     pub name: String,
-    /// Whether the plugin's columns are the whole output (`replace`) or join those of the input (`append`).
+    /// Whether the plugin's columns are the whole output (`replace`), or join those of the input (`append`) or of the key
+    /// (`keyed`).
     pub replaces: bool,
     /// The columns that the plugin writes. None for a filter.
     pub writes: SchemaRef,
@@ -103,8 +129,26 @@ pub(crate) struct Exports {
     pub(crate) describe: ComponentExportIndex,
     pub(crate) open: ComponentExportIndex,
     pub(crate) close: ComponentExportIndex,
-    /// The function of the kind.
+    /// The function of the kind; of an aggregate: `update`.
     pub(crate) process: ComponentExportIndex,
+    /// What an aggregate has besides.
+    pub(crate) aggregate: Option<AggregateExports>,
+    /// What a process has besides.
+    pub(crate) keyed: Option<KeyedExports>,
+}
+
+/// The other functions of an aggregate.
+pub(crate) struct AggregateExports {
+    pub(crate) merge: ComponentExportIndex,
+    pub(crate) drain: ComponentExportIndex,
+    pub(crate) evaluate: ComponentExportIndex,
+}
+
+/// The other functions of a process.
+pub(crate) struct KeyedExports {
+    pub(crate) on_timers: ComponentExportIndex,
+    pub(crate) on_watermark: ComponentExportIndex,
+    pub(crate) forget: ComponentExportIndex,
 }
 
 impl Plugin {
@@ -199,7 +243,7 @@ impl Plugin {
     /// Asks a fresh instance who it is.
     ///
     /// # Errors
-    /// When it traps, or declares keyed state, which no world that this host knows has.
+    /// When it traps, or declares keyed state that its world does not have, or that is none.
     pub fn describe(&self, limits: &PluginLimits) -> Result<Description> {
         Guest::instantiate(self, limits, JobParts::default())?.describe()
     }
@@ -208,18 +252,23 @@ impl Plugin {
     ///
     /// # Errors
     /// When it refuses, traps, or agrees to what the contract does not allow.
-    pub fn bind(&self, config: &serde_json::Value, input: &SchemaRef, limits: &PluginLimits) -> Result<PluginBinding> {
+    pub fn bind(
+        &self,
+        config: &serde_json::Value,
+        input: &PluginInput,
+        limits: &PluginLimits,
+    ) -> Result<PluginBinding> {
         let bound = self.bind_fresh(&config_text(config), input, limits)?;
         let port = |port: bind::BoundPort| PluginPort {
             name: port.name.to_string(),
-            replaces: port.replaces,
+            replaces: port.mode == WriteMode::Replace,
             writes: port.own,
             schema: port.schema,
         };
         Ok(PluginBinding { reads: bound.read_names, outputs: bound.ports.into_iter().map(port).collect() })
     }
 
-    pub(crate) fn bind_fresh(&self, config: &str, input: &SchemaRef, limits: &PluginLimits) -> Result<Bound> {
+    pub(crate) fn bind_fresh(&self, config: &str, input: &PluginInput, limits: &PluginLimits) -> Result<Bound> {
         let mut guest = Guest::instantiate(self, limits, JobParts::default())?;
         guest.describe()?;
         guest.open(config, input)
@@ -273,7 +322,7 @@ impl Ready {
         names: &ExportNames,
         kind: PluginKind,
     ) -> Result<Self, (Violation, String)> {
-        let exports = Exports::find(component, names, kind.as_str());
+        let exports = Exports::find(component, names, kind);
         let exports = exports.map_err(|problem| (Violation::UnknownWorld, problem))?;
         // An interface is granted as a whole: what differs from it is not.
         let instance_pre = engine.linker().instantiate_pre(component);
@@ -283,17 +332,36 @@ impl Ready {
 }
 
 impl Exports {
-    fn find(component: &Component, names: &ExportNames, process: &str) -> Result<Self, String> {
+    fn find(component: &Component, names: &ExportNames, kind: PluginKind) -> Result<Self, String> {
         let find = |interface: &str, function: &str| {
             let instance = component.get_export_index(None, interface);
             let index = instance.and_then(|instance| component.get_export_index(Some(&instance), function));
             index.ok_or_else(|| format!("its {interface} has no function `{function}`"))
+        };
+        let aggregate = match kind {
+            PluginKind::Aggregate => Some(AggregateExports {
+                merge: find(&names.kind, "merge")?,
+                drain: find(&names.kind, "drain")?,
+                evaluate: find(&names.kind, "evaluate")?,
+            }),
+            _ => None,
+        };
+        let process = if kind == PluginKind::Aggregate { "update" } else { kind.as_str() };
+        let keyed = match kind {
+            PluginKind::Process => Some(KeyedExports {
+                on_timers: find(&names.kind, "on-timers")?,
+                on_watermark: find(&names.kind, "on-watermark")?,
+                forget: find(&names.kind, "forget")?,
+            }),
+            _ => None,
         };
         Ok(Self {
             describe: find(&names.lifecycle, "describe")?,
             open: find(&names.lifecycle, "open")?,
             close: find(&names.lifecycle, "close")?,
             process: find(&names.kind, process)?,
+            aggregate,
+            keyed,
         })
     }
 }

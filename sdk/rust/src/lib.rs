@@ -10,6 +10,7 @@
 // The generated bindings and the macros name this crate from outside and from inside.
 extern crate self as volley_sdk;
 
+mod aggregate;
 mod array;
 #[cfg(feature = "arrow")]
 pub mod arrow;
@@ -37,11 +38,13 @@ mod memory;
 pub mod metrics;
 mod offsets;
 mod operator;
+mod process;
 pub mod random;
 pub mod row;
 #[doc(hidden)]
 pub mod runner;
 mod schema;
+pub mod state;
 mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -49,6 +52,7 @@ mod text;
 mod wire;
 mod writer;
 
+pub use aggregate::{AggregateOperator, Groups};
 pub use array::{Array, RecordBatch};
 pub use batch::Batch;
 pub use bits::{Bits, BitsBuilder};
@@ -57,15 +61,26 @@ pub use emitter::{EmitError, Emitter, PortRef};
 pub use float::Float;
 pub use int256::Int256;
 pub use operator::{
-    Binding, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError, Port,
-    Reject, Rejects, WriteMode,
+    Binding, Determinism, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError,
+    Port, Reject, Rejects, WriteMode,
+};
+pub use process::{
+    Context, Distinct, EventTime, KeyedBatch, NewKeys, ProcessInput, ProcessOperator, TimeDomain, Timer, Timers,
+    Watermark,
 };
 pub use row::{Date, Decimal, Emit, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
+pub use state::Value;
 
 pub use writer::Writer;
 
-pub use volley_sdk_macros::{Columns, filter, flat_map, map};
+pub use row::AggregateState;
+pub use volley_sdk_macros::{AggregateState, Columns, aggregate, filter, flat_map, map, process};
+
+/// The code of the page about aggregates.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/aggregate-plugins.md")]
+mod aggregate_plugins {}
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]

@@ -126,6 +126,19 @@ impl Rejects {
     }
 }
 
+/// What an operator's results depend on, beside configuration, input and state. The host checks some calls by making them
+/// twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Determinism {
+    /// Nothing: the same call gives the same, always.
+    Deterministic,
+    /// What `clock`, `random` and other imports answered: a call to which they answer the same gives the same. The default.
+    #[default]
+    Replayable,
+    /// Anything else. It is never checked, and a replay may come out differently.
+    Nondeterministic,
+}
+
 /// How the columns of an output stand to those of the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum WriteMode {
@@ -134,6 +147,8 @@ pub enum WriteMode {
     Append,
     /// The operator's columns are the whole output.
     Replace,
+    /// The operator's columns are added behind those of the key and the event time. Only in a process.
+    Keyed,
 }
 
 /// One output of an operator.
@@ -152,8 +167,12 @@ pub struct Port {
 pub struct Binding {
     /// Names of the input columns that every batch will carry, in this order.
     pub reads: Vec<String>,
-    /// None for a filter, exactly `out` for a map, one or more (the first is `out`) for a flat-map.
+    /// None for a filter, exactly `out` for a map, one or more (the first is `out`) for a flat-map and a process.
     pub ports: Vec<Port>,
+    /// The columns of the key that a process wants to know: they cross once for each key.
+    pub keys: Vec<String>,
+    /// The columns of an aggregate's state.
+    pub state: Schema,
 }
 
 impl Binding {
@@ -180,6 +199,26 @@ impl Binding {
     #[must_use]
     pub fn replace(self, columns: impl Into<Schema>) -> Self {
         self.port("out", columns, WriteMode::Replace)
+    }
+
+    /// The main output is the key and the event time with these columns behind them. Only in a process.
+    #[must_use]
+    pub fn keyed(self, columns: impl Into<Schema>) -> Self {
+        self.port("out", columns, WriteMode::Keyed)
+    }
+
+    /// A process wants to know these columns of the key, once for each key.
+    #[must_use]
+    pub fn wanting_keys<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.keys = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// An aggregate's state has these columns: they are what its deltas become when they are drained.
+    #[must_use]
+    pub fn state(mut self, columns: impl Into<Schema>) -> Self {
+        self.state = columns.into();
+        self
     }
 
     /// One more output; a flat-map's side outputs come after `out`.
@@ -265,6 +304,9 @@ pub trait MapOperator: Sized + 'static {
     /// unknown keys.
     type Config: DeserializeOwned;
 
+    /// What its results depend on, beside configuration and input. Default: what `clock` and `random` answer.
+    const DETERMINISM: Determinism = Determinism::Replayable;
+
     /// Binds to a configuration and to the columns of the input. Must be pure: it runs at every validation too.
     ///
     /// # Errors
@@ -285,6 +327,9 @@ pub trait MapOperator: Sized + 'static {
 pub trait FilterOperator: Sized + 'static {
     /// See [`MapOperator::Config`].
     type Config: DeserializeOwned;
+
+    /// See [`MapOperator::DETERMINISM`].
+    const DETERMINISM: Determinism = Determinism::Replayable;
 
     /// See [`MapOperator::open`].
     ///
@@ -307,6 +352,9 @@ pub trait FilterOperator: Sized + 'static {
 pub trait FlatMapOperator: Sized + 'static {
     /// See [`MapOperator::Config`].
     type Config: DeserializeOwned;
+
+    /// See [`MapOperator::DETERMINISM`].
+    const DETERMINISM: Determinism = Determinism::Replayable;
 
     /// See [`MapOperator::open`].
     ///

@@ -76,12 +76,15 @@ static int64_t limit;
 
 typedef struct {
     list name, version;
+    uint8_t determinism;
     list states;
 } description;
 
+enum { DETERMINISTIC = 0 };
+
 EXPORT("volley:operator/lifecycle@0.1.0#describe") description *describe(void) {
     static description answer;
-    answer = (description){text("keep-above"), text("0.1.0"), {NULL, 0}};
+    answer = (description){text("keep-above"), text("0.1.0"), DETERMINISTIC, {NULL, 0}};
     return &answer;
 }
 
@@ -91,6 +94,8 @@ typedef struct {
     union {
         struct {
             list reads, outputs;
+            uint8_t has_particulars;
+            uint32_t particulars[3]; /* a case, a list and its length */
         } binding;
         struct {
             uint8_t kind;
@@ -122,15 +127,18 @@ static int find_limit(const uint8_t *config, uint32_t length, int64_t *found) {
 }
 
 EXPORT("volley:operator/lifecycle@0.1.0#open")
-opened *open_(const uint8_t *config, uint32_t config_length, const uint8_t *schema, uint32_t schema_length) {
+opened *open_(const uint8_t *config, uint32_t config_length, const uint8_t *schema, uint32_t schema_length, const list *keys,
+              uint32_t key_count, uint32_t has_time, const uint8_t *time, uint32_t time_length, int64_t time_offset_ms) {
     static opened answer;
     static list reads[1];
-    (void)schema, (void)schema_length;
+    (void)schema, (void)schema_length, (void)keys, (void)key_count;
+    (void)has_time, (void)time, (void)time_length, (void)time_offset_ms;
     if (find_limit(config, config_length, &limit)) {
         reads[0] = text("x");
         answer.is_error = 0;
         answer.binding.reads = (list){(const uint8_t *)reads, 1};
         answer.binding.outputs = (list){NULL, 0};
+        answer.binding.has_particulars = 0;
     } else {
         answer.is_error = 1;
         answer.error.kind = INVALID_CONFIG;

@@ -32,7 +32,7 @@ function readColumn(message) {
 }
 
 export const lifecycle = {
-  describe: () => ({ name: "keep-above", version: "0.1.0", states: [] }),
+  describe: () => ({ name: "keep-above", version: "0.1.0", determinism: "deterministic", states: [] }),
   open: (config) => {
     const wanted = JSON.parse(config).limit;
     if (!Number.isInteger(wanted)) {

@@ -6,7 +6,7 @@ import struct
 from componentize_py_types import Err
 from wit_world import exports
 from wit_world.exports.filter import Filtered
-from wit_world.exports.lifecycle import Binding, Description, OpenError_InvalidConfig
+from wit_world.exports.lifecycle import Binding, Description, Determinism, OpenError_InvalidConfig
 from wit_world.imports.types import Reject
 
 COLUMN = "x"
@@ -49,7 +49,7 @@ class Lifecycle(exports.Lifecycle):
 
     def describe(self):
         """Says who the operator is."""
-        return Description(name="keep-above", version="0.1.0", states=[])
+        return Description(name="keep-above", version="0.1.0", determinism=Determinism.DETERMINISTIC, states=[])
 
     def open(self, config, input):
         """Takes the limit; the schema of the input is the host's to check."""
@@ -58,7 +58,7 @@ class Lifecycle(exports.Lifecycle):
         if not isinstance(settings.get("limit"), int):
             raise Err(OpenError_InvalidConfig("`limit`: expects a whole number"))
         limit = settings["limit"]
-        return Binding(reads=[COLUMN], outputs=[])
+        return Binding(reads=[COLUMN], outputs=[], particulars=None)
 
     def close(self):
         """Nothing is left to do."""

@@ -7,14 +7,19 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use volley_api::{
-    ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory, Output,
-    PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
+    EventTimeColumn, ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory,
+    Output, PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, StreamType, SubtaskId,
 };
+use volley_state::MemoryBackend;
 use volley_wasm::{
-    CompileIn, CompileLimits, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginLimits, PluginOptions,
+    CompileIn, CompileLimits, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginKind, PluginLimits,
+    PluginOptions,
 };
 
 use crate::component::{POISON, good};
+
+/// State that all of a job may have, in bytes.
+const STATE_BYTES_MAX: usize = 4 << 20;
 
 /// One engine, with a good plugin in it: a guest that harmed it would harm all that follow.
 pub(crate) struct Host {
@@ -71,20 +76,28 @@ impl Job {
 
     fn of(plugin: Arc<Plugin>, limits: PluginLimits, on_error: OnError) -> Self {
         let options = PluginOptions { limits, on_error, ..PluginOptions::default() };
-        Self { factory: PluginFactory::new(plugin, options), errors_attached: on_error == OnError::DeadLetter }
+        let keys = if plugin.info().kind == PluginKind::Process { vec!["name".to_owned()] } else { Vec::new() };
+        let factory = PluginFactory::new(plugin, options).with_keys(keys);
+        Self { factory, errors_attached: on_error == OnError::DeadLetter }
     }
 
     /// Binds as `validate` does, and then again as a job that starts.
     pub(crate) fn start(&self) -> Result<Box<dyn Operator>> {
-        self.factory.bind(&schema())?;
+        let event_time = Some(EventTimeColumn::new("x"));
+        self.factory.bind_stream(&StreamType {
+            schema: schema(),
+            event_time: event_time.clone(),
+            is_bounded: true,
+            is_revised: false,
+        })?;
         let origins = OriginDirectory::new();
         origins.register(&NodeName::new("flights").expect("a name"), &SplitId::new("a.csv"));
         self.factory.create(OperatorContext {
             node: NodeName::new("node").expect("a name"),
             subtask: SubtaskId::SINGLE,
             input: schema(),
-            event_time: None,
-            state: Arc::new(volley_api::NoState),
+            event_time,
+            state: Arc::new(MemoryBackend::new(STATE_BYTES_MAX)),
             restored: Default::default(),
             errors_attached: self.errors_attached,
             clock: Arc::new(ManualClock::at(1_234)),
@@ -126,8 +139,9 @@ impl Output for Sink {
     }
 
     fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()> {
-        let origins = input.origins.as_ref().expect("carried");
-        self.refused.extend(rejects.into_iter().map(|reject| (origins.get(reject.row).position, reject)));
+        // A timer comes from no row.
+        let position = |row| input.origins.as_ref().map_or(-1, |origins| origins.get(row).position);
+        self.refused.extend(rejects.into_iter().map(|reject| (position(reject.row), reject)));
         Ok(())
     }
 }

@@ -34,7 +34,10 @@ macro_rules! classes {
     };
 }
 
-classes!(load, compile, imports, open, time, memory, faults, messages, schemas, output, rejects, telemetry, data);
+classes!(
+    load, compile, imports, open, time, memory, faults, messages, schemas, output, rejects, telemetry, state, timers,
+    data
+);
 
 #[test]
 fn no_guest_is_forgotten() {

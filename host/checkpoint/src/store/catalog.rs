@@ -12,7 +12,7 @@ use super::layout;
 use super::location::Location;
 use super::read::{self, Reading};
 use crate::manifest::Manifest;
-use crate::restore::{self, Restored};
+use crate::restore::{self, Restored, StateParts};
 use crate::{Damage, Error, Result};
 
 /// The checkpoints of one job at one location. Reads only: what writes is a [`Run`](super::Run), which a start gets from
@@ -178,6 +178,22 @@ impl CheckpointStore {
             }
             loaded => loaded,
         }
+    }
+
+    /// What an epoch has of one operator's states, of the one named or of all of them: to be looked at. Their files are
+    /// read, checked and copied as [`CheckpointStore::load`] does, and no others.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] names every such file that is missing or changed. As [`CheckpointStore::inspect`] otherwise.
+    pub async fn load_operator(
+        &self,
+        epoch: Epoch,
+        operator: &str,
+        state: Option<&str>,
+        downloads: &Path,
+    ) -> Result<StateParts> {
+        let (manifest, _) = self.manifest(epoch).await?;
+        restore::load_operator(&*self.blobs, *manifest, operator, state, downloads).await
     }
 
     /// The ids of all epochs, complete or not, ascending.

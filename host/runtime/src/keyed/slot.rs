@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use volley_api::{Error, KeyedSnapshot, KeyedState, Namespace, OperatorContext, Result, StateEntry, StateOptions};
 
-use super::codec::KeyCodec;
+use super::KeyCodec;
 use crate::task::hit;
 
 /// So many entries go to state and come from it at once.

@@ -74,7 +74,7 @@ impl ChainTask {
     /// Lets sources say how far event time has come, where the time for that is.
     fn tell_time(&mut self, now: Instant) -> Result<(), Stopped> {
         for index in 0..self.slots.len() {
-            if self.slots[index].time_due_at().is_some_and(|due| due <= now) {
+            if self.slots[index].is_time_due(now) {
                 self.all().tell_time(index, now)?;
             }
         }

@@ -147,10 +147,13 @@ impl<'a> Downstream<'a> {
         self.tell_time(index, Instant::now())
     }
 
-    /// Lets a source say how far event time has come, if the time for that is.
+    /// Lets a source say how far event time has come, if the time for that is; and an operator do what it waits for.
     pub(crate) fn tell_time(&mut self, index: usize, now: Instant) -> Result<()> {
         let (slot, downstream) = self.split(index);
-        let Logic::Source(source) = &mut slot.logic else { return Ok(()) };
+        let source = match &mut slot.logic {
+            Logic::Source(source) => source,
+            Logic::Operator(operator) => return operator.on_time(&mut SlotOutput::new(&slot.wiring, downstream)),
+        };
         match source.tell(now) {
             Some(control) => slot.wiring.pass(control, downstream),
             None => Ok(()),
@@ -294,7 +297,15 @@ impl Slot {
     pub(crate) fn time_due_at(&self) -> Option<Instant> {
         match &self.logic {
             Logic::Source(source) => source.due_at(),
-            Logic::Operator(_) => None,
+            Logic::Operator(operator) => operator.time_due_in().map(|wait| Instant::now() + wait),
+        }
+    }
+
+    /// Whether the time has come that [`Slot::time_due_at`] tells.
+    pub(crate) fn is_time_due(&self, now: Instant) -> bool {
+        match &self.logic {
+            Logic::Source(source) => source.due_at().is_some_and(|due| due <= now),
+            Logic::Operator(operator) => operator.time_due_in().is_some_and(|wait| wait.is_zero()),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use volley_api::{
     AggregatorFactory, Combiner, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory,
-    OutputPort, OutputTime, PortName, Replayed, Result, StateOptions, StreamType,
+    OperatorIdentity, OutputPort, OutputTime, PortName, Replayed, Result, StateOptions, StateView, StreamType,
 };
 
 use super::combine::PaneCombiner;
@@ -131,8 +131,8 @@ impl WindowFactory {
         }
         // Aggregates may go by time where the window does not: the first row of all, the last of a hundred.
         let order = input.event_time.clone();
-        let columns = KeyedInput::new(input, &self.keys, &*self.aggregates, event_time.as_ref())?;
-        let bound = self.aggregates.bind(&columns.schema, order.as_ref())?;
+        let bound = self.aggregates.bind(&input.schema, order.as_ref())?;
+        let columns = KeyedInput::new(input, &self.keys, &bound.reads, event_time.as_ref())?;
         let mut fields: Vec<FieldRef> = columns.key_fields();
         if event_time.is_some() {
             fields.extend([WINDOW_START, WINDOW_END].map(|name| Arc::new(Field::new(name, time_type(), false))));
@@ -147,7 +147,8 @@ impl WindowFactory {
                 return Err(Error::Window { problem: format!("{problem}: choose another name") }.into());
             }
         }
-        Ok(Planned { columns, event_time, order, state: bound.state, results: Arc::new(Schema::new(fields)) })
+        let (state, is_order_free) = (bound.state, bound.is_order_free);
+        Ok(Planned { columns, event_time, order, state, is_order_free, results: Arc::new(Schema::new(fields)) })
     }
 
     /// Whether a result can be put out more than once.
@@ -165,6 +166,8 @@ pub(crate) struct Planned {
     pub(crate) order: Option<EventTimeColumn>,
     /// The columns of the aggregates' state.
     pub(crate) state: Vec<FieldRef>,
+    /// Whether they do not go by the order of rows.
+    pub(crate) is_order_free: bool,
     pub(crate) results: SchemaRef,
 }
 
@@ -224,17 +227,17 @@ impl OperatorFactory for WindowFactory {
             return Ok(None);
         }
         let planned = self.plan(&input_of(context))?;
-        let bound = self.aggregates.bind(&planned.columns.schema, planned.order.as_ref())?;
-        Ok(bound.is_order_free.then(|| -> Box<dyn Combiner> { Box::new(PaneCombiner::new(self, planned, context)) }))
+        if !planned.is_order_free {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(PaneCombiner::new(self, planned, context)?)))
     }
 
     /// Windows that wait hold the rows that came, whatever their order; those that have fired are gone, unless they wait for
     /// late rows and have counted their results. Sessions grow by rows that come behind each other.
     fn replayed(&self, input: &StreamType) -> Replayed {
         let is_of_time = matches!(self.window, Window::Tumbling { .. } | Window::Sliding { .. } | Window::Global);
-        let bound =
-            self.plan(input).and_then(|planned| self.aggregates.bind(&planned.columns.schema, planned.order.as_ref()));
-        let is_order_free = bound.is_ok_and(|bound| bound.is_order_free);
+        let is_order_free = self.plan(input).is_ok_and(|planned| planned.is_order_free);
         if is_of_time && is_order_free && !self.revises() { Replayed::AsASet } else { Replayed::Otherwise }
     }
 
@@ -250,11 +253,19 @@ impl OperatorFactory for WindowFactory {
         }
     }
 
+    fn state_views(&self, input: &StreamType) -> Result<Vec<StateView>> {
+        super::view::views(self, input)
+    }
+
     fn wants_coalesced_input(&self) -> bool {
         true
     }
 
     fn can_reject(&self) -> bool {
-        self.window.needs_event_time()
+        self.window.needs_event_time() || self.aggregates.can_reject()
+    }
+
+    fn identity(&self) -> OperatorIdentity {
+        self.aggregates.identity()
     }
 }

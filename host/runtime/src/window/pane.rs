@@ -2,8 +2,9 @@
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use arrow::compute::{concat, take};
-use volley_api::{Aggregator, Result};
+use volley_api::{Aggregator, Result, StreamRecord};
 
+use super::aggregators::Aggregators;
 use super::base::Base;
 use super::input::{KeyedInput, internal};
 use crate::keyed::{Cursor, KeyTable};
@@ -27,11 +28,19 @@ impl Pane {
         Self { keys, delta: aggregator, is_fresh: false, base: None, numbers: Vec::new() }
     }
 
-    /// Adds rows.
-    pub(crate) fn update(&mut self, input: &KeyedInput, rows: &RecordBatch) -> Result<()> {
+    /// Adds rows; `whole` has all their columns, where they may be refused.
+    pub(crate) fn update(
+        &mut self,
+        input: &KeyedInput,
+        rows: &RecordBatch,
+        whole: Option<&StreamRecord>,
+    ) -> Result<()> {
         self.keys.intern(&input.keys_of(rows), &mut self.numbers)?;
         self.is_fresh = true;
-        self.delta.update(rows, &self.numbers, self.keys.len())
+        match whole {
+            Some(whole) => self.delta.update_of(whole, rows, &self.numbers, self.keys.len()),
+            None => self.delta.update(rows, &self.numbers, self.keys.len()),
+        }
     }
 
     /// Adds the state of keys, which [`Aggregator::drain`] gave out elsewhere.
@@ -49,7 +58,7 @@ impl Pane {
             merge_first(&mut *self.delta, &base, keys)?;
             merge_first(&mut *self.delta, &state, keys)?;
         }
-        Ok((self.keys.columns()?, self.delta.evaluate(keys)?))
+        results(&mut *self.delta, self.keys.columns()?)
     }
 
     /// The keys and their state, which the pane keeps.
@@ -88,6 +97,12 @@ impl Pane {
         let base = self.base.iter().flatten().map(|column| column.get_array_memory_size()).sum::<usize>();
         self.keys.memory_bytes() + self.delta.memory_bytes() + base
     }
+}
+
+/// Keys and their results; those without any are left out.
+pub(crate) fn results(aggregator: &mut dyn Aggregator, keys: Vec<ArrayRef>) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
+    let values = aggregator.evaluate(keys.first().map_or(0, |column| column.len()))?;
+    Ok((Aggregators::with_results(aggregator, keys)?, Aggregators::with_results(aggregator, values)?))
 }
 
 /// Merges state whose rows are the first keys, in order.
@@ -156,7 +171,8 @@ impl Merged {
     /// The keys and their results.
     pub(crate) fn into_results(mut self) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
         let Some(keys_max) = self.keys_max else { return self.sum.into_results() };
-        Ok((self.wanted(keys_max)?, self.sum.delta.evaluate(keys_max)?))
+        let keys = self.wanted(keys_max)?;
+        results(&mut *self.sum.delta, keys)
     }
 }
 

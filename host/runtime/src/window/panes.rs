@@ -13,11 +13,12 @@ use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use volley_api::{
-    Aggregator, AggregatorFactory, Combined, EventTimeColumn, KeyedSnapshot, NodeName, Operator, OperatorContext,
+    Aggregator, AggregatorRole, CheckpointBarrier, Combined, KeyedSnapshot, NodeName, Operator, OperatorContext,
     Output, Result, StreamRecord, Watermark,
 };
 
 use super::WindowFactory;
+use super::aggregators::Aggregators;
 use super::base::{Base, WINDOWS};
 use super::factory::Planned;
 use super::input::{KeyedInput, internal};
@@ -45,8 +46,7 @@ const GLOBAL: i64 = 0;
 pub(crate) struct PaneWindows {
     node: NodeName,
     input: KeyedInput,
-    aggregates: Arc<dyn AggregatorFactory>,
-    order: Option<EventTimeColumn>,
+    aggregates: Aggregators,
     results: SchemaRef,
     /// `None` for the global window.
     grid: Option<Grid>,
@@ -73,12 +73,17 @@ pub(crate) struct PaneWindows {
 struct Part {
     pane: i64,
     rows: RecordBatch,
+    /// The same rows with all their columns, where they may be refused.
+    whole: Option<StreamRecord>,
 }
 
 impl PaneWindows {
     pub(crate) fn new(factory: &WindowFactory, planned: Planned, context: OperatorContext) -> Result<Self> {
         check_restored(&context, &[WINDOWS, REVISIONS])?;
         let times = Times::new(&planned, factory, &context);
+        let schema = &planned.columns.schema;
+        let role = AggregatorRole::Operator;
+        let aggregates = Aggregators::new(&factory.aggregates, &context, role, schema, planned.order.clone())?;
         let context = Arc::new(context);
         let (keys, types) = (planned.columns.key_fields(), planned.columns.key_types());
         let layout = layout(&keys, &planned.state, factory.window, factory.allowed_lateness);
@@ -90,8 +95,7 @@ impl PaneWindows {
             times,
             node: context.node.clone(),
             input: planned.columns,
-            aggregates: Arc::clone(&factory.aggregates),
-            order: planned.order,
+            aggregates,
             results: planned.results,
             grid: factory.window.grid(),
             lateness_ms: if factory.revises() { ms(factory.allowed_lateness) } else { 0 },
@@ -110,7 +114,7 @@ impl PaneWindows {
     }
 
     fn aggregator(&self) -> Result<Box<dyn Aggregator>> {
-        self.aggregates.create(&self.input.schema, self.order.as_ref())
+        self.aggregates.create()
     }
 
     fn table(&self) -> Result<KeyTable> {
@@ -159,12 +163,13 @@ impl PaneWindows {
     /// The rows that are in time, by pane. Those that are not go to their port.
     fn parts(&self, record: &StreamRecord, output: &mut dyn Output) -> Result<Vec<Part>> {
         let rows = self.input.of_live(record.clone())?.batch;
+        let whole = self.aggregates.whole(record)?;
         let Some(grid) = self.grid else {
-            return Ok(vec![Part { pane: GLOBAL, rows }]);
+            return Ok(vec![Part { pane: GLOBAL, rows, whole }]);
         };
         let times = self.times.of(record, &rows, output)?;
         let (by_pane, others) = match grid.cut(&times, self.late_before(grid)) {
-            Cut::One(pane) => return Ok(vec![Part { pane, rows }]),
+            Cut::One(pane) => return Ok(vec![Part { pane, rows, whole }]),
             Cut::Several { by_pane, others } => (by_pane, others),
         };
         let late = |row: u32| {
@@ -175,8 +180,10 @@ impl PaneWindows {
         let mut late: Vec<LateRow> = others.into_iter().filter_map(late).collect();
         self.times.put_aside(record, &mut late, self.watermark_ms, output)?;
         let part = |(pane, indices): (i64, Vec<u32>)| {
-            let rows = compute::take_record_batch(&rows, &UInt32Array::from(indices)).map_err(internal)?;
-            Ok(Part { pane, rows })
+            let indices = UInt32Array::from(indices);
+            let rows = compute::take_record_batch(&rows, &indices).map_err(internal)?;
+            let whole = whole.as_ref().map(|whole| whole.take(&indices).map_err(internal)).transpose()?;
+            Ok(Part { pane, rows, whole })
         };
         by_pane.into_iter().map(part).collect()
     }
@@ -246,11 +253,12 @@ impl Operator for PaneWindows {
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
         let parts = self.parts(&record, output)?;
         for part in &parts {
-            self.add(part.pane, |pane, input| pane.update(input, &part.rows))?;
+            self.add(part.pane, |pane, input| pane.update(input, &part.rows, part.whole.as_ref()))?;
         }
         self.fire_again(&parts, output)?;
         output.set_pending(self.pending.len());
-        self.check_memory().map_err(|error| error.within(&self.node))
+        self.check_memory().map_err(|error| error.within(&self.node))?;
+        self.aggregates.put_out_refused(output)
     }
 
     fn merge(&mut self, combined: Combined, output: &mut dyn Output) -> Result<()> {
@@ -264,7 +272,8 @@ impl Operator for PaneWindows {
         let (keys, state) = combined.batch.columns().split_at(self.input.keys());
         self.add(pane, |pane, _| pane.merge(keys, state))?;
         output.set_pending(self.pending.len());
-        self.check_memory().map_err(|error| error.within(&self.node))
+        self.check_memory().map_err(|error| error.within(&self.node))?;
+        self.aggregates.put_out_refused(output)
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
@@ -274,7 +283,7 @@ impl Operator for PaneWindows {
                 self.pending.clear();
             }
             output.set_pending(self.pending.len());
-            return Ok(());
+            return self.aggregates.put_out_refused(output);
         };
         // The end is after every window.
         let at = match watermark {
@@ -288,12 +297,23 @@ impl Operator for PaneWindows {
         self.watermark_ms = Some(at);
         self.forget(grid)?;
         output.set_pending(self.pending.len());
-        Ok(())
+        self.aggregates.put_out_refused(output)
+    }
+
+    /// What is refused of the rows before a barrier has to leave before it does.
+    fn on_barrier(&mut self, _: CheckpointBarrier, output: &mut dyn Output) -> Result<()> {
+        self.aggregates.settle()?;
+        self.aggregates.put_out_refused(output)
     }
 
     fn snapshot(&mut self) -> Result<Vec<KeyedSnapshot>> {
         self.drain()?;
         let revisions = self.revisions.as_mut().map(Revisions::snapshot).transpose()?;
         Ok([self.base.snapshot()?].into_iter().chain(revisions).collect())
+    }
+
+    fn finish(&mut self, output: &mut dyn Output) -> Result<()> {
+        self.aggregates.put_out_refused(output)?;
+        self.aggregates.finish()
     }
 }

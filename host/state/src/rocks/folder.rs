@@ -102,6 +102,21 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
     copy(from, to)
 }
 
+/// Makes `to` the same file as `from`, or another name for its path where the file system cannot do that.
+pub(crate) fn link_or_name(from: &Path, to: &Path) -> Result<()> {
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    let failed = || disk_error(from.to_owned());
+    let from = std::path::absolute(from).map_err(failed())?;
+    // What a link to a name leads to may not be there: the reader would say so in other words.
+    fs::metadata(&from).map_err(failed())?;
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(&from, to).map_err(failed());
+    #[cfg(not(unix))]
+    copy(&from, to)
+}
+
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).map(drop).map_err(disk_error(from.to_owned()))
 }

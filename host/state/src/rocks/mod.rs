@@ -4,7 +4,7 @@ mod arena;
 mod clean;
 mod expire;
 mod folder;
-mod keys;
+pub(crate) mod keys;
 mod layer;
 mod restore;
 mod scan;
@@ -21,9 +21,11 @@ use std::sync::Arc;
 use volley_api::{KeyedState, StateBackend, StateContext};
 
 use self::folder::WorkFolder;
+pub(crate) use self::restore::{bulk_reads, link_to_look_at};
 use self::share::Shares;
+pub(crate) use self::snapshot::FORMAT;
 use self::state::RocksState;
-use self::store::SharedMemory;
+pub(crate) use self::store::{SharedMemory, rocks_error};
 use crate::{Result, budget, ttl};
 
 /// What of the memory is for the cache in front of RocksDB, as a divisor.

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rocksdb::{DB, DBRawIterator, IngestExternalFileOptions, Options, ReadOptions, SstFileWriter};
-use volley_api::{KeyGroupRange, Namespace, StateContext, StateEntry, StatePart};
+use volley_api::{KeyGroupRange, Namespace, StateContext, StateEntry, StateFile, StatePart};
 
-use super::folder::{StateFolder, copy, disk_error, hit, link_or_copy};
+use super::folder::{StateFolder, copy, disk_error, hit, link_or_copy, link_or_name};
 use super::keys;
 use super::snapshot::FORMAT;
 use super::store::{SharedMemory, Store, TABLE_SUFFIX, rocks_error};
@@ -65,20 +65,38 @@ fn link(part: &StatePart, to: &Path) -> Result<HashMap<String, String>> {
     fs::create_dir_all(to).map_err(disk_error(to.to_owned()))?;
     let mut inherited = HashMap::new();
     for file in &part.files {
-        if Path::new(&file.name).file_name() != Some(file.name.as_ref()) {
-            let problem = format!("`{}` is not the name of a file", file.name);
-            return Err(Error::Snapshot { path: file.path.clone(), problem });
+        match table_name(file)? {
+            None => copy(&file.path, &to.join(&file.name))?,
+            Some(here) => {
+                hit("rocks-link", to)?;
+                link_or_copy(&file.path, &to.join(&here))?;
+                inherited.insert(here, file.name.clone());
+            }
         }
-        let Some(number) = file.name.strip_suffix(TABLE_SUFFIX).and_then(|name| name.split('-').next()) else {
-            copy(&file.path, &to.join(&file.name))?;
-            continue;
-        };
-        let here = format!("{number}{TABLE_SUFFIX}");
-        hit("rocks-link", to)?;
-        link_or_copy(&file.path, &to.join(&here))?;
-        inherited.insert(here, file.name.clone());
     }
     Ok(inherited)
+}
+
+/// The same for somebody who only reads, and copies no table: where there can be no link to a file, there is one to its name.
+pub(crate) fn link_to_look_at(part: &StatePart, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(disk_error(to.to_owned()))?;
+    for file in &part.files {
+        match table_name(file)? {
+            None => copy(&file.path, &to.join(&file.name))?,
+            Some(here) => link_or_name(&file.path, &to.join(&here))?,
+        }
+    }
+    Ok(())
+}
+
+/// The name of a table in RocksDB's folder; `None` for other files.
+fn table_name(file: &StateFile) -> Result<Option<String>> {
+    if Path::new(&file.name).file_name() != Some(file.name.as_ref()) {
+        let problem = format!("`{}` is not the name of a file", file.name);
+        return Err(Error::Snapshot { path: file.path.clone(), problem });
+    }
+    let number = file.name.strip_suffix(TABLE_SUFFIX).and_then(|name| name.split('-').next());
+    Ok(number.map(|number| format!("{number}{TABLE_SUFFIX}")))
 }
 
 /// Brings what the parts have for the key groups of the context into a store that is empty, but for entries whose time has
@@ -225,7 +243,7 @@ impl<'a> Source<'a> {
     }
 }
 
-fn bulk_reads() -> ReadOptions {
+pub(crate) fn bulk_reads() -> ReadOptions {
     let mut options = ReadOptions::default();
     options.fill_cache(false);
     options.set_readahead_size(READAHEAD_BYTES);

@@ -1,19 +1,21 @@
 //! A stream by key.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use volley_expr::Aggregates;
 use volley_runtime::{DedupeFactory, Window, WindowFactory};
+use volley_wasm::PluginOptions;
 
 use super::{DataStream, WindowedKeyedStream};
 use crate::Aggregate;
 use crate::expr::aggregates;
 use crate::graph::Kind;
 
-/// A stream in which all rows of one key are together. It has no rows of its own: what it becomes is a window, or an
-/// aggregate.
+/// A stream in which all rows of one key are together. It has no rows of its own: what it becomes is a window, an
+/// aggregate, or what a plugin makes of it.
 #[derive(Debug, Clone)]
 #[must_use = "a key does nothing until something is computed by it"]
 pub struct KeyedStream {
@@ -60,6 +62,18 @@ impl KeyedStream {
     pub fn dedupe(&self, within: Duration) -> DataStream {
         let factory = DedupeFactory::new(self.keys.clone(), within).with_max_cache_entries(self.cache_entries_max);
         self.stream.then("dedupe", Kind::Dedupe(factory))
+    }
+
+    /// What a WebAssembly operator of the world `process` or `aggregate` makes of the rows of each key: the component in that file,
+    /// with that configuration. An aggregate puts its results out at the end of the input, as
+    /// [`aggregate_expr`](Self::aggregate_expr) does. See [`DataStream::plugin`].
+    pub fn plugin(&self, component: impl Into<PathBuf>, config: serde_json::Value) -> DataStream {
+        self.plugin_with(component, PluginOptions { config, ..PluginOptions::default() })
+    }
+
+    /// As [`plugin`](Self::plugin), with limits and a policy for refused rows.
+    pub fn plugin_with(&self, component: impl Into<PathBuf>, options: PluginOptions) -> DataStream {
+        self.stream.then("plugin", Kind::Plugin(component.into(), Box::new(options), self.keys.clone()))
     }
 
     pub(super) fn factory(&self, window: Window, items: Vec<Aggregate>) -> volley_api::Result<WindowFactory> {

@@ -20,7 +20,7 @@ use crate::path::pool;
 const LIST_ALIGNMENT: u32 = 1;
 
 /// A message on its way into a guest. Shared, so that the caller gets the memory of the message back after the call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Outgoing(pub(crate) Arc<BatchMessage>);
 
 /// A list of bytes from a guest, copied once into aligned memory of the host.

@@ -4,7 +4,9 @@
 //! other people's parts only, and is the oracle that tests hold the direct path to. Every component runs on either: a
 //! guest cannot tell them apart. A path only moves bytes: whatever comes back is gated by the caller.
 
+mod aggregate;
 mod direct;
+mod keyed;
 pub(crate) mod pool;
 mod process;
 mod stock;
@@ -13,12 +15,16 @@ use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::Schema;
 use wasmtime::Store;
-use wasmtime::component::{ComponentExportIndex, Instance};
+use wasmtime::component::Instance;
 
+pub(crate) use self::aggregate::{AggregateCall, AggregatePath, AggregateReply};
+pub(crate) use self::keyed::{KeyedCall, KeyedPath};
 use self::process::Process;
+use crate::abi::message::Outgoing;
 use crate::contract::{Failure, Reject};
 use crate::inspect::PluginKind;
 use crate::options::Crossing;
+use crate::plugin::Exports;
 use crate::store::HostState;
 
 /// The crossing of batches for one instance.
@@ -31,6 +37,16 @@ pub(crate) trait BatchPath: Send {
 
     /// Calls the guest with what was prepared last. An error is a trap.
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>>;
+
+    /// What there is besides where the operator is an aggregate, which is called by this alone.
+    fn aggregate(&mut self) -> Option<&mut dyn AggregatePath> {
+        None
+    }
+
+    /// What there is besides where the operator is a process.
+    fn keyed(&mut self) -> Option<&mut dyn KeyedPath> {
+        None
+    }
 }
 
 /// What came back from a successful call, not yet gated.
@@ -47,7 +63,7 @@ pub(crate) enum ReplyOutput {
     Keep(Buffer),
     /// A map's columns, as a message.
     Columns(Buffer),
-    /// A flat-map's rows went through `emit`.
+    /// A flat-map's or a process's rows went through `emit`.
     Emitted,
 }
 
@@ -66,11 +82,17 @@ pub(crate) fn new(
     crossing: Crossing,
     store: &mut Store<HostState>,
     instance: &Instance,
-    export: &ComponentExportIndex,
+    exports: &Exports,
     kind: PluginKind,
 ) -> wasmtime::Result<Box<dyn BatchPath>> {
-    Ok(match crossing {
-        Crossing::Direct => Box::new(direct::Direct::new(store, instance, export, kind)?),
-        Crossing::Stock => Box::new(stock::Stock::new(store, instance, export, kind)?),
+    if let Some(others) = &exports.aggregate {
+        return aggregate::new(crossing, store, instance, &exports.process, others);
+    }
+    let export = &exports.process;
+    Ok(match (kind, crossing) {
+        (PluginKind::Process, Crossing::Direct) => Box::new(keyed::Keyed::<Outgoing>::new(store, instance, exports)?),
+        (PluginKind::Process, Crossing::Stock) => Box::new(keyed::Keyed::<Vec<u8>>::new(store, instance, exports)?),
+        (_, Crossing::Direct) => Box::new(direct::Direct::new(store, instance, export, kind)?),
+        (_, Crossing::Stock) => Box::new(stock::Stock::new(store, instance, export, kind)?),
     })
 }

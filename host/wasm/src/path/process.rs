@@ -30,6 +30,9 @@ impl<P: Lower + 'static, B: Lift + 'static> Process<P, B> {
             PluginKind::Map => Self::Map(instance.get_typed_func(&mut *store, export)?),
             PluginKind::Filter => Self::Filter(instance.get_typed_func(&mut *store, export)?),
             PluginKind::FlatMap => Self::FlatMap(instance.get_typed_func(&mut *store, export)?),
+            PluginKind::Aggregate => return Err(wasmtime::format_err!("a {kind} has several functions")),
+            // It has functions of its own: see `super::keyed`.
+            PluginKind::Process => return Err(wasmtime::format_err!("a process has no function of one batch alone")),
         })
     }
 

@@ -8,7 +8,8 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use volley_api::{ErrorKind, OriginColumn, Positions, StreamRecord};
 use volley_wasm::{
-    CompileIn, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginKind, PluginLimits, PluginOptions,
+    CompileIn, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginInput, PluginKind, PluginLimits,
+    PluginOptions,
 };
 
 use crate::harness::{Collected, Setup, input_schema};
@@ -55,7 +56,7 @@ fn check(name: &str, imports_wasi: bool) {
     assert_eq!(plugin.info().imports.iter().any(|import| import.starts_with("wasi:")), imports_wasi);
     let description = plugin.describe(&limits()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!((description.name.as_str(), description.version.as_str()), ("keep-above", "0.1.0"));
-    let refused = plugin.bind(&serde_json::json!({"limit": "many"}), &input_schema(), &limits());
+    let refused = plugin.bind(&serde_json::json!({"limit": "many"}), &PluginInput::new(input_schema()), &limits());
     let refused = refused.expect_err("no number");
     assert_eq!(refused.kind(), ErrorKind::Config, "{refused}");
     assert!(refused.to_string().contains("`limit`: expects a whole number"), "{refused}");

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use volley_api::ErrorKind;
-use volley_wasm::{CompileIn, Description, EngineSettings, Plugin, PluginEngine, PluginKind, PluginLimits};
+use volley_wasm::{
+    CompileIn, Description, Determinism, EngineSettings, Plugin, PluginEngine, PluginInput, PluginKind, PluginLimits,
+};
 
 use crate::guest::Guest;
 use crate::harness::{engine, input_schema, load, numbers_schema};
@@ -75,9 +77,10 @@ fn a_plugin_tells_what_it_is() {
     assert_eq!((info.digest.len(), info.size_bytes), (64, bytes.len() as u64));
     assert!(info.exports.iter().any(|name| name == "volley:operator/filter@0.1.0"));
     let limits = PluginLimits::default();
-    let description = Description { name: "canned".into(), version: "1.2.3".into() };
+    let description =
+        Description { name: "canned".into(), version: "1.2.3".into(), determinism: Determinism::Deterministic };
     assert_eq!(plugin.describe(&limits).expect("describes"), description);
-    let binding = plugin.bind(&serde_json::Value::Null, &input_schema(), &limits).expect("binds");
+    let binding = plugin.bind(&serde_json::Value::Null, &PluginInput::new(input_schema()), &limits).expect("binds");
     assert_eq!(binding.reads, ["x"]);
     assert_eq!(binding.outputs[0].schema, input_schema());
 }
@@ -119,8 +122,9 @@ fn refusals_of_open_keep_their_words_and_kind() {
         let mut guest = Guest::new("map", &[]).output("out", &numbers_schema("y"), false);
         let address = guest.open_error(case, "key `limit`: expects a text\u{1b}[0m");
         let plugin = load(&guest.open(&format!("(i32.const {address})")).build()).expect("loads");
-        let error =
-            plugin.bind(&serde_json::Value::Null, &input_schema(), &PluginLimits::default()).expect_err("refuses");
+        let error = plugin
+            .bind(&serde_json::Value::Null, &PluginInput::new(input_schema()), &PluginLimits::default())
+            .expect_err("refuses");
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains("key `limit`: expects a text\\u{1b}[0m"), "{error}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use volley_api::ErrorKind;
 use volley_wasm::{
-    CompileIn, EngineSettings, HostLimits, Plugin, PluginEngine, PluginLimits, Trap, TrapReason, Violation,
+    CompileIn, EngineSettings, HostLimits, Plugin, PluginEngine, PluginInput, PluginLimits, Trap, TrapReason, Violation,
 };
 
 use crate::guest::Guest;
@@ -124,7 +124,7 @@ fn imports_are_refused_while_binding() {
     let guest = filter("unreachable").imports(now).open("(drop (call $now)) unreachable");
     let error = load(&guest.build())
         .expect("loads")
-        .bind(&serde_json::Value::Null, &input_schema(), &PluginLimits::default())
+        .bind(&serde_json::Value::Null, &PluginInput::new(input_schema()), &PluginLimits::default())
         .expect_err("not while binding")
         .to_string();
     assert!(error.contains("clock.now-ms") && error.contains("`open`"), "{error}");
@@ -136,7 +136,7 @@ fn all_plugins_together_have_a_budget() {
         let settings = EngineSettings { cache_dir: None, limits, ..EngineSettings::new(CompileIn::ThisProcess) };
         let engine = PluginEngine::new(&settings).expect("starts");
         let plugin = Plugin::from_bytes(&engine, "canned", &filter("unreachable").build()).expect("loads");
-        plugin.bind(&serde_json::Value::Null, &input_schema(), &PluginLimits::default())
+        plugin.bind(&serde_json::Value::Null, &PluginInput::new(input_schema()), &PluginLimits::default())
     };
     let error = with(HostLimits { memory_bytes_max: 1 << 19, ..HostLimits::default() }).expect_err("1 MiB is too much");
     assert_eq!(error.kind(), ErrorKind::Config);

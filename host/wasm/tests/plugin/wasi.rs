@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use volley_wasm::PluginLimits;
+use volley_wasm::{PluginInput, PluginLimits};
 use wit_parser::WorldItem;
 use wit_parser::abi::{AbiVariant, WasmType};
 
@@ -128,7 +128,7 @@ fn opening_sees_neither_time_nor_chance_of_its_own() {
     let mut guest = guest();
     let address = guest.open_error(2, "all as it should be");
     let plugin = load(&guest.open(&format!("{body} (i32.const {address})")).build()).expect("loads");
-    let answer = plugin.bind(&serde_json::Value::Null, &input_schema(), &PluginLimits::default());
+    let answer = plugin.bind(&serde_json::Value::Null, &PluginInput::new(input_schema()), &PluginLimits::default());
     assert!(answer.expect_err("it says so").to_string().contains("all as it should be"));
 }
 

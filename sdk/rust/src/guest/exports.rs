@@ -4,7 +4,9 @@ use super::bindings::{filter, flat_map, imports, lifecycle, map};
 use super::memory::{Call, lend};
 use super::panic::install_hook;
 use crate::runner::{Answer, Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
-use crate::{EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError, WriteMode, wire};
+use crate::{
+    Determinism, EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError, WriteMode, wire,
+};
 
 use imports::volley::operator::emitter::{self, EmitError as Refused};
 use imports::volley::operator::types::{Failure as WitFailure, Reject as WitReject};
@@ -32,7 +34,7 @@ impl<R: Runner> Holder<R> {
         Self(None)
     }
 
-    fn runner(&mut self) -> Result<&mut R, WitFailure> {
+    pub(super) fn runner(&mut self) -> Result<&mut R, WitFailure> {
         self.0.as_mut().ok_or_else(|| WitFailure::Fatal("called before a successful `open`".to_owned()))
     }
 }
@@ -41,13 +43,27 @@ impl<S: Slot> wit::Guest for S {
     fn describe() -> wit::Description {
         let _call = Call::begin();
         install_hook();
-        wit::Description { name: S::NAME.to_owned(), version: S::VERSION.to_owned(), states: Vec::new() }
+        wit::Description {
+            name: S::NAME.to_owned(),
+            version: S::VERSION.to_owned(),
+            determinism: match S::Runner::DETERMINISM {
+                Determinism::Deterministic => wit::Determinism::Deterministic,
+                Determinism::Replayable => wit::Determinism::Replayable,
+                Determinism::Nondeterministic => wit::Determinism::Nondeterministic,
+            },
+            states: S::Runner::wit_states(),
+        }
     }
 
-    fn open(config: String, input: Vec<u8>) -> Result<wit::Binding, wit::OpenError> {
+    fn open(config: String, input: wit::Input) -> Result<wit::Binding, wit::OpenError> {
         let _call = Call::begin();
         install_hook();
-        let runner = S::Runner::open(&config, &input).map_err(refused)?;
+        let runner = {
+            let event_time =
+                input.event_time.map(|time| crate::EventTime { column: time.name, offset_ms: time.offset_ms });
+            S::Runner::open_keyed(&config, &input.schema, input.keys, event_time)
+        }
+        .map_err(refused)?;
         let binding = binding(runner.bound()).map_err(refused)?;
         S::with(|holder| holder.0 = Some(runner));
         Ok(binding)
@@ -85,15 +101,24 @@ fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
             writes: match port.writes {
                 WriteMode::Append => wit::WriteMode::Append,
                 WriteMode::Replace => wit::WriteMode::Replace,
+                WriteMode::Keyed => wit::WriteMode::Keyed,
             },
         });
     }
-    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs })
+    // The particulars of an aggregate, or those of a process: nobody is both.
+    let (keys, state) = (&bound.binding.keys, &bound.binding.state);
+    let mut particulars = (!keys.is_empty()).then(|| wit::Particulars::Process(keys.clone()));
+    if !state.is_empty() {
+        let state = wire::write_schema(&state.unpacked());
+        let state = state.map_err(|error| OpenError::Failed(format!("the columns of the state: {error}")))?;
+        particulars = Some(wit::Particulars::Aggregate(state));
+    }
+    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars })
 }
 
 #[cold]
 #[inline(never)]
-fn failure(failure: Failure) -> WitFailure {
+pub(super) fn failure(failure: Failure) -> WitFailure {
     match failure {
         Failure::RejectBatch(message) => WitFailure::RejectBatch(message),
         Failure::Retry(after_ms) => WitFailure::Retry(after_ms),
@@ -102,7 +127,7 @@ fn failure(failure: Failure) -> WitFailure {
 }
 
 #[inline(never)]
-fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
+pub(super) fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
     let reject = |(row, why): (u32, crate::Reject)| WitReject { row, code: why.code, message: why.message };
     rejected.into_iter().map(reject).collect()
 }
@@ -137,14 +162,17 @@ impl<Op: FlatMapOperator, S: Slot<Runner = FlatMapRunner<Op>>> flat_map::exports
 {
     fn flat_map(batch: Vec<u8>) -> Result<Vec<WitReject>, WitFailure> {
         let _call = Call::begin();
-        let mut emit = |port: u32, parents: &[u32], message: &[u8]| {
-            emitter::emit(port, parents, message).map_err(|error| match error {
-                Refused::UnknownPort(port) => EmitError::UnknownPort(format!("{port}")),
-                Refused::InvalidBatch(message) => EmitError::InvalidBatch(message),
-                Refused::LimitExceeded(message) => EmitError::LimitExceeded(message),
-            })
-        };
         let rejected = S::with(|holder| holder.runner()?.flat_map(&batch, &mut emit).map_err(failure))?;
         Ok(rejects(rejected))
     }
+}
+
+/// Hands rows to the host.
+#[inline(never)]
+pub(super) fn emit(port: u32, parents: &[u32], message: &[u8]) -> Result<(), EmitError> {
+    emitter::emit(port, parents, message).map_err(|error| match error {
+        Refused::UnknownPort(port) => EmitError::UnknownPort(format!("{port}")),
+        Refused::InvalidBatch(message) => EmitError::InvalidBatch(message),
+        Refused::LimitExceeded(message) => EmitError::LimitExceeded(message),
+    })
 }

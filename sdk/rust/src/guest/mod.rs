@@ -3,15 +3,18 @@
 // The generated code calls imports and exports by raw pointers, and `memory` is an allocator.
 #![allow(unsafe_code)]
 
+mod aggregate_exports;
 mod bindings;
 mod exports;
 mod heap;
 mod memory;
 mod one_thread;
 mod panic;
+mod process_exports;
 
-pub use bindings::{filter, flat_map, imports, lifecycle, map};
+pub use bindings::{aggregate, filter, flat_map, imports, lifecycle, map, process};
 pub use exports::{Holder, Slot};
 pub use one_thread::OneThread;
+pub(crate) use process_exports::wit_states;
 
-pub use crate::runner::{FilterRunner, FlatMapRunner, MapRunner};
+pub use crate::runner::{AggregateRunner, FilterRunner, FlatMapRunner, MapRunner, ProcessRunner};

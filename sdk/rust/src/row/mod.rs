@@ -5,6 +5,8 @@ mod cells;
 mod emit;
 mod output;
 mod section;
+mod state;
+mod time;
 mod types;
 
 pub use crate::array::collect;
@@ -14,6 +16,8 @@ pub use cells::{Cells, Columns, NoColumns};
 pub use emit::Emit;
 pub use output::Output;
 pub use section::{Section, SectionColumns, section_bytes, section_len};
+pub use state::{AggregateState, StateField, grow_states};
+pub use time::{TimeColumn, read_time};
 pub use types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 
 use crate::{Column, DataType, Field, OpenError, Schema};

@@ -12,6 +12,8 @@ pub struct MapRunner<Op> {
 }
 
 impl<Op: MapOperator> Runner for MapRunner<Op> {
+    const DETERMINISM: crate::Determinism = Op::DETERMINISM;
+
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
         let (operator, bound) = open(config, input, Outputs::One, Op::open)?;
         Ok(Self { operator, bound, memory: Memory::default() })
@@ -63,6 +65,8 @@ pub struct FilterRunner<Op> {
 }
 
 impl<Op: FilterOperator> Runner for FilterRunner<Op> {
+    const DETERMINISM: crate::Determinism = Op::DETERMINISM;
+
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
         let (operator, bound) = open(config, input, Outputs::None, Op::open)?;
         Ok(Self { operator, bound, memory: Memory::default() })
@@ -103,6 +107,8 @@ pub struct FlatMapRunner<Op> {
 }
 
 impl<Op: FlatMapOperator> Runner for FlatMapRunner<Op> {
+    const DETERMINISM: crate::Determinism = Op::DETERMINISM;
+
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
         let (operator, bound) = open(config, input, Outputs::OneOrMore, Op::open)?;
         Ok(Self { operator, bound, memory: Memory::default() })

@@ -6,6 +6,6 @@
 (func $on_describe (result i32)
   (i32.store (i32.const 33000) (i32.const 32768))
   (i32.store offset=4 (i32.const 33000) (i32.const 4))
-  (i32.store offset=16 (global.get $description) (i32.const 33000))
-  (i32.store offset=20 (global.get $description) (i32.const 1))
+  (i32.store offset=20 (global.get $description) (i32.const 33000))
+  (i32.store offset=24 (global.get $description) (i32.const 1))
   (global.get $description))

@@ -8,7 +8,7 @@ use volley_api::{Output, Result};
 
 use super::{GLOBAL, PaneWindows, Part};
 use crate::keyed::Cursor;
-use crate::window::pane::{Merged, joined};
+use crate::window::pane::{self, Merged, joined};
 use crate::window::results::{Bounds, Results};
 use crate::window::sliding::SideBySide;
 
@@ -94,7 +94,7 @@ impl PaneWindows {
         while let Some((keys, state)) = self.base.next_page(&mut cursor)? {
             let rows = keys.first().map_or(0, |column| column.len());
             aggregator.merge(&state, &(0..rows).collect::<Vec<_>>(), rows)?;
-            let values = aggregator.evaluate(rows)?;
+            let (keys, values) = pane::results(&mut *aggregator, keys)?;
             self.put_out(window, keys, values, output)?;
         }
         Ok(())
