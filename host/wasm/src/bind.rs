@@ -9,7 +9,8 @@ use arrow::error::ArrowError;
 use volley_api::{OperatorBinding, OutputPort, PortName};
 use volley_ipc::{decode_schema, wire_schema};
 
-use crate::contract::{self, WriteMode};
+use crate::bind_values;
+use crate::contract::{self, NullHandling, WriteMode};
 use crate::guest::broke;
 use crate::input::PluginInput;
 use crate::inspect::PluginKind;
@@ -35,6 +36,8 @@ pub(crate) struct Bound {
     pub(crate) wire: SchemaRef,
     /// The outputs; a filter has one too, made by the host.
     pub(crate) ports: Vec<BoundPort>,
+    /// What a scalar does about nulls.
+    pub(crate) nulls: Option<NullHandling>,
 }
 
 /// One output, made ready for use.
@@ -119,6 +122,11 @@ fn appended(input: &Schema, own: &Schema) -> Vec<ColumnFrom> {
 /// Checks what `open` answered.
 pub(crate) fn check(kind: PluginKind, who: &Who, input: &PluginInput, binding: contract::Binding) -> Result<Bound> {
     let input = &input.schema;
+    match kind {
+        PluginKind::Scalar => return bind_values::scalar(who, input, binding),
+        PluginKind::Codec => return bind_values::codec(who, input, binding),
+        PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => {}
+    }
     if binding.particulars.is_some() {
         let problem = format!("it agrees to particulars of another world; a {kind} has none");
         return Err(broke(who, "open", Violation::BadBinding, problem));
@@ -127,10 +135,10 @@ pub(crate) fn check(kind: PluginKind, who: &Who, input: &PluginInput, binding: c
     let projected = input.project(&reads)?;
     let wire = wire_schema(&projected).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
     let ports = ports(kind, who, input, binding.outputs)?;
-    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports })
+    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, nulls: None })
 }
 
-fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
+pub(crate) fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
     let mut seen = HashSet::new();
     let mut indices = Vec::with_capacity(names.len().min(input.fields().len()));
     for name in names {
@@ -153,7 +161,7 @@ fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
     Ok(indices)
 }
 
-fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::OutputPort>) -> Result<Vec<BoundPort>> {
+pub(crate) fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::OutputPort>) -> Result<Vec<BoundPort>> {
     let broke = |problem: String| broke(who, "open", Violation::BadBinding, problem);
     match (kind, outputs.len()) {
         (PluginKind::Filter, 0) => {
@@ -168,6 +176,8 @@ fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::
         (PluginKind::FlatMap, count) => {
             return Err(broke(format!("a flat-map has 1 to {PORTS_MAX} outputs, it names {count}")));
         }
+        // Checked by `bind_values`.
+        (PluginKind::Scalar | PluginKind::Codec, _) => {}
     }
     let mut ports: Vec<BoundPort> = Vec::with_capacity(outputs.len());
     for output in outputs {

@@ -177,6 +177,34 @@ pub(crate) struct Mapped<B> {
     pub(crate) rejects: Vec<Reject>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lower)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum Framing {
+    #[component(name = "messages")]
+    Messages,
+    #[component(name = "stream")]
+    Stream,
+}
+
+#[derive(Debug, ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Decoded<B> {
+    pub(crate) rows: B,
+    pub(crate) frames: Vec<u32>,
+    pub(crate) rejects: Vec<Reject>,
+    #[component(name = "rest-bytes")]
+    pub(crate) rest_bytes: u32,
+}
+
+#[derive(Debug, ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Encoded<B> {
+    pub(crate) frames: B,
+    pub(crate) rows: Vec<u32>,
+    pub(crate) rejects: Vec<Reject>,
+}
+
 #[derive(Debug, Clone, ComponentType, Lower)]
 #[component(variant)]
 pub(crate) enum EmitError {

@@ -8,6 +8,7 @@ use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, Op
 use crate::Error;
 use crate::bind::Bound;
 use crate::input::PluginInput;
+use crate::inspect::PluginKind;
 use crate::instances::Instances;
 use crate::metrics::PluginMetrics;
 use crate::operator::PluginOperator;
@@ -61,6 +62,8 @@ impl OperatorFactory for PluginFactory {
     }
 
     fn bind_stream(&self, input: &StreamType) -> volley_api::Result<OperatorBinding> {
+        let kinds = [PluginKind::Map, PluginKind::Filter, PluginKind::FlatMap];
+        self.plugin.expect(&kinds, "an operator runs a map, a filter or a flat-map")?;
         let input = PluginInput::of_stream(input, &[]);
         let bound = self.plugin.bind_fresh(&config_text(&self.options.config), &input, &self.options.limits);
         let bound = bound.inspect_err(|error| self.count(error))?;

@@ -17,8 +17,8 @@ use crate::inspect::PluginKind;
 use crate::limits::InstancePermit;
 use crate::metrics::CallStats;
 use crate::options::PluginLimits;
-use crate::path::{self, BatchPath, Reply};
-use crate::plugin::{Description, Plugin, Ready, Who};
+use crate::path::{self, BatchPath, CodecCall, Reply};
+use crate::plugin::{Description, ENCODE, Plugin, Ready, Who};
 use crate::store::{HostState, JobParts, Phase, new_store};
 use crate::text::visible;
 use crate::ticks::Ticks;
@@ -42,6 +42,8 @@ pub(crate) struct Guest {
     close: TypedFunc<(), ()>,
     path: Box<dyn BatchPath>,
     kind: PluginKind,
+    /// The function that batches go to.
+    function: &'static str,
     who: Who,
     ticks: Arc<Ticks>,
     limits: PluginLimits,
@@ -81,10 +83,11 @@ impl Guest {
             describe: typed(&mut store, &instance, &exports.describe, "describe", who)?,
             open: typed(&mut store, &instance, &exports.open, "open", who)?,
             close: typed(&mut store, &instance, &exports.close, "close", who)?,
-            path: path::new(crossing, &mut store, &instance, &exports.process, kind)
-                .map_err(|error| wrong_type(who, kind.as_str(), &error))?,
+            path: path::new(crossing, &mut store, &instance, exports, kind)
+                .map_err(|error| wrong_type(who, kind.function(), &error))?,
             store,
             kind,
+            function: kind.function(),
             who: who.clone(),
             ticks,
             limits: limits.clone(),
@@ -127,6 +130,9 @@ impl Guest {
         let binding = answer.map_err(|error| self.refused(&error))?;
         let bound = bind::check(self.kind, &self.who, input, binding)?;
         self.path.bind(&bound.wire).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
+        if self.kind == PluginKind::Codec && !input.schema.fields().is_empty() {
+            self.function = ENCODE;
+        }
         let own: Vec<SchemaRef> = bound.ports.iter().map(|port| Arc::clone(&port.own)).collect();
         self.store.data_mut().emitter.bind(own.into());
         Ok(bound)
@@ -149,6 +155,11 @@ impl Guest {
         Ok(bytes)
     }
 
+    /// Which call of a codec the next [`Guest::process`] is.
+    pub(crate) fn codec_call(&mut self, call: CodecCall) {
+        self.path.codec_call(call);
+    }
+
     /// Calls the function of the kind with the batch that was encoded last, of so many rows. `number` identifies the
     /// call: chance depends on it.
     pub(crate) fn process(&mut self, rows: usize, number: u64) -> Result<Result<Reply, contract::Failure>> {
@@ -157,7 +168,7 @@ impl Guest {
         state.random.begin(number);
         let bytes_in = state.transfer.incoming();
         let started = Instant::now();
-        let answer = self.call(self.kind.as_str(), Phase::Batch, self.limits.deadline, |store, path| path.call(store));
+        let answer = self.call(self.function, Phase::Batch, self.limits.deadline, |store, path| path.call(store));
         let duration = started.elapsed();
         let state = self.store.data();
         let replied = answer.iter().flatten().map(|reply| reply.output.bytes()).sum::<usize>();
@@ -181,7 +192,7 @@ impl Guest {
         Error::Limit {
             operator: self.store.data().log.operator_in_job().unwrap_or_default(),
             plugin: self.who.to_string(),
-            function: self.kind.to_string(),
+            function: self.function.to_owned(),
             violation,
             problem,
         }

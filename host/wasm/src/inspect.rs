@@ -27,18 +27,33 @@ pub enum PluginKind {
     Filter,
     /// Any number of rows out for every row in, on one or more ports.
     FlatMap,
+    /// A function for expressions: one value for every row.
+    Scalar,
+    /// A format of bytes: frames to rows and back.
+    Codec,
 }
 
 impl PluginKind {
-    const ALL: [Self; 3] = [Self::Map, Self::Filter, Self::FlatMap];
+    const ALL: [Self; 5] = [Self::Map, Self::Filter, Self::FlatMap, Self::Scalar, Self::Codec];
 
-    /// The interface that makes the kind, and its one function: `map`, `filter`, `flat-map`.
+    /// The interface that makes the kind: `map`, `filter`, `flat-map`, `scalar`, `codec`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Map => "map",
             Self::Filter => "filter",
             Self::FlatMap => "flat-map",
+            Self::Scalar => "scalar",
+            Self::Codec => "codec",
+        }
+    }
+
+    /// The function of that interface that is called with batches; of a codec, that which reads.
+    pub(crate) fn function(self) -> &'static str {
+        match self {
+            Self::Map | Self::Filter | Self::FlatMap => self.as_str(),
+            Self::Scalar => "call",
+            Self::Codec => "decode",
         }
     }
 }

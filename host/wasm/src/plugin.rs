@@ -24,6 +24,9 @@ use crate::store::{HostState, JobParts};
 use crate::violation::Violation;
 use crate::{Error, Result};
 
+/// The function of a codec that writes.
+pub(crate) const ENCODE: &str = "encode";
+
 /// The shown part of a digest.
 const SHORT_DIGEST_BYTES: usize = 12;
 
@@ -117,6 +120,12 @@ pub struct Plugin {
     on_demand: OnceLock<Ready>,
 }
 
+/// What an instance has said before its first batch.
+pub(crate) struct Introduced {
+    pub(crate) description: Description,
+    pub(crate) bound: Bound,
+}
+
 /// A component in one engine, its imports linked: an instance is one step away.
 pub(crate) struct Ready {
     pub(crate) instance_pre: InstancePre<HostState>,
@@ -128,8 +137,10 @@ pub(crate) struct Exports {
     pub(crate) describe: ComponentExportIndex,
     pub(crate) open: ComponentExportIndex,
     pub(crate) close: ComponentExportIndex,
-    /// The function of the kind.
+    /// The function of the kind; of a codec, that which reads.
     pub(crate) process: ComponentExportIndex,
+    /// The function of a codec that writes.
+    pub(crate) encode: Option<ComponentExportIndex>,
 }
 
 impl Plugin {
@@ -255,6 +266,21 @@ impl Plugin {
         guest.open(config, input)
     }
 
+    /// What a fresh instance says of itself, and what it agrees to.
+    pub(crate) fn introduce(&self, config: &str, input: &PluginInput, limits: &PluginLimits) -> Result<Introduced> {
+        let mut guest = Guest::instantiate(self, limits, JobParts::default())?;
+        let description = guest.describe()?;
+        Ok(Introduced { description, bound: guest.open(config, input)? })
+    }
+
+    /// Refuses a component of a kind that has another place; `wanted` and `instead` are for the message.
+    pub(crate) fn expect(&self, kinds: &[PluginKind], wanted: &str) -> Result<()> {
+        if kinds.contains(&self.info.kind) {
+            return Ok(());
+        }
+        Err(Error::WrongPlace { plugin: self.who.to_string(), kind: self.info.kind, wanted: wanted.to_owned() })
+    }
+
     pub(crate) fn engine(&self) -> &PluginEngine {
         &self.engine
     }
@@ -303,7 +329,7 @@ impl Ready {
         names: &ExportNames,
         kind: PluginKind,
     ) -> Result<Self, (Violation, String)> {
-        let exports = Exports::find(component, names, kind.as_str());
+        let exports = Exports::find(component, names, kind);
         let exports = exports.map_err(|problem| (Violation::UnknownWorld, problem))?;
         // An interface is granted as a whole: what differs from it is not.
         let instance_pre = engine.linker().instantiate_pre(component);
@@ -313,7 +339,7 @@ impl Ready {
 }
 
 impl Exports {
-    fn find(component: &Component, names: &ExportNames, process: &str) -> Result<Self, String> {
+    fn find(component: &Component, names: &ExportNames, kind: PluginKind) -> Result<Self, String> {
         let find = |interface: &str, function: &str| {
             let instance = component.get_export_index(None, interface);
             let index = instance.and_then(|instance| component.get_export_index(Some(&instance), function));
@@ -323,7 +349,8 @@ impl Exports {
             describe: find(&names.lifecycle, "describe")?,
             open: find(&names.lifecycle, "open")?,
             close: find(&names.lifecycle, "close")?,
-            process: find(&names.kind, process)?,
+            process: find(&names.kind, kind.function())?,
+            encode: if kind == PluginKind::Codec { Some(find(&names.kind, ENCODE)?) } else { None },
         })
     }
 }

@@ -7,7 +7,7 @@ mod filter;
 mod flat_map;
 mod map;
 mod rejects;
-mod weigh;
+pub(crate) mod weigh;
 
 use std::sync::Arc;
 

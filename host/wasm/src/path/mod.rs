@@ -13,12 +13,14 @@ use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
 use arrow::datatypes::Schema;
 use wasmtime::Store;
-use wasmtime::component::{ComponentExportIndex, Instance};
+use wasmtime::component::Instance;
 
+pub(crate) use self::process::CodecCall;
 use self::process::Process;
 use crate::contract::{Failure, Reject};
 use crate::inspect::PluginKind;
 use crate::options::Crossing;
+use crate::plugin::Exports;
 use crate::store::HostState;
 
 /// The crossing of batches for one instance.
@@ -28,6 +30,9 @@ pub(crate) trait BatchPath: Send {
 
     /// Prepares a batch, in wire form, for the next [`BatchPath::call`]; gives the bytes that will cross.
     fn encode(&mut self, batch: &RecordBatch) -> volley_ipc::Result<usize>;
+
+    /// Which call of a codec the next [`BatchPath::call`] is; nothing to other kinds.
+    fn codec_call(&mut self, call: CodecCall);
 
     /// Calls the guest with what was prepared last. An error is a trap.
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>>;
@@ -45,10 +50,14 @@ pub(crate) struct Reply {
 pub(crate) enum ReplyOutput {
     /// A filter's bitmap.
     Keep(Buffer),
-    /// A map's columns, as a message.
+    /// A map's columns, or a scalar's one, as a message.
     Columns(Buffer),
     /// A flat-map's rows went through `emit`.
     Emitted,
+    /// A codec's rows, as a message; the frame of each; and how much of the last frame it did not use.
+    Decoded { rows: Buffer, frames: Vec<u32>, rest_bytes: u32 },
+    /// A codec's frames, as a message, and the first row of each.
+    Encoded { frames: Buffer, rows: Vec<u32> },
 }
 
 impl ReplyOutput {
@@ -57,6 +66,9 @@ impl ReplyOutput {
         match self {
             Self::Keep(bytes) | Self::Columns(bytes) => bytes.len(),
             Self::Emitted => 0,
+            Self::Decoded { rows: bytes, frames: numbers, .. } | Self::Encoded { frames: bytes, rows: numbers } => {
+                bytes.len() + size_of_val(numbers.as_slice())
+            }
         }
     }
 }
@@ -66,11 +78,11 @@ pub(crate) fn new(
     crossing: Crossing,
     store: &mut Store<HostState>,
     instance: &Instance,
-    export: &ComponentExportIndex,
+    exports: &Exports,
     kind: PluginKind,
 ) -> wasmtime::Result<Box<dyn BatchPath>> {
     Ok(match crossing {
-        Crossing::Direct => Box::new(direct::Direct::new(store, instance, export, kind)?),
-        Crossing::Stock => Box::new(stock::Stock::new(store, instance, export, kind)?),
+        Crossing::Direct => Box::new(direct::Direct::new(store, instance, exports, kind)?),
+        Crossing::Stock => Box::new(stock::Stock::new(store, instance, exports, kind)?),
     })
 }
