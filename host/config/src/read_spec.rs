@@ -12,6 +12,7 @@ use crate::limits::{
     TABLE_ELEMENTS_MAX, TIME_LIMITS,
 };
 use crate::place::{Located, Place};
+use crate::read_functions::functions;
 use crate::read_job::{self, restart, state};
 use crate::read_keyed::{aggregate, dedupe, event_time};
 use crate::section::{Field, Section, View};
@@ -29,7 +30,7 @@ pub struct KnownConnectors<'a> {
     pub sinks: &'a [&'a str],
 }
 
-const PIPELINE_KEYS: [&str; 10] = [
+const PIPELINE_KEYS: [&str; 11] = [
     "name",
     "parallelism",
     "batch_rows",
@@ -37,6 +38,7 @@ const PIPELINE_KEYS: [&str; 10] = [
     "checkpoint",
     "state",
     "restart",
+    "functions",
     "sources",
     "operators",
     "sinks",
@@ -68,6 +70,7 @@ pub(crate) fn read_spec(root: &View<'_>, known: &KnownConnectors<'_>, findings: 
     let checkpoint = checkpoint.and_then(|view| read_job::checkpoint(&view, fields.findings));
     let state = fields.get("state").and_then(|view| state(&view, fields.findings)).unwrap_or_default();
     let restart = fields.get("restart").and_then(|view| restart(&view, fields.findings)).unwrap_or_default();
+    let functions = fields.get("functions").map(|view| functions(&view, fields.findings)).unwrap_or_default();
     let sections = [fields.required("sources"), fields.get("operators"), fields.required("sinks")];
     let (mut broken, mut broken_sinks) = (HashSet::new(), HashSet::new());
     let [sources, operators, sinks] = sections;
@@ -85,6 +88,7 @@ pub(crate) fn read_spec(root: &View<'_>, known: &KnownConnectors<'_>, findings: 
         checkpoint,
         state,
         restart,
+        functions,
         sources,
         operators,
         sinks,
@@ -238,7 +242,7 @@ fn union(view: &View<'_>, findings: &mut Findings) -> Option<Action> {
     Some(Action::Union {})
 }
 
-fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginSpec> {
+pub(crate) fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginSpec> {
     let mut fields = Fields::new(view, &PLUGIN_KEYS, findings)?;
     let component = fields.required("component").and_then(|view| fields.text(&view));
     let config = fields.get("config").map_or_else(|| Section::empty(&view.owner), |view| view.section());
@@ -250,7 +254,7 @@ fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginSpec> {
     Some(PluginSpec { component: component?, config, limits, on_error, trust })
 }
 
-fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {
+pub(crate) fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {
     let mut fields = Fields::new(view, &LIMIT_KEYS, findings)?;
     Some(LimitsSpec {
         memory: fields.measure("memory", MEMORY_LIMITS),

@@ -9,7 +9,7 @@ use volley_config::{
     AggregateSpec, ByteCount, DedupeSpec, EventTimeSpec, PipelineSpec, SlidingSpec, StateBackendKind, StateSpec,
     WatermarkSpec, WindowKind,
 };
-use volley_expr::Aggregates;
+use volley_expr::{Aggregates, Functions};
 use volley_runtime::{DedupeFactory, EventTime, WatermarkStrategy, Window, WindowFactory};
 use volley_state::MemoryBackend;
 #[cfg(feature = "rocksdb")]
@@ -53,13 +53,13 @@ pub(crate) fn event_time(spec: &EventTimeSpec) -> EventTime {
 }
 
 /// Aggregates over windows.
-pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec) -> WindowFactory {
+pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec, functions: &Functions) -> WindowFactory {
     let keys = spec.key_by.iter().map(|key| key.value.clone()).collect();
     let results = spec.aggregate.0.iter().map(|result| (result.name.clone(), result.sql.value.clone())).collect();
     let window = spec.window.as_ref();
     let lateness = window.and_then(|window| window.allowed_lateness).map_or(Duration::ZERO, |span| span.0);
     let kind = window.map_or(Window::Global, |window| cut(window.kind));
-    let factory = WindowFactory::new(keys, kind, Arc::new(Aggregates::new(results)))
+    let factory = WindowFactory::new(keys, kind, Arc::new(Aggregates::new(results).with_functions(functions)))
         .with_allowed_lateness(lateness)
         .with_memory_limit(memory_bytes(state));
     match window.and_then(|window| window.late.clone()) {

@@ -273,8 +273,11 @@ impl Plugin {
         Ok(Introduced { description, bound: guest.open(config, input)? })
     }
 
-    /// Refuses a component of a kind that has another place; `wanted` and `instead` are for the message.
-    pub(crate) fn expect(&self, kinds: &[PluginKind], wanted: &str) -> Result<()> {
+    /// Refuses a component of a kind that has another place; `wanted` says what is due, for the message.
+    ///
+    /// # Errors
+    /// When it is of none of these kinds; the message says where its own place is.
+    pub fn expect(&self, kinds: &[PluginKind], wanted: &str) -> Result<()> {
         if kinds.contains(&self.info.kind) {
             return Ok(());
         }

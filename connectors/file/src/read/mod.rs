@@ -2,6 +2,7 @@
 
 pub(crate) mod arrow;
 pub(crate) mod avro;
+pub(crate) mod codec;
 pub(crate) mod csv;
 pub(crate) mod csv_scan;
 pub(crate) mod jsonl;
@@ -37,7 +38,8 @@ pub(crate) trait BlockingRead: Send {
 /// The version of the encoding of offsets.
 const OFFSET_VERSION: u32 = 1;
 
-/// Where a reader stands: JSON text of version 1, `{"v":1,"text":{"byte":…,"line":…}}` or `{"v":1,"rows":…}`.
+/// Where a reader stands: JSON text of version 1, `{"v":1,"text":{"byte":…,"line":…}}`, `{"v":1,"rows":…}` or
+/// `{"v":1,"codec":{"byte":…,"row":…,"skip":…}}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub(crate) enum Offset {
@@ -50,6 +52,15 @@ pub(crate) enum Offset {
     },
     /// Rows before the next one.
     Rows(u64),
+    /// What a codec reads.
+    Codec {
+        /// Decompressed bytes that were used up: what was left of a record that had begun is not among them.
+        byte: u64,
+        /// Rows that were given.
+        row: u64,
+        /// Those of them that come from behind `byte`, and are to be passed over.
+        skip: u64,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,6 +91,18 @@ impl Offset {
             None => Ok((0, 1)),
             Some(Self::Text { byte, line }) => Ok((byte, line)),
             Some(Self::Rows(_)) => Err(Error::Foreign { what: "an offset", detail: "rows in a text file".to_owned() }),
+            Some(Self::Codec { .. }) => {
+                Err(Error::Foreign { what: "an offset", detail: "one of a codec in a text file".to_owned() })
+            }
+        }
+    }
+
+    /// Bytes, rows and rows to pass over in what a codec reads; the beginning when there is no offset.
+    pub(crate) fn codec(from: Option<Self>) -> Result<(u64, u64, u64), Error> {
+        match from {
+            None => Ok((0, 0, 0)),
+            Some(Self::Codec { byte, row, skip }) if skip <= row => Ok((byte, row, skip)),
+            Some(_) => Err(Error::Foreign { what: "an offset", detail: "not one of a codec".to_owned() }),
         }
     }
 
@@ -88,7 +111,7 @@ impl Offset {
         match from {
             None => Ok(0),
             Some(Self::Rows(rows)) => Ok(rows),
-            Some(Self::Text { .. }) => {
+            Some(Self::Text { .. } | Self::Codec { .. }) => {
                 Err(Error::Foreign { what: "an offset", detail: "bytes in a binary file".to_owned() })
             }
         }
@@ -101,7 +124,12 @@ mod tests {
 
     #[test]
     fn offsets_survive_and_strangers_are_refused() {
-        for offset in [Offset::Text { byte: 7, line: 2 }, Offset::Rows(9)] {
+        let codec = Offset::Codec { byte: 7, row: 3, skip: 2 };
+        assert_eq!(&codec.encode().0[..], br#"{"v":1,"codec":{"byte":7,"row":3,"skip":2}}"#, "checkpoints hold this form");
+        assert!(Offset::text(Some(codec)).is_err() && Offset::rows(Some(codec)).is_err());
+        assert!(Offset::codec(Some(Offset::Rows(1))).is_err());
+        assert!(Offset::codec(Some(Offset::Codec { byte: 0, row: 1, skip: 2 })).is_err());
+        for offset in [Offset::Text { byte: 7, line: 2 }, Offset::Rows(9), codec] {
             assert_eq!(Offset::decode(&offset.encode()).expect("own"), offset);
         }
         assert_eq!(&Offset::Rows(9).encode().0[..], br#"{"v":1,"rows":9}"#);

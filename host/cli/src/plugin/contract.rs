@@ -51,7 +51,7 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST);
 
 /// The kinds of operator that this release runs.
-pub const KINDS: [Kind; 3] = [Kind::Map, Kind::Filter, Kind::FlatMap];
+pub const KINDS: [Kind; 5] = [Kind::Map, Kind::Filter, Kind::FlatMap, Kind::Scalar, Kind::Codec];
 
 /// What an operator does with rows; it follows from the interface that the component exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,15 +62,21 @@ pub enum Kind {
     Filter,
     /// Any number of rows for each row, on one or more ports.
     FlatMap,
+    /// A function for expressions.
+    Scalar,
+    /// A format of bytes.
+    Codec,
 }
 
 impl Kind {
-    /// The interface's name: `map`, `filter`, `flat-map`.
+    /// The interface's name: `map`, `filter`, `flat-map`, `scalar`, `codec`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Map => "map",
             Self::Filter => "filter",
             Self::FlatMap => "flat-map",
+            Self::Scalar => "scalar",
+            Self::Codec => "codec",
         }
     }
 

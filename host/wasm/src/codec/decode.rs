@@ -120,6 +120,10 @@ impl Decoder {
             rejects.push(FrameReject { frame: known - 1, code: UNFINISHED.to_owned(), message });
             rest_bytes = 0;
         }
+        if rest_bytes == last && last > 0 && known == 1 && (!of_rows.is_empty() || !rejects.is_empty()) {
+            let problem = "it gives rows or rejects, and has used no byte";
+            return Err(self.calls.broke(Violation::BadFrames, problem));
+        }
         Ok(DecodedFrames { rows, frames: of_rows, rejects, rest_bytes })
     }
 
