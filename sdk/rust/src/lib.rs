@@ -18,6 +18,7 @@ mod bits;
 mod buffer;
 pub mod build;
 pub mod clock;
+mod codec;
 pub mod column;
 mod config;
 mod display;
@@ -41,6 +42,7 @@ pub mod random;
 pub mod row;
 #[doc(hidden)]
 pub mod runner;
+mod scalar;
 mod schema;
 mod store;
 #[cfg(not(target_arch = "wasm32"))]
@@ -51,6 +53,7 @@ mod writer;
 
 pub use array::{Array, RecordBatch};
 pub use batch::Batch;
+pub use codec::{CodecOperator, Decoded, Encoded, FrameWriter, Frames, Framing};
 pub use bits::{Bits, BitsBuilder};
 pub use column::{Column, ColumnError};
 pub use emitter::{EmitError, Emitter, PortRef};
@@ -60,12 +63,13 @@ pub use operator::{
     Binding, Determinism, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError,
     Port, Reject, Rejects, WriteMode,
 };
-pub use row::{Date, Decimal, Emit, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
+pub use row::{Date, Decimal, Emit, Record, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
+pub use scalar::{NullHandling, ScalarOperator};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 
 pub use writer::Writer;
 
-pub use volley_sdk_macros::{Columns, filter, flat_map, map};
+pub use volley_sdk_macros::{Columns, codec, filter, flat_map, map, scalar};
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]

@@ -4,12 +4,14 @@
 //! column can be read as, and what becomes of it, is said by the traits of `volley_sdk::row`.
 #![forbid(unsafe_code)]
 
+mod codec;
 mod columns;
 mod filter;
 mod flat_map;
 mod map;
 mod options;
 mod parts;
+mod scalar;
 mod signature;
 mod types;
 
@@ -39,6 +41,24 @@ pub fn filter(options: TokenStream, function: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn flat_map(options: TokenStream, function: TokenStream) -> TokenStream {
     expand(flat_map::expand(options.into(), function.into()))
+}
+
+/// Makes a function one for expressions: its arguments are those of the call, in order, its result is the value.
+///
+/// `#[scalar]` says that the result depends on the arguments alone; `#[scalar(replayable)]` that the function asks `clock` or
+/// `random`; `#[scalar(nondeterministic)]` anything else. See the documentation of `volley_sdk`.
+#[proc_macro_attribute]
+pub fn scalar(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(scalar::expand(options.into(), function.into()))
+}
+
+/// Makes the two functions of an `impl` block a codec: `decode` reads the record at the front of some bytes, `encode` writes
+/// one row, whose columns are its arguments.
+///
+/// Options name the columns, as those of `map` do. See the documentation of `volley_sdk`.
+#[proc_macro_attribute]
+pub fn codec(options: TokenStream, functions: TokenStream) -> TokenStream {
+    expand(codec::expand(options.into(), functions.into()))
 }
 
 /// Makes a struct a row of output columns, one per field, named like it or by `#[column("name")]`.

@@ -5,7 +5,8 @@ use super::memory::{Call, lend};
 use super::panic::install_hook;
 use crate::runner::{Answer, Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
 use crate::{
-    Determinism, EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError, WriteMode, wire,
+    Determinism, EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, NullHandling, OpenError,
+    WriteMode, wire,
 };
 
 use imports::volley::operator::emitter::{self, EmitError as Refused};
@@ -34,7 +35,7 @@ impl<R: Runner> Holder<R> {
         Self(None)
     }
 
-    fn runner(&mut self) -> Result<&mut R, WitFailure> {
+    pub(super) fn runner(&mut self) -> Result<&mut R, WitFailure> {
         self.0.as_mut().ok_or_else(|| WitFailure::Fatal("called before a successful `open`".to_owned()))
     }
 }
@@ -59,7 +60,7 @@ impl<S: Slot> wit::Guest for S {
         let _call = Call::begin();
         install_hook();
         let runner = S::Runner::open(&config, &input.schema).map_err(refused)?;
-        let binding = binding(runner.bound()).map_err(refused)?;
+        let binding = binding(runner.bound(), S::Runner::NULLS).map_err(refused)?;
         S::with(|holder| holder.0 = Some(runner));
         Ok(binding)
     }
@@ -85,7 +86,7 @@ fn refused(error: OpenError) -> wit::OpenError {
 }
 
 #[inline(never)]
-fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
+fn binding(bound: &Bound, nulls: Option<NullHandling>) -> Result<wit::Binding, OpenError> {
     let mut outputs = Vec::new();
     for (port, crossing) in bound.binding.ports.iter().zip(&bound.wires) {
         let schema = wire::write_schema(&crossing.schema)
@@ -99,12 +100,18 @@ fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
             },
         });
     }
-    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars: None })
+    let particulars = nulls.map(|nulls| {
+        wit::Particulars::Scalar(match nulls {
+            NullHandling::Propagate => wit::NullHandling::Propagate,
+            NullHandling::See => wit::NullHandling::See,
+        })
+    });
+    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars })
 }
 
 #[cold]
 #[inline(never)]
-fn failure(failure: Failure) -> WitFailure {
+pub(super) fn failure(failure: Failure) -> WitFailure {
     match failure {
         Failure::RejectBatch(message) => WitFailure::RejectBatch(message),
         Failure::Retry(after_ms) => WitFailure::Retry(after_ms),
@@ -113,7 +120,7 @@ fn failure(failure: Failure) -> WitFailure {
 }
 
 #[inline(never)]
-fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
+pub(super) fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
     let reject = |(row, why): (u32, crate::Reject)| WitReject { row, code: why.code, message: why.message };
     rejected.into_iter().map(reject).collect()
 }

@@ -9,9 +9,10 @@ mod heap;
 mod memory;
 mod one_thread;
 mod panic;
+mod values;
 
-pub use bindings::{filter, flat_map, imports, lifecycle, map};
+pub use bindings::{codec, filter, flat_map, imports, lifecycle, map, scalar};
 pub use exports::{Holder, Slot};
 pub use one_thread::OneThread;
 
-pub use crate::runner::{FilterRunner, FlatMapRunner, MapRunner};
+pub use crate::runner::{CodecRunner, FilterRunner, FlatMapRunner, MapRunner, ScalarRunner};

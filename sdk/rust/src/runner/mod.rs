@@ -1,12 +1,16 @@
 //! An opened operator between messages: what is the same for all three kinds. The exports of a component and the
 //! native tests both run through here, so that tests see what a host would see.
 
+mod codec;
 mod kinds;
+mod scalar;
 #[cfg(test)]
 mod steady;
 
 pub(crate) use kinds::Answer;
+pub use codec::CodecRunner;
 pub use kinds::{FilterRunner, FlatMapRunner, MapRunner};
+pub use scalar::ScalarRunner;
 
 use serde::de::DeserializeOwned;
 
@@ -36,6 +40,9 @@ pub(crate) enum Outputs {
 pub trait Runner: Sized + 'static {
     /// What the operator's results depend on.
     const DETERMINISM: crate::Determinism;
+
+    /// What a scalar does about nulls; `None` for other kinds.
+    const NULLS: Option<crate::NullHandling> = None;
 
     /// Opens the operator: configuration as JSON, input as a Schema message.
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError>;
