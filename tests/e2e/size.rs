@@ -8,7 +8,7 @@ const COMPONENT_BYTES_MAX: u64 = 100_000;
 
 #[test]
 fn every_example_operator_is_small() {
-    for name in ["identity", "explode", "filter-project", "threshold", "enrich-flight"] {
+    for name in ["identity", "explode", "filter-project", "threshold", "enrich-flight", "celsius", "ticks"] {
         let path = plugin(name);
         let bytes = path.metadata().expect("a component").len();
         assert!(

@@ -175,7 +175,7 @@ pub fn scalar<Op: ScalarOperator>(config: Value, arguments: &RecordBatch) -> Res
 
 /// A column of one null.
 fn nulls(data_type: &DataType) -> Result<Array, TestError> {
-    use crate::build::{BinaryBuilder, BooleanBuilder, Builder as _, Float64Builder, Int64Builder, StringBuilder};
+    use crate::build::{BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
     fn null(mut builder: impl Builder) -> Array {
         builder.push_null();
         builder.finish()
