@@ -29,4 +29,5 @@ mod size;
 mod steady;
 mod support;
 mod unix_filter;
+mod values;
 mod windows;

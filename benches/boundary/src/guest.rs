@@ -15,6 +15,7 @@ pub(crate) struct Guests {
     pub(crate) folder: PathBuf,
     pub(crate) filter_project: Arc<Plugin>,
     pub(crate) identity: Arc<Plugin>,
+    pub(crate) celsius: Arc<Plugin>,
     /// The same without ticks.
     pub(crate) trusted: Arc<Plugin>,
 }
@@ -29,6 +30,7 @@ impl Guests {
             folder: folder.to_owned(),
             filter_project: load("filter-project.wasm")?,
             identity: load("identity.wasm")?,
+            celsius: load("celsius.wasm")?,
             trusted,
         })
     }
@@ -42,7 +44,12 @@ pub(crate) fn operator(
 ) -> volley_api::Result<Box<dyn Operator>> {
     let factory = PluginFactory::new(Arc::clone(plugin), PluginOptions { crossing, ..PluginOptions::default() });
     factory.bind(input)?;
-    factory.create(OperatorContext {
+    factory.create(context(input))
+}
+
+/// Where an operator under test is at work.
+pub(crate) fn context(input: &SchemaRef) -> OperatorContext {
+    OperatorContext {
         node: NodeName::new("bench").expect("a name"),
         subtask: SubtaskId::SINGLE,
         input: Arc::clone(input),
@@ -53,5 +60,5 @@ pub(crate) fn operator(
         clock: Arc::new(SystemClock),
         seeds: SeedSource::new(0),
         origins: OriginDirectory::new(),
-    })
+    }
 }

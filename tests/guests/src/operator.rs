@@ -33,7 +33,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// An operator of `kind` (`map`, `filter`, `flat-map`) that reads these columns.
+    /// An operator of `kind` (`map`, `filter`, `flat-map`, `scalar`, `codec`) that reads these columns.
     #[must_use]
     pub fn new(kind: impl Into<Cow<'static, str>>, reads: &[&str]) -> Self {
         Self {
@@ -200,6 +200,12 @@ impl Guest {
         self.put(&words_to_bytes(&[0, 0, rejects[0], rejects[1]]))
     }
 
+    /// A codec's successful result: rows, the frame of each, nothing refused and nothing left; gives its address.
+    pub fn decoded(&mut self, rows: &[u8], frames: &[u32]) -> u32 {
+        let (rows, frames) = (self.list(rows, rows.len()), self.list(&words_to_bytes(frames), frames.len()));
+        self.put(&words_to_bytes(&[0, 0, rows[0], rows[1], frames[0], frames[1], 0, 0, 0]))
+    }
+
     /// A failure: 0 `reject-batch`, 1 `retry`, 2 `fatal`; gives its address.
     pub fn failure(&mut self, case: u32, message: &str, retry_ms: u32) -> u32 {
         let [address, length] = if case == 1 { [retry_ms, 0] } else { self.text(message) };
@@ -226,7 +232,10 @@ impl Guest {
         }
         let outputs = self.list(&words_to_bytes(&words), words.len() / 5);
         // Behind them no particulars, which have room for a case, a list and its length.
-        self.put(&words_to_bytes(&[0, reads[0], reads[1], outputs[0], outputs[1], 0, 0, 0, 0]))
+        let particulars = if self.kind == "scalar" { [1, SCALAR, PROPAGATE, 0] } else { [0; 4] };
+        let [is_there, case, first, second] = particulars;
+        let words = [0, reads[0], reads[1], outputs[0], outputs[1], is_there, case, first, second];
+        self.put(&words_to_bytes(&words))
     }
 
     fn description(&mut self) -> u32 {
@@ -247,6 +256,19 @@ impl Guest {
         let realloc = self.realloc.take().unwrap_or(REALLOC.to_owned());
         let data: String = self.data.iter().map(|byte| format!("\\{byte:02x}")).collect();
         let (kind, pages) = (&self.kind, self.pages);
+        let function = match &*self.kind {
+            "scalar" => "call",
+            "codec" => "decode",
+            kind => kind,
+        };
+        let parameters = match &*self.kind {
+            "codec" => "(param $framing i32) (param $ptr i32) (param $len i32) (param $end i32)",
+            _ => "(param $ptr i32) (param $len i32)",
+        };
+        let encode = match &*self.kind {
+            "codec" => ENCODE,
+            _ => "",
+        };
         let (imports, functions, close, post_return) = (&self.imports, &self.functions, &self.close, &self.post_return);
         format!(
             r#"(module
@@ -265,10 +287,11 @@ impl Guest {
     (param $has_time i32) (param $time i32) (param $time_len i32) (param $time_offset i64)
     (result i32) (local $i i32) {open})
   (func (export "volley:operator/lifecycle@0.1.0#close") (local $i i32) {close})
-  (func $process (export "volley:operator/{kind}@0.1.0#{kind}") (param $ptr i32) (param $len i32) (result i32)
+  (func $process (export "volley:operator/{kind}@0.1.0#{function}") {parameters} (result i32)
     (local $i i32) {process})
-  (func (export "cabi_post_volley:operator/{kind}@0.1.0#{kind}") (param $result i32)
+  (func (export "cabi_post_volley:operator/{kind}@0.1.0#{function}") (param $result i32)
     {post_return} (global.set $heap (i32.const {heap})))
+  {encode}
 )"#
         )
     }
@@ -280,6 +303,13 @@ impl Guest {
         component(&kind, wasi, &self.module())
     }
 }
+
+/// The case of `particulars` that scalars have, and their first way with nulls.
+const SCALAR: u32 = 2;
+const PROPAGATE: u32 = 0;
+
+/// A codec's other function, which no guest of these tests is called for.
+const ENCODE: &str = r#"(func (export "volley:operator/codec@0.1.0#encode") (param i32 i32) (result i32) unreachable)"#;
 
 /// The first case of `determinism`.
 const DETERMINISTIC: u32 = 0;

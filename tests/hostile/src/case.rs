@@ -40,6 +40,8 @@ pub const CLASSES: &[Class] = &[
     Class { folder: "rejects", title: "Refusing rows" },
     Class { folder: "telemetry", title: "Logs and metrics" },
     Class { folder: "data", title: "Data that looks like something else" },
+    Class { folder: "scalar", title: "Functions of expressions" },
+    Class { folder: "codec", title: "Formats of bytes" },
 ];
 
 /// How far a guest gets.

@@ -4,6 +4,7 @@
 //! - functions that it may define: `$on_start`, `$on_describe`, `$on_open`, `$on_process`, `$on_close`, `$on_realloc`,
 //!   `$on_post_return`, called in the place of what a good operator does, with the same parameters and results; and `$lie`,
 //!   called before the canned message is given away, to change it
+//!   (in a codec `$on_process` is `decode`, and the numbers of a row's frame are at `$done`, behind the message)
 //! - globals: `$message`, `$message_bytes` (the canned message) and the addresses of its numbers (`$at_rows`, `$at_body`,
 //!   `$at_node0`, `$at_buffer1`, …); `$done`, `$reject_batch`, `$retry`, `$fatal`, `$open_failed` (addresses of results)
 //! - functions: `$rows` (of a message), `$keep_all`, `$set_output`, `$set_rejects`, `$poisoned`; in a flat-map `$emit_message`
@@ -109,11 +110,16 @@ fn from_hex(text: &str) -> Vec<u8> {
 /// The core module of an operator with the code's functions in the place of its own.
 fn operator(directives: &Directives, code: &str) -> String {
     let kind = directives.kind.as_str();
-    let reads: Vec<&str> = directives.reads.iter().map(String::as_str).collect();
+    let reads: Vec<&str> = match kind {
+        "scalar" => vec!["arg0"],
+        "codec" => Vec::new(),
+        _ => directives.reads.iter().map(String::as_str).collect(),
+    };
     let mut guest = Guest::new(kind.to_owned(), &reads).heap(HEAP_START).pages(directives.pages.unwrap_or(16));
     let writes = message::schema(&directives.writes.clone().unwrap_or_else(|| vec!["y: Int64".to_owned()]));
+    let gives_values = kind == "scalar" || kind == "codec";
     if kind != "filter" {
-        guest = guest.output("out", &writes, directives.replaces);
+        guest = guest.output("out", &writes, directives.replaces || gives_values);
     }
     for (name, import) in IMPORTS {
         if directives.imports.iter().any(|wanted| wanted == name) || (name == "emit" && kind == "flat-map") {
@@ -123,10 +129,14 @@ fn operator(directives: &Directives, code: &str) -> String {
     let sends = directives.sends.as_ref().map_or(writes, |columns| message::schema(columns));
     let rows = directives.sends_rows.unwrap_or(directives.rows);
     let globals = canned(&mut guest, kind, &sends, rows);
-    let is_canned = directives.writes.is_some() || directives.sends.is_some() || code.contains("(func $lie");
+    let is_canned = kind == "codec" || directives.writes.is_some() || directives.sends.is_some() || code.contains("(func $lie");
     let hooks = Hooks { code };
     let helpers = if kind == "flat-map" { [HELPERS, EMIT].concat() } else { HELPERS.to_owned() };
-    let rejects = if kind == "flat-map" { (8, 12) } else { (16, 20) };
+    let rejects = match kind {
+        "flat-map" => (8, 12),
+        "codec" => (24, 28),
+        _ => (16, 20),
+    };
     let helpers = helpers
         .replace("%rejects_at", &rejects.0.to_string())
         .replace("%count_at", &rejects.1.to_string())
@@ -143,7 +153,8 @@ fn operator(directives: &Directives, code: &str) -> String {
         }
         _ => "(call $set_output (local.get $ptr) (local.get $len)) (global.get $done)".to_owned(),
     };
-    let process = hooks.call("on_process", &["ptr", "len"]).unwrap_or(process);
+    let parameters: &[&str] = if kind == "codec" { &["framing", "ptr", "len", "end"] } else { &["ptr", "len"] };
+    let process = hooks.call("on_process", parameters).unwrap_or(process);
     guest = guest.process(&process);
     if let Some(body) = hooks.call("on_open", &["config", "config_len", "schema", "schema_len"]) {
         guest = guest.open(&body);
@@ -169,7 +180,12 @@ fn canned(guest: &mut Guest, kind: &str, sends: &Schema, rows: usize) -> String 
     let message = guest.put_aligned(&bytes);
     let mut globals: Vec<(String, u32)> =
         places.into_iter().map(|(name, offset)| (name, message + u32::try_from(offset).expect("small"))).collect();
-    let done = if kind == "flat-map" { guest.emitted(&[]) } else { guest.filtered(&[], &[]) };
+    let frames: Vec<u32> = (0..).take(rows).collect();
+    let done = match kind {
+        "flat-map" => guest.emitted(&[]),
+        "codec" => guest.decoded(&[], &frames),
+        _ => guest.filtered(&[], &[]),
+    };
     globals.extend([
         ("message".to_owned(), message),
         ("message_bytes".to_owned(), u32::try_from(bytes.len()).expect("small")),

@@ -10,6 +10,7 @@ mod case;
 mod check;
 mod component;
 mod host;
+mod values;
 mod log;
 mod message;
 mod text;

@@ -3,6 +3,7 @@
 mod crossing;
 mod pipeline;
 mod start;
+mod values;
 
 use std::error::Error;
 
@@ -16,11 +17,12 @@ use crate::sink::Counting;
 type Case = fn(&Guests, usize) -> Result<(), Box<dyn Error>>;
 
 /// All cases, in the order of their lines.
-pub(crate) const ALL: [(&str, Case); 6] = [
+pub(crate) const ALL: [(&str, Case); 7] = [
     ("R1", crossing::filter_project),
     ("R2", crossing::identity),
     ("R3", crossing::ticks),
     ("R4", pipeline::native),
+    ("R15", values::scalar),
     ("path", crossing::own_against_stock),
     ("start", start::start),
 ];
