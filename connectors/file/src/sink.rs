@@ -8,9 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use volley_api::{CodecFactory, CommitStatus, Committable, DeliveryGuarantee, JobRun, NodeName, Sink, SinkContext, SinkWriter};
+use volley_api::{
+    CodecFactory, CommitStatus, Committable, DeliveryGuarantee, JobRun, NodeName, Sink, SinkContext, SinkWriter,
+};
 
 use crate::blocking::{self, Place};
+use crate::codec::SinkCodec;
 use crate::names::{Own, TAKEN, run_part};
 use crate::options::csv_bytes;
 use crate::staged::Replacing;
@@ -18,7 +21,6 @@ use crate::target::{STDOUT, STDOUT_NAME, Target, encoding, extension};
 use crate::token::Token;
 use crate::write::{self, Encoding};
 use crate::writer::FileSinkWriter;
-use crate::codec::SinkCodec;
 use crate::{Error, Existing, FileFormat, FileSinkOptions, codec, folder, staged};
 
 /// Files as a sink.
@@ -194,11 +196,7 @@ impl Settings {
         if context.run.incarnation > 0 { folder::check_is_latest(folder, context) } else { Ok(()) }
     }
 
-    fn new(
-        options: &FileSinkOptions,
-        base_dir: &Path,
-        codec: Option<Arc<dyn CodecFactory>>,
-    ) -> Result<Self, Error> {
+    fn new(options: &FileSinkOptions, base_dir: &Path, codec: Option<Arc<dyn CodecFactory>>) -> Result<Self, Error> {
         codec::check(options.format, codec.is_some())?;
         let target = Target::new(&options.path, base_dir)?;
         let (format, compression) = encoding(options, &target)?;

@@ -72,7 +72,10 @@ pub fn plugin_format(options: &Section) -> Result<Option<PluginSpec>, ConfigErro
 fn read_format(options: &Section, findings: &mut Findings) -> Option<PluginSpec> {
     let of = |view: &View<'_>, key: &str| {
         let fields = view.fields().ok()?;
-        fields.into_iter().find(|field| field.key == key).map(|field| (field.view.node.clone(), field.view.place, field.view.owner))
+        fields
+            .into_iter()
+            .find(|field| field.key == key)
+            .map(|field| (field.view.node.clone(), field.view.place, field.view.owner))
     };
     let (node, place, owner) = of(&options.view(), "format")?;
     if !matches!(node.kind, NodeKind::Mapping(_)) {
@@ -86,7 +89,8 @@ fn read_format(options: &Section, findings: &mut Findings) -> Option<PluginSpec>
     })?;
     let spec = plugin(&view, findings)?;
     if spec.on_error != OnError::Fail {
-        let message = "a format has no `on_error`: what it cannot read goes to the source's `errors`, where somebody reads it";
+        let message =
+            "a format has no `on_error`: what it cannot read goes to the source's `errors`, where somebody reads it";
         findings.push(&view.place, Problem::Value(message.to_owned()));
         return None;
     }

@@ -118,7 +118,8 @@ pub(crate) fn found(error: &DataFusionError) -> Option<&CallFailure> {
 
 impl CallSite {
     pub(crate) fn new(name: &str, factory: Arc<dyn ScalarFunctionFactory>, context: ScalarContext) -> Self {
-        let signature = Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::UserDefined], Volatility::Volatile);
+        let signature =
+            Signature::one_of(vec![TypeSignature::Nullary, TypeSignature::UserDefined], Volatility::Volatile);
         Self(Arc::new(Site { name: name.to_owned(), factory, context, signature, instance: Mutex::default() }))
     }
 
@@ -222,7 +223,9 @@ impl ScalarUDFImpl for CallSite {
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(arguments, columns, &options)?;
         match self.call(&batch)? {
-            ScalarOutcome::Values(values) if once => Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?)),
+            ScalarOutcome::Values(values) if once => {
+                Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&values, 0)?))
+            }
             ScalarOutcome::Values(values) => Ok(ColumnarValue::Array(values)),
             // Constants are the same for fewer rows.
             ScalarOutcome::NotTogether(error) => Err(self.failed(error, once)),

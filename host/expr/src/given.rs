@@ -34,9 +34,7 @@ impl Functions {
     ///
     /// # Errors
     /// When a name is not `[a-z][a-z0-9_]*` of at most 64 bytes, or is that of a built-in function.
-    pub fn new(
-        functions: impl IntoIterator<Item = (String, Arc<dyn ScalarFunctionFactory>)>,
-    ) -> Result<Self> {
+    pub fn new(functions: impl IntoIterator<Item = (String, Arc<dyn ScalarFunctionFactory>)>) -> Result<Self> {
         let by_name: BTreeMap<_, _> = functions.into_iter().collect();
         if by_name.len() > FUNCTIONS_MAX {
             let seen = by_name.len();

@@ -52,12 +52,7 @@ pub(crate) fn plan(sql: &str, schema: &SchemaRef, functions: &Functions) -> Resu
 }
 
 /// Plans an expression that stands in the text `sql`, over the columns of `schema`. Call it on a deep stack.
-pub(crate) fn plan_tree(
-    sql: &str,
-    mut tree: SyntaxTree,
-    schema: &SchemaRef,
-    functions: &Functions,
-) -> Result<Plan> {
+pub(crate) fn plan_tree(sql: &str, mut tree: SyntaxTree, schema: &SchemaRef, functions: &Functions) -> Result<Plan> {
     syntax::prefer_columns(&mut tree, schema);
     syntax::check_names(sql, &tree, schema, functions)?;
     let unfit = |error: DataFusionError| unfit(sql, &error);

@@ -50,8 +50,7 @@ impl Projection {
     /// As [`Projection::select`].
     pub fn select_with(items: &[(String, String)], input: &SchemaRef, functions: &Functions) -> Result<Self> {
         check_names(items)?;
-        let columns =
-            items.iter().map(|(_, sql)| Expression::parse_with(sql, input, functions).map(Column::Computed));
+        let columns = items.iter().map(|(_, sql)| Expression::parse_with(sql, input, functions).map(Column::Computed));
         let columns: Vec<Column> = columns.collect::<Result<_>>()?;
         let names = items.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
         Ok(Self::new(input, &names, columns, functions))

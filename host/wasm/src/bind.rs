@@ -161,7 +161,12 @@ pub(crate) fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<u
     Ok(indices)
 }
 
-pub(crate) fn ports(kind: PluginKind, who: &Who, input: &SchemaRef, outputs: Vec<contract::OutputPort>) -> Result<Vec<BoundPort>> {
+pub(crate) fn ports(
+    kind: PluginKind,
+    who: &Who,
+    input: &SchemaRef,
+    outputs: Vec<contract::OutputPort>,
+) -> Result<Vec<BoundPort>> {
     let broke = |problem: String| broke(who, "open", Violation::BadBinding, problem);
     match (kind, outputs.len()) {
         (PluginKind::Filter, 0) => {

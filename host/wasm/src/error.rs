@@ -287,7 +287,9 @@ impl Error {
 /// Where a component of a kind belongs.
 fn place_of(kind: PluginKind) -> &'static str {
     match kind {
-        PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => "run it in an operator, as `plugin: { component: … }`",
+        PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => {
+            "run it in an operator, as `plugin: { component: … }`"
+        }
         PluginKind::Scalar => "name it under `functions:`, and call it in an expression",
         PluginKind::Codec => "name it in a file's `format: { plugin: { component: … } }`",
     }

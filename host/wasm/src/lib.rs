@@ -40,10 +40,10 @@ mod violation;
 
 pub use bind::PORTS_MAX;
 pub use cache::default_cache_dir;
+pub use codec::PluginCodec;
 pub use compile::{CompileIn, CompileLimits, compile_worker};
 pub use engine::{EngineSettings, PluginEngine, PoolMisses, PoolSettings, Trust};
 pub use error::{Error, Result};
-pub use codec::PluginCodec;
 pub use factory::PluginFactory;
 pub use imports::emitter::EMITS_PER_CALL_MAX;
 pub use imports::log::{BYTES_PER_CALL_MAX as LOG_BYTES_PER_CALL_MAX, LINES_PER_CALL_MAX as LOG_LINES_PER_CALL_MAX};

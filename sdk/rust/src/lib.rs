@@ -53,8 +53,8 @@ mod writer;
 
 pub use array::{Array, RecordBatch};
 pub use batch::Batch;
-pub use codec::{CodecOperator, Decoded, Encoded, FrameWriter, Frames, Framing};
 pub use bits::{Bits, BitsBuilder};
+pub use codec::{CodecOperator, Decoded, Encoded, FrameWriter, Frames, Framing};
 pub use column::{Column, ColumnError};
 pub use emitter::{EmitError, Emitter, PortRef};
 pub use float::Float;
@@ -70,6 +70,16 @@ pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 pub use writer::Writer;
 
 pub use volley_sdk_macros::{Columns, codec, filter, flat_map, map, scalar};
+
+/// The examples of the pages are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/scalar-plugins.md")]
+struct ScalarPluginsPage;
+
+/// Likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/codec-plugins.md")]
+struct CodecPluginsPage;
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]

@@ -17,8 +17,8 @@ use crate::runner::{
 };
 use crate::wire::{self, Frame};
 use crate::{
-    Array, CodecOperator, DataType, Failure, Field, FilterOperator, FlatMapOperator, Framing, MapOperator, NullHandling,
-    OpenError, RecordBatch, Reject, ScalarOperator, Schema, WriteMode,
+    Array, CodecOperator, DataType, Failure, Field, FilterOperator, FlatMapOperator, Framing, MapOperator,
+    NullHandling, OpenError, RecordBatch, Reject, ScalarOperator, Schema, WriteMode,
 };
 
 pub use serde_json::json;

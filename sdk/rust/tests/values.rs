@@ -51,7 +51,10 @@ fn a_refused_row_refuses_its_batch() {
 fn wrong_arguments_are_named() {
     let refused = |input| testing::scalar::<celsius>(json!({}), &input).unwrap_err().to_string();
     let text = refused(batch! { "x" => ["warm"] });
-    assert_eq!(text, "invalid input: argument `fahrenheit` is Utf8, the function wants Float64, another float or an integer");
+    assert_eq!(
+        text,
+        "invalid input: argument `fahrenheit` is Utf8, the function wants Float64, another float or an integer"
+    );
     let two = refused(batch! { "x" => [1.0], "y" => [1.0] });
     assert_eq!(two, "invalid input: called with 2 arguments, the function takes 1: (fahrenheit)");
 }

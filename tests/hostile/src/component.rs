@@ -129,7 +129,8 @@ fn operator(directives: &Directives, code: &str) -> String {
     let sends = directives.sends.as_ref().map_or(writes, |columns| message::schema(columns));
     let rows = directives.sends_rows.unwrap_or(directives.rows);
     let globals = canned(&mut guest, kind, &sends, rows);
-    let is_canned = kind == "codec" || directives.writes.is_some() || directives.sends.is_some() || code.contains("(func $lie");
+    let is_canned =
+        kind == "codec" || directives.writes.is_some() || directives.sends.is_some() || code.contains("(func $lie");
     let hooks = Hooks { code };
     let helpers = if kind == "flat-map" { [HELPERS, EMIT].concat() } else { HELPERS.to_owned() };
     let rejects = match kind {

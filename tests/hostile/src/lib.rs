@@ -10,10 +10,10 @@ mod case;
 mod check;
 mod component;
 mod host;
-mod values;
 mod log;
 mod message;
 mod text;
+mod values;
 
 pub use case::{CLASSES, Case, Class, Limits, Outcome, Stage, cases, folders};
 pub use check::{Verdict, check};

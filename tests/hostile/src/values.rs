@@ -69,8 +69,10 @@ impl Operator for Read {
         let frames = BinaryArray::from_iter_values(names.iter().flatten());
         let read = self.0.decode(Framing::Messages, &frames, false)?;
         assert_eq!(read.frames.len(), read.rows.num_rows());
-        let reject = |reject: volley_api::FrameReject| {
-            RowReject { row: reject.frame, code: reject.code, message: reject.message }
+        let reject = |reject: volley_api::FrameReject| RowReject {
+            row: reject.frame,
+            code: reject.code,
+            message: reject.message,
         };
         output.reject(&record, read.rejects.into_iter().map(reject).collect())?;
         output.emit(0, StreamRecord::new(read.rows))

@@ -34,7 +34,10 @@ macro_rules! classes {
     };
 }
 
-classes!(load, compile, imports, open, time, memory, faults, messages, schemas, output, rejects, telemetry, data, scalar, codec);
+classes!(
+    load, compile, imports, open, time, memory, faults, messages, schemas, output, rejects, telemetry, data, scalar,
+    codec
+);
 
 #[test]
 fn no_guest_is_forgotten() {

@@ -8,8 +8,8 @@ use volley_api::{DecodedFrames, FrameDecoder, Framing, Positions, SourceBatch, S
 
 use super::text::{Fill, RECORD_BYTES_MAX, TextBuffer};
 use super::{BlockingRead, Offset, Step};
-use crate::codec::SourceCodec;
 use crate::Error;
+use crate::codec::SourceCodec;
 
 /// How many bytes the codec gets at once, where there are so many: few calls, and still within a core's second-level cache.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -98,8 +98,8 @@ impl CodecReader {
         let bytes = window.len();
         let piece = BinaryArray::from_iter_values([window]);
         let decoded = self.decoder.decode(Framing::Stream, &piece, self.has_ended);
-        let DecodedFrames { rows, rejects, rest_bytes, .. } =
-            decoded.map_err(|error| Error::codec(format!("{} at byte {}", self.text.name(), self.text.byte()), error))?;
+        let DecodedFrames { rows, rejects, rest_bytes, .. } = decoded
+            .map_err(|error| Error::codec(format!("{} at byte {}", self.text.name(), self.text.byte()), error))?;
         let gives = rows.num_rows() > 0 || !rejects.is_empty();
         if rows.schema() != self.schema || rest_bytes > bytes || rest_bytes == bytes && gives {
             return Err(Error::Broken(format!("{}: its codec gives what was not agreed", self.text.name())));

@@ -125,7 +125,11 @@ mod tests {
     #[test]
     fn offsets_survive_and_strangers_are_refused() {
         let codec = Offset::Codec { byte: 7, row: 3, skip: 2 };
-        assert_eq!(&codec.encode().0[..], br#"{"v":1,"codec":{"byte":7,"row":3,"skip":2}}"#, "checkpoints hold this form");
+        assert_eq!(
+            &codec.encode().0[..],
+            br#"{"v":1,"codec":{"byte":7,"row":3,"skip":2}}"#,
+            "checkpoints hold this form"
+        );
         assert!(Offset::text(Some(codec)).is_err() && Offset::rows(Some(codec)).is_err());
         assert!(Offset::codec(Some(Offset::Rows(1))).is_err());
         assert!(Offset::codec(Some(Offset::Codec { byte: 0, row: 1, skip: 2 })).is_err());

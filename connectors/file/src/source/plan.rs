@@ -123,7 +123,8 @@ impl Plan {
     fn by_codec(self, codec: SourceCodec) -> Result<Self, Error> {
         if self.options.schema.is_some() {
             return Err(Error::Options(
-                "`schema` does not go with a codec, which has its own columns: leave it out, and choose with `select`".to_owned(),
+                "`schema` does not go with a codec, which has its own columns: leave it out, and choose with `select`"
+                    .to_owned(),
             ));
         }
         let schema = codec.factory.decoded_schema().map_err(|error| Error::codec(self.name(), error))?;

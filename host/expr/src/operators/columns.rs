@@ -11,9 +11,9 @@ use volley_api::{
 };
 
 use super::{Place, label};
-use crate::{Functions, Projection};
 use crate::expression::SPARSE_ROWS_PER_LIVE_ROW;
 use crate::wording::as_identifier;
+use crate::{Functions, Projection};
 
 /// Makes operators that put out the columns of a list alone, in its order.
 #[derive(Debug, Clone)]

@@ -39,7 +39,9 @@ impl Place {
                 let origin = origins.get(*row_index);
                 self.origins.resolve(origin).map(|(source, split)| (source, split, origin.position))
             }
-            (crate::Error::Function { row_index: Some(row_index), .. }, Some(origins)) if *row_index < origins.len() => {
+            (crate::Error::Function { row_index: Some(row_index), .. }, Some(origins))
+                if *row_index < origins.len() =>
+            {
                 let origin = origins.get(*row_index);
                 self.origins.resolve(origin).map(|(source, split)| (source, split, origin.position))
             }

@@ -63,7 +63,8 @@ impl BatchPath for Direct {
     }
 
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>> {
-        let answer = self.function.call(store, Outgoing(Arc::clone(&self.message)), self.codec_call, |Incoming(bytes)| bytes);
+        let answer =
+            self.function.call(store, Outgoing(Arc::clone(&self.message)), self.codec_call, |Incoming(bytes)| bytes);
         // An idle operator holds no batch.
         self.message().clear();
         answer

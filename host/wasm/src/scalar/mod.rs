@@ -57,8 +57,7 @@ impl PluginScalar {
         }
         self.plugin.expect(&[PluginKind::Scalar], "an expression calls a scalar")?;
         let input = PluginInput::new(Arc::clone(arguments));
-        let introduced =
-            self.plugin.introduce(&config_text(&self.options.config), &input, &self.options.limits)?;
+        let introduced = self.plugin.introduce(&config_text(&self.options.config), &input, &self.options.limits)?;
         let bound = introduced.bound;
         let result = bound.ports[0].own.field(0);
         let may_see_null = arguments.fields().iter().any(|field| field.is_nullable());
@@ -97,8 +96,7 @@ impl ScalarFunctionFactory for PluginScalar {
         let input = PluginInput::new(Arc::clone(arguments));
         let context =
             operator_context(context.node, context.subtask, Arc::clone(arguments), context.clock, context.seeds);
-        let instances =
-            Instances::start(&self.plugin, &self.options, &self.metrics, &context, input, Some(bound));
+        let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, input, Some(bound));
         let calls = Calls::new(self.counted(instances)?, node, PluginKind::Scalar.function());
         Ok(Box::new(Running::new(calls, self.on_no_value)))
     }

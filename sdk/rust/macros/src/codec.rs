@@ -138,7 +138,8 @@ fn decoder(function: ImplItemFn, options: &Options) -> syn::Result<Decoding> {
         .ok_or_else(|| syn::Error::new_spanned(output, "`decode` returns `Record<Row>`"))?
         .clone();
     if signature.columns().count() != 1 {
-        let message = "`decode` takes the bytes that are still to be read, `bytes: &[u8]`, and before them at most `#[config]`";
+        let message =
+            "`decode` takes the bytes that are still to be read, `bytes: &[u8]`, and before them at most `#[config]`";
         return Err(syn::Error::new_spanned(&signature.function.sig, message));
     }
     let row = Row::new(&value, &options.names)?;
@@ -161,12 +162,16 @@ fn encoder(mut function: ImplItemFn) -> syn::Result<Encoding> {
         FnArg::Receiver(_) => false,
     };
     let out = out.filter(is_bytes).ok_or_else(|| {
-        syn::Error::new_spanned(&function.sig, "the last argument of `encode` is what it writes to: `out: &mut Vec<u8>`")
+        syn::Error::new_spanned(
+            &function.sig,
+            "the last argument of `encode` is what it writes to: `out: &mut Vec<u8>`",
+        )
     })?;
     let signature = Signature::parse(plain(&function), "codec")?;
     let returned = returned(&signature.function.sig.output);
     if let Some(value) = returned.value {
-        let message = "`encode` returns nothing, or `Result<(), Reject>` to refuse a row: the record is what it writes to `out`";
+        let message =
+            "`encode` returns nothing, or `Result<(), Reject>` to refuse a row: the record is what it writes to `out`";
         return Err(syn::Error::new_spanned(value, message));
     }
     let rejects = returned.rejects;

@@ -5,8 +5,8 @@ use super::memory::{Call, lend};
 use super::panic::install_hook;
 use crate::runner::{Answer, Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
 use crate::{
-    Determinism, EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, NullHandling, OpenError,
-    WriteMode, wire,
+    Determinism, EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, NullHandling, OpenError, WriteMode,
+    wire,
 };
 
 use imports::volley::operator::emitter::{self, EmitError as Refused};

@@ -24,8 +24,7 @@ impl<Op: CodecOperator, S: Slot<Runner = CodecRunner<Op>>> wit::Guest for S {
             wit::Framing::Stream => Framing::Stream,
         };
         S::with(|holder| {
-            let (rows, frames, rejected, rest) =
-                holder.runner()?.decode(framing, &frames, end).map_err(failure)?;
+            let (rows, frames, rejected, rest) = holder.runner()?.decode(framing, &frames, end).map_err(failure)?;
             // A frame is shorter than a component's memory.
             let rest_bytes = rest as u32;
             Ok(wit::Decoded { rows: lend(rows), frames, rejects: rejects(rejected), rest_bytes })

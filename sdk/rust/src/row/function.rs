@@ -14,7 +14,10 @@ pub fn check_arity(arguments: &Schema, names: &[&str]) -> Result<(), OpenError> 
         return Ok(());
     }
     let (found, wanted) = (arguments.len(), names.len());
-    Err(OpenError::InvalidInput(format!("called with {found} arguments, the function takes {wanted}: ({})", names.join(", "))))
+    Err(OpenError::InvalidInput(format!(
+        "called with {found} arguments, the function takes {wanted}: ({})",
+        names.join(", ")
+    )))
 }
 
 /// Checks that an argument has a type that the function takes.

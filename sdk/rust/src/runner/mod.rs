@@ -7,8 +7,8 @@ mod scalar;
 #[cfg(test)]
 mod steady;
 
-pub(crate) use kinds::Answer;
 pub use codec::CodecRunner;
+pub(crate) use kinds::Answer;
 pub use kinds::{FilterRunner, FlatMapRunner, MapRunner};
 pub use scalar::ScalarRunner;
 
