@@ -92,7 +92,7 @@ pub(crate) fn expand(options: TokenStream, functions: TokenStream) -> syn::Resul
             ) -> ::core::result::Result<::volley_sdk::Decoded, ::volley_sdk::Failure> {
                 let mut __builders = #as_cells::builders();
                 let mut __reading = ::volley_sdk::row::Reading::new(frames);
-                while let ::core::option::Option::Some(__bytes) = __reading.next() {
+                while let ::core::option::Option::Some(__bytes) = __reading.left() {
                     match Self::decode(#decode_config __bytes) {
                         ::volley_sdk::Record::Row(__value, __used) => {
                             #as_cells::push(#wrapped, &mut __builders);

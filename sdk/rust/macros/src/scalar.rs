@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::spanned::Spanned;
 
-use crate::parts::{Parts, call, read_arguments};
+use crate::parts::{Parts, call};
 use crate::signature::Signature;
 use crate::types::{generic, returned, without_lifetimes};
 
@@ -31,7 +31,6 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
     });
     let sees = signature.columns().any(|column| generic(&column.read_as, "Option").is_some());
     let nulls = format_ident!("{}", if sees { "See" } else { "Propagate" });
-    // Within a closure, where `continue` of the row-wise operators has nothing to go on with.
     let arguments = in_closure(&signature);
     let called = call(&signature);
     let results = if returned.rejects {
@@ -90,32 +89,16 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
     })
 }
 
-/// Reads the arguments of one row, or gives a null.
+/// Reads the arguments of one row, within a closure: where one has no value, neither has the result.
 fn in_closure(signature: &Signature) -> TokenStream {
-    let reads = read_arguments(signature, &quote!(return ::core::option::Option::None;));
-    // What stands behind a `return` is not reached, and a closure has no `continue`.
-    without_continue(reads)
-}
-
-/// The same tokens without `continue ;`.
-fn without_continue(tokens: TokenStream) -> TokenStream {
-    use proc_macro2::{Group, TokenTree};
-    let mut kept: Vec<TokenTree> = Vec::new();
-    let mut tokens = tokens.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        match token {
-            TokenTree::Ident(word) if word == "continue" => {
-                tokens.next();
-            }
-            TokenTree::Group(group) => {
-                let mut inner = Group::new(group.delimiter(), without_continue(group.stream()));
-                inner.set_span(group.span());
-                kept.push(TokenTree::Group(inner));
-            }
-            other => kept.push(other),
+    let reads = signature.columns().enumerate().map(|(index, column)| {
+        let (variable, reader) = (format_ident!("__argument_{index}"), format_ident!("__column_{index}"));
+        let read_as = without_lifetimes(&column.read_as);
+        quote_spanned! {column.read_as.span()=>
+            let #variable = <#read_as as ::volley_sdk::row::Argument<'_>>::read(&#reader, __row)?;
         }
-    }
-    kept.into_iter().collect()
+    });
+    quote!(#(#reads)*)
 }
 
 fn determinism(options: TokenStream) -> syn::Result<Ident> {

@@ -127,7 +127,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The bytes that are still to be read of a frame; `None` when all are.
-    pub fn next(&mut self) -> Option<&[u8]> {
+    pub fn left(&mut self) -> Option<&[u8]> {
         while self.frame < self.ends() && self.at == self.whole().len() {
             (self.frame, self.at) = (self.frame + 1, 0);
         }
