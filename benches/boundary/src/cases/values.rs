@@ -22,7 +22,7 @@ const BATCHES: usize = 4;
 /// R15: a filter by an expression natively / by a function of a plugin that computes the same.
 pub(crate) fn scalar(guests: &Guests, rounds: usize) -> Result<(), Box<dyn Error>> {
     for (rows, name, bar) in [(ROWS[0], "R15", Bar::AtLeast(0.4)), (ROWS[1], "R15b", Bar::Stated)] {
-        let batches: Vec<RecordBatch> = (0..BATCHES).map(|seed| batch(rows, seed)).collect();
+        let batches: Vec<RecordBatch> = (0..BATCHES).map(|seed| batch(rows, seed as u64)).collect();
         let schema = batches[0].schema();
         let scalar = PluginScalar::new(Arc::clone(&guests.celsius), PluginOptions::default(), OnNoValue::Fail);
         let given: Arc<dyn ScalarFunctionFactory> = Arc::new(scalar);
