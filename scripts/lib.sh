@@ -16,8 +16,9 @@ TARGET_GUEST=$VOLLEY_CACHE/guest
 TARGET_PEERS=$VOLLEY_CACHE/peers
 TARGET_ENGINE_PEERS=$VOLLEY_CACHE/engine-peers
 
-# What the workspace is tested with: one set, so that RocksDB is built once. The SDK's optional part, state on disk.
-TEST_FEATURES=volley-sdk/arrow,volley-host/rocksdb,volley-bench-engine/rocksdb
+# What the workspace is tested with: one set, so that RocksDB is built once. The SDK's optional part, state on disk, checkpoints
+# in object stores.
+TEST_FEATURES=volley-sdk/arrow,volley-host/rocksdb,volley-host/s3,volley-bench-engine/rocksdb
 
 GUEST_TARGET=wasm32-unknown-unknown
 # Where Debian's rustc-web puts its compiler, which is newer than Debian's usual one.

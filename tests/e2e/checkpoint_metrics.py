@@ -26,6 +26,13 @@ def main(page):
         (sample,) = family.samples
         assert sample.labels == {}, sample
         values[name] = sample.value
+    sync = families["volley_checkpoint_sync_seconds"]
+    assert sync.type == "histogram" and sync.documentation, sync.type
+    of = {kind: [s for s in sync.samples if s.name.endswith(kind)] for kind in ("_count", "_sum", "_bucket")}
+    # Every chain passed the barrier of every complete checkpoint.
+    assert of["_count"] and all(set(sample.labels) == {"node"} for sample in of["_count"] + of["_sum"]), of
+    assert all(sample.value >= 2 for sample in of["_count"]), of["_count"]
+    assert all(0 < sample.value < 60 for sample in of["_sum"]), of["_sum"]
     assert values["volley_checkpoints_completed"] >= 2, values
     assert values["volley_checkpoints_abandoned"] == 0, values
     assert 0 < values["volley_checkpoint_duration_ms"] < 60_000, values

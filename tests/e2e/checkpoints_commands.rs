@@ -103,12 +103,19 @@ fn damage_is_found_and_named() {
     }
     let outcome = folder.run(&["checkpoints", "verify", "p.yaml", &epoch.to_string(), "--json"]);
     assert_eq!((outcome.code, &outcome.json()["checkpoints"][0]["state"]), (Some(5), &"damaged".into()));
-    // The job says the same, and what to do.
+    // A job of another pipeline cannot rebuild it: it says the same, and what to do.
+    let text = folder.read("p.yaml");
+    folder.write(
+        "p.yaml",
+        text.replace("max_out_of_orderness: 1s", "max_out_of_orderness: 2s").replace("n % 7", "n % 5"),
+    );
     folder.run(&["run", "p.yaml"]).says("damaged", 5, &[&file, "--accept-duplicates", "says that it is complete"]);
+    folder.write("p.yaml", text);
     std::fs::remove_file(&path).expect("it is there");
     let list = listed(&folder);
-    assert_eq!(list[0]["state"], "damaged");
-    assert!(list[0]["notes"][0].as_str().is_some_and(|note| note.contains("it is missing")), "{}", list[0]);
+    let of_epoch = list.iter().find(|entry| entry["epoch"] == epoch).expect("it is there");
+    assert_eq!(of_epoch["state"], "damaged");
+    assert!(of_epoch["notes"][0].as_str().is_some_and(|note| note.contains("it is missing")), "{of_epoch}");
     let older = (epoch - 1).to_string();
     folder.succeed(&["checkpoints", "verify", "p.yaml", &older]);
     folder.succeed(&["run", "p.yaml", "-q", "--accept-duplicates"]);

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
+mod aggregates;
 mod bad_checkpoints;
 mod bad_files;
 mod bad_pipelines;
@@ -14,19 +15,29 @@ mod checkpoints_on_disk;
 mod commands;
 mod control;
 mod equivalence;
+#[cfg(feature = "rocksdb")]
+mod few_in_memory;
 mod full_disk;
 mod golden_checkpoints;
 mod graphs;
 mod hostile;
 mod metrics;
 mod month;
+#[cfg(all(feature = "s3", target_os = "linux"))]
+mod object_store;
 mod pages;
+mod process;
 mod project;
+mod rebuilt_checkpoints;
 mod restart;
 mod rust_api;
 mod signals;
 mod size;
+mod starts;
+mod state;
+mod state_commands;
 mod steady;
+mod stops;
 mod support;
 mod unix_filter;
 mod values;

@@ -76,15 +76,24 @@ pub(crate) fn python(script: &str, arguments: &[&Path]) {
 }
 
 /// A folder of one test, removed at its end.
-pub(crate) struct Folder(TempDir);
+pub(crate) struct Folder {
+    folder: TempDir,
+    /// Variables of hosts that run here.
+    environment: Vec<(String, String)>,
+}
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
+        Self::with_environment(Vec::new())
+    }
+
+    /// One whose hosts have these variables.
+    pub(crate) fn with_environment(environment: Vec<(String, String)>) -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder"), environment }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
@@ -112,7 +121,7 @@ impl Folder {
             }
         }
         let mut names = Vec::new();
-        visit(self.0.path(), self.0.path(), &mut names);
+        visit(self.folder.path(), self.folder.path(), &mut names);
         names.sort();
         names
     }
@@ -120,7 +129,8 @@ impl Folder {
     /// `volley-host` with its working directory here.
     pub(crate) fn host(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_volley-host"));
-        command.args(arguments).current_dir(self.0.path()).env_remove("VOLLEY_LOG").env("RUST_BACKTRACE", "0");
+        command.args(arguments).current_dir(self.folder.path()).env_remove("VOLLEY_LOG").env("RUST_BACKTRACE", "0");
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

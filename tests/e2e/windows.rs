@@ -52,6 +52,23 @@ fn sliding_windows() {
     compare("sliding", "", "key_by: [carrier]\n    window: { sliding: { size: 3h, slide: 30m } }", &["1", "3"]);
 }
 
+/// The same questions with next to nothing in memory.
+#[test]
+fn however_little_is_in_memory() {
+    let disk = if cfg!(feature = "rocksdb") { "backend: rocksdb, location: state, memory: 1MiB, " } else { "" };
+    let state = format!("state: {{ {disk}max_cache_entries: 50, max_pending_windows: 20 }}\n");
+    for (question, keyed) in [
+        ("hourly", "key_by: carrier\n    window: { tumbling: 1h }"),
+        ("sliding", "key_by: [carrier]\n    window: { sliding: { size: 3h, slide: 30m } }"),
+        ("sessions", "key_by: [carrier, origin]\n    window: { session: 2h }"),
+    ] {
+        let folder = Folder::new();
+        folder.write("p.yaml", pipeline(&month().display().to_string(), "", keyed, &state));
+        folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+        python("windows.py", &[question.as_ref(), &month(), &folder.path("out.parquet")]);
+    }
+}
+
 #[test]
 fn sessions() {
     compare("sessions", "", "key_by: [carrier, origin]\n    window: { session: 2h }", &["1", "3"]);

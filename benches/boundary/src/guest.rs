@@ -6,9 +6,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use volley_api::{
-    NodeName, Operator, OperatorContext, OperatorFactory, OriginDirectory, SeedSource, SubtaskId, SystemClock,
+    AggregatorFactory, AggregatorPool, AggregatorRole, NodeName, Operator, OperatorContext, OperatorFactory,
+    OriginDirectory, SeedSource, SubtaskId, SystemClock,
 };
-use volley_wasm::{CompileIn, Crossing, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginOptions, Trust};
+use volley_wasm::{
+    CompileIn, Crossing, EngineSettings, Plugin, PluginAggregates, PluginEngine, PluginFactory, PluginOptions, Trust,
+};
 
 /// The components under test.
 pub(crate) struct Guests {
@@ -16,6 +19,8 @@ pub(crate) struct Guests {
     pub(crate) filter_project: Arc<Plugin>,
     pub(crate) identity: Arc<Plugin>,
     pub(crate) celsius: Arc<Plugin>,
+    pub(crate) sum_avg: Arc<Plugin>,
+    pub(crate) quantile_sketch: Arc<Plugin>,
     /// The same without ticks.
     pub(crate) trusted: Arc<Plugin>,
 }
@@ -31,6 +36,8 @@ impl Guests {
             filter_project: load("filter-project.wasm")?,
             identity: load("identity.wasm")?,
             celsius: load("celsius.wasm")?,
+            sum_avg: load("sum-avg.wasm")?,
+            quantile_sketch: load("quantile-sketch.wasm")?,
             trusted,
         })
     }
@@ -45,6 +52,19 @@ pub(crate) fn operator(
     let factory = PluginFactory::new(Arc::clone(plugin), PluginOptions { crossing, ..PluginOptions::default() });
     factory.bind(input)?;
     factory.create(context(input))
+}
+
+/// Aggregators of a plugin, bound to an input.
+pub(crate) fn aggregators(
+    plugin: &Arc<Plugin>,
+    input: &SchemaRef,
+    config: serde_json::Value,
+) -> volley_api::Result<Box<dyn AggregatorPool>> {
+    let options = PluginOptions { config, ..PluginOptions::default() };
+    let factory = PluginAggregates::new(Arc::clone(plugin), options, vec!["key".to_owned()])?;
+    factory.bind(input, None)?;
+    let pool = factory.pool(&context(input), AggregatorRole::Operator, input)?;
+    pool.ok_or_else(|| volley_api::Error::internal("plugins have a pool"))
 }
 
 /// Where an operator under test is at work.

@@ -2,12 +2,13 @@
 //!
 //! Goal: a plugin that costs so little that nobody asks whether to use one (the bars stand in `cases`). Each line is
 //! `NAME value [min–max] bar`: the ratio of the shortest times over all rounds, and the range of the rounds' own ratios.
-//! Guests are `filter-project` and `identity` of `plugins/`; every contestant's output is compared before it is timed.
+//! Guests are `filter-project`, `identity`, `sum-avg` and `quantile-sketch` of `plugins/`; every contestant's output is compared before it is timed.
 
 mod cases;
 mod data;
 mod guest;
 mod native;
+mod native_sketch;
 mod sink;
 
 use std::error::Error;
@@ -20,7 +21,7 @@ use mimalloc as _;
 /// What the plugin boundary costs, as ratios in one process.
 #[derive(Debug, Parser)]
 struct Args {
-    /// The folder with `filter-project.wasm` and `identity.wasm`.
+    /// The folder with the components of `plugins/`.
     #[arg(long)]
     plugins: PathBuf,
     /// How often each contestant runs; they take turns.

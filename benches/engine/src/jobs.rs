@@ -27,6 +27,13 @@ pub(crate) enum Job {
     Plugin(Arc<PluginFactory>),
     /// `amount > 100`; by user, in tumbling windows of so many milliseconds, `sum(amount)`.
     WindowedSum(i64),
+    /// By user, in tumbling windows of so many milliseconds, the mean amount: 16 bytes of state for each user. No results are
+    /// counted.
+    #[cfg(feature = "rocksdb")]
+    WindowedMean(i64),
+    /// The same with a hundred bytes and more.
+    #[cfg(feature = "rocksdb")]
+    WindowedSpread(i64),
 }
 
 /// What a sink has counted so far.
@@ -47,7 +54,7 @@ pub(crate) fn plan(job: &Job, source: Arc<dyn Source>, parallelism: u32) -> Resu
     let name = |text: &str| NodeName::new(text).expect("a name");
     let from = |text: &str| vec![PortRef::main(name(text))];
     plan.add_source(name("source"), source, None)?;
-    if !matches!(job, Job::Plugin(_)) {
+    if matches!(job, Job::FilterAndMap | Job::WindowedSum(_)) {
         plan.add_operator(name("filter"), from("source"), Arc::new(FilterFactory::new("amount > 100")), None)?;
     }
     match job {
@@ -56,20 +63,42 @@ pub(crate) fn plan(job: &Job, source: Arc<dyn Source>, parallelism: u32) -> Resu
             let item = ("doubled".to_owned(), "amount * 2 + 1".to_owned());
             plan.add_operator(name("last"), from("filter"), Arc::new(SelectFactory::new(vec![item])), None)?;
         }
-        Job::WindowedSum(window_ms) => {
-            let mut event_time = EventTime::bounded("ts", Duration::ZERO);
-            event_time.strategy = WatermarkStrategy::Monotonous;
-            plan.set_event_time(&name("source"), event_time);
-            let sum = Aggregates::new(vec![("total".to_owned(), "sum(amount)".to_owned())]);
-            let window = Window::Tumbling { size: Duration::from_millis(window_ms.unsigned_abs()) };
-            let factory = WindowFactory::new(vec!["user_id".to_owned()], window, Arc::new(sum));
-            plan.add_operator(name("last"), from("filter"), Arc::new(factory), None)?;
-        }
+        Job::WindowedSum(window_ms) => windowed(&mut plan, *window_ms, "filter", &["sum(amount)"])?,
+        #[cfg(feature = "rocksdb")]
+        Job::WindowedMean(window_ms) => windowed(&mut plan, *window_ms, "source", &["avg(amount)"])?,
+        #[cfg(feature = "rocksdb")]
+        Job::WindowedSpread(window_ms) => windowed(&mut plan, *window_ms, "source", &SPREAD)?,
     }
     let sink = Counting::default();
     let total = Arc::clone(&sink.0);
     plan.add_sink(name("sink"), from("last"), Arc::new(sink), None)?;
     Ok((plan.check()?.chain(), total))
+}
+
+/// Aggregates whose state is large, and looks like chance to whoever compresses it.
+#[cfg(feature = "rocksdb")]
+const SPREAD: [&str; 6] = [
+    "stddev(amount)",
+    "stddev(ts)",
+    "stddev(amount * 7 + ts)",
+    "stddev(amount - ts)",
+    "stddev(amount * amount)",
+    "stddev(amount * ts)",
+];
+
+/// Adds aggregates by user and tumbling window of what comes from a node.
+fn windowed(plan: &mut LogicalPlan, window_ms: i64, from: &str, sql: &[&str]) -> Result<()> {
+    let node = |text: &str| NodeName::new(text).expect("a name");
+    let mut event_time = EventTime::bounded("ts", Duration::ZERO);
+    event_time.strategy = WatermarkStrategy::Monotonous;
+    plan.set_event_time(&node("source"), event_time);
+    // The checksum is of the column `total`.
+    let name = |number| if number == 0 { "total".to_owned() } else { format!("total_{number}") };
+    let items = sql.iter().enumerate().map(|(number, sql)| (name(number), (*sql).to_owned()));
+    let aggregates = Aggregates::new(items.collect());
+    let window = Window::Tumbling { size: Duration::from_millis(window_ms.unsigned_abs()) };
+    let factory = WindowFactory::new(vec!["user_id".to_owned()], window, Arc::new(aggregates));
+    plan.add_operator(node("last"), vec![PortRef::main(node(from))], Arc::new(factory), None)
 }
 
 /// Counts results and sums them up.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use volley_api::{JobSteering, Result, StateBackend};
-use volley_checkpoint::coordinator::{Asker, BeginOptions, Coordinator, CoordinatorOptions, GoOn, begin};
+use volley_api::{Error, JobSteering, Result, StateBackend};
+use volley_checkpoint::coordinator::{Asker, BeginOptions, Coordinator, CoordinatorOptions, GoOn, Start, begin};
 use volley_checkpoint::protocol::{End, Settings};
 use volley_checkpoint::store::{Location, RunOptions};
 use volley_runtime::{EpochOptions, JobHandle, JobOptions, PhysicalPlan};
@@ -39,8 +39,11 @@ impl Kept {
                 plan: Vec::new(),
                 above: None,
             },
+            replayer: Err("nobody reads again".to_owned()),
         };
-        let begun = begin(options, &sinks).await?;
+        let Start::Run(begun) = begin(options, &sinks, &|_| Ok(())).await? else {
+            return Err(Error::internal("the bench goes on from a job that has finished"));
+        };
         let options = CoordinatorOptions { sinks, ..CoordinatorOptions::default() };
         let (coordinator, listener, asker) = Coordinator::new(begun.run.clone(), begun.protocol.clone(), options);
         let backend: Arc<dyn StateBackend> =
@@ -50,6 +53,7 @@ impl Kept {
             first_epoch: begun.run.next_epoch(),
             run: begun.run.job_run().clone(),
             restored: begun.restored.map(|(_, state)| state),
+            until: None,
         };
         let options = JobOptions { state: backend, epochs: Some(epochs), ..JobOptions::default() };
         let job = volley_runtime::start(plan, options).await?;

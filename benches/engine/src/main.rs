@@ -35,11 +35,22 @@ struct Args {
     /// The folder of the example operators as components, for W1 by a plugin.
     #[arg(long)]
     plugins: Option<PathBuf>,
+    /// The part of the rows and keys of R6_sync, R11b and R11c: less than 1 shows that they work, and their numbers mean nothing.
+    #[arg(long, default_value_t = 1.0)]
+    share: f64,
+    /// Runs one side of R11c in this process, and prints what the other process waits for.
+    #[cfg(feature = "rocksdb")]
+    #[arg(long, hide = true)]
+    side: Option<cases::large::Side>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
+    #[cfg(feature = "rocksdb")]
+    if let Some(side) = args.side {
+        return cases::large::side(&cases::runtime()?, side, args.share);
+    }
     let cores = std::thread::available_parallelism()?;
     eprintln!("engine: {} rounds each, {cores} cores, contestants in turns", args.rounds);
-    cases::all(args.rounds, &args.only, args.peers.as_deref(), args.plugins.as_deref())
+    cases::all(args.rounds, &args.only, args.peers.as_deref(), args.plugins.as_deref(), args.share)
 }

@@ -291,6 +291,10 @@ impl Sink for FileSink {
         self.with_token(committable, staged::lookup).await
     }
 
+    async fn shows(&self, committable: &Committable) -> volley_api::Result<bool> {
+        self.with_token(committable, staged::shows).await
+    }
+
     async fn abort(&self, committable: &Committable) -> volley_api::Result<()> {
         self.with_token(committable, staged::abort).await
     }

@@ -1,5 +1,6 @@
 //! The source: what it reads, and how its splits are opened.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -127,6 +128,10 @@ impl Source for FileSource {
 
     fn replay(&self) -> Replay {
         if self.stream.is_some() { Replay::None } else { Replay::Exact }
+    }
+
+    fn compare(&self, left: &SplitOffset, right: &SplitOffset) -> Option<Ordering> {
+        Offset::decode(left).ok()?.compare(Offset::decode(right).ok()?)
     }
 
     fn can_reject(&self) -> bool {

@@ -136,6 +136,17 @@ pub(crate) fn lookup(folder: &Path, replacing: Replacing, token: &Token) -> Resu
     Ok(status)
 }
 
+/// Whether any file has its final name, or is not where it was staged.
+pub(crate) fn shows(folder: &Path, replacing: Replacing, token: &Token) -> Result<bool, Error> {
+    for file in &token.files {
+        let is_staged = length_of(&folder.join(&file.staged))?.is_some();
+        if !is_staged || replacing == Replacing::No && is_in_place(&folder.join(&file.name), file)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Removes staged files that are still there.
 ///
 /// # Errors

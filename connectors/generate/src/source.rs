@@ -1,5 +1,6 @@
 //! The source: splits that take turns at the numbers, offsets that are numbers.
 
+use std::cmp::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::Int64Array;
@@ -122,6 +123,10 @@ impl Source for GenerateSource {
 
     fn replay(&self) -> Replay {
         Replay::Exact
+    }
+
+    fn compare(&self, left: &SplitOffset, right: &SplitOffset) -> Option<Ordering> {
+        left.compare_counts(right)
     }
 
     async fn discover(&self) -> volley_api::Result<Vec<Split>> {

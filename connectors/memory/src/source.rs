@@ -1,5 +1,6 @@
 //! A source of given batches.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -99,6 +100,10 @@ impl Source for MemorySource {
 
     fn replay(&self) -> Replay {
         Replay::Exact
+    }
+
+    fn compare(&self, left: &SplitOffset, right: &SplitOffset) -> Option<Ordering> {
+        left.compare_counts(right)
     }
 
     async fn discover(&self) -> volley_api::Result<Vec<Split>> {

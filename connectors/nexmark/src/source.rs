@@ -1,5 +1,6 @@
 //! The source: splits that take turns at the rows, offsets that are numbers of rows.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch};
@@ -125,6 +126,10 @@ impl Source for NexmarkSource {
 
     fn replay(&self) -> Replay {
         Replay::Exact
+    }
+
+    fn compare(&self, left: &SplitOffset, right: &SplitOffset) -> Option<Ordering> {
+        left.compare_counts(right)
     }
 
     async fn discover(&self) -> volley_api::Result<Vec<Split>> {

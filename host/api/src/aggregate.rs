@@ -7,9 +7,10 @@
 use std::fmt::Debug;
 
 use arrow::array::{ArrayRef, RecordBatch};
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{FieldRef, SchemaRef};
 
-use crate::{EventTimeColumn, Result};
+use crate::{EventTimeColumn, OperatorContext, OperatorIdentity, Result, RowReject, StreamRecord};
 
 /// What aggregates make of an input schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +39,80 @@ pub trait AggregatorFactory: Send + Sync + Debug {
     /// When a column is unknown, a type does not fit, or an aggregate needs event time and there is none.
     fn bind(&self, input: &SchemaRef, event_time: Option<&EventTimeColumn>) -> Result<AggregateBinding>;
 
-    /// Makes an empty aggregator. The arguments are some that `bind` accepted. Cheap: one is made for every window.
+    /// Makes an empty aggregator. The arguments are some that `bind` accepted, but that `input` may have lost columns that
+    /// are not read. Cheap: one is made for every window.
+    ///
+    /// # Errors
+    /// When it cannot be made, for example for want of memory; always where there is a [`AggregatorFactory::pool`].
+    fn create(&self, input: &SchemaRef, event_time: Option<&EventTimeColumn>) -> Result<Box<dyn Aggregator>>;
+
+    /// What makes the aggregators of one instance of an operator, where they share something, such as an instance of a
+    /// plugin. `context` is that of the operator, whose `input` was bound; batches have the columns of `input`. Default: none;
+    /// [`AggregatorFactory::create`] makes them.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    fn pool(
+        &self,
+        context: &OperatorContext,
+        role: AggregatorRole,
+        input: &SchemaRef,
+    ) -> Result<Option<Box<dyn AggregatorPool>>> {
+        let _ = (context, role, input);
+        Ok(None)
+    }
+
+    /// Whether rows may be refused. Default: no.
+    fn can_reject(&self) -> bool {
+        false
+    }
+
+    /// What refused rows say of who refused them. Default: nothing.
+    fn identity(&self) -> OperatorIdentity {
+        OperatorIdentity::default()
+    }
+}
+
+/// Where aggregators stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AggregatorRole {
+    /// In the operator itself: what it refuses is refused.
+    Operator,
+    /// Before an exchange: rows that are refused travel as rows, and the operator has the last word on them.
+    BeforeExchange,
+}
+
+/// Rows that aggregators have refused: they count in no group.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The record of [`Aggregator::update_of`] that they are among.
+    pub rows: StreamRecord,
+    /// Which ones, ascending, and why.
+    pub rejects: Vec<RowReject>,
+}
+
+/// The aggregators of one instance of an operator.
+pub trait AggregatorPool: Send {
+    /// Makes an empty aggregator.
     ///
     /// # Errors
     /// When it cannot be made, for example for want of memory.
-    fn create(&self, input: &SchemaRef, event_time: Option<&EventTimeColumn>) -> Result<Box<dyn Aggregator>>;
+    fn create(&self) -> Result<Box<dyn Aggregator>>;
+
+    /// Makes state of all rows that its aggregators have taken in, so that none of them can be refused any more.
+    ///
+    /// # Errors
+    /// As [`Aggregator::drain`].
+    fn settle(&self) -> Result<()>;
+
+    /// The rows that were refused since it was last asked. Some may have been taken in long before.
+    fn take_refused(&self) -> Vec<Refused>;
+
+    /// The last call of a clean end.
+    ///
+    /// # Errors
+    /// When what is shared cannot be closed.
+    fn finish(&self) -> Result<()>;
 }
 
 /// What is known of a number of groups, numbered densely from 0.
@@ -56,6 +126,22 @@ pub trait Aggregator: Send {
     /// When a value cannot be taken in: a sum beyond its type, an expression that fails for a row. The message names the
     /// aggregate and the value.
     fn update(&mut self, batch: &RecordBatch, groups: &[usize], groups_total: usize) -> Result<()>;
+
+    /// As [`Aggregator::update`], where rows may be refused: `record` has the same rows with all columns of the operator's
+    /// input, compacted. What is refused is told by [`AggregatorPool::take_refused`], now or later. Default: as `update`.
+    ///
+    /// # Errors
+    /// As [`Aggregator::update`].
+    fn update_of(
+        &mut self,
+        record: &StreamRecord,
+        batch: &RecordBatch,
+        groups: &[usize],
+        groups_total: usize,
+    ) -> Result<()> {
+        let _ = record;
+        self.update(batch, groups, groups_total)
+    }
 
     /// Takes in state that [`Aggregator::drain`] gave out: row `i` of the columns is added to the group `groups[i]`.
     /// `groups_total` as in [`Aggregator::update`].
@@ -75,6 +161,12 @@ pub trait Aggregator: Send {
     /// # Errors
     /// As [`Aggregator::update`].
     fn evaluate(&mut self, groups_total: usize) -> Result<Vec<ArrayRef>>;
+
+    /// Of the groups of the last [`Aggregator::evaluate`] those that have results: the others had no row that was not
+    /// refused, and what stands in their rows means nothing. Default: `None`, all have.
+    fn evaluated(&self) -> Option<&BooleanBuffer> {
+        None
+    }
 
     /// About how many bytes it holds.
     fn memory_bytes(&self) -> usize;

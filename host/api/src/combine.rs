@@ -36,6 +36,12 @@ pub trait Combiner: Send + Debug {
     /// As [`crate::Aggregator::update`].
     fn combine(&mut self, record: StreamRecord) -> Result<Option<StreamRecord>>;
 
+    /// Rows that have to travel as they are after all, though they were taken: asked for after each of the other calls, and
+    /// sent before anything else is. Default: none.
+    fn returned(&mut self) -> Vec<StreamRecord> {
+        Vec::new()
+    }
+
     /// The panes that have got their first rows since this was last asked, each with a key of it, as one row of the key columns
     /// alone: so that whoever counts what is still to come knows of them before they are drained. Default: none.
     ///

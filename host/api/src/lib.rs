@@ -28,9 +28,11 @@ mod scalar;
 mod sink;
 mod source;
 mod state;
+mod state_view;
 mod time;
+mod ttl;
 
-pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory};
+pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory, AggregatorPool, AggregatorRole, Refused};
 pub use checkpoint::{
     EpochListener, JobState, JobSteering, KeyedSnapshot, OperatorState, SplitPosition, SplitState, TaskEvent, TaskId,
     TaskPart, TaskReport,
@@ -44,10 +46,10 @@ pub use error::{Error, ErrorKind, Fault, Result, panic_text};
 pub use event_time::{EVENT_TIME_MS_MAX, EventTimeColumn, EventTimes};
 pub use ids::{Epoch, InvalidName, NodeName, PortName, SubtaskId};
 pub use key_group::{KEY_GROUPS, KeyGroup, KeyGroupRange};
-pub use keys::{KeyHasher, normalize_keys};
+pub use keys::{KeyCodec, KeyHasher, KeyRows, RowCodec, normalize_keys, unpacked};
 pub use operator::{
     Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Output, OutputPort, OutputTime,
-    PortIndex, RowReject, StreamType,
+    PortIndex, Replayed, RowReject, StreamType,
 };
 pub use origin::{Origin, OriginColumn, OriginDirectory};
 pub use record::{RecordTraceContext, StreamRecord, memory_bytes};
@@ -61,4 +63,6 @@ pub use state::{
     KeyedState, Namespace, NoState, SnapshotContent, SnapshotFile, StateBackend, StateContext, StateEntry, StateFile,
     StateKey, StatePart, StateSnapshot,
 };
+pub use state_view::{StateDecoder, StateRows, StateView};
 pub use time::{Clock, ManualClock, SeedSource, SystemClock, split_mix_64};
+pub use ttl::{StateOptions, StateTtl};

@@ -2,13 +2,14 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
 use crate::{
     CheckpointBarrier, Clock, Combined, Combiner, Error, EventTimeColumn, KeyGroupRange, KeyedSnapshot, KeyedState,
-    NodeName, OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StreamRecord,
-    SubtaskId, Watermark,
+    NodeName, OperatorState, OriginDirectory, PortName, Result, SeedSource, StateBackend, StateContext, StateOptions,
+    StateTtl, StateView, StreamRecord, SubtaskId, Watermark,
 };
 
 /// Index of an output port among [`OperatorBinding::outputs`]; 0 is the main output.
@@ -130,8 +131,24 @@ impl OperatorContext {
     /// # Errors
     /// As [`StateBackend::open`]; and when the checkpoint has the state in another `layout`: the plan has changed.
     pub fn open_state(&self, name: &'static str, layout: &str) -> Result<Box<dyn KeyedState>> {
+        self.open_state_with(name, layout, StateOptions::default())
+    }
+
+    /// As [`OperatorContext::open_state`], with options: a time to live is measured by this context's clock.
+    ///
+    /// # Errors
+    /// As [`OperatorContext::open_state`]; and when the checkpoint has the state with a time to live and the operator wants
+    /// none, or the other way round.
+    pub fn open_state_with(
+        &self,
+        name: &'static str,
+        layout: &str,
+        options: StateOptions,
+    ) -> Result<Box<dyn KeyedState>> {
+        let plain: Arc<str> = layout.into();
+        let layout = options.stored_layout(&plain);
         let mut restored = self.restored.keyed.get(name).cloned().unwrap_or_default();
-        if let Some(other) = restored.iter().find(|part| *part.layout != *layout) {
+        if let Some(other) = restored.iter().find(|part| part.layout != layout) {
             return Err(Error::config(format!(
                 "the checkpoint has state `{name}` of `{}` as ({}), and the plan wants it as ({layout}): put the operator \
                  back as it was, give it another name, or begin with --fresh",
@@ -145,7 +162,9 @@ impl OperatorContext {
             name,
             subtask: self.subtask,
             key_groups,
-            layout: layout.into(),
+            layout: plain,
+            ttl: options.ttl_ms.map(|ms| StateTtl { ms, clock: Arc::clone(&self.clock) }),
+            cache_entries_max: options.cache_entries_max,
             restored,
         })
     }
@@ -160,16 +179,42 @@ impl OperatorContext {
         layout: &Arc<str>,
         state: &mut dyn KeyedState,
     ) -> Result<KeyedSnapshot> {
+        self.snapshot_of_with(name, layout, StateOptions::default(), state)
+    }
+
+    /// As [`OperatorContext::snapshot_of`], of a state that was opened with these options.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub fn snapshot_of_with(
+        &self,
+        name: &'static str,
+        layout: &Arc<str>,
+        options: StateOptions,
+        state: &mut dyn KeyedState,
+    ) -> Result<KeyedSnapshot> {
         Ok(KeyedSnapshot {
             node: self.node.clone(),
             name,
             subtask: self.subtask,
             key_groups: self.key_groups(),
-            layout: Arc::clone(layout),
+            layout: options.stored_layout(layout),
             format: self.state.format(),
             snapshot: state.snapshot()?,
         })
     }
+}
+
+/// What comes of an operator when rows are read again, in another order among splits and without the event time between them:
+/// whether a damaged checkpoint can be rebuilt (design §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replayed {
+    /// Each row is decided by itself, and always in the same way.
+    RowByRow,
+    /// Its state is that of the set of rows since, whatever their order, as soon as event time is told again.
+    AsASet,
+    /// Its state, or what it puts out, depends on order or on time, or nobody knows.
+    Otherwise,
 }
 
 /// An operator as the plan knows it: checked once, then instantiated per subtask.
@@ -229,6 +274,23 @@ pub trait OperatorFactory: Send + Sync + Debug {
         false
     }
 
+    /// What comes of it when rows are read again. `input` is one that [`OperatorFactory::bind_stream`] accepted. Default:
+    /// [`Replayed::Otherwise`].
+    fn replayed(&self, input: &StreamType) -> Replayed {
+        let _ = input;
+        Replayed::Otherwise
+    }
+
+    /// Its keyed states, for whoever looks at a checkpoint; `input` is one that `bind_stream` accepted. What decodes an entry
+    /// stands beside what writes it. Default: none.
+    ///
+    /// # Errors
+    /// As [`OperatorFactory::bind_stream`].
+    fn state_views(&self, input: &StreamType) -> Result<Vec<StateView>> {
+        let _ = input;
+        Ok(Vec::new())
+    }
+
     /// What its refused rows say of it. Default: nothing.
     fn identity(&self) -> OperatorIdentity {
         OperatorIdentity::default()
@@ -263,6 +325,20 @@ pub trait Operator: Send {
     /// As [`Operator::process`].
     fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
         let _ = (watermark, output);
+        Ok(())
+    }
+
+    /// How long until it wants [`Operator::on_time`] to be called; asked between elements, and quick. Default: never.
+    fn time_due_in(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The time has come that [`Operator::time_due_in`] told, or nearly. Default: nothing.
+    ///
+    /// # Errors
+    /// As [`Operator::process`].
+    fn on_time(&mut self, output: &mut dyn Output) -> Result<()> {
+        let _ = output;
         Ok(())
     }
 

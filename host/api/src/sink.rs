@@ -165,6 +165,15 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// then it was aborted, cleaned up or taken away. [`CommitStatus::Unknown`] is an answer, not an error.
     async fn lookup(&self, committable: &Committable) -> Result<CommitStatus>;
 
+    /// Whether any of what was prepared is visible, or may be: a commit that was cut short shows some of it. Default: unless
+    /// [`Sink::lookup`] says that nothing is committed.
+    ///
+    /// # Errors
+    /// As [`Sink::lookup`].
+    async fn shows(&self, committable: &Committable) -> Result<bool> {
+        Ok(self.lookup(committable).await? != CommitStatus::NotCommitted)
+    }
+
     /// Throws away what was prepared. Idempotent; must not be called after a commit.
     ///
     /// # Errors

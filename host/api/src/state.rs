@@ -6,13 +6,15 @@
 //! this trait and knows neither.
 
 use std::fmt::Debug;
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::{Error, KeyGroup, KeyGroupRange, NodeName, Result, SubtaskId};
+use crate::ttl::{has_write_times, stored_layout};
+use crate::{Error, KeyGroup, KeyGroupRange, NodeName, Result, StateTtl, SubtaskId};
 
 /// What state within a key group belongs to: a window, by its number in time order, or 0 where there are no windows.
 /// Namespaces are scanned in this order.
@@ -32,9 +34,23 @@ pub struct StateContext {
     pub key_groups: KeyGroupRange,
     /// How keys and values are laid out: the types of both, in words. State of another layout is refused at a restore.
     pub layout: Arc<str>,
+    /// How long entries live; `None` for ever. Backends never give out an entry whose time has passed, whichever call it is,
+    /// also when it was restored; when they forget it is their own business, as long as they do.
+    pub ttl: Option<StateTtl>,
+    /// How many entries a backend on disk may keep in memory, beside the bound on their bytes. `None` for no other bound.
+    pub cache_entries_max: Option<NonZeroUsize>,
     /// What a checkpoint has of this state, all of it for key groups of this instance or of others beside them; none for
     /// a job that begins.
     pub restored: Vec<StatePart>,
+}
+
+impl StateContext {
+    /// The layout as a part of a checkpoint names it, with whether values carry when they were written. A backend refuses
+    /// parts of any other.
+    #[must_use]
+    pub fn stored_layout(&self) -> Arc<str> {
+        stored_layout(&self.layout, self.ttl.is_some())
+    }
 }
 
 /// The state of one instance as a checkpoint has it.
@@ -43,12 +59,20 @@ pub struct StatePart {
     /// The key groups of the instance that wrote it. An instance that restores a part takes the entries of its own key
     /// groups and leaves the others alone.
     pub key_groups: KeyGroupRange,
-    /// How keys and values are laid out.
+    /// How keys and values are laid out: [`StateContext::stored_layout`].
     pub layout: Arc<str>,
     /// Which backend wrote it, and in which version: [`StateBackend::format`].
     pub format: String,
     /// The files that it is made of, by their names in the snapshot: there to be read, not to be changed.
     pub files: Vec<StateFile>,
+}
+
+impl StatePart {
+    /// Whether each value stands behind the time at which it was written: whether the state had a time to live.
+    #[must_use]
+    pub fn has_write_times(&self) -> bool {
+        has_write_times(&self.layout)
+    }
 }
 
 /// A file of a [`StatePart`].
@@ -104,6 +128,15 @@ pub trait StateBackend: Send + Sync + Debug {
         None
     }
 
+    /// Refuses what [`StateBackend::open`] would not restore by its format or layout, without reading it. Default: nothing.
+    ///
+    /// # Errors
+    /// As there: the message names the operator and both.
+    fn check(&self, context: &StateContext) -> Result<()> {
+        let _ = context;
+        Ok(())
+    }
+
     /// Opens one state for one instance: with what the context restores, or empty.
     ///
     /// # Errors
@@ -141,7 +174,10 @@ pub struct StateEntry {
 /// ([`ErrorKind::Internal`](crate::ErrorKind::Internal)), and refused before anything of their batch is done. Another error
 /// may leave a part of the batch done: the instance is then to go back to its last checkpoint.
 ///
-/// The suite `keyed_state_contract` in `tests/contract` holds implementations to this.
+/// Where the context has a time to live, what is said here of an entry holds until its time has passed; from then on it is as
+/// if it had been removed.
+///
+/// The suites `keyed_state_contract` and `keyed_state_ttl_contract` in `tests/contract` hold implementations to this.
 pub trait KeyedState: Send {
     /// The values of `keys` in `namespace`, in their order; `None` where there is none. A key may occur several times.
     ///
@@ -215,8 +251,17 @@ impl StateBackend for NoState {
         "none"
     }
 
+    fn check(&self, context: &StateContext) -> Result<()> {
+        Err(Self::refused(context))
+    }
+
     fn open(&self, context: StateContext) -> Result<Box<dyn KeyedState>> {
-        let StateContext { node, name, .. } = context;
-        Err(Error::config(format!("`{node}` keeps state (`{name}`), and the job was started without a state backend")))
+        Err(Self::refused(&context))
+    }
+}
+
+impl NoState {
+    fn refused(StateContext { node, name, .. }: &StateContext) -> Error {
+        Error::config(format!("`{node}` keeps state (`{name}`), and the job was started without a state backend"))
     }
 }

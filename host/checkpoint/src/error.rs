@@ -4,6 +4,8 @@ use std::fmt;
 
 use volley_api::{Epoch, ErrorKind};
 
+use crate::store::SyncFailed;
+
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -114,6 +116,14 @@ pub enum Error {
         /// The newest complete epoch before it.
         before: Option<Epoch>,
     },
+    /// What was read again is not what had been read.
+    #[error("checkpoint {epoch} was not rebuilt: {difference}; its sources do not give what they gave")]
+    NotRebuilt {
+        /// The epoch.
+        epoch: Epoch,
+        /// The first thing that differs.
+        difference: String,
+    },
     /// A later version of the host wrote it.
     #[error(
         "{what} has the format version {found}, and this host reads versions up to {known}: use the host that wrote it, \
@@ -168,6 +178,15 @@ pub enum Error {
     /// A snapshot could not be taken.
     #[error("{0}")]
     Snapshot(volley_api::Error),
+    /// A file of state failed to sync before.
+    #[error(
+        "the state file `{file}` could not be synced to the disk for an earlier checkpoint, so that what is in it may be \
+         lost: no checkpoint relies on it; look after the disk, and start the job again, which goes on from its last checkpoint"
+    )]
+    Unsynced {
+        /// Its identity.
+        file: String,
+    },
     /// Whoever drives the store broke a rule.
     #[error("{0}")]
     Broken(String),
@@ -180,6 +199,11 @@ impl Error {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         Self::Storage { action, what: what.to_string(), source: source.into() }
+    }
+
+    /// Whether a file that is to be linked could not be synced.
+    pub(crate) fn is_of_a_sync(&self) -> bool {
+        matches!(self, Self::Storage { source, .. } if SyncFailed::is_in(&**source))
     }
 }
 
@@ -214,7 +238,9 @@ impl From<Error> for volley_api::Error {
             | Error::ReadBack { .. }
             | Error::Superseded { .. }
             | Error::OutcomeUnknown { .. }
-            | Error::Damaged { .. } => ErrorKind::External,
+            | Error::Unsynced { .. }
+            | Error::Damaged { .. }
+            | Error::NotRebuilt { .. } => ErrorKind::External,
             Error::Snapshot(error) => return error,
             Error::Broken(_) => ErrorKind::Internal,
         };

@@ -16,5 +16,5 @@ mod restore;
 pub mod store;
 
 pub use error::{Damage, Error, Result};
-pub use restore::Restored;
+pub use restore::{Restored, StateParts};
 pub use volley_fail_point as fail_point;

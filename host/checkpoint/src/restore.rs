@@ -27,6 +27,14 @@ pub struct Restored {
     pub(crate) is_of_the_store: bool,
 }
 
+impl Restored {
+    /// What is left of a job that has finished: output, and no state that anybody goes on from.
+    pub(crate) fn finished(manifest: Manifest) -> Result<Self> {
+        let pending = manifest.committables().map_err(|error| wrong_name(&manifest, true, error))?;
+        Ok(Self { manifest, state: JobState::default(), pending, downloaded_bytes: 0, is_of_the_store: false })
+    }
+}
+
 /// Reads and checks every file, and puts together what a job goes on from.
 pub(crate) async fn load(
     blobs: &dyn BlobStore,
@@ -52,14 +60,30 @@ pub(crate) async fn load(
     if !damage.is_empty() {
         return Err(Error::Damaged { epoch, damage, before: None });
     }
-    // The checksum held, so that these are names which the writer should not have taken.
-    let wrong = |error: InvalidName| {
-        let damage = vec![Damage::new(&manifest_name(&manifest, is_of_the_store), error)];
-        Error::Damaged { epoch, damage, before: None }
-    };
+    let wrong = |error| wrong_name(&manifest, is_of_the_store, error);
     let state = job_state(&manifest, &paths).map_err(wrong)?;
     let pending = manifest.committables().map_err(wrong)?;
     Ok(Restored { state, pending, downloaded_bytes, is_of_the_store, manifest })
+}
+
+/// What a checkpoint has of one operator's states, by name.
+pub type StateParts = BTreeMap<String, Vec<StatePart>>;
+
+/// Reads and checks the files of an operator's states, of the one named or of all of them, and no others.
+pub(crate) async fn load_operator(
+    blobs: &dyn BlobStore,
+    mut manifest: Manifest,
+    operator: &str,
+    state: Option<&str>,
+    downloads: &Path,
+) -> Result<StateParts> {
+    manifest.operators.retain(|name, _| name == operator);
+    if let (Some(entry), Some(state)) = (manifest.operators.get_mut(operator), state) {
+        entry.keyed.retain(|name, _| name == state);
+    }
+    manifest.pending.clear();
+    let restored = load(blobs, manifest, downloads, true).await?;
+    Ok(restored.state.operators.into_values().flat_map(|operator| operator.keyed).collect())
 }
 
 struct Fetched {
@@ -81,6 +105,17 @@ async fn fetch(blobs: &dyn BlobStore, file: &FileEntry, downloads: &Path) -> Res
         }
     };
     Ok(compare(file, found).map_or(Ok(Fetched { path, downloaded_bytes }), Err))
+}
+
+/// What a manifest says of a job without a look at its files: positions, event time, and the names of states.
+pub(crate) fn known_state(manifest: &Manifest) -> Result<JobState> {
+    job_state(manifest, &BTreeMap::new()).map_err(|error| wrong_name(manifest, true, error))
+}
+
+/// The checksum held, so that these are names which the writer should not have taken.
+fn wrong_name(manifest: &Manifest, is_of_the_store: bool, error: InvalidName) -> Error {
+    let damage = vec![Damage::new(&manifest_name(manifest, is_of_the_store), error)];
+    Error::Damaged { epoch: manifest.epoch(), damage, before: None }
 }
 
 fn job_state(manifest: &Manifest, paths: &BTreeMap<&str, PathBuf>) -> Result<JobState, InvalidName> {

@@ -11,10 +11,11 @@ use async_trait::async_trait;
 use store_support::*;
 use volley_api::{
     CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, Result, Sink, SinkContext, SinkWriter,
+    TaskId,
 };
 use volley_checkpoint::Error;
-use volley_checkpoint::coordinator::{BeginOptions, Begun, GoOn, begin};
-use volley_checkpoint::protocol::Settings;
+use volley_checkpoint::coordinator::{BeginOptions, Begun, Finishing, GoOn, RestoreCheck, Start, begin};
+use volley_checkpoint::protocol::{Decision, Fact, Settings};
 use volley_checkpoint::store::{Completion, EpochState, Run};
 
 /// Remembers what was committed and what was kept from being cleaned up.
@@ -62,8 +63,26 @@ impl Sink for Shelf {
     }
 }
 
+fn sinks(shelf: &Arc<Shelf>) -> BTreeMap<NodeName, Arc<dyn Sink>> {
+    BTreeMap::from([(node("out"), Arc::clone(shelf) as _)])
+}
+
 async fn go_on(place: &Place, shelf: &Arc<Shelf>) -> Result<Begun> {
-    let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = BTreeMap::from([(node("out"), Arc::clone(shelf) as _)]);
+    match start(place, shelf, &|_| Ok(())).await? {
+        Start::Run(begun) => Ok(begun),
+        Start::Finish(finishing) => panic!("{finishing:?}"),
+    }
+}
+
+/// A start of a job that has finished.
+async fn finish(place: &Place, shelf: &Arc<Shelf>) -> Result<Finishing> {
+    match start(place, shelf, &|_| panic!("none of its tasks is started")).await? {
+        Start::Finish(finishing) => Ok(finishing),
+        Start::Run(begun) => panic!("{begun:?}"),
+    }
+}
+
+async fn start(place: &Place, shelf: &Arc<Shelf>, check: &RestoreCheck<'_>) -> Result<Start> {
     let begin_options = BeginOptions {
         location: place.location.clone(),
         job: JOB.to_owned(),
@@ -72,8 +91,9 @@ async fn go_on(place: &Place, shelf: &Arc<Shelf>) -> Result<Begun> {
         downloads: place.downloads(),
         settings: Settings::every(1_000),
         run: options(),
+        replayer: Err("nobody reads again".to_owned()),
     };
-    begin(begin_options, &sinks).await
+    begin(begin_options, &sinks(shelf), check).await
 }
 
 /// Writes the last epoch of a job, with output of it and of one before.
@@ -92,6 +112,11 @@ fn output_part(run: &Run, epoch: Epoch) -> volley_api::TaskPart {
     volley_api::TaskPart::Output(output(run, epoch, "token"))
 }
 
+/// How many starts have claimed a number.
+async fn claims(place: &Place) -> usize {
+    place.blobs().list("incarnations").await.expect("listed").len()
+}
+
 on_both!(what_a_finished_job_had_not_come_to_commit_is_committed, place, {
     let shelf = Arc::new(Shelf::default());
     let run = place.start().await;
@@ -100,13 +125,64 @@ on_both!(what_a_finished_job_had_not_come_to_commit_is_committed, place, {
     // Killed here: its last epoch is complete, and of its output only that of the one before is visible.
     let before = Epoch(last.0 - 1);
     shelf.visible.lock().expect("no panic").push(before);
-    let error = go_on(&place, &shelf).await.expect_err("finished").report();
-    assert!(error.contains("has finished (checkpoint 2 is its last): its last output is visible now"), "{error}");
-    assert_eq!(*shelf.visible.lock().expect("no panic"), [before, last], "each once");
+    let finishing = finish(&place, &shelf).await.expect("there is output to commit");
+    assert_eq!(finishing.epoch(), last);
     assert_eq!(*shelf.kept.lock().expect("no panic"), [before, last]);
-    // Once more, which changes nothing: the manifest still holds the output, and it is looked up.
-    go_on(&place, &shelf).await.expect_err("finished");
+    finishing.commit(&sinks(&shelf)).await.expect("committed");
+    assert_eq!(*shelf.visible.lock().expect("no panic"), [before, last], "each once");
+    // Once more, there is nothing to do: the manifest still holds the output, and it is looked up.
+    assert_eq!(claims(&place).await, 2);
+    let error = finish(&place, &shelf).await.expect_err("finished").report();
+    assert!(error.contains("has finished (checkpoint 2 is its last): nothing is left to do"), "{error}");
+    assert_eq!(claims(&place).await, 2, "it is refused before it takes a place");
     assert_eq!(*shelf.visible.lock().expect("no panic"), [before, last]);
+});
+
+on_both!(a_start_that_is_refused_disturbs_no_other, place, {
+    let run = place.start().await;
+    write(&place, &run).await;
+    let refuse = |state: &volley_api::JobState| {
+        assert_eq!(state.splits.len(), 1, "what the checkpoint has");
+        Err(volley_api::Error::config("the plan has changed"))
+    };
+    let error = start(&place, &Arc::default(), &refuse).await.expect_err("refused").report();
+    assert!(error.contains("the plan has changed"), "{error}");
+    assert_eq!(claims(&place).await, 1);
+    run.check_not_superseded().await.expect("it runs on");
+    write(&place, &run).await;
+});
+
+// A checkpoint that was found damaged, by a look into its files, is none of those that are kept.
+on_both!(a_damaged_checkpoint_is_not_among_those_that_are_kept, place, {
+    let run = place.start().await;
+    for _ in 0..3 {
+        write(&place, &run).await;
+    }
+    let newest = place.store().inspect(Epoch(3)).await.expect("there");
+    let own = newest.files().find(|file| file.path.starts_with("epochs/3/")).expect("a file of its own").path.clone();
+    flip(&*place.blobs(), &own).await;
+    let begun = go_on(&place, &Arc::default()).await.expect("nothing of it is committed");
+    assert_eq!(begun.restored.as_ref().map(|(epoch, _)| *epoch), Some(Epoch(2)));
+    let mut protocol = begun.protocol;
+    let next = begun.run.next_epoch();
+    protocol.step(0, Fact::TasksKnown { tasks: 1 });
+    for epoch in [next, Epoch(next.0 + 1)] {
+        protocol.step(0, Fact::CheckpointAsked { is_savepoint: false });
+        protocol.step(0, Fact::TaskPassed { task: TaskId(0), epoch, output: Vec::new() });
+        protocol.step(0, Fact::DataDurable { epoch });
+        let decisions = protocol.step(0, Fact::ManifestComplete { epoch });
+        let removed: Vec<Epoch> = decisions
+            .into_iter()
+            .filter_map(|decision| match decision {
+                Decision::Remove { epochs } => Some(epochs),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        // 1, 2 and 4 are kept; then 2, 4 and 5.
+        assert_eq!(removed, [if epoch == next { Epoch(3) } else { Epoch(1) }], "at {epoch}");
+        protocol.step(0, Fact::CleanedUp { is_complete: true });
+    }
 });
 
 /// Completes epochs, and removes old ones, until a later start has taken over.

@@ -156,7 +156,9 @@ on_both!(a_manifest_is_read_from_either_copy, place, {
                 _ => blobs.delete(&[bad.to_owned()]).await.expect("removed"),
             }
             assert_eq!(store.inspect(Epoch(2)).await.expect("the other"), report.manifest, "{bad} {damage}");
-            assert_eq!(store.verify(Epoch(2)).await.expect("read").len(), 1, "{bad} {damage}");
+            // A host that was killed between the two has written one only.
+            let wrong = usize::from(damage != "gone");
+            assert_eq!(store.verify(Epoch(2)).await.expect("read").len(), wrong, "{bad} {damage}");
             let entry = store.list().await.expect("listed").remove(0);
             assert!(matches!(&entry.state, EpochState::Complete { notes, .. } if notes[0].path == bad), "{entry:?}");
             blobs.put(bad, whole.clone()).await.expect("written");

@@ -146,6 +146,10 @@ pub(crate) enum KindArg {
     Filter,
     /// Any number of rows for each row.
     FlatMap,
+    /// The same for the rows of keys, with state and timers.
+    Process,
+    /// One row for the rows of each key and window.
+    Aggregate,
 }
 
 impl From<KindArg> for Kind {
@@ -154,6 +158,8 @@ impl From<KindArg> for Kind {
             KindArg::Map => Self::Map,
             KindArg::Filter => Self::Filter,
             KindArg::FlatMap => Self::FlatMap,
+            KindArg::Process => Self::Process,
+            KindArg::Aggregate => Self::Aggregate,
         }
     }
 }

@@ -166,15 +166,14 @@ fn check_outputs(spec: &PipelineSpec, findings: &mut Findings) {
     }
     for operator in &spec.operators {
         let Located { value: name, place, .. } = &operator.name;
-        let (setting, port) = match &operator.action {
-            Action::Plugin(plugin) if plugin.on_error == OnError::DeadLetter => ("on_error: dead_letter", &errors),
-            Action::Aggregate(keyed) => match keyed.window.as_ref().and_then(|window| window.late.as_ref()) {
-                Some(late) => ("late", late),
-                None => continue,
-            },
+        let (dead_letter, window) = match &operator.action {
+            Action::Plugin(action) => (action.plugin.on_error == OnError::DeadLetter, action.window.as_ref()),
+            Action::Aggregate(keyed) => (false, keyed.window.as_ref()),
             _ => continue,
         };
-        if !read.contains(&(name, port)) {
+        let errors = dead_letter.then_some(("on_error: dead_letter", &errors));
+        let late = window.and_then(|window| window.late.as_ref()).map(|late| ("late", late));
+        for (setting, port) in errors.into_iter().chain(late).filter(|(_, port)| !read.contains(&(name, *port))) {
             let message = format!(
                 "`{setting}` sends rows to `{name}.{port}`, which nobody reads: add a sink with `from: {name}.{port}`"
             );

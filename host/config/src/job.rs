@@ -10,7 +10,9 @@ use crate::place::Located;
 use crate::units::{ByteCount, TimeSpan};
 
 /// The keys of `state`.
-pub(crate) const STATE_KEYS: [&str; 3] = ["backend", "location", "memory"];
+pub(crate) const STATE_KEYS: [&str; 5] = ["backend", "location", "memory", "max_cache_entries", "max_pending_windows"];
+/// The most entries or windows that a bound on them can be: more than memory holds is none.
+pub(crate) const STATE_COUNT_MAX: u32 = 1_000_000_000;
 /// The keys of `checkpoint`.
 pub(crate) const CHECKPOINT_KEYS: [&str; 7] =
     ["location", "interval", "min_pause", "timeout", "tolerable_failures", "retain", "pending_epochs"];
@@ -89,6 +91,16 @@ pub struct StateSpec {
     /// and buffers may take together. 1MiB to 16TiB. Default: 1GiB in memory, 256MiB on disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteCount>,
+    /// On disk: how many entries of each state of each instance stay in memory in front of it, beside what `memory` allows: 1 to
+    /// 1,000,000,000. No effect in memory. Default: as many as `memory` has room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub max_cache_entries: Option<NonZeroU32>,
+    /// How many windows each instance keeps at hand; what is more waits in the state, the latest first, and is found there when
+    /// it is due: 1 to 1,000,000,000. Default: as many as `memory` has room for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub max_pending_windows: Option<NonZeroU32>,
 }
 
 impl StateSpec {

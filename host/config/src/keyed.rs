@@ -178,7 +178,7 @@ pub struct DedupeSpec {
 }
 
 /// The schema of one column name or a list of them.
-struct Names;
+pub(crate) struct Names;
 
 impl JsonSchema for Names {
     fn schema_name() -> Cow<'static, str> {
@@ -194,7 +194,7 @@ impl JsonSchema for Names {
     }
 }
 
-fn names<S: Serializer>(names: &[Located<String>], serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn names<S: Serializer>(names: &[Located<String>], serializer: S) -> Result<S::Ok, S::Error> {
     match names {
         [one] => one.serialize(serializer),
         several => serializer.collect_seq(several),

@@ -52,7 +52,8 @@ pub use schema::pipeline_schema;
 pub use section::Section;
 pub use spec::{
     Action, BATCH_ROWS_MAX, ConnectorSection, FunctionSpec, InputRef, NamedExpression, NamedExpressions, NodeIndex,
-    OnError, OnNoValue, OperatorSpec, PARALLELISM_MAX, PipelineSpec, PluginSpec, Select, SinkSpec, SourceSpec, Trust,
+    OnError, OnNoValue, OperatorSpec, PARALLELISM_MAX, PipelineSpec, PluginAction, PluginSpec, Select, SinkSpec,
+    SourceSpec, Trust,
 };
 pub use suggest::{Unknown, nearest};
 pub use units::{ByteCount, TimeSpan};

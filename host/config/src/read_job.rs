@@ -6,7 +6,7 @@ use crate::error::{Findings, Problem};
 use crate::fields::Fields;
 use crate::job::{
     ATTEMPTS_MAX, CHECKPOINT_KEYS, CheckpointSpec, DELAY_LIMITS, INTERVAL_LIMITS, MIN_PAUSE_LIMITS, PENDING_EPOCHS_MAX,
-    RESTART_POLICY_KEYS, RETAIN_LIMITS, RestartSpec, RestartStrategy, STATE_KEYS, STATE_MEMORY_LIMITS,
+    RESTART_POLICY_KEYS, RETAIN_LIMITS, RestartSpec, RestartStrategy, STATE_COUNT_MAX, STATE_KEYS, STATE_MEMORY_LIMITS,
     StateBackendKind, StateSpec, TIMEOUT_LIMITS, TOLERABLE_LIMITS,
 };
 use crate::place::Located;
@@ -18,12 +18,14 @@ pub(crate) fn state(view: &View<'_>, findings: &mut Findings) -> Option<StateSpe
     let location = fields.get("location").filter(|view| !view.node.is_null());
     let location = location.and_then(|view| fields.text(&view));
     let memory = fields.measure("memory", STATE_MEMORY_LIMITS);
+    let max_cache_entries = fields.bounded("max_cache_entries", STATE_COUNT_MAX);
+    let max_pending_windows = fields.bounded("max_pending_windows", STATE_COUNT_MAX);
     let in_memory = backend.as_ref().is_none_or(|backend| backend.value == StateBackendKind::Memory);
     if let Some(location) = location.as_ref().filter(|_| in_memory) {
         let message = "state in memory has no location: remove it, or choose a `backend` that keeps state on disk";
         fields.findings.push(&location.place, Problem::Value(message.to_owned()));
     }
-    Some(StateSpec { backend, location, memory })
+    Some(StateSpec { backend, location, memory, max_cache_entries, max_pending_windows })
 }
 
 pub(crate) fn checkpoint(view: &View<'_>, findings: &mut Findings) -> Option<CheckpointSpec> {

@@ -32,12 +32,16 @@ pub(crate) fn event_time(view: &View<'_>, findings: &mut Findings) -> Option<Eve
 /// What stands beside `aggregate`, whose value is `results`.
 pub(crate) fn aggregate(fields: &mut Fields<'_, '_>, results: Option<NamedExpressions>) -> Option<AggregateSpec> {
     let key_by = fields.required("key_by").and_then(|view| fields.column_names(&view, KEY_COLUMNS_MAX));
-    let written = fields.get("window");
-    let window = match &written {
-        Some(view) => Some(window(view, fields.findings)?),
-        None => None,
-    };
+    let window = beside(fields)?;
     Some(AggregateSpec { key_by: key_by?, window, aggregate: results? })
+}
+
+/// The window that stands beside, if there is one.
+pub(crate) fn beside(fields: &mut Fields<'_, '_>) -> Option<Option<WindowSpec>> {
+    match fields.get("window") {
+        Some(view) => window(&view, fields.findings).map(Some),
+        None => Some(None),
+    }
 }
 
 fn window(view: &View<'_>, findings: &mut Findings) -> Option<WindowSpec> {

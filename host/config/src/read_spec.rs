@@ -7,6 +7,7 @@ use volley_api::{NodeName, PortName};
 use crate::error::{ConfigError, Findings, Problem};
 use crate::fields::{Fields, only};
 use crate::job::WATERMARK_LIMITS;
+use crate::keyed::KEY_COLUMNS_MAX;
 use crate::limits::{
     BYTES_LIMITS, LIMIT_KEYS, LimitsSpec, MEMORY_LIMITS, RESTART_KEYS, RESTARTS_MAX, ROWS_MAX, RestartsSpec,
     TABLE_ELEMENTS_MAX, TIME_LIMITS,
@@ -14,11 +15,11 @@ use crate::limits::{
 use crate::place::{Located, Place};
 use crate::read_functions::functions;
 use crate::read_job::{self, restart, state};
-use crate::read_keyed::{aggregate, dedupe, event_time};
+use crate::read_keyed::{aggregate, beside, dedupe, event_time};
 use crate::section::{Field, Section, View};
 use crate::spec::{
     Action, BATCH_ROWS_MAX, ConnectorSection, InputRef, NamedExpression, NamedExpressions, OperatorSpec,
-    PARALLELISM_MAX, PipelineSpec, PluginSpec, Select, SinkSpec, SourceSpec, one,
+    PARALLELISM_MAX, PipelineSpec, PluginAction, PluginSpec, Select, SinkSpec, SourceSpec, one,
 };
 
 /// The kinds of connector that the host was built with, in the order in which errors list them.
@@ -160,7 +161,13 @@ fn operator(node: &NodeView<'_>, findings: &mut Findings) -> Option<OperatorSpec
         ("filter", view) => Action::Filter(fields.text(&view)?),
         ("select", view) => Action::Select(select(&view, &mut fields)?),
         ("with_columns", view) => Action::WithColumns(named_expressions(&view, &mut fields)?),
-        ("plugin", view) => Action::Plugin(Box::new(plugin(&view, fields.findings)?)),
+        ("plugin", view) => {
+            let keys = fields.get("key_by").map(|view| fields.column_names(&view, KEY_COLUMNS_MAX));
+            // One that was written and could not be read has left an error behind.
+            let key_by = keys.flatten().unwrap_or_default();
+            let window = beside(&mut fields)?;
+            Action::Plugin(Box::new(PluginAction { key_by, window, plugin: plugin(&view, fields.findings)? }))
+        }
         ("dedupe", view) => Action::Dedupe(dedupe(&view, fields.findings)?),
         ("aggregate", view) => {
             let results = named_expressions(&view, &mut fields);
@@ -281,10 +288,15 @@ fn check_aggregate_parts(fields: &mut Fields<'_, '_>) -> Option<()> {
     if misspelt || fields.get("aggregate").is_some() {
         return Some(());
     }
-    let part = fields.fields.iter().find(|field| AGGREGATE_PARTS.contains(&field.key));
+    // A window cuts the rows of a key.
+    let (is_plugin, has_key) = (fields.get("plugin").is_some(), fields.get("key_by").is_some());
+    let goes_with_plugin = |key: &str| is_plugin && (key == "key_by" || has_key);
+    let is_part = |key: &str| AGGREGATE_PARTS.contains(&key) && !goes_with_plugin(key);
+    let part = fields.fields.iter().find(|field| is_part(field.key));
     let Some(Field { key, view }) = part else { return Some(()) };
     let other = fields.fields.iter().find(|field| ACTION_KEYS.contains(&field.key));
     let message = match other {
+        Some(_) if is_plugin => format!("`{key}` cuts the rows of a key: add `key_by` beside `plugin`"),
         Some(other) => format!("`{key}` goes with `aggregate`, and this is a `{}`: make two nodes of it", other.key),
         None => format!("`{key}` goes with `aggregate`: add `aggregate: {{ name: \"count(*)\" }}`"),
     };

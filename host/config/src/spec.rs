@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use volley_api::{NodeName, PortName};
 
 use crate::job::{CheckpointSpec, RestartSpec, StateSpec};
-use crate::keyed::{AggregateSpec, DedupeSpec, EventTimeSpec};
+use crate::keyed::{AggregateSpec, DedupeSpec, EventTimeSpec, Names, WindowSpec, names};
 use crate::limits::LimitsSpec;
 use crate::place::{Document, Located, Place};
 use crate::section::Section;
@@ -204,8 +204,6 @@ pub enum Action {
     /// Adds columns, or replaces those of the same name: name: SQL expression. The expressions see the columns as they
     /// were.
     WithColumns(#[schemars(with = "BTreeMap<String, Expression>", extend("minProperties" = 1))] NamedExpressions),
-    /// Runs a WebAssembly component.
-    Plugin(Box<PluginSpec>),
     /// Only unites what it reads: columns by name, types equal. Every node may read a list; this one does nothing else.
     #[schemars(with = "Nothing")]
     Union {},
@@ -214,6 +212,9 @@ pub enum Action {
     /// Aggregates the rows of each key, within windows.
     #[serde(untagged)]
     Aggregate(Box<AggregateSpec>),
+    /// Runs a WebAssembly component.
+    #[serde(untagged)]
+    Plugin(Box<PluginAction>),
 }
 
 impl Action {
@@ -273,6 +274,23 @@ impl Serialize for NamedExpressions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|column| (&column.name, &column.sql)))
     }
+}
+
+/// Runs a WebAssembly component: `plugin`; `key_by` where it works on the rows of a key; and `window` where it aggregates them.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct PluginAction {
+    /// The columns of the key, a name or a list: for a component of the world `process` or `aggregate`, which has to have one,
+    /// and for no other.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "names")]
+    #[schemars(with = "Names", default)]
+    pub key_by: Vec<Located<String>>,
+    /// How the rows of a key are cut into windows: for a component of the world `aggregate`. Default: one window for all of
+    /// them, which ends with the input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "WindowSpec", default)]
+    pub window: Option<WindowSpec>,
+    /// The component.
+    pub plugin: PluginSpec,
 }
 
 /// A WebAssembly component, its configuration and its limits.

@@ -85,6 +85,7 @@ fn through_a_file(config: &Value) -> Value {
     );
     let spec = parse(&text).unwrap_or_else(|errors| panic!("{}\n{text}", errors.report()));
     let volley_config::Action::Plugin(plugin) = &spec.operators[0].action else { panic!() };
+    let plugin = &plugin.plugin;
     plugin.config.to_json().unwrap()
 }
 

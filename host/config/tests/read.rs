@@ -105,6 +105,7 @@ operators:
     );
     let spec = parse(&file).unwrap_or_else(|errors| panic!("{}", errors.report()));
     let Action::Plugin(plugin) = &spec.operators[0].action else { panic!() };
+    let plugin = &plugin.plugin;
     plugin.config.clone()
 }
 

@@ -46,6 +46,7 @@ fn settings_and_order() {
 fn actions_are_read() {
     let spec = good();
     let Action::Plugin(plugin) = action(&spec, "enriched") else { panic!() };
+    let plugin = &plugin.plugin;
     assert_eq!(*plugin.component, "plugins/enrich-flight.wasm");
     assert_eq!(plugin.component.place.path(), "operators.enriched.plugin.component");
     assert_eq!(plugin.component.place.position(), Some(Position { line: 18, column: 18 }));
@@ -142,6 +143,7 @@ sinks: { o: { from: p, memory: } }"#;
     let options: FileOptions = spec.sources[0].connector.options.read().unwrap();
     assert_eq!(options.path, "x }\nsinks: {}\n");
     let Action::Plugin(plugin) = action(&spec, "p") else { panic!() };
+    let plugin = &plugin.plugin;
     assert_eq!(plugin.config.to_json().unwrap(), json!({ "plain": "4", "escaped": "${FOUR}" }));
 }
 

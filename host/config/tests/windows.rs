@@ -79,6 +79,8 @@ fn the_job_has_state_and_restarts() {
     assert_eq!((checkpoint.timeout, checkpoint.pending_epochs), (Some(minutes(1)), NonZeroU32::new(2)));
     assert_eq!(spec.state.backend.unwrap().value, StateBackendKind::Memory);
     assert_eq!(spec.state.memory, Some(ByteCount::mebibytes(64)));
+    assert_eq!(spec.state.max_cache_entries.map(NonZeroU32::get), Some(100_000));
+    assert_eq!(spec.state.max_pending_windows.map(NonZeroU32::get), Some(24));
     assert_eq!(spec.restart.strategy.unwrap().value, RestartStrategy::Exponential);
     assert_eq!(spec.restart.attempts, NonZeroU32::new(5));
     assert_eq!(spec.restart.max_delay, Some(minutes(1)));
@@ -97,4 +99,30 @@ fn late_rows_have_a_reader() {
     let spec = good();
     let (node, port) = (NodeName::new("hourly").unwrap(), PortName::new("late_rows").unwrap());
     assert_eq!(spec.readers(&node, &port).count(), 1);
+}
+
+#[test]
+fn a_plugin_may_have_a_key_and_a_window() {
+    let text = "name: p
+sources: { s: { memory: } }
+operators:
+  w:
+    from: s
+    key_by: [user]
+    window: { tumbling: 1m, late: late_rows }
+    plugin: { component: sum.wasm }
+sinks: { o: { from: w, memory: }, l: { from: w.late_rows, memory: } }
+";
+    let spec = parse(text).unwrap_or_else(|errors| panic!("{}", errors.report()));
+    let Action::Plugin(action) = &spec.operators[0].action else { panic!() };
+    assert_eq!(*action.key_by[0], "user");
+    assert!(action.window.as_ref().is_some_and(|window| window.kind.is_of_time()));
+    for (from, to, words) in [
+        ("    key_by: [user]\n", "", "`window` cuts the rows of a key: add `key_by` beside `plugin`"),
+        ("tumbling: 1m", "tumbling: 1m, session: 1m", "a window is cut in one way"),
+        (", l: { from: w.late_rows, memory: }", "", "`late` sends rows to `w.late_rows`, which nobody reads"),
+    ] {
+        let errors = parse(&text.replace(from, to)).expect_err(words).report();
+        assert!(errors.contains(words), "{errors} should say {words}");
+    }
 }

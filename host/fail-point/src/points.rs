@@ -43,6 +43,10 @@ pub const FAIL_POINTS: &[(&str, &[&str])] = &[
             "begin-chosen",
             "begin-claimed",
             "begin-cleaned",
+            // A damaged checkpoint is rebuilt: as an epoch of its own, read again to the end, and stored.
+            "rebuild-begun",
+            "rebuild-replayed",
+            "rebuild-complete",
             // An epoch.
             "barrier-before",
             "barrier-after",
@@ -80,6 +84,31 @@ pub const FAIL_POINTS: &[(&str, &[&str])] = &[
             "prepare-after",
             "writer-passed",
             "writer-finished",
+        ],
+    ),
+    (
+        "rocksdb",
+        &[
+            // The work folder of an earlier process is thrown away.
+            "rocks-clean",
+            "rocks-cleaned",
+            // State is restored: by links to files of the checkpoint, or by reading parts and taking in new files.
+            "rocks-link",
+            "rocks-linked",
+            "rocks-load",
+            "rocks-ingest",
+            "rocks-ingested",
+            "rocks-restored",
+            // What the cache has no room for goes to RocksDB, and half way through what takes several writes.
+            "rocks-evict",
+            "rocks-evicted",
+            "rocks-write-middle",
+            // A snapshot: what is dirty goes to RocksDB, RocksDB makes a checkpoint, and its files are asked for.
+            "rocks-flush",
+            "rocks-flushed",
+            "rocks-checkpoint",
+            "rocks-checkpointed",
+            "rocks-files",
         ],
     ),
     (

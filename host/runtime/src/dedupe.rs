@@ -1,7 +1,9 @@
 //! `dedupe`: the first row of each key within a stretch of event time; repeats are dropped.
 
 mod kept;
+mod view;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use volley_api::{
     EventTimeColumn, KeyedSnapshot, NodeName, Operator, OperatorBinding, OperatorContext, OperatorFactory, Output,
-    Result, StreamRecord, StreamType, Watermark,
+    Result, StateOptions, StateView, StreamRecord, StreamType, Watermark,
 };
 
 use self::kept::{KEPT, Kept};
@@ -31,19 +33,28 @@ pub struct DedupeFactory {
     by: Vec<String>,
     within: Duration,
     memory_bytes_max: usize,
+    cache_entries_max: Option<NonZeroUsize>,
 }
 
 impl DedupeFactory {
     /// Repeats are rows that agree in the columns `by`, less than `within` apart.
     #[must_use]
     pub fn new(by: Vec<String>, within: Duration) -> Self {
-        Self { by, within, memory_bytes_max: MEMORY_BYTES_MAX }
+        Self { by, within, memory_bytes_max: MEMORY_BYTES_MAX, cache_entries_max: None }
     }
 
     /// The most memory that the keys of one subtask may take, in bytes. Default: 1 GiB.
     #[must_use]
     pub fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.memory_bytes_max = bytes;
+        self
+    }
+
+    /// The most entries of its state that a backend on disk keeps in memory in front of it, in each subtask. Default: no bound
+    /// but that on its bytes.
+    #[must_use]
+    pub fn with_max_cache_entries(mut self, entries: NonZeroUsize) -> Self {
+        self.cache_entries_max = Some(entries);
         self
     }
 
@@ -56,6 +67,20 @@ impl DedupeFactory {
         check_keys(&fields(input, &columns))?;
         Ok(columns)
     }
+
+    /// In words, how what is kept by these keys is laid out.
+    fn layout(&self, keys: &[FieldRef]) -> Arc<str> {
+        format!("keys [{}]; within {} ms; rows-1", listed(keys), ms(self.within)).into()
+    }
+}
+
+/// Columns as keys are kept: what dictionaries hold.
+fn kept_fields(fields: &[FieldRef]) -> Vec<FieldRef> {
+    let field = |field: &FieldRef| {
+        let data_type = unpacked(field.data_type()).clone();
+        Arc::new(field.as_ref().clone().with_data_type(data_type))
+    };
+    fields.iter().map(field).collect()
 }
 
 fn fields(input: &SchemaRef, columns: &[usize]) -> Vec<FieldRef> {
@@ -93,6 +118,12 @@ impl OperatorFactory for DedupeFactory {
         Some(&self.by)
     }
 
+    fn state_views(&self, input: &StreamType) -> Result<Vec<StateView>> {
+        let keys = kept_fields(&fields(&input.schema, &self.keys_of(&input.schema)?));
+        let types: Vec<DataType> = keys.iter().map(|field| field.data_type().clone()).collect();
+        Ok(vec![view::view(&keys, KeyCodec::new(&types)?, &self.layout(&keys))])
+    }
+
     fn wants_coalesced_input(&self) -> bool {
         true
     }
@@ -105,20 +136,16 @@ impl OperatorFactory for DedupeFactory {
         };
         check_restored(&context, &[KEPT])?;
         let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
-        let unpacked = |field: &FieldRef| {
-            let data_type = unpacked(field.data_type()).clone();
-            Arc::new(field.as_ref().clone().with_data_type(data_type))
-        };
-        let listed = listed(&fields.iter().map(unpacked).collect::<Vec<_>>());
-        let layout: Arc<str> = format!("keys [{listed}]; within {} ms; rows-1", ms(self.within)).into();
+        let layout = self.layout(&kept_fields(&fields));
         let context = Arc::new(context);
+        let options = StateOptions { cache_entries_max: self.cache_entries_max, ..StateOptions::default() };
         Ok(Box::new(Dedupe {
             node: context.node.clone(),
             columns,
             event_time,
             memory_bytes_max: self.memory_bytes_max,
             held_back_bytes_max: context.state.held_back_bytes_max().map(|bytes| bytes.min(self.memory_bytes_max)),
-            kept: Kept::new(&context, &layout, KeyCodec::new(&types)?, ms(self.within))?,
+            kept: Kept::new(&context, &layout, KeyCodec::new(&types)?, ms(self.within), options)?,
             types,
         }))
     }

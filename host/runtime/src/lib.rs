@@ -28,7 +28,7 @@ mod window;
 
 pub use dedupe::DedupeFactory;
 pub use error::Error;
-pub use job::{EpochOptions, JobControl, JobHandle, JobOptions, JobReport, start};
+pub use job::{EpochOptions, JobControl, JobHandle, JobOptions, JobReport, ListedPlan, start};
 pub use metrics::{JobProgress, NodeProgress, NodeRole};
 pub use plan::{
     Chain, CheckedPlan, EdgeView, ExchangeKind, LogicalPlan, NodeView, PARALLELISM_MAX, PhysicalPlan, PlanView,

@@ -100,7 +100,8 @@ pub struct NodeProgress {
     /// Rows that came after their window had gone; they are not among the rejected ones.
     pub rows_late: u64,
     /// Windows that have rows and have put nothing out yet, over all instances; `None` for nodes without windows, and
-    /// before the first row or watermark.
+    /// before the first row or watermark. Where an instance keeps so many windows of time in memory at the most, it tells of no
+    /// more.
     pub windows_pending: Option<u64>,
     /// How far event time has come, in milliseconds since the Unix epoch, in the instance that is furthest behind; `None`
     /// without event time, before the first watermark, and after the end.

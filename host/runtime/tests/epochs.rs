@@ -10,11 +10,11 @@ use std::time::Duration;
 use common::{Fate, Step, name, numbers, plan, port, sorted};
 use proptest::prelude::*;
 use volley_api::{
-    Committable, Epoch, EpochListener, JobRun, JobState, Sink, SplitPosition, SplitState, TaskEvent, TaskPart,
+    Committable, Epoch, EpochListener, JobRun, JobState, Sink, SplitId, SplitPosition, SplitState, TaskEvent, TaskPart,
     TaskReport,
 };
 use volley_connector_memory::MemorySink;
-use volley_runtime::{EpochOptions, JobOptions, PhysicalPlan};
+use volley_runtime::{EpochOptions, JobHandle, JobOptions, PhysicalPlan};
 
 const ROWS: i64 = 20_000;
 
@@ -66,6 +66,15 @@ impl Notes {
         }
         Some((state, output))
     }
+
+    async fn wait_for(&self, epoch: Epoch) -> (JobState, Vec<Committable>) {
+        loop {
+            if let Some(complete) = self.complete(epoch) {
+                return complete;
+            }
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+    }
 }
 
 /// Two inputs, one read by fewer readers than there are subtasks, that are united and filtered into one sink.
@@ -79,6 +88,28 @@ fn pipeline(parallelism: u32, sink: Arc<dyn Sink>) -> PhysicalPlan {
     plan.check().expect("a plan").chain()
 }
 
+async fn started(
+    parallelism: u32,
+    sink: &MemorySink,
+    notes: &Arc<Notes>,
+    first: u64,
+    restored: Option<JobState>,
+    until: Option<JobState>,
+) -> JobHandle {
+    let options = JobOptions {
+        channel_items_max: 2,
+        epochs: Some(EpochOptions {
+            listener: notes.clone(),
+            first_epoch: Epoch(first),
+            run: JobRun { job: "test".into(), incarnation: first },
+            restored: restored.map(Arc::new),
+            until: until.map(Arc::new),
+        }),
+        ..JobOptions::default()
+    };
+    volley_runtime::start(pipeline(parallelism, Arc::new(sink.clone())), options).await.expect("starts")
+}
+
 /// Runs until the epoch is complete everywhere, and breaks off; or to the end when the input ends before.
 async fn run_until(
     parallelism: u32,
@@ -88,25 +119,10 @@ async fn run_until(
     pause: Duration,
 ) -> (JobState, Vec<Committable>, bool) {
     let notes = Arc::new(Notes::default());
-    let options = JobOptions {
-        channel_items_max: 2,
-        epochs: Some(EpochOptions {
-            listener: notes.clone(),
-            first_epoch: Epoch(first),
-            run: JobRun { job: "test".into(), incarnation: first },
-            restored: restored.map(Arc::new),
-        }),
-        ..JobOptions::default()
-    };
-    let job = volley_runtime::start(pipeline(parallelism, Arc::new(sink.clone())), options).await.expect("starts");
+    let job = started(parallelism, sink, &notes, first, restored, None).await;
     tokio::time::sleep(pause).await;
     job.barrier(Epoch(first));
-    let complete = loop {
-        if let Some(complete) = notes.complete(Epoch(first)) {
-            break complete;
-        }
-        tokio::time::sleep(Duration::from_micros(200)).await;
-    };
+    let complete = notes.wait_for(Epoch(first)).await;
     let is_end = complete.0.splits.values().flatten().all(|(_, split)| split.position == SplitPosition::Ended)
         && complete.0.splits.values().map(BTreeMap::len).sum::<usize>() == 6;
     job.abort();
@@ -139,5 +155,53 @@ proptest! {
         });
         let expected: Vec<i64> = (0..ROWS).filter(|x| x % 3 != 0).flat_map(|x| [x, x]).collect();
         prop_assert_eq!(sorted(&out.batches()), expected);
+    }
+    #[test]
+    fn a_replay_comes_exactly_to_where_the_job_was(steps in prop::collection::vec((1_u32..=4, 0_u64..1500), 3..=3)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let us = |step: usize| Duration::from_micros(steps[step].1);
+            let (from, ..) = run_until(steps[0].0, &MemorySink::new(), 1, None, us(0)).await;
+            let (until, ..) = run_until(steps[1].0, &MemorySink::new(), 2, Some(from.clone()), us(1)).await;
+            let (sink, notes) = (MemorySink::new(), Arc::new(Notes::default()));
+            let job = started(steps[2].0, &sink, &notes, 3, Some(from), Some(until.clone())).await;
+            let (reached, output) = notes.wait_for(Epoch(3)).await;
+            prop_assert_eq!(reached.splits, until.splits);
+            prop_assert!(output.is_empty(), "it put something out");
+            job.abort();
+            drop(job.wait().await);
+            Ok(())
+        })?;
+    }
+}
+
+/// A folder whose files were read to their end and taken away: should one come back, it is not read again.
+#[tokio::test]
+async fn what_was_read_to_its_end_is_remembered_by_a_source_that_lists_nothing() {
+    let ended = SplitState { position: SplitPosition::Ended, reached_ms: None };
+    for parallelism in [1, 3] {
+        let notes = Arc::new(Notes::default());
+        let gone = SplitId::new("gone.csv");
+        let restored = JobState {
+            splits: BTreeMap::from([(name("none"), BTreeMap::from([(gone.clone(), ended.clone())]))]),
+            ..JobState::default()
+        };
+        let mut plan = plan(parallelism);
+        plan.add_source(name("none"), numbers(0, 1, 0), None).expect("a source");
+        plan.add_sink(name("out"), vec![port("none")], Arc::new(MemorySink::new()), None).expect("a sink");
+        let options = JobOptions {
+            epochs: Some(EpochOptions {
+                listener: notes.clone(),
+                first_epoch: Epoch(5),
+                run: JobRun { job: "test".into(), incarnation: 2 },
+                restored: Some(Arc::new(restored)),
+                until: None,
+            }),
+            ..JobOptions::default()
+        };
+        let job = volley_runtime::start(plan.check().expect("a plan").chain(), options).await.expect("starts");
+        job.wait().await.expect("there is nothing to do");
+        let (state, _) = notes.complete(Epoch(5)).expect("every task has finished");
+        assert_eq!(state.splits.get(&name("none")).and_then(|splits| splits.get(&gone)), Some(&ended));
     }
 }

@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +112,18 @@ fn check(
     held_back: Option<usize>,
     is_pending_by_key: bool,
 ) -> Result<(), TestCaseError> {
-    let mut straight = Instances::new(Arc::clone(factory), Arc::new(NoState), batch(&[]), 1);
+    check_as(factory, factory, steps, held_back, is_pending_by_key)
+}
+
+/// The same, by an operator that keeps less in memory.
+fn check_as(
+    straight: &Arc<dyn OperatorFactory>,
+    factory: &Arc<dyn OperatorFactory>,
+    steps: &[Step],
+    held_back: Option<usize>,
+    is_pending_by_key: bool,
+) -> Result<(), TestCaseError> {
+    let mut straight = Instances::new(Arc::clone(straight), Arc::new(NoState), batch(&[]), 1);
     let mut pending = Vec::new();
     for step in steps {
         match step {
@@ -157,9 +169,13 @@ fn check(
 }
 
 fn windows(key: &[&str], window: Window, lateness_ms: u64) -> Arc<dyn OperatorFactory> {
+    Arc::new(window_factory(key, window, lateness_ms))
+}
+
+fn window_factory(key: &[&str], window: Window, lateness_ms: u64) -> WindowFactory {
     let keys = key.iter().map(|&key| key.to_owned()).collect();
     let factory = WindowFactory::new(keys, window, aggregates()).with_allowed_lateness(ms(lateness_ms));
-    Arc::new(factory.with_late_port(PortName::new("late").unwrap()))
+    factory.with_late_port(PortName::new("late").unwrap())
 }
 
 const KEYS: [&[&str]; 4] = [&["user"], &["word"], &["dictionary"], &["word", "user"]];
@@ -187,6 +203,34 @@ proptest! {
         }
     }
 
+    #[test]
+    fn however_few_windows_are_in_memory_results_are_the_same(
+        steps in script(400, 200),
+        held_back in held_back(),
+        size in 15_u64..600,
+        slides in 2_u64..6,
+        lateness in prop_oneof![Just(0), Just(150_u64)],
+        windows_max in prop::sample::select(vec![1, 2, 7]),
+        kind in 0..6_usize,
+    ) {
+        let slide = ms(size.div_ceil(slides));
+        let sliding = Window::Sliding { size: slide * u32::try_from(slides).unwrap(), slide };
+        // A window that is no whole number of slides has panes shorter than those.
+        let odd = Window::Sliding { size: slide * 2 + ms(1), slide };
+        let (window, by_key) = [
+            (Window::Tumbling { size: ms(size) }, false),
+            (sliding, false),
+            (odd, false),
+            (Window::Session { gap: ms(size / 5) }, true),
+            (Window::Count { rows: slides }, true),
+            (Window::Global, false),
+        ][kind];
+        let lateness = if matches!(window, Window::Count { .. } | Window::Global) { 0 } else { lateness };
+        let bounded = window_factory(&["user"], window, lateness)
+            .with_max_pending_windows(NonZeroUsize::new(windows_max).unwrap());
+        let bounded: Arc<dyn OperatorFactory> = Arc::new(bounded);
+        check_as(&windows(&["user"], window, lateness), &bounded, &steps, held_back, by_key)?;
+    }
 }
 
 proptest! {
@@ -297,6 +341,32 @@ fn more_keys_than_a_page_go_on() {
             let seen = |user: i64| rows.iter().filter(|row| row.starts_with(&format!("{user} | "))).count();
             assert!(seen(1_000) >= 1 && seen(10_999) >= 1);
         }
+    }
+}
+
+#[test]
+fn no_more_windows_are_in_memory_than_may_be() {
+    for (window, lateness) in
+        [(Window::Tumbling { size: ms(10) }, 0), (Window::Sliding { size: ms(30), slide: ms(10) }, 20)]
+    {
+        let memory = MemoryBackend::new(1 << 30);
+        let factory =
+            window_factory(&["user"], window, lateness).with_max_pending_windows(NonZeroUsize::new(7).unwrap());
+        let mut instances = Instances::new(Arc::new(factory), Arc::new(memory.clone()), batch(&[]), 1);
+        let rows: Vec<Row> = (0..1_000).rev().map(|n| Row { user: Some(n % 3), time_ms: 10 * n, amount: n }).collect();
+        for rows in rows.chunks(10) {
+            instances.rows(&batch(rows)).unwrap();
+            assert!(instances.pending().is_some_and(|pending| pending <= 7), "{window}: {:?}", instances.pending());
+        }
+        let used = memory.used_bytes();
+        assert!(used > 900 * 100, "{window}: {used} bytes of state: the other panes are there");
+        instances.watermark(Watermark::AtMs(4_999)).unwrap();
+        let half = instances.heard.rows[&0].len();
+        instances.watermark(Watermark::End).unwrap();
+        let all = instances.heard.rows[&0].len();
+        // Each row is in one tumbling window, or in three sliding ones.
+        assert_eq!((half, all), if lateness == 0 { (500, 1_000) } else { (1_497, 3_000) }, "{window}");
+        assert_eq!((instances.pending(), memory.used_bytes() < used), (Some(0), true));
     }
 }
 

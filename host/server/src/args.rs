@@ -1,5 +1,6 @@
 //! The command line.
 
+mod state;
 mod stored;
 
 use std::num::NonZeroU32;
@@ -16,6 +17,7 @@ use volley_telemetry::MetricsAddress;
 use crate::checkpoints::From;
 use crate::exit;
 
+pub(crate) use state::State;
 pub(crate) use stored::{AtLocation, Checkpoints, LookAtSavepoint, One, Savepoint, Several};
 
 /// Runs stream-processing pipelines whose operators are WebAssembly components.
@@ -46,6 +48,7 @@ fn examples_and_exit_codes() -> String {
          volley-host savepoint job before-upgrade\n  \
          volley-host stop job\n  \
          volley-host checkpoints list pipeline.yaml\n  \
+         volley-host state pipeline.yaml hourly\n  \
          volley-host plan pipeline.yaml\n  \
          volley-host --plugin threshold.wasm --set column=dep_delay --set min=15 \\\n              \
          --input flights.csv --output late.parquet --errors refused.jsonl\n  \
@@ -82,6 +85,8 @@ Examples:
     Checkpoints(Checkpoints),
     /// Asks a running job for a savepoint, by the folder that it was started with; or looks at one.
     Savepoint(Savepoint),
+    /// Lists what an operator keeps by key in a checkpoint or savepoint, or shows and filters its rows. Nothing is changed.
+    State(State),
     /// Prints the JSON Schema of the pipeline file, for editors.
     Schema,
     /// Compiles one plugin from standard input to standard output. The host starts itself with it; it is not for people.

@@ -6,18 +6,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
-use volley_api::{Clock, DeliveryGuarantee, Error, JobSteering, NodeName, Replay, Result, Sink, SystemClock};
+use volley_api::{
+    Clock, DeliveryGuarantee, Error, JobState, JobSteering, NodeName, OperatorIdentity, Replay, Result, Sink,
+    SystemClock,
+};
 use volley_checkpoint::coordinator::{
-    Asker, BeginOptions, Begun, CheckpointProgress, Coordinator, CoordinatorOptions, GoOn, Listener, begin,
+    Asker, BeginOptions, Begun, CheckpointProgress, Coordinator, CoordinatorOptions, Finishing, GoOn, Listener, Start,
+    begin,
 };
 use volley_checkpoint::manifest::PlanNode;
 use volley_checkpoint::protocol::{End, Settings};
 use volley_checkpoint::store::{CheckpointStore, Location, RunOptions};
-use volley_config::{CheckpointSpec, PipelineSpec, SinkSpec};
-use volley_runtime::{EpochOptions, PhysicalPlan, PlanView};
+use volley_config::{CheckpointSpec, PipelineSpec, SinkSpec, StateBackendKind};
+use volley_runtime::{EpochOptions, JobOptions, ListedPlan, NodeView, PhysicalPlan};
 
 use crate::connectors;
+use crate::downloads::Downloads;
+use crate::replay::JobReplayer;
 use crate::stored::check_is_there;
 use crate::streams;
 
@@ -49,6 +56,14 @@ impl From {
     }
 }
 
+/// What a start is to do.
+pub(crate) enum Prepared {
+    /// To run the job.
+    Run(Box<Ready>),
+    /// To commit the last output of a job that has finished.
+    Finish(Box<Finishing>),
+}
+
 /// Checkpoints of a run that is about to start.
 pub(crate) struct Ready {
     begun: Begun,
@@ -57,6 +72,8 @@ pub(crate) struct Ready {
     asker: Asker,
     /// Where it goes on from, if that is a savepoint.
     savepoint: Option<Location>,
+    /// What the job's operators restore, until they have.
+    downloads: Downloads,
 }
 
 /// Checkpoints of a run that runs.
@@ -118,42 +135,55 @@ pub(crate) fn warn_of_sink(spec: &PipelineSpec, sink: &SinkSpec, guarantee: Deli
     }
 }
 
-/// Chooses what a run goes on from, and claims its place.
+/// Chooses what a run goes on from, and claims its place: not before it is known that the plan, with its state in `state`, can
+/// go on from there.
 pub(crate) async fn prepare(
     spec: &PipelineSpec,
     checkpoint: &CheckpointSpec,
     folder: &Path,
     from: &From,
-    plan: &PhysicalPlan,
-) -> Result<Ready> {
+    listed: &ListedPlan,
+    job_options: &JobOptions,
+) -> Result<Prepared> {
     let location = location(checkpoint, folder)?;
     if let GoOn::Epoch(epoch) = from.go_on {
         check_is_there(&CheckpointStore::open(&location, spec.name.as_str())?, epoch).await?;
     }
-    let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = plan.sinks();
+    let savepoint = match &from.go_on {
+        GoOn::Savepoint(location) => Some(location.clone()),
+        _ => None,
+    };
+    let is_local = [Some(&location), savepoint.as_ref()].into_iter().flatten().all(Location::is_local);
+    let downloads = Downloads::new(&state_folder(spec, folder)?.join("restored"), !is_local)?;
+    let sinks: BTreeMap<NodeName, Arc<dyn Sink>> = listed.plan().sinks();
+    let replayer = match listed.plan().not_replayed() {
+        None => Ok(Arc::new(JobReplayer { plan: listed.plan().clone(), options: job_options.clone() }) as _),
+        Some(why) => Err(why),
+    };
     let options = BeginOptions {
         location,
         job: spec.name.to_string(),
         go_on: from.go_on.clone(),
         accept_duplicates: from.accept_duplicates,
-        downloads: state_folder(spec, folder)?.join("restored"),
+        downloads: downloads.path().to_owned(),
         settings: settings(checkpoint),
         run: RunOptions {
             owner: format!("process {}", std::process::id()),
             now_ms: SystemClock.now_ms(),
             host_version: env!("CARGO_PKG_VERSION").to_owned(),
-            plan: nodes(&plan.view()),
+            plan: nodes(spec, listed.plan()),
             above: None,
         },
+        replayer,
     };
-    let begun = begin(options, &sinks).await?;
+    let check = |restored: &JobState| listed.check_restored(restored, &job_options.state);
+    let begun = match begin(options, &sinks, &check).await? {
+        Start::Run(begun) => begun,
+        Start::Finish(finishing) => return Ok(Prepared::Finish(Box::new(finishing))),
+    };
     let options = CoordinatorOptions { sinks, ..CoordinatorOptions::default() };
     let (coordinator, listener, asker) = Coordinator::new(begun.run.clone(), begun.protocol.clone(), options);
-    let savepoint = match &from.go_on {
-        GoOn::Savepoint(location) => Some(location.clone()),
-        _ => None,
-    };
-    Ok(Ready { begun, coordinator, listener, asker, savepoint })
+    Ok(Prepared::Run(Box::new(Ready { begun, coordinator, listener, asker, savepoint, downloads })))
 }
 
 impl Ready {
@@ -164,6 +194,7 @@ impl Ready {
             first_epoch: self.begun.run.next_epoch(),
             run: self.begun.run.job_run().clone(),
             restored: self.begun.restored.as_ref().map(|(_, state)| Arc::clone(state)),
+            until: None,
         }
     }
 
@@ -176,8 +207,9 @@ impl Ready {
         })
     }
 
-    /// Begins to drive the job, which runs.
+    /// Begins to drive the job, which runs, and has restored its state.
     pub(crate) async fn start(mut self, job: Arc<dyn JobSteering>) -> Result<Running> {
+        drop(self.downloads);
         self.begun.forget_others().await?;
         let coordinator = tokio::spawn(self.coordinator.run(job));
         Ok(Running { coordinator, asker: self.asker })
@@ -204,7 +236,9 @@ pub(crate) fn state_folder(spec: &PipelineSpec, folder: &Path) -> Result<PathBuf
         let checkpoints = folder.join(text.strip_prefix("file:").unwrap_or(text));
         checkpoints.parent().unwrap_or(Path::new("")).join("state")
     });
-    let root = chosen.or(beside).ok_or_else(|| {
+    // State in memory has no location of its own; copies of remote files lie there while a job starts.
+    let is_on_disk = spec.state.backend.as_ref().is_some_and(|backend| backend.value != StateBackendKind::Memory);
+    let root = chosen.or(beside).or((!is_on_disk).then(|| folder.join("state"))).ok_or_else(|| {
         Error::config("checkpoints in an object store need a folder for state: add `state: { location: ./state }`")
     })?;
     Ok(root.join(spec.name.as_str()))
@@ -225,14 +259,37 @@ fn settings(spec: &CheckpointSpec) -> Settings {
     settings
 }
 
-fn nodes(plan: &PlanView) -> Vec<PlanNode> {
-    let node = |node: &volley_runtime::NodeView| PlanNode {
+fn nodes(spec: &PipelineSpec, plan: &PhysicalPlan) -> Vec<PlanNode> {
+    let definitions = definitions(spec, plan);
+    let node = |node: &NodeView| PlanNode {
         uid: node.name.clone(),
         kind: format!("{}: {}", node.role, node.label),
         parallelism: node.parallelism,
+        definition: definitions.get(&node.name).cloned(),
         layouts: BTreeMap::new(),
     };
-    plan.nodes.iter().map(node).collect()
+    plan.view().nodes.iter().map(node).collect()
+}
+
+/// A digest of all that the pipeline file says of a node, but for its parallelism, and of a plugin that it runs. None of the
+/// values can be read from it.
+fn definitions(spec: &PipelineSpec, plan: &PhysicalPlan) -> BTreeMap<String, String> {
+    let sources = spec.sources.iter().map(|node| (node.name.to_string(), serde_json::to_value(node)));
+    let operators = spec.operators.iter().map(|node| (node.name.to_string(), serde_json::to_value(node)));
+    let plugins: BTreeMap<&str, OperatorIdentity> = plan.identities().collect();
+    let mut definitions = BTreeMap::new();
+    for (name, value) in sources.chain(operators) {
+        // What cannot be written down has no digest, and is not compared.
+        let Ok(mut value) = value else { continue };
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("parallelism");
+            let digest = plugins.get(name.as_str()).and_then(|identity| identity.digest.as_deref());
+            fields.insert("plugin digest".to_owned(), digest.into());
+        }
+        let digest = Sha256::digest(value.to_string().as_bytes());
+        definitions.insert(name, digest.iter().map(|byte| format!("{byte:02x}")).collect());
+    }
+    definitions
 }
 
 /// A few words about the checkpoints of a run that goes on, where there were any.

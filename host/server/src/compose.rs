@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use volley_api::{Error, NodeName, OperatorFactory, Result, ScalarFunctionFactory};
-use volley_config::{Action, InputRef, NamedExpressions, OperatorSpec, PipelineSpec, Select};
+use volley_config::{Action, InputRef, NamedExpressions, OperatorSpec, PipelineSpec, PluginAction, Select};
 use volley_expr::{FilterFactory, Functions, SelectFactory, SelectItem, UnionFactory, WithColumnsFactory};
 use volley_runtime::{CheckedPlan, LogicalPlan, PortRef};
 use volley_telemetry::Registry;
+use volley_wasm::{PluginAggregates, PluginFactory, PluginKind};
 
 use crate::checkpoints;
 use crate::connectors;
@@ -130,15 +131,35 @@ fn operator(
         Action::WithColumns(columns) => {
             Arc::new(WithColumnsFactory::new(named(columns)).with_functions(functions.clone()))
         }
-        Action::Plugin(plugin) => {
-            let factory = around.plugins.factory(plugin, around.folder)?;
-            factory.metrics().register(around.registry, node.name.value.as_str(), factory.plugin());
-            Arc::new(factory)
-        }
+        Action::Plugin(action) => plugin(node, action, spec, around)?,
         Action::Union {} => Arc::new(UnionFactory),
         Action::Dedupe(dedupe) => Arc::new(keyed::dedupe(dedupe, &spec.state)),
         Action::Aggregate(keyed) => Arc::new(keyed::windows(keyed, &spec.state, functions)),
     })
+}
+
+/// A component as its world has it: an aggregate is driven by a window, all others by themselves.
+fn plugin(
+    node: &OperatorSpec,
+    action: &PluginAction,
+    spec: &PipelineSpec,
+    around: &Surroundings<'_>,
+) -> Result<Arc<dyn OperatorFactory>> {
+    let (plugin, options) = around.plugins.opened(&action.plugin, around.folder)?;
+    let keys: Vec<String> = action.key_by.iter().map(|key| key.value.clone()).collect();
+    let (kind, name) = (plugin.info().kind, node.name.value.as_str());
+    if kind == PluginKind::Aggregate && !keys.is_empty() {
+        let aggregates = PluginAggregates::new(plugin, options, keys.clone()).map_err(Error::from)?;
+        aggregates.metrics().register(around.registry, name, aggregates.plugin());
+        return Ok(Arc::new(keyed::windowed(keys, action.window.as_ref(), Arc::new(aggregates), &spec.state)));
+    }
+    if action.window.is_some() {
+        let message = format!("{} is a {kind}, and windows are for aggregates: leave out `window`", plugin.name());
+        return Err(Error::config(message));
+    }
+    let factory = PluginFactory::new(plugin, options).with_keys(keys);
+    factory.metrics().register(around.registry, name, factory.plugin());
+    Ok(Arc::new(factory))
 }
 
 fn named(columns: &NamedExpressions) -> Vec<(String, String)> {
@@ -153,7 +174,7 @@ fn ports(from: &[InputRef]) -> Vec<PortRef> {
 fn place_of(node: &OperatorSpec) -> String {
     match &node.action {
         Action::Filter(sql) => sql.place.to_string(),
-        Action::Plugin(plugin) => plugin.component.place.to_string(),
+        Action::Plugin(plugin) => plugin.plugin.component.place.to_string(),
         _ => node.name.place.to_string(),
     }
 }

@@ -1,6 +1,6 @@
 //! A running job until its end: progress, requests to stop, and its checkpoints where it takes any.
 
-use volley_api::{Error, ErrorKind, Result};
+use volley_api::{Epoch, Error, ErrorKind, Result};
 use volley_checkpoint::protocol::End;
 use volley_runtime::{JobHandle, JobReport};
 
@@ -54,15 +54,18 @@ pub(crate) async fn drive(
             driver.board.set(Phase::Draining);
             match driver.wait_for_commits(&control).await? {
                 End::Finished => Ok(report),
-                End::Stopped { .. } => Ok(stopped),
+                End::Stopped { at, waiting } => {
+                    driver.progress.tell(&stopped_at(at, waiting));
+                    Ok(stopped)
+                }
             }
         }
         Came::CheckpointsEnded(Ok(End::Finished)) => {
             driver.progress.finish(&job);
             job.wait().await
         }
-        Came::CheckpointsEnded(Ok(End::Stopped { at })) => {
-            driver.progress.tell(&format!("stopped at checkpoint {at}: the next run goes on from there"));
+        Came::CheckpointsEnded(Ok(End::Stopped { at, waiting })) => {
+            driver.progress.tell(&stopped_at(at, waiting));
             driver.progress.finish(&job);
             let report = job.stopped_report();
             break_off(job).await;
@@ -74,6 +77,18 @@ pub(crate) async fn drive(
             Err(error)
         }
     }
+}
+
+fn stopped_at(at: Epoch, waiting: u32) -> String {
+    let of = match waiting {
+        0 => return format!("stopped at checkpoint {at}: the next run goes on from there"),
+        1 => "a checkpoint".to_owned(),
+        waiting => format!("{waiting} checkpoints"),
+    };
+    format!(
+        "stopped at checkpoint {at}: the output of {of} could not be committed in time and stays staged; the next run commits \
+         it, and goes on from there"
+    )
 }
 
 /// Ends the job's tasks; what they did since the last checkpoint is done again by the next run.

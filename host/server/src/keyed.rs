@@ -1,13 +1,14 @@
 //! Event time, windows and state as the pipeline file has them, in the terms of the runtime.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use volley_api::{EventTimeColumn, Result, StateBackend};
+use volley_api::{AggregatorFactory, EventTimeColumn, Result, StateBackend};
 use volley_config::{
     AggregateSpec, ByteCount, DedupeSpec, EventTimeSpec, PipelineSpec, SlidingSpec, StateBackendKind, StateSpec,
-    WatermarkSpec, WindowKind,
+    WatermarkSpec, WindowKind, WindowSpec,
 };
 use volley_expr::{Aggregates, Functions};
 use volley_runtime::{DedupeFactory, EventTime, WatermarkStrategy, Window, WindowFactory};
@@ -56,12 +57,29 @@ pub(crate) fn event_time(spec: &EventTimeSpec) -> EventTime {
 pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec, functions: &Functions) -> WindowFactory {
     let keys = spec.key_by.iter().map(|key| key.value.clone()).collect();
     let results = spec.aggregate.0.iter().map(|result| (result.name.clone(), result.sql.value.clone())).collect();
-    let window = spec.window.as_ref();
+    windowed(keys, spec.window.as_ref(), Arc::new(Aggregates::new(results).with_functions(functions)), state)
+}
+
+/// Any aggregates over windows.
+pub(crate) fn windowed(
+    keys: Vec<String>,
+    window: Option<&WindowSpec>,
+    aggregates: Arc<dyn AggregatorFactory>,
+    state: &StateSpec,
+) -> WindowFactory {
     let lateness = window.and_then(|window| window.allowed_lateness).map_or(Duration::ZERO, |span| span.0);
     let kind = window.map_or(Window::Global, |window| cut(window.kind));
-    let factory = WindowFactory::new(keys, kind, Arc::new(Aggregates::new(results).with_functions(functions)))
+    let factory = WindowFactory::new(keys, kind, aggregates)
         .with_allowed_lateness(lateness)
         .with_memory_limit(memory_bytes(state));
+    let factory = match entries(state.max_cache_entries) {
+        Some(entries) => factory.with_max_cache_entries(entries),
+        None => factory,
+    };
+    let factory = match entries(state.max_pending_windows) {
+        Some(windows) => factory.with_max_pending_windows(windows),
+        None => factory,
+    };
     match window.and_then(|window| window.late.clone()) {
         Some(port) => factory.with_late_port(port),
         None => factory,
@@ -71,7 +89,11 @@ pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec, functions: &Funct
 /// The first row of each key within a stretch of time.
 pub(crate) fn dedupe(spec: &DedupeSpec, state: &StateSpec) -> DedupeFactory {
     let by = spec.by.iter().map(|key| key.value.clone()).collect();
-    DedupeFactory::new(by, spec.within.0).with_memory_limit(memory_bytes(state))
+    let factory = DedupeFactory::new(by, spec.within.0).with_memory_limit(memory_bytes(state));
+    match entries(state.max_cache_entries) {
+        Some(entries) => factory.with_max_cache_entries(entries),
+        None => factory,
+    }
 }
 
 fn cut(kind: WindowKind) -> Window {
@@ -104,6 +126,11 @@ fn on_disk(spec: &PipelineSpec, folder: &Path) -> Result<Arc<dyn StateBackend>> 
 fn on_disk(spec: &PipelineSpec, _: &Path) -> Result<Arc<dyn StateBackend>> {
     check(spec)?;
     Err(volley_api::Error::internal("state on disk was not refused"))
+}
+
+/// A number of the pipeline file as the runtime counts.
+fn entries(number: Option<NonZeroU32>) -> Option<NonZeroUsize> {
+    number.and_then(|number| NonZeroUsize::try_from(number).ok())
 }
 
 fn memory_bytes(spec: &StateSpec) -> usize {

@@ -10,8 +10,10 @@ mod control;
 #[cfg(not(unix))]
 #[path = "control/absent.rs"]
 mod control;
+mod downloads;
 mod drive;
 mod exit;
+mod finish;
 mod keyed;
 mod metrics;
 mod output;
@@ -20,6 +22,7 @@ mod plugins;
 mod preview;
 mod progress;
 mod rates;
+mod replay;
 mod restart;
 mod run;
 mod single;
@@ -29,6 +32,8 @@ mod streams;
 mod summary;
 mod table;
 
+use std::io::IsTerminal;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -38,7 +43,7 @@ use serde_json::json;
 use tracing_subscriber::EnvFilter;
 use volley_api::{Error, ErrorKind, Result};
 use volley_config::PipelineSpec;
-use volley_runtime::PlanView;
+use volley_runtime::{CheckedPlan, PlanView};
 use volley_telemetry::Registry;
 
 use crate::args::{Cli, Command, Host, LookAtSavepoint, Plan, Savepoint, Status, Stop, Validate};
@@ -101,6 +106,7 @@ async fn execute(cli: &Cli) -> (Result<Ending>, bool) {
         }
         Some(Command::Checkpoints(command)) => (stored::checkpoints(command, load).await, stored::is_json(command)),
         Some(Command::Savepoint(asked)) => savepoint(asked).await,
+        Some(Command::State(asked)) => (state(asked).await, asked.json),
         Some(Command::Validate(validate)) => (self::validate(validate).await, validate.json),
         Some(Command::Plan(plan)) => (self::plan(plan).await, plan.json),
         Some(Command::Compile { .. }) => (Err(Error::config("this command is done before all others")), false),
@@ -124,6 +130,12 @@ async fn savepoint(asked: &Savepoint) -> (Result<Ending>, bool) {
             (Err(Error::config("write the folder of the job, and where the savepoint goes")), *json)
         }
     }
+}
+
+/// Looks at the state of an operator.
+async fn state(asked: &args::State) -> Result<Ending> {
+    let (spec, plan) = checked(&asked.pipeline, None, asked.host).await?;
+    stored::state(asked, &spec, &plan).await
 }
 
 async fn validate(validate: &Validate) -> Result<Ending> {
@@ -154,8 +166,13 @@ fn folder(pipeline: &Path) -> &Path {
     pipeline.parent().unwrap_or(Path::new(""))
 }
 
+/// Checks a pipeline completely and shows its plan.
+async fn view(pipeline: &Path, parallelism: Option<NonZeroU32>, host: Host) -> Result<PlanView> {
+    Ok(checked(pipeline, parallelism, host).await?.1.chain().view())
+}
+
 /// Checks a pipeline completely and gives its plan.
-async fn view(pipeline: &Path, parallelism: Option<std::num::NonZeroU32>, host: Host) -> Result<PlanView> {
+async fn checked(pipeline: &Path, parallelism: Option<NonZeroU32>, host: Host) -> Result<(PipelineSpec, CheckedPlan)> {
     let spec = load(pipeline)?;
     restart::check(&spec)?;
     checkpoints::check(&spec)?;
@@ -163,7 +180,8 @@ async fn view(pipeline: &Path, parallelism: Option<std::num::NonZeroU32>, host: 
     let (folder, registry) = (folder(pipeline), Registry::default());
     let around = Surroundings { folder, parallelism, preview_rows: 0, plugins: &plugins, registry: &registry };
     let composed = compose(&spec, &around).await?;
-    Ok(check(composed.plan, &spec)?.chain().view())
+    let plan = check(composed.plan, &spec)?;
+    Ok((spec, plan))
 }
 
 fn report(outcome: &Result<Ending>, json: bool) -> ExitCode {
@@ -188,8 +206,11 @@ fn report(outcome: &Result<Ending>, json: bool) -> ExitCode {
 /// Log lines go to standard error; `VOLLEY_LOG` chooses them (`info`, `volley_wasm=debug`, …). Default: warnings.
 fn init_log() {
     let filter = EnvFilter::try_from_env("VOLLEY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // Whoever reads a file wants no escape codes in it.
+    let is_coloured = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(is_coloured)
         .with_writer(std::io::stderr)
         .with_target(false)
         .log_internal_errors(false)

@@ -28,7 +28,7 @@ const fn rows_of(name: &'static str, help: &'static str) -> Description {
 
 /// The metrics of every node: what came, what left, what was refused, how far event time is, how full queues are; and how
 /// long messages take in a chain.
-static METRICS: [Description; 10] = [
+static METRICS: [Description; 11] = [
     rows("volley_records_processed_total", "Rows that came to an operator or a sink, or were read by a source."),
     rows("volley_records_emitted_total", "Rows that left a source or an operator, over all ports but errors."),
     rows("volley_records_rejected_total", "Rows that a node refused; of a source, records that could not be read."),
@@ -63,6 +63,13 @@ static METRICS: [Description; 10] = [
         NODE,
         "How long a chain, named by its first node, takes for a message and for handing on what it made of it.",
     ),
+    Description::new(
+        Kind::Histogram,
+        Unit::Seconds,
+        "volley_checkpoint_sync_seconds",
+        NODE,
+        "How long a checkpoint holds a chain up, named by its first node: from when its barrier is there until it is handed on.",
+    ),
 ];
 
 /// Serves the page for as long as the value lives, and says where on standard error.
@@ -96,11 +103,13 @@ impl Shown {
 
 /// Puts the job's nodes on the page.
 pub(crate) fn watch(job: &JobHandle, registry: &Registry) {
-    let (progress, stages) = (job.watcher(), job.stage_watcher());
+    let (progress, stages, barriers) = (job.watcher(), job.stage_watcher(), job.barrier_watcher());
     registry.add(move |into: &mut Exposition| {
         let now_ms = i64::try_from(SystemClock.now_ms()).unwrap_or(i64::MAX);
         show(&progress(), now_ms, into);
-        stages().into_iter().for_each(|stage| show_stage(stage, into));
+        let [.., latency_ms, sync_seconds] = &METRICS;
+        stages().into_iter().for_each(|stage| show_stage(latency_ms, stage, into));
+        barriers().into_iter().for_each(|stage| show_stage(sync_seconds, stage, into));
     });
 }
 
@@ -115,7 +124,7 @@ fn show(progress: &JobProgress, now_ms: i64, into: &mut Exposition) {
         lag_ms,
         utilization,
         pending,
-        _,
+        ..,
     ] = &METRICS;
     for node in &progress.nodes {
         let (role, processed, emitted) = match node.role {
@@ -148,10 +157,9 @@ fn show(progress: &JobProgress, now_ms: i64, into: &mut Exposition) {
     }
 }
 
-fn show_stage(stage: StageProgress, into: &mut Exposition) {
+fn show_stage(metric: &'static Description, stage: StageProgress, into: &mut Exposition) {
     let StageProgress { node, bounds_ns, counts, sum_ns } = stage;
-    let [.., latency_ms] = &METRICS;
-    into.add(latency_ms, &[&node], Value::Histogram(HistogramSnapshot { bounds: bounds_ns, counts, sum: sum_ns }));
+    into.add(metric, &[&node], Value::Histogram(HistogramSnapshot { bounds: bounds_ns, counts, sum: sum_ns }));
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use serde_json::Value;
 use volley_api::{Error, Result};
 use volley_config::{ByteCount, FunctionSpec, LimitsSpec, OnError, PluginSpec, Section};
 use volley_wasm::{
-    CompileIn, EngineSettings, OnNoValue, Plugin, PluginCodec, PluginEngine, PluginFactory, PluginKind, PluginLimits,
-    PluginOptions, PluginScalar, Trust,
+    CompileIn, EngineSettings, OnNoValue, Plugin, PluginCodec, PluginEngine, PluginKind, PluginLimits, PluginOptions,
+    PluginScalar, Trust,
 };
 
 use crate::args::{COMPILE, Host};
@@ -30,15 +30,15 @@ impl Plugins {
         Ok(Self { engine, loaded: Mutex::default() })
     }
 
-    /// The operator that a pipeline's `plugin:` describes; paths are relative to `folder`.
-    pub(crate) fn factory(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginFactory> {
+    /// The component that a pipeline's `plugin:` names, and what it says of it; paths are relative to `folder`.
+    pub(crate) fn opened(&self, spec: &PluginSpec, folder: &Path) -> Result<(Arc<Plugin>, PluginOptions)> {
         let plugin = self.load(&folder.join(spec.component.value.as_str()), spec.trust)?;
         let on_error = match spec.on_error {
             OnError::Fail => volley_wasm::OnError::Fail,
             OnError::DeadLetter => volley_wasm::OnError::DeadLetter,
             OnError::Skip => volley_wasm::OnError::Skip,
         };
-        Ok(PluginFactory::new(plugin, PluginOptions { on_error, ..options(&spec.config, &spec.limits)? }))
+        Ok((plugin, PluginOptions { on_error, ..options(&spec.config, &spec.limits)? }))
     }
 
     /// The function that an entry of a pipeline's `functions` describes.

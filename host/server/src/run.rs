@@ -9,14 +9,15 @@ use serde_json::json;
 use volley_api::{Error, ErrorKind, NodeName, ReadOptions, Result, StateBackend};
 use volley_checkpoint::coordinator::CheckpointProgress;
 use volley_config::PipelineSpec;
-use volley_runtime::{JobOptions, JobReport};
+use volley_runtime::{JobOptions, JobProgress, JobReport, ListedPlan};
 use volley_telemetry::{Registry, Server};
 
 use crate::args::How;
-use crate::checkpoints::{self, From, Ready};
+use crate::checkpoints::{self, From, Prepared};
 use crate::compose::{Surroundings, check, compose};
 use crate::control::{Board, Control, Phase};
 use crate::drive::drive;
+use crate::finish;
 use crate::keyed;
 use crate::metrics;
 use crate::output::{print, tell};
@@ -66,7 +67,7 @@ pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Override
     if how.json {
         print(&format!("{}\n", json_of(spec, &report, taken.as_ref())))?;
     }
-    if !how.quiet {
+    if !how.quiet && !report.progress.nodes.is_empty() {
         tell(&summary::render(&report));
         if let Some(line) = taken.as_ref().and_then(checkpoints::line) {
             tell(&line);
@@ -109,6 +110,15 @@ struct Done {
     checkpoints: Option<CheckpointProgress>,
 }
 
+impl Done {
+    /// Of a start in which no task ran.
+    fn nothing() -> Self {
+        let progress = JobProgress { nodes: Vec::new() };
+        let report = JobReport { progress, elapsed: Duration::ZERO, stopped_early: false, cut_short: false };
+        Self { report, previews: Vec::new(), checkpoints: None }
+    }
+}
+
 impl Runner<'_> {
     /// Puts the job together and runs it once.
     async fn attempt(&mut self) -> std::result::Result<Done, Failure> {
@@ -128,17 +138,29 @@ impl Runner<'_> {
             None => self.state.insert(keyed::state(self.spec, self.folder)?),
         };
         let mut options = options(self.spec, Arc::clone(state), self.how);
+        let listed = ListedPlan::of(plan).await?;
         let ready = match &self.spec.checkpoint {
-            Some(checkpoint) => {
-                Some(checkpoints::prepare(self.spec, checkpoint, self.folder, &self.from, &plan).await?)
-            }
             None => None,
+            Some(checkpoint) => {
+                let prepared = checkpoints::prepare(self.spec, checkpoint, self.folder, &self.from, &listed, &options);
+                let prepared = tokio::select! {
+                    prepared = prepared => prepared?,
+                    _ = open.stops.next() => return Err(stopped_before_its_start().into()),
+                };
+                match prepared {
+                    Prepared::Run(ready) => Some(ready),
+                    Prepared::Finish(finishing) => {
+                        finish::finish(*finishing, listed.plan(), &mut open.stops, self.how).await?;
+                        return Ok(Done::nothing());
+                    }
+                }
+            }
         };
-        options.epochs = ready.as_ref().map(Ready::epochs);
-        if let Some(told) = ready.as_ref().and_then(Ready::told).filter(|_| !self.how.quiet) {
+        options.epochs = ready.as_ref().map(|ready| ready.epochs());
+        if let Some(told) = ready.as_ref().and_then(|ready| ready.told()).filter(|_| !self.how.quiet) {
             tell(&told);
         }
-        let job = volley_runtime::start(plan, options).await?;
+        let job = listed.start(options).await?;
         let began = Instant::now();
         metrics::watch(&job, &self.page);
         self.board.started(&job);
@@ -223,6 +245,12 @@ impl Runner<'_> {
             }
         }
     }
+}
+
+/// Reading a large state, or rebuilding a damaged checkpoint, takes its time: what a start has not come to the end of, the
+/// next one does.
+fn stopped_before_its_start() -> Error {
+    Error::new(ErrorKind::Cancelled, "the job was stopped before it ran: the next run goes on from its last checkpoint")
 }
 
 /// How a command that did not fail ended.

@@ -32,6 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         subtask: SubtaskId::SINGLE,
         key_groups: KeyGroupRange::of(SubtaskId::SINGLE),
         layout: "bytes".into(),
+        ttl: None,
+        cache_entries_max: None,
         restored: Vec::new(),
     };
     let mut state = backend.open(context)?;

@@ -28,14 +28,15 @@ pub(crate) fn values(context: &StateContext, keys: &[StateKey<'_>], values: &[&[
 }
 
 /// Refuses a part of a checkpoint that is of another format than the `known`, named in `known_words`, or laid out in
-/// another way than the operator's keys and values.
+/// another way than the operator's keys and values, which goes for a time to live too.
 pub(crate) fn part(context: &StateContext, part: &StatePart, known: &[&str], known_words: &'static str) -> Result<()> {
     let (node, state) = (context.node.clone(), context.name);
     if !known.contains(&part.format.as_str()) {
         return Err(Error::Format { node, state, found: part.format.clone(), known: known_words });
     }
-    if part.layout != context.layout {
-        let (found, wanted) = (part.layout.clone(), context.layout.clone());
+    let wanted = context.stored_layout();
+    if part.layout != wanted {
+        let found = part.layout.clone();
         return Err(Error::Layout { node, state, found, wanted });
     }
     Ok(())

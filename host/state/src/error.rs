@@ -107,6 +107,12 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// A part of a checkpoint that this build cannot read.
+    #[error("state in the format {found} cannot be read{}", fix_of_format(found))]
+    UnknownFormat {
+        /// The format of the part.
+        found: String,
+    },
     /// A part of a checkpoint that another backend wrote.
     #[error(
         "operator `{node}`: the checkpoint has its state `{state}` in the format {found}, and this backend reads \
@@ -124,12 +130,23 @@ pub enum Error {
     },
 }
 
+/// What makes a format readable, where that is known.
+fn fix_of_format(found: &str) -> &'static str {
+    if found.starts_with("rocksdb-1") {
+        ": use a host that is built with the feature `rocksdb`"
+    } else {
+        ": use the version of Volley that wrote it, or a later one"
+    }
+}
+
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
         let kind = match error {
-            Error::Limit { .. } | Error::Format { .. } | Error::Layout { .. } | Error::InUse { .. } => {
-                volley_api::ErrorKind::Config
-            }
+            Error::Limit { .. }
+            | Error::Format { .. }
+            | Error::UnknownFormat { .. }
+            | Error::Layout { .. }
+            | Error::InUse { .. } => volley_api::ErrorKind::Config,
             Error::Snapshot { .. } | Error::Disk { .. } => volley_api::ErrorKind::External,
             Error::ForeignKeyGroup { .. } | Error::ValueCount { .. } | Error::EntryTooLarge { .. } => {
                 volley_api::ErrorKind::Internal

@@ -11,7 +11,7 @@ use volley_fail_point::planted;
 use crate::budget::Budget;
 use crate::snapshot::{self, MemorySnapshot};
 use crate::table::Table;
-use crate::{Error, Result, budget, check};
+use crate::{Error, Result, budget, check, ttl};
 
 /// Keeps state in memory, up to a limit that all of a job's states share.
 ///
@@ -54,12 +54,18 @@ impl StateBackend for MemoryBackend {
         snapshot::FORMAT
     }
 
+    fn check(&self, context: &StateContext) -> volley_api::Result<()> {
+        let check = |part| check::part(context, part, &[snapshot::FORMAT], snapshot::FORMAT);
+        Ok(context.restored.iter().try_for_each(check)?)
+    }
+
     fn open(&self, mut context: StateContext) -> volley_api::Result<Box<dyn KeyedState>> {
         let budget = Arc::clone(&self.budget);
         let restored = std::mem::take(&mut context.restored);
         let mut state = MemoryState { context, budget, tables: BTreeMap::new(), entries: 0, bytes: 0 };
         restored.iter().try_for_each(|part| state.restore(part))?;
-        Ok(Box::new(state))
+        let context = state.context.clone();
+        Ok(ttl::within(Box::new(state), &context))
     }
 }
 
@@ -102,14 +108,30 @@ impl MemoryState {
     fn restore(&mut self, part: &StatePart) -> Result<()> {
         check::part(&self.context, part, &[snapshot::FORMAT], snapshot::FORMAT)?;
         let key_groups = self.context.key_groups;
+        let has_passed = ttl::passed_by_now(self.context.ttl.as_ref());
         for entry in part.files.iter().map(snapshot::read).collect::<Result<Vec<_>>>()?.iter().flatten() {
-            if key_groups.contains(entry.group) {
+            if key_groups.contains(entry.group) && !has_passed(&entry.value) {
                 let key = StateKey { group: entry.group, key: &entry.key };
                 self.with_table(entry.namespace, |table, room| {
                     table.put(key, &entry.value);
                     room.check(table)
                 })?;
             }
+        }
+        Ok(())
+    }
+
+    /// Forgets the entries whose time has passed.
+    fn forget_passed(&mut self) -> Result<()> {
+        if self.context.ttl.is_none() {
+            return Ok(());
+        }
+        let has_passed = ttl::passed_by_now(self.context.ttl.as_ref());
+        for namespace in self.tables.keys().copied().collect::<Vec<_>>() {
+            self.with_table(namespace, |table, _| {
+                table.retain(|value| !has_passed(value));
+                Ok(())
+            })?;
         }
         Ok(())
     }
@@ -164,7 +186,13 @@ impl KeyedState for MemoryState {
                 room.check(table)
             })
         };
-        Ok(self.with_table(namespace, put)?)
+        match self.with_table(namespace, put) {
+            Err(Error::Limit { .. }) if self.context.ttl.is_some() => {
+                self.forget_passed()?;
+                Ok(self.with_table(namespace, put)?)
+            }
+            result => Ok(result?),
+        }
     }
 
     fn remove_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>]) -> volley_api::Result<()> {
@@ -222,6 +250,7 @@ impl KeyedState for MemoryState {
     }
 
     fn snapshot(&mut self) -> volley_api::Result<Box<dyn StateSnapshot>> {
+        self.forget_passed()?;
         let mut all = self.scan(Namespace(i64::MIN)..=Namespace(i64::MAX), None, usize::MAX)?;
         if planted("drop-dirty-value") {
             all.pop();

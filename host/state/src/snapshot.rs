@@ -14,8 +14,26 @@ use crate::{Error, Result};
 /// Name and version of the format.
 pub(crate) const FORMAT: &str = "memory-1";
 
-const MAGIC: &[u8; 5] = b"VLYS\x01";
-const HEAD_BYTES: usize = 1 + 8 + 4 + 4;
+/// What a file begins with.
+pub(crate) const MAGIC: &[u8; 5] = b"VLYS\x01";
+/// What stands before the bytes of an entry.
+pub(crate) const HEAD_BYTES: usize = 1 + 8 + 4 + 4;
+
+/// What stands there.
+pub(crate) struct Head {
+    pub(crate) group: KeyGroup,
+    pub(crate) namespace: Namespace,
+    pub(crate) key_bytes: u32,
+    pub(crate) value_bytes: u32,
+}
+
+impl Head {
+    pub(crate) fn of(bytes: [u8; HEAD_BYTES]) -> Self {
+        let mut bytes = &bytes[..];
+        let (group, namespace) = (KeyGroup(bytes.get_u8()), Namespace(bytes.get_i64_le()));
+        Self { group, namespace, key_bytes: bytes.get_u32_le(), value_bytes: bytes.get_u32_le() }
+    }
+}
 
 /// The entries of a state at a barrier; the bytes are shared with the state.
 pub(crate) struct MemorySnapshot(pub(crate) Vec<StateEntry>);
@@ -52,11 +70,11 @@ pub(crate) fn read(file: &StateFile) -> Result<Vec<StateEntry>> {
     }
     let mut entries = Vec::new();
     while rest.has_remaining() {
-        if rest.remaining() < HEAD_BYTES {
-            return Err(damaged("it ends within an entry".to_owned()));
-        }
-        let (group, namespace) = (KeyGroup(rest.get_u8()), Namespace(rest.get_i64_le()));
-        let (key, value) = (rest.get_u32_le() as usize, rest.get_u32_le() as usize);
+        let head = rest.first_chunk::<HEAD_BYTES>().copied();
+        let head = head.ok_or_else(|| damaged("it ends within an entry".to_owned()))?;
+        rest.advance(HEAD_BYTES);
+        let Head { group, namespace, key_bytes, value_bytes } = Head::of(head);
+        let (key, value) = (key_bytes as usize, value_bytes as usize);
         if key.checked_add(value).is_none_or(|bytes| bytes > rest.remaining()) {
             return Err(damaged("it ends within an entry".to_owned()));
         }

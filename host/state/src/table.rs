@@ -78,6 +78,26 @@ impl Table {
         }
     }
 
+    /// Removes the entries whose values are not to be kept.
+    pub(crate) fn retain(&mut self, keeps: impl Fn(&[u8]) -> bool) {
+        let Self { groups, entries, bytes, .. } = self;
+        for slot in groups {
+            let Some(group) = slot else { continue };
+            group.retain(|key, value| {
+                let stays = keeps(value);
+                if !stays {
+                    *bytes -= ENTRY_BYTES + key.len() + value.len();
+                    *entries -= 1;
+                }
+                stays
+            });
+            if group.is_empty() {
+                *slot = None;
+                *bytes -= GROUP_BYTES;
+            }
+        }
+    }
+
     /// The entries behind `after`, in the order of key group and key, at most `entries_max` of them.
     pub(crate) fn scan<'a>(
         &'a self,

@@ -2,12 +2,15 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
-use volley_api::{Error, NodeName, PortName, Result};
-use volley_runtime::{CheckedPlan, LogicalPlan, PortRef};
-use volley_wasm::{CompileIn, EngineSettings, Plugin, PluginEngine, PluginFactory, PluginOptions};
+use volley_api::{Error, NodeName, OperatorFactory, PortName, Result};
+use volley_runtime::{CheckedPlan, LogicalPlan, PortRef, Window, WindowFactory};
+use volley_wasm::{
+    CompileIn, EngineSettings, Plugin, PluginAggregates, PluginEngine, PluginFactory, PluginKind, PluginOptions,
+};
 
-use crate::graph::{Graph, Kind, Node, Port};
+use crate::graph::{Graph, Kind, Node, PluginWindow, Port};
 
 /// What becomes of outputs that nobody reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +79,14 @@ fn compose(graph: &Graph, kept: &[bool]) -> Result<LogicalPlan> {
             Kind::Operator(factory) => Arc::clone(factory),
             Kind::Window(window) => Arc::new(window.clone().with_memory_limit(graph.settings.state_bytes_max)),
             Kind::Dedupe(dedupe) => Arc::new(dedupe.clone().with_memory_limit(graph.settings.state_bytes_max)),
-            Kind::Plugin(path, options) => Arc::new(
-                plugin(graph.settings.plugins.as_ref(), path, options).map_err(|error| error.within(&node.name))?,
-            ),
+            Kind::Plugin(path, options, keys) => {
+                plugin(graph, path, options, keys).map_err(|error| error.within(&node.name))?
+            }
+            Kind::PluginWindow(path, options, window) => {
+                let plugin = loaded(graph.settings.plugins.as_ref(), path);
+                let windowed = plugin.and_then(|plugin| windowed(graph, plugin, options, window));
+                windowed.map_err(|error| error.within(&node.name))?
+            }
             Kind::Source(_) | Kind::Sink(_) | Kind::Broken => continue,
         };
         plan.add_operator(name_of(node)?, inputs_of(graph, node)?, factory, node.parallelism)?;
@@ -107,9 +115,36 @@ fn inputs_of(graph: &Graph, node: &Node) -> Result<Vec<PortRef>> {
     node.inputs.iter().map(port).collect()
 }
 
-fn plugin(engine: Option<&Arc<PluginEngine>>, path: &Path, options: &PluginOptions) -> Result<PluginFactory> {
+/// A plugin as its world has it: an aggregate is driven by a window, all others by themselves.
+fn plugin(graph: &Graph, path: &Path, options: &PluginOptions, keys: &[String]) -> Result<Arc<dyn OperatorFactory>> {
+    let plugin = loaded(graph.settings.plugins.as_ref(), path)?;
+    if plugin.info().kind == PluginKind::Aggregate && !keys.is_empty() {
+        let (keys, window, allowed_lateness) = (keys.to_vec(), Window::Global, Duration::ZERO);
+        return windowed(graph, plugin, options, &PluginWindow { keys, window, allowed_lateness, late: None });
+    }
+    Ok(Arc::new(PluginFactory::new(plugin, options.clone()).with_keys(keys.to_vec())))
+}
+
+fn windowed(
+    graph: &Graph,
+    plugin: Arc<Plugin>,
+    options: &PluginOptions,
+    window: &PluginWindow,
+) -> Result<Arc<dyn OperatorFactory>> {
+    let keys = window.keys.clone();
+    let aggregates = PluginAggregates::new(plugin, options.clone(), keys.clone()).map_err(Error::from)?;
+    let factory = WindowFactory::new(keys, window.window, Arc::new(aggregates))
+        .with_allowed_lateness(window.allowed_lateness)
+        .with_memory_limit(graph.settings.state_bytes_max);
+    Ok(Arc::new(match &window.late {
+        Some(port) => factory.with_late_port(port.clone()),
+        None => factory,
+    }))
+}
+
+fn loaded(engine: Option<&Arc<PluginEngine>>, path: &Path) -> Result<Arc<Plugin>> {
     let engine = engine.map_or_else(shared_engine, |engine| Ok(Arc::clone(engine)))?;
-    Ok(PluginFactory::new(Plugin::load(&engine, path).map_err(Error::from)?, options.clone()))
+    Plugin::load(&engine, path).map_err(Error::from)
 }
 
 /// The engine of all environments that were given none; it lives as long as one of their plugins.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use volley_api::{Result, Source};
+use volley_api::{Result, Source, StateBackend};
 use volley_connector_memory::MemorySource;
 use volley_runtime::{JobHandle, JobOptions, JobReport, PlanView};
 use volley_wasm::PluginEngine;
@@ -81,6 +81,12 @@ impl StreamExecutionEnvironment {
     #[must_use]
     pub fn set_state_memory(self, bytes: usize) -> Self {
         self.with(|graph| graph.settings.state_bytes_max = bytes)
+    }
+
+    /// Where keyed state is kept, in place of memory: a `RocksBackend` of `volley-state`, say, for more than fits there.
+    #[must_use]
+    pub fn set_state_backend(self, backend: impl StateBackend + 'static) -> Self {
+        self.with(|graph| graph.settings.state = Some(Arc::new(backend)))
     }
 
     /// Everything else that a job is started with: clock, seed, sizes of channels. It takes the place of what other setters have

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use volley_api::{OperatorFactory, Sink, Source};
-use volley_runtime::{DedupeFactory, EventTime, JobOptions, WindowFactory};
+use volley_api::{OperatorFactory, PortName, Sink, Source, StateBackend};
+use volley_runtime::{DedupeFactory, EventTime, JobOptions, Window, WindowFactory};
 use volley_wasm::{PluginEngine, PluginOptions};
 
 /// Memory of the state of one instance, unless it is set: 1 GiB, as in a pipeline file.
@@ -35,11 +36,22 @@ pub(crate) enum Kind {
     Window(WindowFactory),
     /// As a window.
     Dedupe(DedupeFactory),
-    /// Loaded when the plan is checked.
-    Plugin(PathBuf, Box<PluginOptions>),
+    /// Loaded when the plan is checked; by these keys, where there are any.
+    Plugin(PathBuf, Box<PluginOptions>, Vec<String>),
+    /// The same, of which a window makes an aggregate.
+    PluginWindow(PathBuf, Box<PluginOptions>, Box<PluginWindow>),
     Sink(Arc<dyn Sink>),
     /// Something that was wrong from the beginning; there is a problem that says what.
     Broken,
+}
+
+/// The window around a plugin.
+#[derive(Debug, Clone)]
+pub(crate) struct PluginWindow {
+    pub(crate) keys: Vec<String>,
+    pub(crate) window: Window,
+    pub(crate) allowed_lateness: Duration,
+    pub(crate) late: Option<PortName>,
 }
 
 /// One node.
@@ -68,6 +80,8 @@ pub(crate) struct Settings {
     pub(crate) parallelism: NonZeroU32,
     pub(crate) options: JobOptions,
     pub(crate) state_bytes_max: usize,
+    /// In place of memory.
+    pub(crate) state: Option<Arc<dyn StateBackend>>,
     pub(crate) plugins: Option<Arc<PluginEngine>>,
 }
 
@@ -88,6 +102,7 @@ impl Graph {
             parallelism: NonZeroU32::MIN,
             options: JobOptions::default(),
             state_bytes_max: STATE_BYTES_MAX,
+            state: None,
             plugins: None,
         };
         Self { settings, nodes: Vec::new(), problems: Vec::new(), numbered: HashMap::new() }

@@ -60,7 +60,7 @@ pub use expr::{
 pub use operator::ClosureResult;
 pub use stream::{DataStream, DataStreamSink, KeyedStream, OutputTag, WindowedKeyedStream};
 pub use time::WatermarkStrategy;
-pub use volley_api::{Error, ErrorKind, OperatorFactory, Result, Sink, Source};
+pub use volley_api::{Error, ErrorKind, OperatorFactory, Result, Sink, Source, StateBackend};
 pub use volley_connector_memory::{DiscardSink, MemoryHandle, MemorySink, MemorySource};
 pub use volley_runtime::{JobHandle, JobOptions, JobReport, PlanView, Window};
 pub use volley_wasm::{OnError, PluginLimits, PluginOptions};

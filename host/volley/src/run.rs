@@ -22,7 +22,10 @@ pub(crate) fn explain(graph: &Graph) -> Result<PlanView> {
 
 pub(crate) async fn start(graph: Graph, unread: Unread) -> Result<JobHandle> {
     let mut options = graph.settings.options.clone();
-    options.state = Arc::new(MemoryBackend::new(graph.settings.state_bytes_max));
+    options.state = match &graph.settings.state {
+        Some(backend) => Arc::clone(backend),
+        None => Arc::new(MemoryBackend::new(graph.settings.state_bytes_max)),
+    };
     let plan = tokio::task::spawn_blocking(move || Ok::<_, Error>(checked(&graph, unread)?.chain())).await;
     let plan = plan.map_err(|error| Error::internal(format!("checking the plan: {error}")))??;
     volley_runtime::start(plan, options).await

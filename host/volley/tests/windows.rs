@@ -2,11 +2,15 @@
 
 mod common;
 
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{batch, collected, refused, some_rows, sorted, stream};
-use volley::MemorySink;
 use volley::prelude::*;
+use volley::{MemorySink, StateBackend};
+use volley_api::{KeyedState, StateContext};
+use volley_state::MemoryBackend;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -148,4 +152,57 @@ fn too_much_state_fails_the_job() {
     let env = StreamExecutionEnvironment::new().set_state_memory(1);
     let error = refused(&stream(&env).key_by(["who"]).aggregate_expr([count()]));
     assert!(error.contains("and the limit is 1"), "{error}");
+}
+
+/// Memory that notes how many entries of each state were to be cached.
+#[derive(Debug, Clone)]
+struct Noting(MemoryBackend, Arc<Mutex<Vec<Option<NonZeroUsize>>>>);
+
+impl StateBackend for Noting {
+    fn label(&self) -> String {
+        self.0.label()
+    }
+
+    fn format(&self) -> &'static str {
+        self.0.format()
+    }
+
+    fn open(&self, context: StateContext) -> volley::Result<Box<dyn KeyedState>> {
+        self.1.lock().expect("no panic").push(context.cache_entries_max);
+        self.0.open(context)
+    }
+}
+
+#[test]
+fn few_windows_and_entries_in_memory_give_the_same_results() {
+    let few = |count| NonZeroUsize::new(count).expect("some");
+    let opened = Arc::new(Mutex::new(Vec::new()));
+    let backend = Noting(MemoryBackend::new(1 << 30), Arc::clone(&opened));
+    let windows: [volley::Window; 4] = [
+        Tumbling::of(SECOND / 4).into(),
+        Sliding::of(SECOND, SECOND / 4).into(),
+        Session::with_gap(SECOND / 4).into(),
+        Count::of(2).into(),
+    ];
+    for window in windows {
+        let results = |env: &StreamExecutionEnvironment, bound: Option<usize>| {
+            let mut keyed = timed(env).key_by(["who"]);
+            if let Some(bound) = bound {
+                keyed = keyed.with_max_cache_entries(few(bound));
+            }
+            let mut windowed = keyed.window(window);
+            if let Some(bound) = bound {
+                windowed = windowed.with_max_pending_windows(few(bound));
+            }
+            collected(&windowed.aggregate_expr([count(), last("at").alias("last_at")]))
+        };
+        let expected = results(&StreamExecutionEnvironment::new(), None);
+        for bound in [1, 2, 7] {
+            let env = StreamExecutionEnvironment::new().set_state_backend(backend.clone());
+            assert_eq!(results(&env, Some(bound)), expected, "{window} with {bound}");
+        }
+    }
+    let opened = opened.lock().expect("no panic");
+    assert!(opened.contains(&Some(few(1))) && opened.contains(&Some(few(2))), "{opened:?}");
+    assert!(!opened.contains(&None), "{opened:?}");
 }

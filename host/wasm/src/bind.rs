@@ -9,11 +9,14 @@ use arrow::error::ArrowError;
 use volley_api::{OperatorBinding, OutputPort, PortName};
 use volley_ipc::{decode_schema, wire_schema};
 
+use crate::bind_keys::BoundKeys;
+use crate::bind_state;
 use crate::bind_values;
 use crate::contract::{self, NullHandling, WriteMode};
 use crate::guest::broke;
 use crate::input::PluginInput;
 use crate::inspect::PluginKind;
+use crate::keyed::Declared;
 use crate::plugin::Who;
 use crate::text::visible;
 use crate::violation::Violation;
@@ -38,6 +41,10 @@ pub(crate) struct Bound {
     pub(crate) ports: Vec<BoundPort>,
     /// What a scalar does about nulls.
     pub(crate) nulls: Option<NullHandling>,
+    /// The columns of an aggregate's state, in wire form.
+    pub(crate) state: Option<SchemaRef>,
+    /// What a process agreed to besides.
+    pub(crate) keys: Option<BoundKeys>,
 }
 
 /// One output, made ready for use.
@@ -48,7 +55,7 @@ pub(crate) struct BoundPort {
     pub(crate) own: SchemaRef,
     /// All columns that leave through the port.
     pub(crate) schema: SchemaRef,
-    pub(crate) replaces: bool,
+    pub(crate) mode: WriteMode,
     /// Where each column of `schema` comes from.
     columns: Vec<ColumnFrom>,
 }
@@ -87,10 +94,11 @@ impl BoundPort {
             }
             WriteMode::Replace => Arc::clone(&own),
         };
-        Self { name, own, schema, replaces: writes == WriteMode::Replace, columns }
+        Self { name, own, schema, mode: writes, columns }
     }
 
-    /// The rows of the port: `own` are the plugin's columns, `input` the rows that they belong to, one for one.
+    /// The rows of the port: `own` are the plugin's columns, `input` the rows that they belong to, one for one (in mode
+    /// `keyed`: what such rows carry).
     pub(crate) fn compose(&self, input: &RecordBatch, own: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let column = |from: &ColumnFrom| -> ArrayRef {
             match *from {
@@ -119,23 +127,35 @@ fn appended(input: &Schema, own: &Schema) -> Vec<ColumnFrom> {
     columns
 }
 
-/// Checks what `open` answered.
-pub(crate) fn check(kind: PluginKind, who: &Who, input: &PluginInput, binding: contract::Binding) -> Result<Bound> {
+/// Checks what `open` answered; `states` are those that `describe` declared.
+pub(crate) fn check(
+    kind: PluginKind,
+    who: &Who,
+    input: &PluginInput,
+    binding: contract::Binding,
+    states: Vec<Declared>,
+) -> Result<Bound> {
+    let mut state = None;
+    let keys = match kind {
+        PluginKind::Scalar => return bind_values::scalar(who, &input.schema, binding),
+        PluginKind::Codec => return bind_values::codec(who, &input.schema, binding),
+        PluginKind::Process => Some(BoundKeys::check(who, input, binding.particulars, states)?),
+        PluginKind::Aggregate => {
+            state = Some(bind_state::check(who, binding.particulars)?);
+            None
+        }
+        PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap if binding.particulars.is_none() => None,
+        PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => {
+            let problem = format!("it agrees to particulars of another world; a {kind} has none");
+            return Err(broke(who, "open", Violation::BadBinding, problem));
+        }
+    };
     let input = &input.schema;
-    match kind {
-        PluginKind::Scalar => return bind_values::scalar(who, input, binding),
-        PluginKind::Codec => return bind_values::codec(who, input, binding),
-        PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => {}
-    }
-    if binding.particulars.is_some() {
-        let problem = format!("it agrees to particulars of another world; a {kind} has none");
-        return Err(broke(who, "open", Violation::BadBinding, problem));
-    }
     let reads = reads(who, input, &binding.reads)?;
     let projected = input.project(&reads)?;
     let wire = wire_schema(&projected).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
-    let ports = ports(kind, who, input, binding.outputs)?;
-    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, nulls: None })
+    let ports = ports(kind, who, input, keys.as_ref().map(|keys| &keys.carried), binding.outputs)?;
+    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, nulls: None, state, keys })
 }
 
 pub(crate) fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
@@ -165,6 +185,7 @@ pub(crate) fn ports(
     kind: PluginKind,
     who: &Who,
     input: &SchemaRef,
+    carried: Option<&SchemaRef>,
     outputs: Vec<contract::OutputPort>,
 ) -> Result<Vec<BoundPort>> {
     let broke = |problem: String| broke(who, "open", Violation::BadBinding, problem);
@@ -176,10 +197,12 @@ pub(crate) fn ports(
         (PluginKind::Filter, count) => {
             return Err(broke(format!("a filter has no outputs of its own, it names {count}")));
         }
-        (PluginKind::Map, 1) | (PluginKind::FlatMap, 1..=PORTS_MAX) => {}
-        (PluginKind::Map, count) => return Err(broke(format!("a map has exactly one output, it names {count}"))),
-        (PluginKind::FlatMap, count) => {
-            return Err(broke(format!("a flat-map has 1 to {PORTS_MAX} outputs, it names {count}")));
+        (PluginKind::Map | PluginKind::Aggregate, 1) | (PluginKind::FlatMap | PluginKind::Process, 1..=PORTS_MAX) => {}
+        (PluginKind::Map | PluginKind::Aggregate, count) => {
+            return Err(broke(format!("a {kind} has exactly one output, it names {count}")));
+        }
+        (PluginKind::FlatMap | PluginKind::Process, count) => {
+            return Err(broke(format!("a {kind} has 1 to {PORTS_MAX} outputs, it names {count}")));
         }
         // Checked by `bind_values`.
         (PluginKind::Scalar | PluginKind::Codec, _) => {}
@@ -199,13 +222,24 @@ pub(crate) fn ports(
         let own = decode_schema(&output.schema).map_err(|error| {
             broke(format!("the schema of output `{name}`: {}", visible(&error.to_string(), 1 << 10)))
         })?;
-        if output.writes == WriteMode::Keyed {
-            return Err(broke(format!("output `{name}` is to have the columns of a key, which a {kind} has not")));
-        }
+        let beside = match (output.writes, carried) {
+            (WriteMode::Keyed, Some(carried)) => carried,
+            (WriteMode::Keyed, None) => {
+                return Err(broke(format!("output `{name}` is to have the columns of a key, which a {kind} has not")));
+            }
+            _ => input,
+        };
         if output.writes == WriteMode::Replace && own.fields().is_empty() {
             return Err(broke(format!("output `{name}` replaces all columns by none")));
         }
-        ports.push(BoundPort::new(name, Arc::new(own), output.writes, input));
+        if kind == PluginKind::Aggregate {
+            // Its results stand behind keys and windows, of which it knows nothing.
+            bind_state::check_results(who, output.writes, &own)?;
+            let nothing = Arc::new(Schema::empty());
+            ports.push(BoundPort::new(name, Arc::new(own), output.writes, &nothing));
+            continue;
+        }
+        ports.push(BoundPort::new(name, Arc::new(own), output.writes, beside));
     }
     Ok(ports)
 }
@@ -234,7 +268,8 @@ mod tests {
     fn bind(kind: PluginKind, reads: &[&str], outputs: Vec<contract::OutputPort>) -> Result<Bound> {
         let input = schema(&[("a", DataType::Int64), ("b", DataType::Utf8View)]);
         let reads = reads.iter().map(|name| (*name).to_owned()).collect();
-        check(kind, &who(), &PluginInput::new(input), contract::Binding { reads, outputs, particulars: None })
+        let binding = contract::Binding { reads, outputs, particulars: None };
+        check(kind, &who(), &PluginInput::new(input), binding, Vec::new())
     }
 
     #[test]

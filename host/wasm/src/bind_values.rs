@@ -34,13 +34,21 @@ pub(crate) fn scalar(who: &Who, input: &SchemaRef, binding: Binding) -> Result<B
     if binding.outputs.len() != 1 || binding.outputs[0].writes != WriteMode::Replace {
         return Err(broke("a scalar has exactly one output, which replaces all columns"));
     }
-    let ports = ports(PluginKind::Scalar, who, input, binding.outputs)?;
+    let ports = ports(PluginKind::Scalar, who, input, None, binding.outputs)?;
     if ports[0].own.fields().len() != 1 {
         return Err(broke(&format!("a scalar's output has one column, its has {}", ports[0].own.fields().len())));
     }
     let reads = reads(who, input, &binding.reads)?;
     let wire = wire_schema(input).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
-    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, nulls: Some(nulls) })
+    Ok(Bound {
+        reads,
+        read_names: binding.reads,
+        wire: Arc::new(wire),
+        ports,
+        nulls: Some(nulls),
+        state: None,
+        keys: None,
+    })
 }
 
 /// A codec: rows of its own when the input has no columns, otherwise no output.
@@ -57,13 +65,21 @@ pub(crate) fn codec(who: &Who, input: &SchemaRef, binding: Binding) -> Result<Bo
         let reads = reads(who, input, &binding.reads)?;
         let wire = wire_schema(&input.project(&reads)?);
         let wire = wire.map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
-        return Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports: Vec::new(), nulls: None });
+        return Ok(Bound {
+            reads,
+            read_names: binding.reads,
+            wire: Arc::new(wire),
+            ports: Vec::new(),
+            nulls: None,
+            state: None,
+            keys: None,
+        });
     }
     if found != 1 || binding.outputs[0].writes != WriteMode::Replace {
         return Err(broke("a codec that reads has exactly one output, which replaces all columns".to_owned()));
     }
     // There are no columns to read: whoever names one is told so.
     let reads = reads(who, input, &binding.reads)?;
-    let ports = ports(PluginKind::Codec, who, input, binding.outputs)?;
-    Ok(Bound { reads, read_names: binding.reads, wire: frames_schema(), ports, nulls: None })
+    let ports = ports(PluginKind::Codec, who, input, None, binding.outputs)?;
+    Ok(Bound { reads, read_names: binding.reads, wire: frames_schema(), ports, nulls: None, state: None, keys: None })
 }

@@ -25,6 +25,7 @@ pub(crate) enum Failure {
     Fatal(String),
 }
 
+#[allow(dead_code, reason = "made by lifting alone")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower)]
 #[component(enum)]
 #[repr(u8)]
@@ -63,6 +64,7 @@ pub(crate) struct StateDeclaration {
     pub(crate) ttl_ms: Option<u64>,
 }
 
+#[allow(dead_code, reason = "made by lifting alone")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
@@ -114,6 +116,7 @@ pub(crate) enum WriteMode {
     Keyed,
 }
 
+#[allow(dead_code, reason = "made by lifting alone")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
@@ -125,6 +128,7 @@ pub(crate) enum NullHandling {
 }
 
 /// What only one of the worlds agrees to.
+#[allow(dead_code, reason = "made by lifting alone")]
 #[derive(Debug, ComponentType, Lift)]
 #[component(variant)]
 pub(crate) enum Particulars {
@@ -230,4 +234,85 @@ pub(crate) enum Level {
     Warn,
     #[component(name = "error")]
     Error,
+}
+
+/// Keys that an instance has not met before, with their columns as one message.
+#[derive(Debug, Clone, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct NewKeys<P> {
+    pub(crate) first: u32,
+    pub(crate) columns: P,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lower)]
+#[component(variant)]
+pub(crate) enum Watermark {
+    #[component(name = "at-ms")]
+    AtMs(i64),
+    #[component(name = "end")]
+    End,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ComponentType, Lift, Lower)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum TimeDomain {
+    #[component(name = "event-time")]
+    EventTime,
+    #[component(name = "processing-time")]
+    ProcessingTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift, Lower)]
+#[component(record)]
+pub(crate) struct Timer {
+    pub(crate) group: u32,
+    #[component(name = "at-ms")]
+    pub(crate) at_ms: i64,
+    pub(crate) domain: TimeDomain,
+    pub(crate) tag: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lower)]
+#[component(variant)]
+pub(crate) enum TimerError {
+    #[component(name = "unknown-group")]
+    UnknownGroup(u32),
+    #[component(name = "out-of-range")]
+    OutOfRange(String),
+    #[component(name = "limit-exceeded")]
+    LimitExceeded(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lower)]
+#[component(variant)]
+pub(crate) enum StateError {
+    #[component(name = "unknown-state")]
+    UnknownState(u32),
+    #[component(name = "unknown-group")]
+    UnknownGroup(u32),
+    #[component(name = "wrong-kind")]
+    WrongKind(String),
+    #[component(name = "invalid-batch")]
+    InvalidBatch(String),
+    #[component(name = "limit-exceeded")]
+    LimitExceeded(String),
+    #[component(name = "unavailable")]
+    Unavailable(String),
+}
+
+#[derive(Debug, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct Found<P> {
+    pub(crate) present: Vec<u8>,
+    pub(crate) values: P,
+}
+
+#[derive(Debug, ComponentType, Lower)]
+#[component(record)]
+pub(crate) struct Entries<P> {
+    pub(crate) groups: Vec<u32>,
+    #[component(name = "map-keys")]
+    pub(crate) map_keys: P,
+    pub(crate) values: P,
 }

@@ -207,6 +207,9 @@ pub enum Error {
         /// Why.
         source: volley_ipc::Error,
     },
+    /// Keyed state could not be read or written.
+    #[error("{0}")]
+    State(volley_api::Error),
     /// Rows could not be gathered or put together.
     #[error("{0}")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -237,6 +240,7 @@ impl Error {
             Self::Trap(_) => ErrorKind::Plugin,
             // A file that is not there or not readable is the disk's matter; one that is no component is the plugin's.
             Self::Read { .. } | Self::RetriesExhausted { .. } => ErrorKind::External,
+            Self::State(error) => error.kind(),
             Self::Engine(_) | Self::Arrow(_) => ErrorKind::Internal,
         }
     }
@@ -290,6 +294,11 @@ fn place_of(kind: PluginKind) -> &'static str {
         PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => {
             "run it in an operator, as `plugin: { component: … }`"
         }
+        PluginKind::Process => "run it in an operator with keys, as `plugin: { component: … }` beside `key_by: [...]`",
+        PluginKind::Aggregate => {
+            "run it in an operator with keys, as `plugin: { component: … }` beside `key_by: [...]`, and a `window:` if it is to \
+             have one"
+        }
         PluginKind::Scalar => "name it under `functions:`, and call it in an expression",
         PluginKind::Codec => "name it in a file's `format: { plugin: { component: … } }`",
     }
@@ -297,6 +306,10 @@ fn place_of(kind: PluginKind) -> &'static str {
 
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
+        // It knows itself whose fault it is and whether another try may help.
+        if let Error::State(error) = error {
+            return error;
+        }
         let api = Self::new(error.kind(), error.to_string());
         let api = if matches!(error, Error::RetriesExhausted { .. }) { api.retryable() } else { api };
         api.caused_by(error)

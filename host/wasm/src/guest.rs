@@ -1,9 +1,11 @@
 //! One instance in its store, and the calls of its life: describe, open, batches, close.
 
+mod aggregate;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::datatypes::SchemaRef;
+use arrow::array::RecordBatch;
 use volley_ipc::{encode_schema, wire_schema};
 use wasmtime::Store;
 use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower, TypedFunc};
@@ -11,13 +13,15 @@ use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 use crate::bind::{self, Bound};
 use crate::contract;
 use crate::engine::is_pool_full;
+use crate::imports::emitter::Parents;
 use crate::imports::wasi;
 use crate::input::PluginInput;
 use crate::inspect::PluginKind;
+use crate::keyed::{Declared, Keyed, check_declared};
 use crate::limits::InstancePermit;
 use crate::metrics::CallStats;
 use crate::options::PluginLimits;
-use crate::path::{self, BatchPath, CodecCall, Reply};
+use crate::path::{self, BatchPath, CodecCall, KeyedCall, Reply};
 use crate::plugin::{Description, ENCODE, Plugin, Ready, Who};
 use crate::store::{HostState, JobParts, Phase, new_store};
 use crate::text::visible;
@@ -97,11 +101,18 @@ impl Guest {
     }
 
     pub(crate) fn describe(&mut self) -> Result<Description> {
+        self.described().map(|(description, _)| description)
+    }
+
+    /// Who the operator is, and the states that it declares.
+    fn described(&mut self) -> Result<(Description, Vec<Declared>)> {
         let describe = self.describe;
         let (description,) = self
             .call("describe", Phase::Binding, self.limits.open_deadline, |store, _| describe.call(&mut *store, ()))?;
         let contract::Description { name, version, determinism, states } = description;
-        if let Some(contract::StateDeclaration { name, values, .. }) = states.first() {
+        if self.kind != PluginKind::Process
+            && let Some(contract::StateDeclaration { name, values, .. }) = states.first()
+        {
             let (name, bytes) = (visible(name, NAME_BYTES_MAX), values.len());
             return Err(self.broke(
                 "describe",
@@ -112,15 +123,19 @@ impl Guest {
                 ),
             ));
         }
-        Ok(Description {
+        let states = check_declared(states);
+        let states = states.map_err(|problem| self.broke("describe", Violation::StateDeclared, problem))?;
+        let description = Description {
             name: visible(&name, NAME_BYTES_MAX),
             version: visible(&version, NAME_BYTES_MAX),
             determinism: determinism.into(),
-        })
+        };
+        Ok((description, states))
     }
 
     /// Binds the instance; batches may follow.
     pub(crate) fn open(&mut self, config: &str, input: &PluginInput) -> Result<Bound> {
+        let states = if self.kind == PluginKind::Process { self.described()?.1 } else { Vec::new() };
         let wire = |source| Error::Wire { plugin: self.who.to_string(), source };
         let schema = encode_schema(&wire_schema(&input.schema).map_err(wire)?).map_err(wire)?;
         let (open, config, described) = (self.open, config.to_owned(), input.to_contract(schema));
@@ -128,12 +143,15 @@ impl Guest {
             open.call(&mut *store, (config, described))
         })?;
         let binding = answer.map_err(|error| self.refused(&error))?;
-        let bound = bind::check(self.kind, &self.who, input, binding)?;
+        let bound = bind::check(self.kind, &self.who, input, binding, states)?;
         self.path.bind(&bound.wire).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
+        if let (Some(state), Some(path)) = (&bound.state, self.path.aggregate()) {
+            path.bind_state(state).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
+        }
         if self.kind == PluginKind::Codec && !input.schema.fields().is_empty() {
             self.function = ENCODE;
         }
-        let own: Vec<SchemaRef> = bound.ports.iter().map(|port| Arc::clone(&port.own)).collect();
+        let own: Vec<_> = bound.ports.iter().map(|port| (Arc::clone(&port.own), port.mode)).collect();
         self.store.data_mut().emitter.bind(own.into());
         Ok(bound)
     }
@@ -149,7 +167,7 @@ impl Guest {
     }
 
     /// Prepares a batch for the next [`Guest::process`]; gives the bytes that will cross.
-    pub(crate) fn encode(&mut self, batch: &arrow::array::RecordBatch) -> Result<usize> {
+    pub(crate) fn encode(&mut self, batch: &RecordBatch) -> Result<usize> {
         let bytes = self.path.encode(batch).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
         self.store.data_mut().transfer.prepare(bytes);
         Ok(bytes)
@@ -163,12 +181,67 @@ impl Guest {
     /// Calls the function of the kind with the batch that was encoded last, of so many rows. `number` identifies the
     /// call: chance depends on it.
     pub(crate) fn process(&mut self, rows: usize, number: u64) -> Result<Result<Reply, contract::Failure>> {
+        self.run(self.function, Parents::Rows(rows), number)
+    }
+
+    /// Calls a process operator for what was prepared last. The operator's keyed side goes with the call, and comes back
+    /// whatever becomes of it.
+    pub(crate) fn process_keyed(
+        &mut self,
+        function: &'static str,
+        parents: Parents,
+        number: u64,
+        keyed: &mut Option<Box<Keyed>>,
+    ) -> Result<Result<Reply, contract::Failure>> {
+        self.store.data_mut().keyed = keyed.take();
+        let answer = self.run(function, parents, number);
+        *keyed = self.store.data_mut().keyed.take();
+        let Some(side) = keyed else { return answer };
+        if let Some(failure) = side.take_failure() {
+            return Err(Error::State(failure));
+        }
+        match side.take_exceeded() {
+            // Whatever the guest made of the refusal: what it wrote is not complete. A trap says more.
+            Some((violation, problem)) if answer.is_ok() => Err(self.exceeded(function, violation, problem)),
+            _ => answer,
+        }
+    }
+
+    /// Prepares what the next call of a process operator is for; `keys` are new to the instance, from that number on.
+    pub(crate) fn prepare(&mut self, keys: Option<(u32, &RecordBatch)>, call: KeyedCall) -> Result<()> {
+        let wire = |source| Error::Wire { plugin: self.who.to_string(), source };
+        let Some(path) = self.path.keyed() else { return Ok(()) };
+        let bytes = path.prepare(keys, call).map_err(wire)?;
+        let transfer = &mut self.store.data_mut().transfer;
+        let incoming = transfer.incoming();
+        transfer.prepare(incoming + bytes);
+        Ok(())
+    }
+
+    /// Tells a process operator that all numbers of keys are void.
+    pub(crate) fn forget(&mut self) -> Result<()> {
+        // A batch may be waiting.
+        let incoming = self.store.data().transfer.incoming();
+        self.call("forget", Phase::Binding, self.limits.deadline, |store, path| match path.keyed() {
+            Some(path) => path.forget(store),
+            None => Ok(()),
+        })?;
+        self.store.data_mut().transfer.prepare(incoming);
+        Ok(())
+    }
+
+    fn run(
+        &mut self,
+        function: &'static str,
+        parents: Parents,
+        number: u64,
+    ) -> Result<Result<Reply, contract::Failure>> {
         let state = self.store.data_mut();
-        state.emitter.begin(rows);
+        state.emitter.begin(parents);
         state.random.begin(number);
         let bytes_in = state.transfer.incoming();
         let started = Instant::now();
-        let answer = self.call(self.function, Phase::Batch, self.limits.deadline, |store, path| path.call(store));
+        let answer = self.call(function, Phase::Batch, self.limits.deadline, |store, path| path.call(store));
         let duration = started.elapsed();
         let state = self.store.data();
         let replied = answer.iter().flatten().map(|reply| reply.output.bytes()).sum::<usize>();
@@ -178,21 +251,21 @@ impl Guest {
         let texts = |reply: &Reply| reply.rejects.iter().map(|reject| reject.code.len() + reject.message.len()).sum();
         let crossed = replied + answer.as_ref().map_or(0, texts);
         if let Err(exceeded) = self.store.data_mut().transfer.add(crossed) {
-            return Err(self.exceeded(Violation::TransferBytes, exceeded.to_string()));
+            return Err(self.exceeded(function, Violation::TransferBytes, exceeded.to_string()));
         }
         // Whatever the guest made of the refusal: what it put out is not complete.
         match self.store.data_mut().emitter.take_exceeded() {
-            Some((violation, problem)) => Err(self.exceeded(violation, problem)),
+            Some((violation, problem)) => Err(self.exceeded(function, violation, problem)),
             None => Ok(answer),
         }
     }
 
     /// The error for a limit of a call that was exceeded.
-    fn exceeded(&self, violation: Violation, problem: String) -> Error {
+    fn exceeded(&self, function: &str, violation: Violation, problem: String) -> Error {
         Error::Limit {
             operator: self.store.data().log.operator_in_job().unwrap_or_default(),
             plugin: self.who.to_string(),
-            function: self.function.to_owned(),
+            function: function.to_owned(),
             violation,
             problem,
         }

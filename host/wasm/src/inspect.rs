@@ -5,7 +5,7 @@ use std::fmt;
 use wasmtime_wasmparser::{BinaryReaderError, Parser, Payload};
 
 use crate::contract::PACKAGE;
-use crate::imports::{EMITTER, GRANTED, wasi};
+use crate::imports::{EMITTER, GRANTED, KEYED, wasi};
 use crate::violation::Violation;
 
 /// The largest component, in bytes: Python ones come to about 40 MB.
@@ -27,6 +27,10 @@ pub enum PluginKind {
     Filter,
     /// Any number of rows out for every row in, on one or more ports.
     FlatMap,
+    /// The same for rows of keys, with state and timers.
+    Process,
+    /// Many rows of a group to one row, behind `key_by`.
+    Aggregate,
     /// A function for expressions: one value for every row.
     Scalar,
     /// A format of bytes: frames to rows and back.
@@ -34,24 +38,29 @@ pub enum PluginKind {
 }
 
 impl PluginKind {
-    const ALL: [Self; 5] = [Self::Map, Self::Filter, Self::FlatMap, Self::Scalar, Self::Codec];
+    const ALL: [Self; 7] =
+        [Self::Map, Self::Filter, Self::FlatMap, Self::Process, Self::Aggregate, Self::Scalar, Self::Codec];
 
-    /// The interface that makes the kind: `map`, `filter`, `flat-map`, `scalar`, `codec`.
+    /// The interface that makes the kind: `map`, `filter`, `flat-map`, `process`, `aggregate`, `scalar`, `codec`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Map => "map",
             Self::Filter => "filter",
             Self::FlatMap => "flat-map",
+            Self::Process => "process",
+            Self::Aggregate => "aggregate",
             Self::Scalar => "scalar",
             Self::Codec => "codec",
         }
     }
 
-    /// The function of that interface that is called with batches; of a codec, that which reads.
+    /// The function of that interface that is called with batches; of an aggregate, that for rows; of a codec, that which
+    /// reads.
     pub(crate) fn function(self) -> &'static str {
         match self {
-            Self::Map | Self::Filter | Self::FlatMap => self.as_str(),
+            Self::Map | Self::Filter | Self::FlatMap | Self::Process => self.as_str(),
+            Self::Aggregate => "update",
             Self::Scalar => "call",
             Self::Codec => "decode",
         }
@@ -207,11 +216,19 @@ fn check_imports(imports: &[String], kind: PluginKind) -> Result<(), String> {
         };
         interface.check_version(import)?;
         let granted = GRANTED.contains(&interface.name);
-        if !granted && interface.name == EMITTER && kind != PluginKind::FlatMap {
-            return Err(format!("it imports {import}, which only a flat-map may; it is a {kind}"));
+        if granted {
+            continue;
         }
-        if !granted && interface.name != EMITTER {
-            return Err(not_granted(import));
+        match (interface.name, kind) {
+            (EMITTER, PluginKind::FlatMap | PluginKind::Process) => {}
+            (EMITTER, _) => {
+                return Err(format!("it imports {import}, which only a flat-map and a process may; it is a {kind}"));
+            }
+            (name, PluginKind::Process) if KEYED.contains(&name) => {}
+            (name, _) if KEYED.contains(&name) => {
+                return Err(format!("it imports {import}, which only a process may; it is a {kind}"));
+            }
+            _ => return Err(not_granted(import)),
         }
     }
     Ok(())

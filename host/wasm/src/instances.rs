@@ -31,6 +31,8 @@ pub(crate) struct Instances {
     input: PluginInput,
     bound: Bound,
     guest: Option<Guest>,
+    /// How many instances there were, the present one included.
+    made: u64,
     log_rate: Arc<LogRate>,
     /// When fresh instances were made, within the last `restarts_within`; as many as the budget at most.
     restarts_ms: VecDeque<u64>,
@@ -62,6 +64,7 @@ impl Instances {
             input,
             bound,
             guest: Some(guest),
+            made: 1,
             log_rate,
             restarts_ms: VecDeque::new(),
         })
@@ -81,8 +84,14 @@ impl Instances {
             let (guest, bound) = make(plugin, options, config, metrics, context, input, log_rate)?;
             same(&guest, &self.bound, &bound)?;
             self.guest = Some(guest);
+            self.made += 1;
         }
         Ok(self.guest.as_mut().expect("made just now, if it was not there"))
+    }
+
+    /// The number of the present instance: fresh ones have others.
+    pub(crate) fn number(&self) -> u64 {
+        self.made
     }
 
     /// Lets go of an instance that has failed.

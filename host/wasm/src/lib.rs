@@ -9,7 +9,10 @@
 //! the boundary stands in `src/abi/`, each piece with its proof.
 
 mod abi;
+mod aggregate;
 mod bind;
+mod bind_keys;
+mod bind_state;
 mod bind_values;
 mod cache;
 mod calls;
@@ -24,6 +27,7 @@ mod imports;
 mod input;
 mod inspect;
 mod instances;
+mod keyed;
 mod limits;
 mod metrics;
 mod operator;
@@ -38,6 +42,7 @@ mod ticks;
 mod trap;
 mod violation;
 
+pub use aggregate::{DELTA_BYTES_MAX, PluginAggregates};
 pub use bind::PORTS_MAX;
 pub use cache::default_cache_dir;
 pub use codec::PluginCodec;
@@ -49,6 +54,10 @@ pub use imports::emitter::EMITS_PER_CALL_MAX;
 pub use imports::log::{BYTES_PER_CALL_MAX as LOG_BYTES_PER_CALL_MAX, LINES_PER_CALL_MAX as LOG_LINES_PER_CALL_MAX};
 pub use input::PluginInput;
 pub use inspect::{COMPONENT_BYTES_MAX, PluginInfo, PluginKind};
+pub use keyed::{
+    KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
+    STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
+};
 pub use limits::HostLimits;
 pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METRIC_NAMES_MAX, PluginMetrics};
 pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};

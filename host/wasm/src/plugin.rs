@@ -14,7 +14,7 @@ use crate::abi::deserialize::Artefact;
 use crate::bind::{self, Bound};
 use crate::cache::hex;
 use crate::compile::Problem;
-use crate::contract;
+use crate::contract::{self, WriteMode};
 use crate::engine::{EnginePair, LinkedEngine, Placed, PluginEngine, Trust};
 use crate::guest::Guest;
 use crate::input::PluginInput;
@@ -99,7 +99,8 @@ pub struct PluginBinding {
 pub struct PluginPort {
     /// Its name.
     pub name: String,
-    /// Whether the plugin's columns are the whole output (`replace`) or join those of the input (`append`).
+    /// Whether the plugin's columns are the whole output (`replace`), or join those of the input (`append`) or of the key
+    /// (`keyed`).
     pub replaces: bool,
     /// The columns that the plugin writes. None for a filter.
     pub writes: SchemaRef,
@@ -137,10 +138,28 @@ pub(crate) struct Exports {
     pub(crate) describe: ComponentExportIndex,
     pub(crate) open: ComponentExportIndex,
     pub(crate) close: ComponentExportIndex,
-    /// The function of the kind; of a codec, that which reads.
+    /// The function of the kind; of an aggregate: `update`; of a codec, that which reads.
     pub(crate) process: ComponentExportIndex,
+    /// What an aggregate has besides.
+    pub(crate) aggregate: Option<AggregateExports>,
+    /// What a process has besides.
+    pub(crate) keyed: Option<KeyedExports>,
     /// The function of a codec that writes.
     pub(crate) encode: Option<ComponentExportIndex>,
+}
+
+/// The other functions of an aggregate.
+pub(crate) struct AggregateExports {
+    pub(crate) merge: ComponentExportIndex,
+    pub(crate) drain: ComponentExportIndex,
+    pub(crate) evaluate: ComponentExportIndex,
+}
+
+/// The other functions of a process.
+pub(crate) struct KeyedExports {
+    pub(crate) on_timers: ComponentExportIndex,
+    pub(crate) on_watermark: ComponentExportIndex,
+    pub(crate) forget: ComponentExportIndex,
 }
 
 impl Plugin {
@@ -235,7 +254,7 @@ impl Plugin {
     /// Asks a fresh instance who it is.
     ///
     /// # Errors
-    /// When it traps, or declares keyed state, which no world that this host knows has.
+    /// When it traps, or declares keyed state that its world does not have, or that is none.
     pub fn describe(&self, limits: &PluginLimits) -> Result<Description> {
         Guest::instantiate(self, limits, JobParts::default())?.describe()
     }
@@ -253,7 +272,7 @@ impl Plugin {
         let bound = self.bind_fresh(&config_text(config), input, limits)?;
         let port = |port: bind::BoundPort| PluginPort {
             name: port.name.to_string(),
-            replaces: port.replaces,
+            replaces: port.mode == WriteMode::Replace,
             writes: port.own,
             schema: port.schema,
         };
@@ -348,11 +367,29 @@ impl Exports {
             let index = instance.and_then(|instance| component.get_export_index(Some(&instance), function));
             index.ok_or_else(|| format!("its {interface} has no function `{function}`"))
         };
+        let aggregate = match kind {
+            PluginKind::Aggregate => Some(AggregateExports {
+                merge: find(&names.kind, "merge")?,
+                drain: find(&names.kind, "drain")?,
+                evaluate: find(&names.kind, "evaluate")?,
+            }),
+            _ => None,
+        };
+        let keyed = match kind {
+            PluginKind::Process => Some(KeyedExports {
+                on_timers: find(&names.kind, "on-timers")?,
+                on_watermark: find(&names.kind, "on-watermark")?,
+                forget: find(&names.kind, "forget")?,
+            }),
+            _ => None,
+        };
         Ok(Self {
             describe: find(&names.lifecycle, "describe")?,
             open: find(&names.lifecycle, "open")?,
             close: find(&names.lifecycle, "close")?,
             process: find(&names.kind, kind.function())?,
+            aggregate,
+            keyed,
             encode: if kind == PluginKind::Codec { Some(find(&names.kind, ENCODE)?) } else { None },
         })
     }

@@ -9,6 +9,7 @@ use crate::imports::emitter::Emitter;
 use crate::imports::log::{Log, LogRate};
 use crate::imports::random::Random;
 use crate::imports::wasi::Wasi;
+use crate::keyed::Keyed;
 use crate::limits::{Deadline, HostBudget, Limiter, Transfer};
 use crate::metrics::PluginMetrics;
 use crate::options::{Crossing, PluginLimits};
@@ -20,9 +21,9 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 /// Which export is running, and so which imports may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Instantiation, `describe`, `open`: only `log`, and WASI, which is inert.
+    /// Instantiation, `describe`, `open`, `forget`: only `log`, and WASI, which is inert.
     Binding,
-    /// A batch is being processed: everything.
+    /// A batch, timers or a watermark are being processed: everything.
     Batch,
     /// `close`: everything but `emit`.
     Closing,
@@ -43,20 +44,32 @@ pub(crate) struct HostState {
     pub(crate) now_ms: Option<u64>,
     pub(crate) random: Random,
     pub(crate) emitter: Emitter,
+    /// Keys, states and timers, while a call of a process operator runs.
+    pub(crate) keyed: Option<Box<Keyed>>,
     pub(crate) wasi: Wasi,
 }
 
 impl HostState {
     /// An import other than `log` was called: is this the time for it?
     pub(crate) fn require_batch_or_close(&self, import: &'static str) -> wasmtime::Result<()> {
-        if self.phase == Phase::Binding { Err(NotNow(import).into()) } else { Ok(()) }
+        if self.phase == Phase::Binding { Err(NotNow { import, rule: "only `log` may be" }.into()) } else { Ok(()) }
     }
 }
 
 /// An import was called where the contract forbids it.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` was called where only `log` may be")]
-pub(crate) struct NotNow(&'static str);
+#[error("`{import}` was called where {rule}")]
+pub(crate) struct NotNow {
+    import: &'static str,
+    rule: &'static str,
+}
+
+impl NotNow {
+    /// State or timers were called, and no key is under way.
+    pub(crate) fn without_key(import: &'static str) -> Self {
+        Self { import, rule: "no key is under way: it is for `process` and `on-timers`" }
+    }
+}
 
 /// What an instance that runs in a job has, and one that only binds has not.
 #[derive(Clone)]
@@ -105,6 +118,7 @@ pub(crate) fn new_store(
         now_ms: None,
         random: job.random,
         emitter: Emitter::new(limits),
+        keyed: None,
         wasi: Wasi::default(),
     };
     let mut store = Store::new(engine, state);

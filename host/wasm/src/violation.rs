@@ -44,7 +44,7 @@ pub enum Violation {
     BadBinding,
     /// `open` gave two answers to one question.
     ImpureOpen,
-    /// It declares keyed state, which its world does not have.
+    /// It declares keyed state that its world does not have, or that is none.
     StateDeclared,
     /// It broke the contract in another way.
     OtherContract,
@@ -60,6 +60,16 @@ pub enum Violation {
     TransferBytes,
     /// A batch that it emitted was refused, and it was told so.
     EmitRefused,
+    /// It named a state, a key or columns that it may not, and was told so.
+    StateRefused,
+    /// A value of state has too many bytes, or one call wrote too many.
+    StateValue,
+    /// One call read and wrote too many entries of state, or one key has too many.
+    StateEntries,
+    /// It named a key or a time for a timer that it may not, and was told so.
+    TimerRefused,
+    /// There are too many timers: of one key, in one call, or in all.
+    Timers,
     /// It gave up: `fatal`.
     Fatal,
     /// It asked for the same call again too often.
@@ -90,7 +100,7 @@ pub enum Violation {
 
 impl Violation {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 44] = [
         Self::Unreachable,
         Self::OutOfBounds,
         Self::StackOverflow,
@@ -117,6 +127,11 @@ impl Violation {
         Self::Emits,
         Self::TransferBytes,
         Self::EmitRefused,
+        Self::StateRefused,
+        Self::StateValue,
+        Self::StateEntries,
+        Self::TimerRefused,
+        Self::Timers,
         Self::Fatal,
         Self::Retries,
         Self::LogLines,
@@ -162,6 +177,11 @@ impl Violation {
             Self::Emits => "emits",
             Self::TransferBytes => "transfer_bytes",
             Self::EmitRefused => "emit_refused",
+            Self::StateRefused => "state_refused",
+            Self::StateValue => "state_value",
+            Self::StateEntries => "state_entries",
+            Self::TimerRefused => "timer_refused",
+            Self::Timers => "timers",
             Self::Fatal => "fatal",
             Self::Retries => "retries",
             Self::LogLines => "log_lines",

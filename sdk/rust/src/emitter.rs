@@ -117,6 +117,19 @@ impl<'a> Emitter<'a> {
         Ok(())
     }
 
+    /// Hands over rows that come from nothing, in [`ProcessOperator::on_watermark`](crate::ProcessOperator::on_watermark):
+    /// for ports of mode `replace`.
+    ///
+    /// # Errors
+    /// As [`Emitter::emit`].
+    pub fn emit_alone(&mut self, port: impl PortRef, columns: Vec<Array>) -> Result<(), EmitError> {
+        let index = self.index(&port)?;
+        let rows = columns.first().map_or(0, Array::len);
+        self.wires[index].encode(&self.ports[index], &columns, rows, self.out)?;
+        crate::array::spare(columns);
+        (self.emit)(index as u32, &[], self.out.bytes())
+    }
+
     fn index(&self, port: &impl PortRef) -> Result<usize, EmitError> {
         port.index(self.ports).ok_or_else(|| EmitError::UnknownPort(port.describe()))
     }

@@ -50,6 +50,32 @@ macro_rules! export_codec {
     };
 }
 
+/// Makes an [`AggregateOperator`](crate::AggregateOperator) the operator of this component. Once per crate.
+///
+/// Name and version are those of the crate. Outside of wasm it only checks that the type is an aggregate.
+#[macro_export]
+macro_rules! export_aggregate {
+    ($operator:ty) => {
+        $crate::__export_operator!(
+            $operator,
+            AggregateOperator,
+            AggregateRunner,
+            aggregate,
+            ::core::option::Option::None
+        );
+    };
+}
+
+/// Makes a [`ProcessOperator`](crate::ProcessOperator) the operator of this component. Once per crate.
+///
+/// Name and version are those of the crate. Outside of wasm it only checks that the type is a process.
+#[macro_export]
+macro_rules! export_process {
+    ($operator:ty) => {
+        $crate::__export_operator!($operator, ProcessOperator, ProcessRunner, process, ::core::option::Option::None);
+    };
+}
+
 /// What they share, and what the row-wise attributes use: these know the columns that `$columns` states.
 #[doc(hidden)]
 #[macro_export]

@@ -351,7 +351,7 @@ mod tests {
         let numbers =
             [0.0, -0.0, 0.5, 1.5, 2.5, 9.5, 99.95, 0.05, 0.25, 1e21, 1e-7, f64::MAX, 5e-324, f64::NAN, -f64::INFINITY];
         // Half way between two texts that both read as the number.
-        let ties = [-1807142222878450.25, 1807142222878450.75];
+        let ties = [-7_228_568_891_513_801.0 / 4.0, 7_228_568_891_513_803.0 / 4.0];
         let powers = (-1074..1024).map(|power| 2_f64.powi(power));
         let numbers = numbers.into_iter().chain(ties).chain(powers);
         for number in numbers {

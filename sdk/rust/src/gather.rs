@@ -61,6 +61,28 @@ pub(crate) fn gather(data_type: &DataType, parts: &[Column<'_>], rows: &[Row]) -
     Array::new(data_type.clone(), data)
 }
 
+/// One row without a value.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) fn null(data_type: &DataType) -> Array {
+    let mut validity = Validity::default();
+    validity.push_null(0);
+    let mut data = ArrayData::of(1, validity);
+    match Layout::of(data_type) {
+        Layout::Null | Layout::Dictionary | Layout::Unknown => {}
+        Layout::Bits => data.values.extend(&[0]),
+        Layout::Fixed(width) => data.values.extend(&vec![0; width]),
+        Layout::Variable(width) => (0..2).for_each(|_| push_offset(&mut data, width, 0)),
+        Layout::List(width) => {
+            (0..2).for_each(|_| push_offset(&mut data, width, 0));
+            data.children = inner(data_type, &[], &[]);
+        }
+        Layout::FixedList(_) | Layout::Struct => {
+            data.children = children(data_type).iter().map(|field| null(&field.data_type)).collect();
+        }
+    }
+    Array::new(data_type.clone(), data)
+}
+
 /// The same values of each child.
 fn inner(data_type: &DataType, parts: &[Column<'_>], rows: &[Row]) -> Vec<Array> {
     let fields = children(data_type).iter().enumerate();

@@ -10,6 +10,7 @@
 // The generated bindings and the macros name this crate from outside and from inside.
 extern crate self as volley_sdk;
 
+mod aggregate;
 mod array;
 #[cfg(feature = "arrow")]
 pub mod arrow;
@@ -38,12 +39,14 @@ mod memory;
 pub mod metrics;
 mod offsets;
 mod operator;
+mod process;
 pub mod random;
 pub mod row;
 #[doc(hidden)]
 pub mod runner;
 mod scalar;
 mod schema;
+pub mod state;
 mod store;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
@@ -51,6 +54,7 @@ mod text;
 mod wire;
 mod writer;
 
+pub use aggregate::{AggregateOperator, Groups};
 pub use array::{Array, RecordBatch};
 pub use batch::Batch;
 pub use bits::{Bits, BitsBuilder};
@@ -63,15 +67,26 @@ pub use operator::{
     Binding, Determinism, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, NoConfig, OpenError,
     Port, Reject, Rejects, WriteMode,
 };
+pub use process::{
+    Context, Distinct, EventTime, KeyedBatch, NewKeys, ProcessInput, ProcessOperator, TimeDomain, Timer, Timers,
+    Watermark,
+};
 pub use row::{Date, Decimal, Emit, Record, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 pub use scalar::{NullHandling, ScalarOperator};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
+pub use state::Value;
 
 pub use writer::Writer;
 
-pub use volley_sdk_macros::{Columns, codec, filter, flat_map, map, scalar};
+pub use row::AggregateState;
+pub use volley_sdk_macros::{AggregateState, Columns, aggregate, codec, filter, flat_map, map, process, scalar};
 
 /// The examples of the pages are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/aggregate-plugins.md")]
+struct AggregatePluginsPage;
+
+/// Likewise.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/scalar-plugins.md")]
 struct ScalarPluginsPage;

@@ -147,6 +147,8 @@ pub enum WriteMode {
     Append,
     /// The operator's columns are the whole output.
     Replace,
+    /// The operator's columns are added behind those of the key and the event time. Only in a process.
+    Keyed,
 }
 
 /// One output of an operator.
@@ -165,8 +167,12 @@ pub struct Port {
 pub struct Binding {
     /// Names of the input columns that every batch will carry, in this order.
     pub reads: Vec<String>,
-    /// None for a filter, exactly `out` for a map, one or more (the first is `out`) for a flat-map.
+    /// None for a filter, exactly `out` for a map, one or more (the first is `out`) for a flat-map and a process.
     pub ports: Vec<Port>,
+    /// The columns of the key that a process wants to know: they cross once for each key.
+    pub keys: Vec<String>,
+    /// The columns of an aggregate's state.
+    pub state: Schema,
 }
 
 impl Binding {
@@ -193,6 +199,26 @@ impl Binding {
     #[must_use]
     pub fn replace(self, columns: impl Into<Schema>) -> Self {
         self.port("out", columns, WriteMode::Replace)
+    }
+
+    /// The main output is the key and the event time with these columns behind them. Only in a process.
+    #[must_use]
+    pub fn keyed(self, columns: impl Into<Schema>) -> Self {
+        self.port("out", columns, WriteMode::Keyed)
+    }
+
+    /// A process wants to know these columns of the key, once for each key.
+    #[must_use]
+    pub fn wanting_keys<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.keys = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// An aggregate's state has these columns: they are what its deltas become when they are drained.
+    #[must_use]
+    pub fn state(mut self, columns: impl Into<Schema>) -> Self {
+        self.state = columns.into();
+        self
     }
 
     /// One more output; a flat-map's side outputs come after `out`.

@@ -21,6 +21,11 @@ use crate::{
     NullHandling, OpenError, RecordBatch, Reject, ScalarOperator, Schema, WriteMode,
 };
 
+mod aggregate;
+mod process;
+
+pub use aggregate::{AggregateOutcome, Aggregation, aggregate};
+pub use process::Process;
 pub use serde_json::json;
 
 /// An operator refused to open, or a whole call failed.

@@ -54,7 +54,7 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     // Makes components for tests; what crosses is written by the gate's own encoder.
     ("volley-test-guests", &["volley-ipc"]),
     // Runs hostile guests against the plugin boundary as it is.
-    ("volley-test-hostile", &["volley-api", "volley-ipc", "volley-test-guests", "volley-wasm"]),
+    ("volley-test-hostile", &["volley-api", "volley-ipc", "volley-state", "volley-test-guests", "volley-wasm"]),
     // Crashes whole programs from outside, at the places that the host names.
     ("volley-test-chaos", &["volley-fail-point"]),
     // Sees the repository as text.

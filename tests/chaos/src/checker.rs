@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::{Result, Shape, Stop};
+use crate::{Fault, Result, Shape, Stop};
 
 /// The checker, running.
 #[derive(Debug)]
@@ -41,21 +41,34 @@ impl Checker {
         Ok(Self(Mutex::new(Running { child, questions, answers })))
     }
 
-    /// What is wrong with the output in a folder; nothing, when it is empty.
+    /// Compares the output in a folder with what it must be.
     ///
     /// # Errors
-    /// When the checker has gone.
-    pub fn check(&self, folder: &Path, shape: &Shape) -> Result<Vec<String>> {
+    /// [`Stop::Wrong`] when rows differ, and [`Stop::Unreadable`] when that cannot be told.
+    pub fn check(&self, folder: &Path, shape: &Shape) -> Result<()> {
         let Shape { rows, users, splits, .. } = shape;
-        let question = json!({ "folder": folder, "rows": rows, "users": users, "splits": splits });
+        self.ask(&json!({ "folder": folder, "rows": rows, "users": users, "splits": splits }))
+    }
+
+    /// As [`Checker::check`], with a question in JSON.
+    pub(crate) fn ask(&self, question: &Value) -> Result<()> {
+        let failed = |what: String| Stop::Unreadable(format!("the checker failed: {what}"));
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(running.questions, "{question}")?;
+        writeln!(running.questions, "{question}").map_err(|error| failed(error.to_string()))?;
         let mut line = String::new();
-        running.answers.read_line(&mut line)?;
-        let gone = || Stop::Trouble(format!("the checker answered `{line}`"));
-        let answer: Value = serde_json::from_str(&line).map_err(|_| gone())?;
-        let wrong = answer["wrong"].as_array().ok_or_else(gone)?;
-        Ok(wrong.iter().map(|wrong| wrong.as_str().unwrap_or_default().to_owned()).collect())
+        running.answers.read_line(&mut line).map_err(|error| failed(error.to_string()))?;
+        let answer: Value = serde_json::from_str(&line).map_err(|_| failed(format!("it answered `{line}`")))?;
+        let list = |name: &str| -> Result<Vec<String>> {
+            let lines = answer[name].as_array().ok_or_else(|| failed(format!("it answered `{line}`")))?;
+            Ok(lines.iter().map(|line| line.as_str().unwrap_or_default().to_owned()).collect())
+        };
+        let (wrong, unreadable) = (list("wrong")?, list("unreadable")?);
+        match (wrong.is_empty(), unreadable.is_empty()) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Stop::Unreadable(unreadable.join("; "))),
+            // What could be read is wrong, whatever the rest holds.
+            (false, _) => Err(Stop::Wrong(Fault::Output, [wrong, unreadable].concat().join("; "))),
+        }
     }
 }
 
@@ -68,7 +81,8 @@ impl Drop for Checker {
     }
 }
 
-fn python() -> PathBuf {
+/// The Python of the tests, with other programs beside it.
+pub(crate) fn python() -> PathBuf {
     let cache = || std::env::var_os("VOLLEY_CACHE").map(PathBuf::from);
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/volley");
     let given = std::env::var_os("VOLLEY_TEST_PYTHON").map(PathBuf::from);

@@ -1,13 +1,51 @@
 //! What all parts of the suite work with: the host, the checker, the seed, and the time that is left.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
+use volley_fail_point::names_of;
 
+use crate::parts::Calm;
 use crate::{Checker, Result, State};
+
+/// Where jobs of a run of the suite keep state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum States {
+    /// All of them in the memory of the process.
+    Memory,
+    /// All of them on disk. The host must have been built with it.
+    Rocksdb,
+    /// By turns.
+    #[default]
+    Both,
+}
+
+impl States {
+    /// Each of them once.
+    #[must_use]
+    pub fn all(self) -> &'static [State] {
+        match self {
+            Self::Memory => &[State::Memory],
+            Self::Rocksdb => &[State::Rocksdb],
+            Self::Both => &[State::Memory, State::Rocksdb],
+        }
+    }
+}
+
+impl fmt::Display for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Rocksdb => "rocksdb",
+            Self::Both => "memory and rocksdb by turns",
+        })
+    }
+}
 
 /// How the suite is run.
 #[derive(Debug, Clone)]
@@ -19,7 +57,7 @@ pub struct Options {
     /// No scenario begins when this long has passed.
     pub limit: Duration,
     /// Where jobs keep state.
-    pub state: State,
+    pub states: States,
     /// Of the named places, these only; all, when it is empty.
     pub places: Vec<String>,
     /// Where a job that went wrong is copied to, whole.
@@ -36,6 +74,8 @@ pub struct Chaos {
     pub(crate) checker: Checker,
     /// The fault that the host is run with.
     pub(crate) planted: Option<&'static str>,
+    /// What undisturbed jobs come to, by kind of state.
+    pub(crate) calm: [OnceLock<std::result::Result<Calm, String>>; 2],
     scratch: TempDir,
     ends: Instant,
 }
@@ -49,7 +89,7 @@ impl Chaos {
         // A process that is killed loses nothing of a folder in memory, and ten thousand syncs cost nothing there.
         let scratch = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
         let ends = Instant::now() + options.limit;
-        Ok(Self { options, checker: Checker::start()?, planted: None, scratch, ends })
+        Ok(Self { options, checker: Checker::start()?, planted: None, calm: Default::default(), scratch, ends })
     }
 
     /// The same suite over a host with a fault.
@@ -77,11 +117,20 @@ impl Chaos {
         random
     }
 
+    /// Where a scenario of this number keeps state: by turns, and the other way round with the next seed.
+    #[must_use]
+    pub fn state(&self, number: u64) -> State {
+        let all = self.options.states.all();
+        all[(self.options.seed.wrapping_add(number) % all.len() as u64) as usize]
+    }
+
     /// The named places to be tried, every so many-th of them.
     pub(crate) fn places(&self, every: usize) -> Vec<&'static str> {
         let is_chosen =
             |name: &&str| self.options.places.is_empty() || self.options.places.iter().any(|chosen| chosen == name);
-        volley_fail_point::names().filter(is_chosen).step_by(every).collect()
+        let is_there =
+            |name: &&str| self.options.states.all().contains(&State::Rocksdb) || !names_of("rocksdb").contains(name);
+        volley_fail_point::names().filter(is_chosen).filter(is_there).step_by(every).collect()
     }
 
     /// Where jobs lie.

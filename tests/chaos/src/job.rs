@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::{Chaos, Result, Shape, Stop, mount, wrong};
+use crate::{Chaos, Result, Shape, Stop, mount, refused, wrong};
 
 /// The longest that a start may take which nobody disturbs, a busy machine included.
 const FINISH_LIMIT: Duration = Duration::from_secs(90);
@@ -26,7 +26,7 @@ pub struct How {
     pub fail_point: Option<String>,
     /// Where the places are noted that it comes to.
     pub log: Option<PathBuf>,
-    /// Subtasks; 2 when it is 0.
+    /// Subtasks; those of [`Job::parallelism`] when it is 0.
     pub parallelism: u32,
     /// More words for the command line.
     pub arguments: Vec<String>,
@@ -56,7 +56,7 @@ impl Ended {
         self.code == Some(0) || self.code == Some(2) && self.said.contains("has finished")
     }
 
-    /// Refuses what no disturbance excuses: a panic, a defect.
+    /// Refuses what no disturbance excuses: a panic, a defect, a log that a file is no place for.
     ///
     /// # Errors
     /// When the host calls it a defect of its own, or has panicked.
@@ -64,6 +64,9 @@ impl Ended {
         let has_panicked = self.said.contains("panicked at");
         if has_panicked || self.code == Some(1) {
             return wrong(format!("the host ended with {:?}: {}", self.code, self.said));
+        }
+        if self.said.contains('\u{1b}') {
+            return wrong(format!("the host colours what it writes into a file: {}", self.said));
         }
         if self.code.is_some_and(|code| code != 0) && !self.said.contains("error: ") {
             return wrong(format!("the host ended with {:?} and did not say why: {}", self.code, self.said));
@@ -78,6 +81,10 @@ pub struct Job<'a> {
     chaos: &'a Chaos,
     /// What it is.
     pub shape: Shape,
+    /// Subtasks of starts that do not say how many; 2 unless it is changed.
+    pub parallelism: u32,
+    /// Variables of its hosts: the keys of an object store.
+    pub environment: Vec<(String, String)>,
     folder: PathBuf,
     /// Removed with the job.
     _own: Option<TempDir>,
@@ -102,7 +109,7 @@ impl<'a> Job<'a> {
     /// When the pipeline file cannot be written.
     pub fn in_folder(chaos: &'a Chaos, shape: Shape, folder: PathBuf) -> Result<Self> {
         fs::write(folder.join("p.yaml"), shape.yaml())?;
-        Ok(Self { chaos, shape, folder, _own: None, starts: 0 })
+        Ok(Self { chaos, shape, parallelism: 2, environment: Vec::new(), folder, _own: None, starts: 0 })
     }
 
     /// Where it lies.
@@ -125,13 +132,13 @@ impl<'a> Job<'a> {
         self.starts += 1;
         let log = self.chaos.scratch().join(format!("said.{}", SAID.fetch_add(1, Ordering::Relaxed)));
         let mut command = Command::new(&self.chaos.options.host);
-        let parallelism = if how.parallelism == 0 { 2 } else { how.parallelism };
+        let parallelism = if how.parallelism == 0 { self.parallelism } else { how.parallelism };
         command.args(["run", "p.yaml", "-q", "--parallelism", &parallelism.to_string()]).args(&how.arguments);
         command.current_dir(&self.folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?);
         for name in ["VOLLEY_LOG", "VOLLEY_FAIL_POINT", "VOLLEY_FAIL_POINT_LOG", "VOLLEY_PLANTED_BUG"] {
             command.env_remove(name);
         }
-        command.env("RUST_BACKTRACE", "0");
+        command.env("RUST_BACKTRACE", "0").envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.envs(how.fail_point.iter().map(|plan| ("VOLLEY_FAIL_POINT", plan)));
         command.envs(how.log.iter().map(|path| ("VOLLEY_FAIL_POINT_LOG", path)));
         command.envs(self.chaos.planted.iter().map(|bug| ("VOLLEY_PLANTED_BUG", bug)));
@@ -160,21 +167,29 @@ impl<'a> Job<'a> {
             return Ok(());
         }
         self.keep()?;
-        wrong(format!("start {} was not disturbed and ended with {:?}: {}", self.starts, ended.code, ended.said.trim()))
+        refused(format!(
+            "start {} was not disturbed and ended with {:?}: {}",
+            self.starts,
+            ended.code,
+            ended.said.trim()
+        ))
     }
 
     /// Compares what it has put out with what it must.
     ///
     /// # Errors
-    /// When they differ.
+    /// When they differ, or cannot be compared.
     pub fn check(&self) -> Result<()> {
-        match self.chaos.checker.check(&self.folder, &self.shape)? {
-            found if found.is_empty() => Ok(()),
-            found => {
-                self.keep()?;
-                wrong(format!("after {} starts: {}", self.starts, found.join("; ")))
-            }
-        }
+        let checked = self.chaos.checker.check(&self.folder, &self.shape);
+        let after = |what: String| format!("after {} starts: {what}", self.starts);
+        checked.or_else(|stop| {
+            self.keep()?;
+            Err(match stop {
+                Stop::Wrong(fault, what) => Stop::Wrong(fault, after(what)),
+                Stop::Unreadable(what) => Stop::Unreadable(after(what)),
+                other => other,
+            })
+        })
     }
 
     /// Copies it to where somebody can look at it.

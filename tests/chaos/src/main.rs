@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use volley_test_chaos::parts::{self, Amount, Part};
-use volley_test_chaos::{Chaos, Options, State, report};
+use volley_test_chaos::{Chaos, Options, Section, States, report};
 
 /// Crashes whole jobs of volley-host and compares what they put out with what they must.
 #[derive(Debug, Parser)]
@@ -38,7 +41,10 @@ struct Arguments {
     places: Vec<String>,
     /// Where jobs keep state.
     #[arg(long, value_enum, default_value_t)]
-    state: State,
+    state: States,
+    /// So many parts run beside one another.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    beside: u8,
     /// Copies jobs that go wrong into this folder, with their checkpoints and output.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -52,8 +58,11 @@ impl Arguments {
     fn command(&self) -> String {
         let parts = self.parts.iter().chain(&self.only).filter_map(Part::to_possible_value);
         let parts: String = parts.map(|part| format!(" {}", part.get_name())).collect();
-        let Self { seed, kills, rounds, minutes, .. } = self;
-        format!("chaos{parts} --seed {seed} --kills {kills} --rounds {rounds} --minutes {minutes}")
+        let state = self.state.to_possible_value().map_or_else(String::new, |state| state.get_name().to_owned());
+        let Self { seed, kills, rounds, minutes, beside, .. } = self;
+        format!(
+            "chaos{parts} --seed {seed} --kills {kills} --rounds {rounds} --minutes {minutes} --state {state} --beside {beside}"
+        )
     }
 }
 
@@ -68,7 +77,7 @@ fn main() -> ExitCode {
         host: std::path::absolute(&host).unwrap_or(host),
         seed: arguments.seed,
         limit: Duration::from_secs(60 * arguments.minutes),
-        state: arguments.state,
+        states: arguments.state,
         places: arguments.places.clone(),
         keep: arguments.keep.clone(),
         is_loud: true,
@@ -88,18 +97,9 @@ fn main() -> ExitCode {
     // What is tested, whatever is committed meanwhile.
     let commit = report::commit();
     let amount = Amount { rounds: arguments.rounds, ..Amount::whole(arguments.kills) };
-    let mut sections = Vec::new();
-    for (index, part) in chosen.iter().enumerate() {
-        chaos.say(&format!("[{}/{}] {part:?}", index + 1, chosen.len()));
-        let section = parts::run(&chaos, *part, amount);
-        let (right, wrong) = (section.tried, section.wrong.len());
-        chaos.say(&format!(
-            "      {right} jobs, {} killed, {} ended at a place, {wrong} wrong",
-            section.kills, section.deaths
-        ));
-        sections.push(section);
-    }
-    let text = report::render(&chaos, &sections, &arguments.command(), &commit);
+    let began = Instant::now();
+    let sections = all(&chaos, &chosen, amount, usize::from(arguments.beside));
+    let text = report::render(&chaos, &sections, &arguments.command(), &commit, began.elapsed());
     match &arguments.report {
         Some(path) => {
             if let Err(error) = std::fs::write(path, text) {
@@ -112,9 +112,49 @@ fn main() -> ExitCode {
     for line in sections.iter().flat_map(|section| &section.skipped) {
         eprintln!("NOT TRIED: {line}");
     }
+    let unreadable: Vec<_> = sections.iter().flat_map(|section| &section.unreadable).collect();
+    for line in &unreadable {
+        eprintln!("CANNOT BE JUDGED: {line}");
+    }
     let wrong: Vec<_> = sections.iter().flat_map(|section| &section.wrong).collect();
     for line in &wrong {
         eprintln!("WRONG: {line}");
     }
-    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let jobs: u64 = sections.iter().map(|section| section.total().tried).sum();
+    eprintln!("chaos: {jobs} jobs in {} s, {} wrong", began.elapsed().as_secs(), wrong.len() + unreadable.len());
+    if wrong.is_empty() && unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs all parts, a few at a time, and gives what each did, in order.
+fn all(chaos: &Chaos, chosen: &[Part], amount: Amount, beside: usize) -> Vec<Section> {
+    let next = AtomicUsize::new(0);
+    let done: Vec<Mutex<Option<Section>>> = chosen.iter().map(|_| Mutex::new(None)).collect();
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let (Some(part), Some(place)) = (chosen.get(index), done.get(index)) else { return };
+            let count = chosen.len();
+            chaos.say(&format!("[{}/{count}] {part:?}", index + 1));
+            let section = parts::run(chaos, *part, amount);
+            let (counts, seconds) = (section.total(), section.took.as_secs());
+            chaos.say(&format!(
+                "[{}/{count}] {part:?}: {} jobs, {} killed, {} ended at a place, {} wrong, {} cannot be judged, {seconds} s",
+                index + 1,
+                counts.tried,
+                counts.kills,
+                counts.deaths,
+                section.wrong.len(),
+                section.unreadable.len()
+            ));
+            if let Ok(mut place) = place.lock() {
+                *place = Some(section);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..beside {
+            scope.spawn(work);
+        }
+    });
+    done.into_iter().filter_map(|place| place.into_inner().ok().flatten()).collect()
 }

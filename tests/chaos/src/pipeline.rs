@@ -1,18 +1,28 @@
 //! The pipeline of every job: a source with late rows, a stateless branch, windows with a late output, sessions, repeats
 //! dropped; a folder of files behind each. `check.py` has the same expressions, in its own words.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use rand::Rng;
 
 /// Where keyed state is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum State {
     /// In the memory of the process.
     #[default]
     Memory,
     /// On disk. The host must have been built with it.
     Rocksdb,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Rocksdb => "rocksdb",
+        })
+    }
 }
 
 /// What differs from job to job.
@@ -32,8 +42,10 @@ pub struct Shape {
     pub part_rows: Option<u64>,
     /// Where state is.
     pub state: State,
-    /// Where checkpoints are, if not beside the output.
-    pub checkpoints: Option<PathBuf>,
+    /// Where checkpoints are, if not beside the output: a folder, or the URL of an object store.
+    pub checkpoints: Option<String>,
+    /// How long a checkpoint may take, in milliseconds, and how many in a row may fail, if not what the host does by itself.
+    pub patience: Option<(u64, u32)>,
 }
 
 impl Shape {
@@ -49,6 +61,7 @@ impl Shape {
             part_rows: random.random_bool(0.3).then_some(3_000),
             state,
             checkpoints: None,
+            patience: None,
         }
     }
 
@@ -65,13 +78,14 @@ impl Shape {
             part_rows: None,
             state,
             checkpoints: None,
+            patience: None,
         }
     }
 
-    /// Where checkpoints of a job in this folder are.
+    /// Where checkpoints of a job in this folder are, which are not in an object store.
     #[must_use]
     pub fn checkpoints_of(&self, folder: &Path) -> PathBuf {
-        self.checkpoints.clone().unwrap_or_else(|| folder.join("cp"))
+        self.checkpoints.as_ref().map_or_else(|| folder.join("cp"), PathBuf::from)
     }
 
     /// The pipeline file.
@@ -80,16 +94,23 @@ impl Shape {
         let Self { rows, rate, splits, users, interval_ms, .. } = self;
         let backend = match self.state {
             State::Memory => "memory",
-            State::Rocksdb => "rocksdb",
+            // So little in memory that state goes to disk and comes back all the time.
+            State::Rocksdb => "rocksdb, max_cache_entries: 20, max_pending_windows: 2",
         };
-        let location = self.checkpoints.as_deref().unwrap_or(Path::new("cp")).display();
+        let location = self.checkpoints.as_deref().unwrap_or("cp");
+        let patience = self.patience.map_or(String::new(), |(timeout_ms, failures)| {
+            format!(", timeout: {timeout_ms}ms, tolerable_failures: {failures}")
+        });
+        // What is on disk lies beside checkpoints, unless those are in no folder.
+        let needs_place = self.state == State::Rocksdb && location.contains("://");
+        let state_at = if needs_place { ", location: state" } else { "" };
         let part_rows = self.part_rows.map_or(String::new(), |rows| format!(", part_rows_max: {rows}"));
         format!(
             "name: chaos
 batch_rows: 512
 watermark_interval: 20ms
-checkpoint: {{ interval: {interval_ms}ms, location: {location} }}
-state: {{ backend: {backend} }}
+checkpoint: {{ interval: {interval_ms}ms, location: \"{location}\"{patience} }}
+state: {{ backend: {backend}{state_at} }}
 sources:
   numbers:
     generate:

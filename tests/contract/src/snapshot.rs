@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
 use std::thread;
 
 use proptest::prelude::*;
@@ -51,9 +52,26 @@ pub fn keyed_state_snapshot_contract(backend: &dyn StateBackend) {
 }
 
 /// A part of a checkpoint, in a folder that goes with it.
-struct Taken {
-    part: StatePart,
+pub(crate) struct Taken {
+    pub(crate) part: StatePart,
     _folder: TempDir,
+}
+
+/// Takes files as a checkpoint store takes them: copied to places with other names.
+pub(crate) fn taken(subtask: SubtaskId, layout: &Arc<str>, format: &str, files: &[SnapshotFile]) -> Taken {
+    let folder = TempDir::new().expect("a folder");
+    let mut part = StatePart {
+        key_groups: KeyGroupRange::of(subtask),
+        layout: Arc::clone(layout),
+        format: format.to_owned(),
+        files: Vec::new(),
+    };
+    for (number, file) in files.iter().enumerate() {
+        let path = folder.path().join(format!("blob-{number}"));
+        fs::write(&path, bytes_of(file)).expect("writes");
+        part.files.push(StateFile { name: file.name.clone(), path });
+    }
+    Taken { part, _folder: folder }
 }
 
 struct Suite<'a> {
@@ -81,25 +99,14 @@ impl Suite<'_> {
 
     fn taken(&self, subtask: SubtaskId, snapshot: &mut dyn StateSnapshot) -> Taken {
         let files = snapshot.files().expect("files");
-        let folder = TempDir::new().expect("a folder");
-        let mut part = StatePart {
-            key_groups: KeyGroupRange::of(subtask),
-            layout: "bytes".into(),
-            format: self.backend.format().to_owned(),
-            files: Vec::new(),
-        };
-        for (number, file) in files.into_iter().enumerate() {
-            let path = folder.path().join(format!("blob-{number}"));
-            let bytes = bytes_of(&file);
-            fs::write(&path, &bytes).expect("writes");
-            if let Some(identity) = file.identity {
-                let mut files = self.files.borrow_mut();
+        for file in &files {
+            if let Some(identity) = &file.identity {
+                let (mut files, bytes) = (self.files.borrow_mut(), bytes_of(file));
                 let known = files.entry(identity.clone()).or_insert_with(|| bytes.clone());
                 assert!(*known == bytes, "files of the identity {identity} differ");
             }
-            part.files.push(StateFile { name: file.name, path });
         }
-        Taken { part, _folder: folder }
+        taken(subtask, &"bytes".into(), self.backend.format(), &files)
     }
 
     fn later_writes_change_nothing(&self) {

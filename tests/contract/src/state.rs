@@ -53,12 +53,14 @@ pub(crate) fn context(node: &str, name: &'static str) -> StateContext {
         subtask: SUBTASK,
         key_groups: KeyGroupRange::of(SUBTASK),
         layout: "bytes".into(),
+        ttl: None,
+        cache_entries_max: None,
         restored: Vec::new(),
     }
 }
 
 /// A key whose group is that many behind the first of the instance.
-fn key(group: u8, key: &[u8]) -> StateKey<'_> {
+pub(crate) fn key(group: u8, key: &[u8]) -> StateKey<'_> {
     StateKey { group: KeyGroup(64 + group), key }
 }
 
@@ -156,7 +158,11 @@ fn scans_go_on_behind_any_entry(state: &mut dyn KeyedState) {
 }
 
 /// All entries of `namespaces`, read in steps.
-fn scanned(state: &mut dyn KeyedState, namespaces: RangeInclusive<Namespace>, step: usize) -> Vec<StateEntry> {
+pub(crate) fn scanned(
+    state: &mut dyn KeyedState,
+    namespaces: RangeInclusive<Namespace>,
+    step: usize,
+) -> Vec<StateEntry> {
     let mut entries = Vec::new();
     loop {
         let found = state.scan(namespaces.clone(), entries.last(), step).expect("scan");

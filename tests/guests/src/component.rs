@@ -9,7 +9,7 @@ const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../wit/volley-operato
 /// Worlds with WASI beside the contract.
 const WASI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../host/wasm/tests/wasi");
 
-/// Wraps a core module with the exports of the world of `kind` (`map`, `filter`, `flat-map`); with `wasi`, which only a
+/// Wraps a core module with the exports of the world of `kind` (`map`, `filter`, `flat-map`, `process`); with `wasi`, which only a
 /// filter can have, it may import WASI.
 ///
 /// # Panics

@@ -5,8 +5,10 @@
 //! what the operator binds to and what its functions do. [`component`] makes a component of any core module that has the
 //! exports of a world.
 
+mod aggregate;
 mod component;
 mod operator;
 
+pub use aggregate::{SUM_GROUPS_MAX, SumGuest};
 pub use component::{component, world};
 pub use operator::{DATA_START, Guest, words_to_bytes};

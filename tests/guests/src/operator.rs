@@ -24,6 +24,10 @@ pub struct Guest {
     process: Option<String>,
     open: Option<String>,
     describe: Option<String>,
+    states: Vec<(String, Vec<u8>)>,
+    on_timers: Option<String>,
+    on_watermark: Option<String>,
+    forget: String,
     realloc: Option<String>,
     close: String,
     post_return: String,
@@ -33,7 +37,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// An operator of `kind` (`map`, `filter`, `flat-map`, `scalar`, `codec`) that reads these columns.
+    /// An operator of `kind` (`map`, `filter`, `flat-map`, `process`, `scalar`, `codec`) that reads these columns.
     #[must_use]
     pub fn new(kind: impl Into<Cow<'static, str>>, reads: &[&str]) -> Self {
         Self {
@@ -46,6 +50,10 @@ impl Guest {
             process: None,
             open: None,
             describe: None,
+            states: Vec::new(),
+            on_timers: None,
+            on_watermark: None,
+            forget: String::new(),
             realloc: None,
             close: String::new(),
             post_return: String::new(),
@@ -95,6 +103,34 @@ impl Guest {
     #[must_use]
     pub fn process(mut self, body: &str) -> Self {
         self.process = Some(body.to_owned());
+        self
+    }
+
+    /// Declares a state of kind `value` with these columns, version 1. Only a process has any.
+    #[must_use]
+    pub fn state(mut self, name: &str, values: &Schema) -> Self {
+        self.states.push((name.to_owned(), encode_schema(values).expect("encodes")));
+        self
+    }
+
+    /// What `on-timers` of a process does instead of nothing. Parameters: `$timers`, `$count`; leaves a pointer.
+    #[must_use]
+    pub fn on_timers(mut self, body: &str) -> Self {
+        self.on_timers = Some(body.to_owned());
+        self
+    }
+
+    /// What `on-watermark` of a process does instead of nothing. Parameters: `$has_ended`, `$at_ms`; leaves a pointer.
+    #[must_use]
+    pub fn on_watermark(mut self, body: &str) -> Self {
+        self.on_watermark = Some(body.to_owned());
+        self
+    }
+
+    /// What `forget` of a process does.
+    #[must_use]
+    pub fn forget(mut self, body: &str) -> Self {
+        self.forget = body.to_owned();
         self
     }
 
@@ -240,7 +276,15 @@ impl Guest {
 
     fn description(&mut self) -> u32 {
         let (name, version) = (self.text("canned"), self.text("1.2.3"));
-        self.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], DETERMINISTIC, 8, 0]))
+        let mut words = Vec::new();
+        let declared = std::mem::take(&mut self.states);
+        for (name, values) in &declared {
+            let (name, values) = (self.text(name), self.list(values, values.len()));
+            // Name, kind `value`, no map keys, columns, version 1, no time to live.
+            words.extend([name[0], name[1], 0, 0, 0, 0, 0, 0, values[0], values[1], 1, 0, 0, 0, 0, 0]);
+        }
+        let states = self.list(&words_to_bytes(&words), declared.len());
+        self.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], DETERMINISTIC, states[0], states[1]]))
     }
 
     /// The core module's text. Its globals `$binding` and `$description` are the addresses of what `open` and `describe`
@@ -248,6 +292,8 @@ impl Guest {
     #[must_use]
     pub fn module(mut self) -> String {
         let (binding, description) = (self.binding(), self.description());
+        // Success of a function without a value.
+        let unit = self.put(&[0; 24]);
         let open = self.open.take().unwrap_or(format!("(i32.const {binding})"));
         let describe = self.describe.take().unwrap_or(format!("(i32.const {description})"));
         let process = self.process.take().unwrap_or("unreachable".to_owned());
@@ -255,7 +301,6 @@ impl Guest {
         assert!(heap > DATA_START + self.data.len(), "{} bytes of data reach into the heap", self.data.len());
         let realloc = self.realloc.take().unwrap_or(REALLOC.to_owned());
         let data: String = self.data.iter().map(|byte| format!("\\{byte:02x}")).collect();
-        let (kind, pages) = (&self.kind, self.pages);
         let function = match &*self.kind {
             "scalar" => "call",
             "codec" => "decode",
@@ -265,6 +310,23 @@ impl Guest {
             "codec" => "(param $framing i32) (param $ptr i32) (param $len i32) (param $end i32)",
             _ => "(param $ptr i32) (param $len i32)",
         };
+        let process = if self.kind == "process" {
+            let (on_timers, on_watermark) = (self.on_timers.take(), self.on_watermark.take());
+            let nothing = || format!("(i32.const {unit})");
+            let (on_timers, on_watermark) = (on_timers.unwrap_or_else(nothing), on_watermark.unwrap_or_else(nothing));
+            PROCESS
+                .replace("%process", &process)
+                .replace("%on_timers", &on_timers)
+                .replace("%on_watermark", &on_watermark)
+                .replace("%forget", &self.forget)
+        } else {
+            let kind = &self.kind;
+            format!(
+                r#"(func $process (export "volley:operator/{kind}@0.1.0#{function}") {parameters} (result i32)
+    (local $i i32) {process})"#
+            )
+        };
+        let (kind, pages) = (&self.kind, self.pages);
         let encode = match &*self.kind {
             "codec" => ENCODE,
             _ => "",
@@ -287,8 +349,7 @@ impl Guest {
     (param $has_time i32) (param $time i32) (param $time_len i32) (param $time_offset i64)
     (result i32) (local $i i32) {open})
   (func (export "volley:operator/lifecycle@0.1.0#close") (local $i i32) {close})
-  (func $process (export "volley:operator/{kind}@0.1.0#{function}") {parameters} (result i32)
-    (local $i i32) {process})
+  {process}
   (func (export "cabi_post_volley:operator/{kind}@0.1.0#{function}") (param $result i32)
     {post_return} (global.set $heap (i32.const {heap})))
   {encode}
@@ -310,6 +371,17 @@ const PROPAGATE: u32 = 0;
 
 /// A codec's other function, which no guest of these tests is called for.
 const ENCODE: &str = r#"(func (export "volley:operator/codec@0.1.0#encode") (param i32 i32) (result i32) unreachable)"#;
+/// The functions of a process. What it wants to know of keys is nothing, so that those parameters are always the same.
+const PROCESS: &str = r#"(func $process (export "volley:operator/process@0.1.0#process")
+    (param $has_keys i32) (param $first i32) (param $keys i32) (param $keys_len i32)
+    (param $groups i32) (param $group_count i32) (param $ptr i32) (param $len i32) (result i32)
+    (local $i i32) %process)
+  (func (export "volley:operator/process@0.1.0#on-timers")
+    (param $has_keys i32) (param $first i32) (param $keys i32) (param $keys_len i32)
+    (param $timers i32) (param $count i32) (result i32) (local $i i32) %on_timers)
+  (func (export "volley:operator/process@0.1.0#on-watermark") (param $has_ended i32) (param $at_ms i64) (result i32)
+    (local $i i32) %on_watermark)
+  (func (export "volley:operator/process@0.1.0#forget") %forget)"#;
 
 /// The first case of `determinism`.
 const DETERMINISTIC: u32 = 0;

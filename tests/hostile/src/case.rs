@@ -39,6 +39,8 @@ pub const CLASSES: &[Class] = &[
     Class { folder: "output", title: "Too much output, or the wrong rows" },
     Class { folder: "rejects", title: "Refusing rows" },
     Class { folder: "telemetry", title: "Logs and metrics" },
+    Class { folder: "state", title: "Keyed state" },
+    Class { folder: "timers", title: "Timers and watermarks" },
     Class { folder: "data", title: "Data that looks like something else" },
     Class { folder: "scalar", title: "Functions of expressions" },
     Class { folder: "codec", title: "Formats of bytes" },
@@ -120,6 +122,12 @@ pub(crate) struct Directives {
     /// The kind of operator.
     #[serde(default = "filter")]
     pub(crate) kind: String,
+    /// States of kind `value` that a process declares: names, and columns as in `writes`.
+    #[serde(default)]
+    pub(crate) states: Vec<(String, Vec<String>)>,
+    /// Whether the job stops whatever `on_error` says, because it is no row that is to blame.
+    #[serde(default)]
+    pub(crate) always: bool,
     /// Columns that `open` says it reads.
     #[serde(default = "reads_x")]
     pub(crate) reads: Vec<String>,
@@ -246,6 +254,7 @@ impl Case {
             Stage::Load => Outcome::NotLoaded,
             Stage::Bind => Outcome::NotStarted,
             Stage::Close => Outcome::FailedAtTheEnd,
+            Stage::Run if directives.always => Outcome::Stopped,
             Stage::Run if self.reasons().any(|reason| OF_THE_JOB.contains(&reason)) => Outcome::Stopped,
             Stage::Run => Outcome::StoppedAtRow,
             Stage::End if directives.refused.as_ref().is_some_and(|rows| !rows.is_empty()) => Outcome::RowsAside,

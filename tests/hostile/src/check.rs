@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use volley_api::{Error, RowReject, StreamRecord};
+use volley_api::{Error, RowReject, StreamRecord, Watermark};
 use volley_wasm::{OnError, Violation};
 
 use crate::case::{Case, Count, Outcome, Stage};
@@ -120,6 +120,12 @@ fn live(job: &Job, record: StreamRecord, sink: &mut Sink) -> (Stage, Option<Erro
     };
     if let Err(error) = operator.process(record, sink) {
         return (Stage::Run, Some(error));
+    }
+    // Only a process makes anything of them.
+    for watermark in [Watermark::AtMs(1_000), Watermark::AtMs(2_000), Watermark::End] {
+        if let Err(error) = operator.on_watermark(watermark, sink) {
+            return (Stage::Run, Some(error));
+        }
     }
     match operator.finish(sink) {
         Ok(()) => (Stage::End, None),

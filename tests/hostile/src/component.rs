@@ -2,11 +2,14 @@
 //!
 //! What a guest's code may use, beside the names of [`Guest`]:
 //! - functions that it may define: `$on_start`, `$on_describe`, `$on_open`, `$on_process`, `$on_close`, `$on_realloc`,
-//!   `$on_post_return`, called in the place of what a good operator does, with the same parameters and results; and `$lie`,
-//!   called before the canned message is given away, to change it
+//!   `$on_post_return`, and of a process `$on_timers`, `$on_watermark` and `$on_forget`, called in the place of what a good
+//!   operator does, with the same parameters and results; and `$lie`, called before the canned message is given away, to
+//!   change it
 //!   (in a codec `$on_process` is `decode`, and the numbers of a row's frame are at `$done`, behind the message)
 //! - globals: `$message`, `$message_bytes` (the canned message) and the addresses of its numbers (`$at_rows`, `$at_body`,
-//!   `$at_node0`, `$at_buffer1`, …); `$done`, `$reject_batch`, `$retry`, `$fatal`, `$open_failed` (addresses of results)
+//!   `$at_node0`, `$at_buffer1`, …); `$done`, `$reject_batch`, `$retry`, `$fatal`, `$open_failed` (addresses
+//!   of results); where rows are emitted `$parents`, `$answer` (room for one of the host's) and `$unit` (success without a
+//!   value)
 //! - functions: `$rows` (of a message), `$keep_all`, `$set_output`, `$set_rejects`, `$poisoned`; in a flat-map `$emit_message`
 //! - memory from 32 KiB to 64 KiB, which nobody else touches
 
@@ -25,7 +28,7 @@ const OWN_START: usize = 32 << 10;
 const HEAP_START: usize = 64 << 10;
 
 /// The functions of the host, by the names that `imports` uses.
-const IMPORTS: [(&str, &str); 17] = [
+const IMPORTS: [(&str, &str); 22] = [
     ("log", r#"(import "volley:operator/log@0.1.0" "log" (func $log (param i32 i32 i32)))"#),
     ("now", r#"(import "volley:operator/clock@0.1.0" "now-ms" (func $now (result i64)))"#),
     ("random", r#"(import "volley:operator/random@0.1.0" "next-u64" (func $random (result i64)))"#),
@@ -33,6 +36,11 @@ const IMPORTS: [(&str, &str); 17] = [
     ("gauge", r#"(import "volley:operator/metrics@0.1.0" "gauge-set" (func $gauge (param i32 i32 f64)))"#),
     ("record", r#"(import "volley:operator/metrics@0.1.0" "histogram-record" (func $record (param i32 i32 f64)))"#),
     ("emit", r#"(import "volley:operator/emitter@0.1.0" "emit" (func $emit (param i32 i32 i32 i32 i32 i32)))"#),
+    ("get", r#"(import "volley:operator/state@0.1.0" "get" (func $get (param i32 i32 i32 i32)))"#),
+    ("put", r#"(import "volley:operator/state@0.1.0" "put" (func $put (param i32 i32 i32 i32 i32 i32)))"#),
+    ("remove", r#"(import "volley:operator/state@0.1.0" "remove" (func $remove (param i32 i32 i32 i32)))"#),
+    ("append", r#"(import "volley:operator/state@0.1.0" "append" (func $append (param i32 i32 i32 i32 i32 i32)))"#),
+    ("register", r#"(import "volley:operator/timers@0.1.0" "register" (func $register (param i32 i32 i32)))"#),
     // WASI, which a host answers itself.
     ("exit", r#"(import "wasi:cli/exit@0.2.12" "exit" (func $exit (param i32)))"#),
     ("environment", r#"(import "wasi:cli/environment@0.2.12" "get-environment" (func $environment (param i32)))"#),
@@ -110,6 +118,7 @@ fn from_hex(text: &str) -> Vec<u8> {
 /// The core module of an operator with the code's functions in the place of its own.
 fn operator(directives: &Directives, code: &str) -> String {
     let kind = directives.kind.as_str();
+    let emits = matches!(kind, "flat-map" | "process");
     let reads: Vec<&str> = match kind {
         "scalar" => vec!["arg0"],
         "codec" => Vec::new(),
@@ -122,9 +131,12 @@ fn operator(directives: &Directives, code: &str) -> String {
         guest = guest.output("out", &writes, directives.replaces || gives_values);
     }
     for (name, import) in IMPORTS {
-        if directives.imports.iter().any(|wanted| wanted == name) || (name == "emit" && kind == "flat-map") {
+        if directives.imports.iter().any(|wanted| wanted == name) || (name == "emit" && emits) {
             guest = guest.imports(import);
         }
+    }
+    for (name, columns) in &directives.states {
+        guest = guest.state(name, &message::schema(columns));
     }
     let sends = directives.sends.as_ref().map_or(writes, |columns| message::schema(columns));
     let rows = directives.sends_rows.unwrap_or(directives.rows);
@@ -132,9 +144,9 @@ fn operator(directives: &Directives, code: &str) -> String {
     let is_canned =
         kind == "codec" || directives.writes.is_some() || directives.sends.is_some() || code.contains("(func $lie");
     let hooks = Hooks { code };
-    let helpers = if kind == "flat-map" { [HELPERS, EMIT].concat() } else { HELPERS.to_owned() };
+    let helpers = if emits { [HELPERS, EMIT].concat() } else { HELPERS.to_owned() };
     let rejects = match kind {
-        "flat-map" => (8, 12),
+        _ if emits => (8, 12),
         "codec" => (24, 28),
         _ => (16, 20),
     };
@@ -146,17 +158,29 @@ fn operator(directives: &Directives, code: &str) -> String {
     let start = if hooks.has("on_start") { "(start $on_start)" } else { "" };
     guest = guest.functions(&format!("{globals}\n{helpers}\n{code}\n{start}"));
     let lie = if hooks.has("lie") { "(call $lie)" } else { "" };
-    let process = match kind {
+    let default = match kind {
         "filter" => format!("{lie} (call $keep_all (local.get $ptr))"),
-        "flat-map" => format!("{lie} (call $emit_message (i32.const 0))"),
+        "flat-map" | "process" => format!("{lie} (call $emit_message (i32.const 0))"),
         _ if is_canned => {
             format!("{lie} (call $set_output (global.get $message) (global.get $message_bytes)) (global.get $done)")
         }
         _ => "(call $set_output (local.get $ptr) (local.get $len)) (global.get $done)".to_owned(),
     };
-    let parameters: &[&str] = if kind == "codec" { &["framing", "ptr", "len", "end"] } else { &["ptr", "len"] };
-    let process = hooks.call("on_process", parameters).unwrap_or(process);
-    guest = guest.process(&process);
+    let process = match kind {
+        "process" => hooks.call("on_process", &["groups", "group_count", "ptr", "len"]),
+        "codec" => hooks.call("on_process", &["framing", "ptr", "len", "end"]),
+        _ => hooks.call("on_process", &["ptr", "len"]),
+    };
+    guest = guest.process(&process.unwrap_or(default));
+    if let Some(body) = hooks.call("on_timers", &["timers", "count"]) {
+        guest = guest.on_timers(&body);
+    }
+    if let Some(body) = hooks.call("on_watermark", &["has_ended", "at_ms"]) {
+        guest = guest.on_watermark(&body);
+    }
+    if let Some(body) = hooks.call("on_forget", &[]) {
+        guest = guest.forget(&body);
+    }
     if let Some(body) = hooks.call("on_open", &["config", "config_len", "schema", "schema_len"]) {
         guest = guest.open(&body);
     }
@@ -181,9 +205,10 @@ fn canned(guest: &mut Guest, kind: &str, sends: &Schema, rows: usize) -> String 
     let message = guest.put_aligned(&bytes);
     let mut globals: Vec<(String, u32)> =
         places.into_iter().map(|(name, offset)| (name, message + u32::try_from(offset).expect("small"))).collect();
+    let emits = matches!(kind, "flat-map" | "process");
     let frames: Vec<u32> = (0..).take(rows).collect();
     let done = match kind {
-        "flat-map" => guest.emitted(&[]),
+        _ if emits => guest.emitted(&[]),
         "codec" => guest.decoded(&[], &frames),
         _ => guest.filtered(&[], &[]),
     };
@@ -196,13 +221,14 @@ fn canned(guest: &mut Guest, kind: &str, sends: &Schema, rows: usize) -> String 
         ("fatal".to_owned(), guest.failure(2, "no good", 0)),
         ("open_failed".to_owned(), guest.open_error(2, "no good")),
     ]);
-    if kind == "flat-map" {
+    if emits {
         let parents: Vec<u32> = (0..).take(rows).collect();
         let refused = ["unknown-port", "invalid-batch", "limit-exceeded"].map(|case| guest.failure(2, case, 0));
         let refused = guest.put(&words_to_bytes(&refused));
         globals.extend([
             ("parents".to_owned(), guest.put(&words_to_bytes(&parents))),
-            ("answer".to_owned(), guest.put(&[0; 16])),
+            ("answer".to_owned(), guest.put(&[0; 32])),
+            ("unit".to_owned(), guest.put(&[0; 24])),
             ("refused".to_owned(), refused),
         ]);
     }

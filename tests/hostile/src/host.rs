@@ -7,9 +7,10 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use volley_api::{
-    ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory, Output,
-    PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
+    EventTimeColumn, ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory,
+    Output, PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, StreamType, SubtaskId,
 };
+use volley_state::MemoryBackend;
 use volley_wasm::{
     CompileIn, CompileLimits, EngineSettings, OnError, OnNoValue, Plugin, PluginCodec, PluginEngine, PluginFactory,
     PluginKind, PluginLimits, PluginMetrics, PluginOptions, PluginScalar,
@@ -17,6 +18,9 @@ use volley_wasm::{
 
 use crate::component::{POISON, good};
 use crate::values;
+
+/// State that all of a job may have, in bytes.
+const STATE_BYTES_MAX: usize = 4 << 20;
 
 /// One engine, with a good plugin in it: a guest that harmed it would harm all that follow.
 pub(crate) struct Host {
@@ -86,6 +90,9 @@ impl Job {
             }
             PluginKind::Scalar => Made::Scalar(PluginScalar::new(plugin, options, OnNoValue::Null)),
             PluginKind::Codec => Made::Codec(PluginCodec::new(plugin, options)),
+            PluginKind::Process => {
+                Made::Operator(PluginFactory::new(plugin, options).with_keys(vec!["name".to_owned()]))
+            }
             _ => Made::Operator(PluginFactory::new(plugin, options)),
         };
         Self { made, errors_attached: on_error == OnError::DeadLetter }
@@ -107,15 +114,21 @@ impl Job {
             Made::Scalar(scalar) => return values::scalar(scalar),
             Made::Codec(codec) => return values::codec(codec),
         };
-        factory.bind(&schema())?;
+        let event_time = Some(EventTimeColumn::new("x"));
+        factory.bind_stream(&StreamType {
+            schema: schema(),
+            event_time: event_time.clone(),
+            is_bounded: true,
+            is_revised: false,
+        })?;
         let origins = OriginDirectory::new();
         origins.register(&NodeName::new("flights").expect("a name"), &SplitId::new("a.csv"));
         factory.create(OperatorContext {
             node: NodeName::new("node").expect("a name"),
             subtask: SubtaskId::SINGLE,
             input: schema(),
-            event_time: None,
-            state: Arc::new(volley_api::NoState),
+            event_time,
+            state: Arc::new(MemoryBackend::new(STATE_BYTES_MAX)),
             restored: Default::default(),
             errors_attached: self.errors_attached,
             clock: Arc::new(ManualClock::at(1_234)),
@@ -157,8 +170,9 @@ impl Output for Sink {
     }
 
     fn reject(&mut self, input: &StreamRecord, rejects: Vec<RowReject>) -> Result<()> {
-        let origins = input.origins.as_ref().expect("carried");
-        self.refused.extend(rejects.into_iter().map(|reject| (origins.get(reject.row).position, reject)));
+        // A timer comes from no row.
+        let position = |row| input.origins.as_ref().map_or(-1, |origins| origins.get(row).position);
+        self.refused.extend(rejects.into_iter().map(|reject| (position(reject.row), reject)));
         Ok(())
     }
 }

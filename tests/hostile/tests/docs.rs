@@ -135,7 +135,7 @@ fn described(name: &str, property: &Value, default: &str) -> (String, String) {
 fn fixed() -> String {
     let host = HostLimits::default();
     let compile = CompileLimits::default();
-    let rows: [(&str, String, &str); 16] = [
+    let rows: [(&str, String, &str); 25] = [
         ("memory of all plugins of a host together", bytes(host.memory_bytes_max), "`host_budget`"),
         ("instances of all plugins of a host together", count(host.instances_max), "`host_budget`"),
         ("a component's file", bytes(volley_wasm::COMPONENT_BYTES_MAX), "`not_a_component`"),
@@ -156,6 +156,23 @@ fn fixed() -> String {
         ("lines for the log in one call", volley_wasm::LOG_LINES_PER_CALL_MAX.to_string(), "`log_lines`"),
         ("bytes of these lines together", bytes(volley_wasm::LOG_BYTES_PER_CALL_MAX), "`log_bytes`"),
         ("names of metrics of one operator", volley_wasm::METRIC_NAMES_MAX.to_string(), "`metric_series`"),
+        ("states of one plugin", volley_wasm::STATES_MAX.to_string(), "`state_declared`"),
+        ("keys that one instance knows by number; then all are void", count(volley_wasm::KEYS_LIVE_MAX), ""),
+        (
+            "a value of state as it is stored, map key included",
+            bytes(volley_wasm::STATE_VALUE_BYTES_MAX),
+            "`state_value`",
+        ),
+        ("state that one call has written", bytes(volley_wasm::STATE_BYTES_PER_CALL_MAX), "`state_value`"),
+        (
+            "entries of state that one call reads and writes",
+            count(volley_wasm::STATE_ENTRIES_PER_CALL_MAX),
+            "`state_entries`",
+        ),
+        ("entries of one map or list of one key", count(volley_wasm::STATE_ENTRIES_PER_KEY_MAX), "`state_entries`"),
+        ("timers of one key", count(volley_wasm::TIMERS_PER_KEY_MAX), "`timers`"),
+        ("timers that one call registers and deletes", count(volley_wasm::TIMERS_PER_CALL_MAX), "`timers`"),
+        ("timers of one instance of an operator", count(volley_wasm::TIMERS_MAX), "`timers`"),
     ];
     let mut text = "\n| what | at most | counted as |\n|---|---|---|\n".to_owned();
     for (what, limit, reason) in rows {

@@ -35,8 +35,8 @@ macro_rules! classes {
 }
 
 classes!(
-    load, compile, imports, open, time, memory, faults, messages, schemas, output, rejects, telemetry, data, scalar,
-    codec
+    load, compile, imports, open, time, memory, faults, messages, schemas, output, rejects, telemetry, state, timers,
+    data, scalar, codec
 );
 
 #[test]

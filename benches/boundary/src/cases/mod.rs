@@ -1,5 +1,6 @@
 //! The cases, each with its bars.
 
+mod aggregates;
 mod crossing;
 mod pipeline;
 mod start;
@@ -17,7 +18,7 @@ use crate::sink::Counting;
 type Case = fn(&Guests, usize) -> Result<(), Box<dyn Error>>;
 
 /// All cases, in the order of their lines.
-pub(crate) const ALL: [(&str, Case); 7] = [
+pub(crate) const ALL: [(&str, Case); 8] = [
     ("R1", crossing::filter_project),
     ("R2", crossing::identity),
     ("R3", crossing::ticks),
@@ -25,6 +26,7 @@ pub(crate) const ALL: [(&str, Case); 7] = [
     ("R15", values::scalar),
     ("path", crossing::own_against_stock),
     ("start", start::start),
+    ("R13", aggregates::by_key),
 ];
 
 /// Work for a clock: the next batch through an operator, over and over.

@@ -45,7 +45,7 @@ pub(crate) fn run(
         let (contestant, bar) = match &job {
             Job::FilterAndMap => ("volley", 8.0),
             Job::Plugin(_) => ("volley-plugin", 8.0),
-            Job::WindowedSum(_) => ("volley", 10.0),
+            _ => ("volley", 10.0),
         };
         for parallelism in [1, 2] {
             let source = Arc::new(Generated { names, ..Generated::new(ROWS, u64::from(parallelism)) });

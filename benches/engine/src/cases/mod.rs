@@ -4,6 +4,10 @@ mod against_hand;
 mod against_peers;
 #[cfg(feature = "rocksdb")]
 mod checkpointed;
+#[cfg(feature = "rocksdb")]
+mod held_up;
+#[cfg(feature = "rocksdb")]
+pub(crate) mod large;
 mod latency;
 #[cfg(feature = "rocksdb")]
 mod restored;
@@ -12,15 +16,22 @@ mod rows_alone;
 use std::error::Error;
 use std::path::Path;
 
+use tokio::runtime::Runtime;
+
 use crate::workload::Total;
+
+pub(crate) fn runtime() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
 
 pub(crate) fn all(
     rounds: usize,
     only: &str,
     peers: Option<&Path>,
     plugins: Option<&Path>,
+    share: f64,
 ) -> Result<(), Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = runtime()?;
     let is_wanted = |name: &str| name.starts_with(only);
     if ["R4", "R5", "R7"].into_iter().any(is_wanted) {
         against_hand::run(&runtime, rounds, is_wanted)?;
@@ -36,16 +47,33 @@ pub(crate) fn all(
     }
     #[cfg(feature = "rocksdb")]
     {
-        if is_wanted("R6") {
+        if is_wanted("R6_W2") {
             checkpointed::run(&runtime, rounds)?;
         }
-        if is_wanted("R11") {
+        if is_wanted("R6_sync") {
+            held_up::run(&runtime, share)?;
+        }
+        if is_wanted("R11_") {
             restored::run(&runtime)?;
+        }
+        if is_wanted("R11b") {
+            large::restores(&runtime, share)?;
+        }
+        if is_wanted("R11c") {
+            large::keys(share)?;
         }
     }
     #[cfg(not(feature = "rocksdb"))]
-    println!("R6, R8d and R11 not run: built without the feature rocksdb");
+    let _ = share;
+    #[cfg(not(feature = "rocksdb"))]
+    println!("R6, R6_sync, R8d, R11, R11b and R11c not run: built without the feature rocksdb");
     Ok(())
+}
+
+/// So large a share of a number, and at least one.
+#[cfg(feature = "rocksdb")]
+fn scaled(number: u64, share: f64) -> u64 {
+    ((number as f64 * share) as u64).max(1)
 }
 
 /// Refuses a time whose result is wrong.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
+use volley_runtime::JobHandle;
 
 use crate::jobs::{Job, plan};
 use crate::kept::Kept;
@@ -14,10 +15,10 @@ use crate::workload::Generated;
 
 const KEYS: u64 = 1_000_000;
 /// One window for all: nothing is put out, and every key stays.
-const WINDOW_MS: i64 = 1 << 50;
+pub(super) const WINDOW_MS: i64 = 1 << 50;
 const MEMORY_BYTES: usize = 256 << 20;
 /// Checkpoints come when they are asked for.
-const NEVER: Duration = Duration::from_secs(86_400);
+pub(super) const NEVER: Duration = Duration::from_secs(86_400);
 
 pub(crate) fn run(runtime: &Runtime) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
@@ -28,7 +29,7 @@ pub(crate) fn run(runtime: &Runtime) -> Result<(), Box<dyn Error>> {
         let kept = Kept::start(plan(&job, source.clone(), 1)?.0, folder.path(), NEVER, MEMORY_BYTES).await?;
         let begin = Instant::now();
         // Nearly every key has come by then.
-        let rows = rows_after(&kept, 20 * KEYS).await;
+        let rows = rows_after(&kept.job, 20 * KEYS).await;
         let rate = (rows as f64 / begin.elapsed().as_secs_f64()) as u64;
         let first = checkpoint(&kept).await;
         let again = checkpoint(&kept).await;
@@ -39,7 +40,7 @@ pub(crate) fn run(runtime: &Runtime) -> Result<(), Box<dyn Error>> {
         let begin = Instant::now();
         let kept = Kept::start(plan(&job, source, 1)?.0, folder.path(), NEVER, MEMORY_BYTES).await?;
         let restored = begin.elapsed();
-        rows_after(&kept, rate).await;
+        rows_after(&kept.job, rate).await;
         let replayed = begin.elapsed();
         println!(
             "R11_restore {:.2} s, with a second's rows ({rate}) {:.2} s ≤ 2",
@@ -52,9 +53,9 @@ pub(crate) fn run(runtime: &Runtime) -> Result<(), Box<dyn Error>> {
 }
 
 /// Waits until so many rows have been read.
-async fn rows_after(kept: &Kept, rows: u64) -> u64 {
+pub(super) async fn rows_after(job: &JobHandle, rows: u64) -> u64 {
     loop {
-        let read = kept.job.progress().rows_read();
+        let read = job.progress().rows_read();
         if read >= rows {
             return read;
         }
@@ -63,7 +64,7 @@ async fn rows_after(kept: &Kept, rows: u64) -> u64 {
 }
 
 /// Takes a checkpoint: how long it took, its new bytes, and those that were in the store.
-async fn checkpoint(kept: &Kept) -> (Duration, u64, u64) {
+pub(super) async fn checkpoint(kept: &Kept) -> (Duration, u64, u64) {
     let before = kept.asker.progress().completed;
     kept.asker.checkpoint();
     loop {
@@ -75,7 +76,7 @@ async fn checkpoint(kept: &Kept) -> (Duration, u64, u64) {
     }
 }
 
-fn bytes_in(folder: &Path) -> std::io::Result<u64> {
+pub(super) fn bytes_in(folder: &Path) -> std::io::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

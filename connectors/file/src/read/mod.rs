@@ -11,6 +11,8 @@ pub(crate) mod recover;
 pub(crate) mod rows;
 pub(crate) mod text;
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use volley_api::{SourceBatch, SplitOffset};
 
@@ -85,6 +87,17 @@ impl Offset {
         Ok(versioned.offset)
     }
 
+    /// Which of two lies further on; `None` where they are not of one kind. Of a codec rows are what is counted: how many bytes
+    /// its last call took depends on where reading began, and so a place between two rows has more than one offset.
+    pub(crate) fn compare(self, other: Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Text { byte, .. }, Self::Text { byte: other, .. }) => Some(byte.cmp(&other)),
+            (Self::Rows(rows), Self::Rows(other)) => Some(rows.cmp(&other)),
+            (Self::Codec { row, .. }, Self::Codec { row: other, .. }) => Some(row.cmp(&other)),
+            _ => None,
+        }
+    }
+
     /// The position in a text; the beginning when there is no offset.
     pub(crate) fn text(from: Option<Self>) -> Result<(u64, u64), Error> {
         match from {
@@ -132,6 +145,14 @@ mod tests {
         );
         assert!(Offset::text(Some(codec)).is_err() && Offset::rows(Some(codec)).is_err());
         assert!(Offset::codec(Some(Offset::Rows(1))).is_err());
+        for (other, order) in [
+            (Offset::Codec { byte: 9, row: 3, skip: 0 }, Some(Ordering::Equal)),
+            (Offset::Codec { byte: 7, row: 4, skip: 3 }, Some(Ordering::Less)),
+            (Offset::Codec { byte: 0, row: 2, skip: 2 }, Some(Ordering::Greater)),
+            (Offset::Rows(3), None),
+        ] {
+            assert_eq!(codec.compare(other), order, "{codec:?} and {other:?}");
+        }
         assert!(Offset::codec(Some(Offset::Codec { byte: 0, row: 1, skip: 2 })).is_err());
         for offset in [Offset::Text { byte: 7, line: 2 }, Offset::Rows(9), codec] {
             assert_eq!(Offset::decode(&offset.encode()).expect("own"), offset);

@@ -26,6 +26,7 @@
 //! The hash is XXH3-64 of these bytes, with seed 0. A column's type is not part of the key: a job whose key column becomes
 //! `Int32` instead of `Int64` has other keys.
 
+mod codec;
 mod hash;
 mod normal;
 mod number;
@@ -35,6 +36,7 @@ use arrow::datatypes::DataType;
 
 use crate::{Error, Result};
 
+pub use codec::{KeyCodec, KeyRows, RowCodec, unpacked};
 pub use hash::KeyHasher;
 pub use normal::normalize_keys;
 

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use volley_api::{CommitStatus, Committable, Epoch, Error, InvalidName, JobState, NodeName, Result, Sink};
+use volley_api::{Committable, Epoch, Error, InvalidName, JobState, NodeName, Result, Sink};
 
-use super::rest::finish;
+use super::choose::choose;
+use super::rebuild::Replayer;
+use super::rest::{Finishing, Start, check_is_unfinished};
+use crate::Restored;
 use crate::fail_point::planted;
-use crate::manifest::Manifest;
 use crate::protocol::{CommittableId, Found, Protocol, Restored as Goes, Settings};
-use crate::store::{CheckpointStore, EpochEntry, EpochState, Location, Newest, Run, RunOptions, Savepoint, hit};
-use crate::{Damage, Restored};
+use crate::store::{CheckpointStore, EpochEntry, EpochState, Location, Run, RunOptions, hit};
 
 /// The sinks of a job, by name.
-type Sinks = BTreeMap<NodeName, Arc<dyn Sink>>;
+pub(super) type Sinks = BTreeMap<NodeName, Arc<dyn Sink>>;
 
 /// What a run goes on from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,6 +48,9 @@ pub struct BeginOptions {
     pub settings: Settings,
     /// What is written into claims and manifests.
     pub run: RunOptions,
+    /// Who rebuilds the newest checkpoint where it is damaged, or why nobody can: it is left out then if nothing of it is
+    /// visible, and such a start is refused otherwise.
+    pub replayer: std::result::Result<Arc<dyn Replayer>, String>,
 }
 
 /// A run that has its place in the store and has not begun to work.
@@ -62,18 +66,26 @@ pub struct Begun {
     obsolete: Vec<Epoch>,
 }
 
+/// Whether a job can go on from a state: nodes, splits and states of operators, which this crate does not know.
+pub type RestoreCheck<'a> = dyn Fn(&JobState) -> Result<()> + Sync + 'a;
+
 /// Chooses and loads what the run goes on from, claims an incarnation, and clears away what earlier runs left staged.
 ///
+/// What is refused for the job, its checkpoint or what `check` says of it is refused before anything is claimed: another start
+/// of the job that runs is not disturbed.
+///
 /// # Errors
-/// When the job has finished; its newest checkpoint is damaged; the checkpoint is of another job or a newer version; it
-/// holds output of a sink that is not there; or the storage or a sink fails. Nothing has become visible then, but for output
-/// that a job which has finished had not come to commit: that is settled first.
-pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
+/// When the job has finished and nothing is left to commit; its newest checkpoint is damaged; the checkpoint is of another job
+/// or a newer version; it holds output of a sink that is not there; what `check` says; or the storage or a sink fails. Nothing
+/// has become visible then.
+pub async fn begin(options: BeginOptions, sinks: &Sinks, check: &RestoreCheck<'_>) -> Result<Start> {
+    options.settings.check()?;
     let store = CheckpointStore::open(&options.location, &options.job)?;
     // Before anything is claimed, so that a start which is refused disturbs no other that runs.
-    let restored = choose(&store, &options, sinks).await?;
+    let mut chosen = choose(&store, &options, sinks).await?;
+    check_goes_on(chosen.restored.as_ref(), sinks, check).await?;
     hit("begin-chosen")?;
-    let above = restored.as_ref().map(|restored| highest(&restored.manifest, &restored.pending));
+    let above = chosen.highest()?;
     let run = store.start(RunOptions { above, ..options.run.clone() }).await?;
     hit("begin-claimed")?;
     let (mut complete, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
@@ -106,13 +118,23 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
             _ => drop(incomplete.insert(entry.epoch)),
         }
     }
-    let restored = if options.go_on == GoOn::Newest && complete.last().copied() > epoch_of(restored.as_ref()) {
+    if options.go_on == GoOn::Newest && complete.last().copied() > chosen.seen {
         // Another start ran until this one had claimed its place, and has completed epochs and committed their output since.
-        choose(&store, &options, sinks).await?
-    } else {
-        restored
-    };
-    let restored = spoiled(&store, restored, &options).await?;
+        chosen = choose(&store, &options, sinks).await?;
+        check_goes_on(chosen.restored.as_ref(), sinks, check).await?;
+    }
+    // Those above it were passed over: they are damaged, though it may take a look into their files to see it.
+    let of_restored = epoch_of(chosen.restored.as_ref());
+    incomplete.extend(complete.split_off(&of_restored.map_or(Epoch(0), |epoch| Epoch(epoch.0 + 1))));
+    if options.go_on == GoOn::Newest {
+        // The last checkpoint of a job that has finished counts, be it damaged: nothing but its manifest is needed.
+        incomplete.retain(|epoch| Some(*epoch) != of_restored);
+        complete.extend(of_restored);
+    }
+    complete.extend(chosen.settle(&run, &options, sinks).await?);
+    let is_elsewhere = matches!(options.go_on, GoOn::Savepoint(_));
+    store.sync_names(epoch_of(chosen.restored.as_ref()).filter(|_| !is_elsewhere)).await?;
+    let restored = spoiled(&store, chosen.restored, &options).await?;
     if let Some(restored) = &restored {
         run.goes_on_from(restored);
     }
@@ -138,12 +160,18 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks) -> Result<Begun> {
         sink.clean_up(run.job_run(), name, &kept).await.map_err(|error| error.within(name))?;
     }
     hit("begin-cleaned")?;
-    if is_final {
-        finish(run, protocol, sinks).await?;
-        return Err(finished(&options.job, epoch_of(restored.as_ref()), "its last output is visible now"));
-    }
     let restored = restored.map(|restored| (restored.manifest.epoch(), Arc::new(restored.state)));
-    Ok(Begun { run, protocol, restored, obsolete })
+    Ok(match restored {
+        Some((epoch, _)) if is_final => Start::Finish(Finishing { run, protocol, epoch }),
+        restored => Start::Run(Begun { run, protocol, restored, obsolete }),
+    })
+}
+
+/// Refuses a job that cannot go on from this, or need not.
+async fn check_goes_on(restored: Option<&Restored>, sinks: &Sinks, check: &RestoreCheck<'_>) -> Result<()> {
+    check_is_unfinished(restored, sinks).await?;
+    // Of a job that has finished no task is started.
+    restored.filter(|restored| !restored.manifest.is_final).map_or(Ok(()), |restored| check(&restored.state))
 }
 
 impl Begun {
@@ -182,155 +210,15 @@ async fn spoiled(
     Ok(Some(restored))
 }
 
-/// The highest numbers that a checkpoint knows of. Those of a savepoint may be beyond what the store has given out, and a sink
-/// must not take output of this run for that of another.
-fn highest(manifest: &Manifest, pending: &[Committable]) -> (u64, Epoch) {
-    let incarnation = pending.iter().map(|committable| committable.run.incarnation).max();
-    let epoch = pending.iter().map(|committable| committable.epoch).max();
-    (manifest.incarnation.max(incarnation.unwrap_or(0)), manifest.epoch().max(epoch.unwrap_or(Epoch(0))))
-}
-
-fn epoch_of(restored: Option<&Restored>) -> Option<Epoch> {
+pub(super) fn epoch_of(restored: Option<&Restored>) -> Option<Epoch> {
     restored.map(|restored| restored.manifest.epoch())
 }
 
-fn finished(job: &str, last: Option<Epoch>, rest: &str) -> Error {
+pub(super) fn finished(job: &str, last: Option<Epoch>, rest: &str) -> Error {
     let last = last.map_or_else(String::new, |epoch| format!(" (checkpoint {epoch} is its last)"));
     Error::config(format!("job `{job}` has finished{last}: {rest}; begin anew with --fresh"))
 }
 
-async fn choose(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) -> Result<Option<Restored>> {
-    let restored = match &options.go_on {
-        GoOn::Fresh => return Ok(None),
-        GoOn::Savepoint(location) => Savepoint::open(location)?.load(&options.job, &options.downloads).await?,
-        GoOn::Epoch(epoch) => store.load(*epoch, &options.downloads).await?,
-        GoOn::Newest => match newest(store, options, sinks).await? {
-            Some(restored) => restored,
-            None => return Ok(None),
-        },
-    };
-    if restored.manifest.is_final && restored.pending.is_empty() {
-        return Err(finished(&restored.manifest.job, epoch_of(Some(&restored)), "nothing is left to do"));
-    }
-    check_sinks(&restored.pending, sinks)?;
-    Ok(Some(restored))
-}
-
-/// The newest checkpoint that is whole. Those above it are passed over if nobody has seen their output.
-async fn newest(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) -> Result<Option<Restored>> {
-    loop {
-        let newest = store.newest().await?;
-        let seen = newest.complete.as_ref().map(|manifest| manifest.epoch());
-        let loaded = load_newest(store, options, newest, sinks).await;
-        // Another start that runs beside this one may have removed what was being read, for it has newer ones.
-        if loaded.is_ok() || store.newest().await?.complete.map(|manifest| manifest.epoch()) == seen {
-            return loaded;
-        }
-    }
-}
-
-async fn load_newest(
-    store: &CheckpointStore,
-    options: &BeginOptions,
-    newest: Newest,
-    sinks: &Sinks,
-) -> Result<Option<Restored>> {
-    let before = newest.complete.as_deref().map(Manifest::epoch);
-    for entry in newest.damaged {
-        if let EpochState::Damaged { damage, manifest } = entry.state {
-            let error = damage_of(entry.epoch, damage, newest.complete.as_deref());
-            pass_over(error, manifest.as_deref(), before, options, sinks).await?;
-        }
-    }
-    let mut next = before;
-    while let Some(epoch) = next {
-        match store.load(epoch, &options.downloads).await {
-            Ok(restored) => return Ok(Some(restored)),
-            Err(crate::Error::Damaged { epoch, damage, before }) => {
-                next = before;
-                let manifest = store.inspect(epoch).await.ok();
-                let error = crate::Error::Damaged { epoch, damage, before };
-                pass_over(error, manifest.as_ref(), before, options, sinks).await?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(None)
-}
-
-/// Goes on without a damaged checkpoint: where its manifest can be read and every sink says that nothing of it is committed, or
-/// where a person has said that rows may come again.
-async fn pass_over(
-    error: crate::Error,
-    manifest: Option<&Manifest>,
-    before: Option<Epoch>,
-    options: &BeginOptions,
-    sinks: &Sinks,
-) -> Result<()> {
-    let seen = match manifest {
-        Some(manifest) => visible(manifest, before, sinks).await?,
-        None => Some("what it committed cannot be told, since its manifest is gone".to_owned()),
-    };
-    match seen {
-        None => tracing::warn!("{error}. Nothing of it is committed: going on from the one before it"),
-        Some(_) if options.accept_duplicates => tracing::warn!("{error}: going on from an older one"),
-        Some(seen) => return Err(refused(error, &seen)),
-    }
-    Ok(())
-}
-
-/// The first output beyond an older checkpoint that is visible, or may be.
-async fn visible(manifest: &Manifest, before: Option<Epoch>, sinks: &Sinks) -> Result<Option<String>> {
-    for committable in manifest.committables().map_err(no_name)? {
-        let Committable { sink: name, epoch, .. } = &committable;
-        if before.is_some_and(|before| *epoch <= before) {
-            continue;
-        }
-        let Some(sink) = sinks.get(name) else {
-            return Ok(Some(format!(
-                "what sink `{name}` committed of it cannot be told: the pipeline has no such sink"
-            )));
-        };
-        match sink.lookup(&committable).await {
-            Ok(CommitStatus::NotCommitted) => {}
-            Ok(CommitStatus::Committed) => return Ok(Some(format!("sink `{name}` has committed epoch {epoch}"))),
-            Ok(CommitStatus::Unknown) => {
-                return Ok(Some(format!("sink `{name}` cannot tell whether epoch {epoch} is committed")));
-            }
-            Err(error) => return Ok(Some(format!("sink `{name}` cannot be asked ({})", error.report()))),
-        }
-    }
-    // What had been committed when the manifest was written is not in it: epochs in between, which the older one lacks.
-    let is_next = before.is_some_and(|before| manifest.epoch().0 <= before.0 + 1);
-    let gap = || {
-        format!("what was committed between it and the one before it, {}, cannot be told", before.map_or(0, |e| e.0))
-    };
-    Ok((!is_next).then(gap))
-}
-
-fn no_name(error: InvalidName) -> Error {
+pub(super) fn no_name(error: InvalidName) -> Error {
     Error::external("a manifest names what is no name").caused_by(error)
-}
-
-fn damage_of(epoch: Epoch, damage: Vec<Damage>, complete: Option<&Manifest>) -> crate::Error {
-    crate::Error::Damaged { epoch, damage, before: complete.map(Manifest::epoch) }
-}
-
-/// Output of a damaged checkpoint may be visible: going on from an older one is for a person to decide.
-fn refused(error: crate::Error, seen: &str) -> Error {
-    Error::external(format!(
-        "{error}. It cannot simply be left out, for {seen}: put the files back, or go on from the one before it with \
-         --accept-duplicates, which may put rows out again"
-    ))
-}
-
-fn check_sinks(pending: &[Committable], sinks: &Sinks) -> Result<()> {
-    match pending.iter().find(|committable| !sinks.contains_key(&committable.sink)) {
-        None => Ok(()),
-        Some(committable) => Err(Error::config(format!(
-            "the checkpoint holds output of sink `{}` that is not committed yet, and the pipeline has no sink of that name: \
-             put it back, let the job commit, and take it out then",
-            committable.sink
-        ))),
-    }
 }

@@ -9,9 +9,12 @@
 
 mod ask;
 mod begin;
+mod choose;
 mod listener;
 mod parts;
+mod rebuild;
 mod rest;
+mod savepoints;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,12 +26,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use volley_api::{Clock, Epoch, JobSteering, NodeName, Result, Sink, SystemClock};
 
-use ask::{Asked, Savepoints};
+use ask::Asked;
 pub use ask::{Asker, SavepointReport};
-pub use begin::{BeginOptions, Begun, GoOn, begin};
+pub use begin::{BeginOptions, Begun, GoOn, RestoreCheck, begin};
 use listener::Heard;
 pub use listener::Listener;
 use parts::{OfEpoch, Parts};
+pub use rebuild::{Replay, Replayer, Replaying};
+pub use rest::{Finishing, Start};
+use savepoints::Savepoints;
 use work::{Outcome, Work};
 
 use crate::fail_point::{fail_point, planted};
@@ -44,11 +50,19 @@ pub struct CoordinatorOptions {
     pub clock: Arc<dyn Clock>,
     /// A commit, look-up or abort that has no answer after this long is taken to be lost. Default: one minute.
     pub answer_within: Duration,
+    /// A savepoint that has waited this long for output to be committed is given up. Default: one minute.
+    pub savepoint_within: Duration,
 }
 
 impl Default for CoordinatorOptions {
     fn default() -> Self {
-        Self { sinks: BTreeMap::new(), clock: Arc::new(SystemClock), answer_within: Duration::from_secs(60) }
+        Self {
+            sinks: BTreeMap::new(),
+
+            clock: Arc::new(SystemClock),
+            answer_within: Duration::from_secs(60),
+            savepoint_within: Duration::from_secs(60),
+        }
     }
 }
 
@@ -105,6 +119,8 @@ pub struct Coordinator {
     /// What was decided while other decisions were carried out.
     later: Vec<Decision>,
     savepoints: Savepoints,
+    /// How many savepoints are being copied.
+    exporting: usize,
     progress: watch::Sender<CheckpointProgress>,
 }
 
@@ -120,6 +136,7 @@ impl Coordinator {
     pub fn new(run: Run, protocol: Protocol, options: CoordinatorOptions) -> (Self, Arc<Listener>, Asker) {
         let (say, heard) = mpsc::unbounded_channel();
         let (progress, watched) = watch::channel(CheckpointProgress::default());
+        let savepoints = Savepoints::new(options.savepoint_within);
         let coordinator = Self {
             run,
             protocol,
@@ -135,7 +152,8 @@ impl Coordinator {
             reports: BTreeMap::new(),
             works: JoinSet::new(),
             later: Vec::new(),
-            savepoints: Savepoints::default(),
+            savepoints,
+            exporting: 0,
             progress,
         };
         (coordinator, Arc::new(Listener::new(say.clone())), Asker::new(say, watched))
@@ -161,6 +179,9 @@ impl Coordinator {
             decisions = std::mem::take(&mut self.later);
             if decisions.is_empty() {
                 self.export_committed();
+                decisions = self.give_up_savepoints();
+            }
+            if decisions.is_empty() {
                 self.note_progress();
                 decisions = self.next(&*job).await?;
             }
@@ -175,6 +196,7 @@ impl Coordinator {
     /// Waits for something to happen.
     async fn next(&mut self, job: &dyn JobSteering) -> Result<Vec<Decision>> {
         let wake_at = self.protocol.wake_at_ms().map(|at_ms| self.began + Duration::from_millis(at_ms));
+        let wake_at = wake_at.into_iter().chain(self.savepoints.wake_at()).min();
         let wake = async {
             match wake_at {
                 Some(at) => tokio::time::sleep_until(at.into()).await,
@@ -243,7 +265,10 @@ impl Coordinator {
                 self.reports.insert(epoch, *report);
                 decisions = self.step(Fact::ManifestComplete { epoch });
             }
-            Outcome::Exported(epoch) => decisions = self.step(Fact::Unpinned(epoch)),
+            Outcome::Exported(epoch) => {
+                self.exporting -= 1;
+                decisions = self.step(Fact::Unpinned(epoch));
+            }
             Outcome::Fact(fact) => decisions = self.step(fact),
             Outcome::Failed(error) => return Err(error),
         }
@@ -325,7 +350,15 @@ impl Coordinator {
         for (epoch, target, reply) in self.savepoints.due(|| protocol.pending().map(CommittableId::of).collect()) {
             let work = Work { run: &self.run, options: &self.options };
             self.works.spawn(work.export(epoch, target, reply));
+            self.exporting += 1;
         }
+    }
+
+    /// Answers savepoints that have waited too long for commits.
+    fn give_up_savepoints(&mut self) -> Vec<Decision> {
+        let oldest = self.protocol.pending().next().map(CommittableId::of);
+        let epochs = self.savepoints.give_up(self.protocol.awaits_commits(), oldest.as_ref());
+        epochs.into_iter().flat_map(|epoch| self.step(Fact::Unpinned(epoch))).collect()
     }
 
     /// Notes it, and gives what its manifest holds of output.
@@ -349,9 +382,17 @@ impl Coordinator {
         self.progress.send_if_modified(|progress| std::mem::replace(&mut progress.waiting, waiting) != waiting);
     }
 
-    /// Lets what is under way come to its end, after which nothing depends on it: removals, and savepoints being copied.
+    /// Lets what is under way come to its end, after which nothing depends on it: removals, and savepoints being copied. Where
+    /// output is left to the next run, that run repeats removals, and nobody waits for the answers of sinks.
     async fn settle(&mut self) {
-        while self.works.join_next().await.is_some() {}
+        let is_settled = self.protocol.pending().next().is_none();
+        while (is_settled || self.exporting > 0)
+            && let Some(outcome) = self.works.join_next().await
+        {
+            if matches!(outcome, Ok(Outcome::Exported(_))) {
+                self.exporting -= 1;
+            }
+        }
     }
 }
 

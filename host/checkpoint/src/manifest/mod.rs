@@ -63,6 +63,10 @@ pub struct PlanNode {
     pub kind: String,
     /// How many instances it had.
     pub parallelism: u32,
+    /// A digest of everything that decides what it makes of rows. Whoever does not know it gives none, and then a damaged
+    /// checkpoint cannot be rebuilt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
     /// How keys and values of its states are laid out, by the names of the states.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub layouts: BTreeMap<String, String>,

@@ -59,8 +59,14 @@ fn golden() -> Manifest {
         host_version: "0.1.0".to_owned(),
         key_groups: 256,
         plan: vec![
-            PlanNode { uid: "flights".into(), kind: "file (csv)".into(), parallelism: 1, layouts: BTreeMap::new() },
-            PlanNode { uid: "count".into(), kind: "window".into(), parallelism: 2, layouts },
+            PlanNode {
+                uid: "flights".into(),
+                kind: "file (csv)".into(),
+                parallelism: 1,
+                definition: None,
+                layouts: BTreeMap::new(),
+            },
+            PlanNode { uid: "count".into(), kind: "window".into(), parallelism: 2, definition: None, layouts },
         ],
         is_final: false,
         checkpoints_since_copy: 2,

@@ -10,7 +10,7 @@ use super::{EpochFailure, Failure};
 /// [`super::Fact::HigherIncarnation`] and does nothing of what it was still to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Let all running sources send the barrier of this epoch. Sources are not paused then.
+    /// Let all running sources send the barrier of this epoch. Before a stop they may be paused.
     InjectBarrier {
         /// The epoch.
         epoch: Epoch,
@@ -92,7 +92,9 @@ pub enum End {
     Finished,
     /// It was stopped, and can go on.
     Stopped {
-        /// From this epoch, whose output is visible.
+        /// From this epoch.
         at: Epoch,
+        /// So many epochs wait for their commits, which the next run makes: its manifest holds them. 0: all output is visible.
+        waiting: u32,
     },
 }

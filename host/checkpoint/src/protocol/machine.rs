@@ -4,24 +4,12 @@ use volley_api::{Committable, Epoch, TaskId};
 
 use super::collect::Tasks;
 use super::commits::Commits;
+use super::ending::Ending;
 use super::flight::{InFlight, Phase};
 use super::planted::Planted;
 use super::retention::Retention;
 use super::schedule::Schedule;
-use super::{Decision, End, EpochFailure, Fact, Failure, Found, Settings, StartError};
-
-/// How the job is to end, and how far it has come with it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-struct Ending {
-    /// Somebody wants it to stop after one last epoch.
-    is_stop_asked: bool,
-    /// Somebody wants its sources to end.
-    is_drain_asked: bool,
-    /// All tasks have finished, and the epoch of all that they left is complete.
-    is_final_complete: bool,
-    /// The last epoch before a stop is complete.
-    stopped_at: Option<Epoch>,
-}
+use super::{Decision, EpochFailure, Fact, Failure, Found, Settings, StartError};
 
 /// What sources were told.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -55,7 +43,7 @@ impl Protocol {
         settings.check()?;
         found.check()?;
         let commits = found.restored.as_ref().map(Commits::restored).transpose()?.unwrap_or_default();
-        let is_final_complete = found.restored.as_ref().is_some_and(|restored| restored.is_final);
+        let finished = found.restored.as_ref().filter(|restored| restored.is_final);
         Ok(Self {
             settings,
             now_ms: 0,
@@ -65,7 +53,7 @@ impl Protocol {
             in_flight: None,
             commits,
             retention: Retention::new(found),
-            ending: Ending { is_final_complete, ..Ending::default() },
+            ending: finished.map_or_else(Ending::default, |restored| Ending::of_finished(restored.epoch)),
             sources: Sources::default(),
             planted: Planted::default(),
         })
@@ -101,8 +89,9 @@ impl Protocol {
             Some(flight) => Some(flight.wake_at_ms(self.settings.timeout_ms)),
             None => self.is_epoch_possible().then(|| self.schedule.due_ms(self.is_epoch_urgent(), &self.settings)),
         };
+        let leaves_ms = self.ending.leaves_at_ms(&self.settings);
         // What was due before waits for a fact, not for time.
-        self.commits.wake_at_ms().chain(epoch_ms).filter(|at_ms| *at_ms > self.now_ms).min()
+        self.commits.wake_at_ms().chain(epoch_ms).chain(leaves_ms).filter(|at_ms| *at_ms > self.now_ms).min()
     }
 
     /// Whether the last decision was made.
@@ -127,6 +116,12 @@ impl Protocol {
     #[must_use]
     pub fn waiting_epochs(&self) -> usize {
         self.commits.waiting_epochs()
+    }
+
+    /// Whether no epoch begins before one of those that are complete has its output committed.
+    #[must_use]
+    pub fn awaits_commits(&self) -> bool {
+        self.in_flight.is_none() && self.are_too_many_waiting() && !self.is_last_wanted()
     }
 
     /// Everything prepared and not known committed, in order of epochs.
@@ -260,8 +255,9 @@ impl Protocol {
         self.schedule.completed(self.now_ms);
         self.commits.held(epoch, &order.pending);
         self.retention.completed(epoch, is_savepoint);
-        self.ending.is_final_complete = is_final;
-        self.ending.stopped_at = flight.is_last.then_some(epoch);
+        if is_final || flight.is_last {
+            self.ending.completed_last(epoch, is_final);
+        }
         out.push(Decision::Completed { epoch, is_final, is_savepoint });
     }
 
@@ -285,7 +281,8 @@ impl Protocol {
         self.time_out(out)?;
         self.go_on_with_epoch(out);
         self.commits.start_due(self.now_ms, self.planted, out);
-        if self.ending.stopped_at.is_some() && !self.commits.any_held() {
+        self.ending.time_passes(self.now_ms);
+        if self.ending.is_last_complete() && !self.commits.any_held() {
             self.commits.abort_unheld(out);
         }
         self.steer_sources(out);
@@ -339,7 +336,7 @@ impl Protocol {
             return;
         }
         // Past the last barrier nothing that is read is of use.
-        let is_past_last = self.ending.stopped_at.is_some()
+        let is_past_last = self.ending.is_last_complete()
             || self.in_flight.as_ref().is_some_and(|flight| flight.is_last && flight.phase != Phase::Collecting);
         let pauses = is_past_last || self.are_too_many_waiting();
         if pauses != self.sources.are_paused {
@@ -352,13 +349,19 @@ impl Protocol {
         }
     }
 
+    /// Whether the next epoch is the last. It holds the output of all that wait, however many those are: a sink that is out
+    /// must not keep a job from stopping.
+    fn is_last_wanted(&self) -> bool {
+        self.ending.is_stop_asked || self.tasks.have_all_finished()
+    }
+
     fn is_epoch_possible(&self) -> bool {
-        let is_over = self.ending.is_final_complete || self.ending.stopped_at.is_some();
-        self.in_flight.is_none() && self.tasks.are_known() && !is_over && !self.are_too_many_waiting()
+        let is_free = self.in_flight.is_none() && self.tasks.are_known() && !self.ending.is_last_complete();
+        is_free && (!self.are_too_many_waiting() || self.is_last_wanted())
     }
 
     fn is_epoch_urgent(&self) -> bool {
-        self.ending.is_stop_asked || self.schedule.is_asked || self.tasks.have_all_finished()
+        self.is_last_wanted() || self.schedule.is_asked
     }
 
     fn begin_epoch(&mut self, out: &mut Vec<Decision>) {
@@ -384,15 +387,13 @@ impl Protocol {
     }
 
     fn end(&mut self, out: &mut Vec<Decision>) {
-        if !self.commits.is_empty() || self.in_flight.is_some() {
+        if self.in_flight.is_some() {
             return;
         }
-        let end = match self.ending.stopped_at {
-            _ if self.ending.is_final_complete => End::Finished,
-            Some(at) => End::Stopped { at },
-            None => return,
-        };
-        self.has_ended = true;
-        out.push(Decision::Done(end));
+        let (is_settled, waiting) = (self.commits.is_empty(), self.commits.waiting_epochs());
+        if let Some(end) = self.ending.end(is_settled, waiting, self.now_ms, &self.settings) {
+            self.has_ended = true;
+            out.push(Decision::Done(end));
+        }
     }
 }

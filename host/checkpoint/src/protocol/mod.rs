@@ -18,6 +18,14 @@
 //!
 //! When all tasks have finished, a last epoch without a barrier is the job's final one.
 //!
+//! # While output waits
+//!
+//! At most `pending_epochs_max` complete epochs wait for their commits: then sources pause, and no epoch begins. The last
+//! epoch of a run, before a stop or when all tasks have finished, begins all the same, so that there may be one more: its
+//! manifest holds the output of all that wait. A job that somebody wants to stop gives the commits
+//! [`Settings::stop_wait_ms`] from then on; what is not committed by then is left to the next run, as after a crash. Without
+//! such a wish it waits for them.
+//!
 //! # What holds
 //!
 //! - Nothing is committed unless a manifest that holds it is known complete.
@@ -55,6 +63,7 @@
 mod collect;
 mod commits;
 mod decisions;
+mod ending;
 mod facts;
 mod failure;
 mod flight;

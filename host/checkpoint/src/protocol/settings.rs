@@ -20,13 +20,17 @@ pub struct Settings {
     pub timeout_ms: u64,
     /// So many epochs in a row may fail; one more fails the job. Default: 3.
     pub tolerable_failures: u32,
-    /// So many complete epochs may wait for their commits; then sources pause. At least 1; default: 3.
+    /// So many complete epochs may wait for their commits; then sources pause. The last of a run may be one more. At least 1;
+    /// default: 3.
     pub pending_epochs_max: u32,
     /// So many complete epochs are kept, not counting savepoints. At least 3, the default.
     pub retain: u32,
     /// So many times a committable is committed that the outside system keeps calling not committed; then the job fails,
     /// with its committables kept. Outages do not count. At least 1; default: 10.
     pub commit_attempts_max: u32,
+    /// When a job is to stop, its output has this long to be committed after the last epoch, in milliseconds; what is not is
+    /// left to the next run. Default: 10 s.
+    pub stop_wait_ms: u64,
     /// The first pause before anything is tried again, in milliseconds; it doubles with each try. Default: 100.
     pub retry_pause_ms: u64,
     /// The longest such pause, in milliseconds. Default: 30 s.
@@ -45,12 +49,14 @@ impl Settings {
             pending_epochs_max: 3,
             retain: RETAIN_MIN,
             commit_attempts_max: 10,
+            stop_wait_ms: 10_000,
             retry_pause_ms: 100,
             retry_pause_ms_max: 30_000,
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), StartError> {
+    /// Refuses settings that contradict themselves.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
         if self.retain < RETAIN_MIN {
             return Err(StartError::Retain { retain: self.retain });
         }

@@ -145,6 +145,17 @@ pub trait BlobStore: Send + Sync + Debug {
     /// When the storage fails; some may be removed then.
     async fn delete(&self, paths: &[String]) -> Result<()>;
 
+    /// Makes durable what another process may have left without a sync: the names in these folders, and those of the root and
+    /// the folders above it. Folders that are not there are passed over. Default: nothing, for a storage in which whatever can
+    /// be seen is durable.
+    ///
+    /// # Errors
+    /// When the storage fails; what can be seen may be lost then.
+    async fn sync_folders(&self, folders: &[String]) -> Result<()> {
+        let _ = folders;
+        Ok(())
+    }
+
     /// Where a file lies on this machine, if it does.
     fn local_path(&self, path: &str) -> Option<PathBuf>;
 }

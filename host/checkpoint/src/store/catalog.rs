@@ -12,7 +12,7 @@ use super::layout;
 use super::location::Location;
 use super::read::{self, Reading};
 use crate::manifest::Manifest;
-use crate::restore::{self, Restored};
+use crate::restore::{self, Restored, StateParts};
 use crate::{Damage, Error, Result};
 
 /// The checkpoints of one job at one location. Reads only: what writes is a [`Run`](super::Run), which a start gets from
@@ -124,12 +124,14 @@ impl CheckpointStore {
         self.manifest(epoch).await.map(|(manifest, _)| *manifest)
     }
 
-    /// Reads every file of an epoch: what is wrong with them and with the two manifests. Nothing is when it is empty.
+    /// Reads every file of an epoch: what is wrong with them and with the two manifests. Nothing is when it is empty. That one
+    /// of the manifests is missing is not wrong: a host that was killed between the two never wrote it.
     ///
     /// # Errors
     /// As [`CheckpointStore::inspect`], and when the storage fails.
     pub async fn verify(&self, epoch: Epoch) -> Result<Vec<Damage>> {
         let (manifest, mut damage) = self.manifest(epoch).await?;
+        damage.retain(|note| note.problem != read::MISSING);
         damage.extend(read::verify_files(&*self.blobs, &manifest).await?);
         Ok(damage)
     }
@@ -176,6 +178,22 @@ impl CheckpointStore {
             }
             loaded => loaded,
         }
+    }
+
+    /// What an epoch has of one operator's states, of the one named or of all of them: to be looked at. Their files are
+    /// read, checked and copied as [`CheckpointStore::load`] does, and no others.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] names every such file that is missing or changed. As [`CheckpointStore::inspect`] otherwise.
+    pub async fn load_operator(
+        &self,
+        epoch: Epoch,
+        operator: &str,
+        state: Option<&str>,
+        downloads: &Path,
+    ) -> Result<StateParts> {
+        let (manifest, _) = self.manifest(epoch).await?;
+        restore::load_operator(&*self.blobs, *manifest, operator, state, downloads).await
     }
 
     /// The ids of all epochs, complete or not, ascending.

@@ -3,6 +3,7 @@
 //! A sync that fails fails the operation. It is not tried again: the kernel drops what it could not write and reports the
 //! next sync of the same file as a success.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -29,7 +30,36 @@ pub(crate) fn create_folders(folder: &Path) -> io::Result<()> {
         _ => {}
     }
     // Also when another thread has just made it, which may not have come to sync it yet.
-    parent.map_or(Ok(()), sync_folder)
+    let synced = parent.map_or(Ok(()), sync_folder);
+    if synced.is_err() {
+        // Whoever needs it next must make it anew, and sync it: one that is there is relied on. It is empty, or another's.
+        let _ = fs::remove_dir(folder);
+    }
+    synced
+}
+
+/// A file that is to be linked failed to sync: what is in it may be lost, whatever a later sync says.
+#[derive(Debug)]
+pub(crate) struct SyncFailed(io::Error);
+
+impl fmt::Display for SyncFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for SyncFailed {}
+
+impl SyncFailed {
+    fn error(error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), Self(error))
+    }
+
+    /// Whether it is behind an error.
+    pub(crate) fn is_in(error: &(dyn std::error::Error + 'static)) -> bool {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        inner.is_some_and(|inner| inner.is::<Self>())
+    }
 }
 
 /// Makes the names in a folder durable.
@@ -96,9 +126,9 @@ pub(crate) fn put_file(path: &Path, from: &Path, how: Placement) -> io::Result<P
 fn link(path: &Path, from: &Path) -> io::Result<bool> {
     let folder = folder_of(path)?;
     create_folders(folder)?;
-    fail_point("tmp-before-sync")?;
     // Whoever wrote it may not have synced it.
-    File::open(from)?.sync_data()?;
+    let file = File::open(from)?;
+    fail_point("tmp-before-sync").and_then(|()| file.sync_data()).map_err(SyncFailed::error)?;
     fail_point("file-before-link")?;
     match fs::hard_link(from, path) {
         Ok(()) => {}

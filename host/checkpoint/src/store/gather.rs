@@ -7,7 +7,7 @@ use volley_api::{Committable, SplitPosition, TaskPart, Watermark};
 
 use super::upload::Keyed;
 use crate::fail_point::planted;
-use crate::manifest::{OperatorEntry, PartEntry, PendingEntry, PositionEntry, SplitEntry, WatermarkEntry};
+use crate::manifest::{Manifest, OperatorEntry, PartEntry, PendingEntry, PositionEntry, SplitEntry, WatermarkEntry};
 use crate::{Error, Result};
 
 /// What a task reported of an epoch, with its files in the store. A task that has finished reports nothing more: what it
@@ -118,6 +118,43 @@ impl Gathered {
             }
         }
         Ok(())
+    }
+
+    /// The first thing in which this differs from what a manifest says, if there is one: positions of splits, event time, and
+    /// which states there are.
+    pub(crate) fn differs_from(&self, manifest: &Manifest) -> Option<String> {
+        let splits = manifest.sources.iter().flat_map(|(source, splits)| {
+            splits.iter().map(move |(split, entry)| ((source.clone(), split.clone()), entry))
+        });
+        let mut expected: BTreeMap<_, _> = splits.collect();
+        for (key, found) in &self.splits {
+            let expected = expected.remove(key);
+            let is_same = expected.is_some_and(|expected| {
+                Some(&expected.position) == found.position.as_ref() && expected.reached_ms == found.reached_ms
+            });
+            if !is_same {
+                let (source, split) = key;
+                return Some(format!("split {split} of `{source}` is {found:?}, and was {expected:?}"));
+            }
+        }
+        if let Some((source, split)) = expected.into_keys().next() {
+            return Some(format!("split {split} of `{source}` was not read"));
+        }
+        let names = self.watermarks.keys().chain(self.keyed.keys()).chain(manifest.operators.keys());
+        for name in names {
+            let known = manifest.operators.get(name);
+            let (watermark, expected) =
+                (self.watermarks.get(name).copied().map(WatermarkEntry::from), known.and_then(|known| known.watermark));
+            if watermark != expected {
+                return Some(format!("event time of `{name}` is {watermark:?}, and was {expected:?}"));
+            }
+            let states: Vec<_> = self.keyed.get(name).into_iter().flat_map(BTreeMap::keys).collect();
+            let expected: Vec<_> = known.into_iter().flat_map(|known| known.keyed.keys()).collect();
+            if states != expected {
+                return Some(format!("`{name}` keeps {states:?}, and kept {expected:?}"));
+            }
+        }
+        None
     }
 
     /// What the manifest says of sources and operators.

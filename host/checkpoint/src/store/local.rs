@@ -93,6 +93,11 @@ impl BlobStore for LocalStore {
         self.blocking("remove files from", "", move |root| delete(&root, &paths)).await
     }
 
+    async fn sync_folders(&self, folders: &[String]) -> Result<()> {
+        let folders = folders.to_vec();
+        self.blocking("sync folders of", "", move |root| sync_folders(&root, &folders)).await
+    }
+
     fn local_path(&self, path: &str) -> Option<PathBuf> {
         Some(self.root.join(path))
     }
@@ -136,6 +141,28 @@ fn delete(root: &Path, paths: &[String]) -> io::Result<()> {
         // Folders at the top stay: somebody may be about to write into them. One that is not empty stays too.
         if folder != root && folder.parent() != Some(root) {
             let _ = fs::remove_dir(&folder);
+        }
+    }
+    Ok(())
+}
+
+fn sync_folders(root: &Path, folders: &[String]) -> io::Result<()> {
+    for folder in folders {
+        there(durable::sync_folder(&root.join(folder)))?;
+    }
+    let Some(location) = root.parent() else { return Ok(()) };
+    there(durable::sync_folder(location))?;
+    // The location may be new too, and folders above it: as far as this user may look into them.
+    for above in location.ancestors().skip(1).filter(|above| !above.as_os_str().is_empty()) {
+        use io::ErrorKind::{InvalidInput, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+        match durable::sync_folder(above) {
+            Err(error)
+                if ![InvalidInput, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported]
+                    .contains(&error.kind()) =>
+            {
+                return Err(error);
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -59,6 +59,12 @@ impl Location {
         Self(Place::Folder(path.to_owned()))
     }
 
+    /// Whether files lie on this machine, or where it has them mounted: nothing needs to be copied to read them.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self.0, Place::Folder(_))
+    }
+
     /// Opens what lies below `folder` (a clean relative path, or `""`). Nothing is written by it.
     ///
     /// # Errors

@@ -19,6 +19,8 @@
 //!
 //! - Whatever has a name is there whole: files are written under a temporary name, synced, and named last
 //!   ([`BlobStore`]). What was written is read back, length and CRC32C, before an epoch is declared complete.
+//! - A start syncs the folders that it has read before it commits anything by what was in them: whoever wrote there may have
+//!   ended before its own sync. A file that failed to sync is used by no epoch.
 //! - Numbers of starts and epochs are never used twice. A start claims the next incarnation, then gives up every epoch that
 //!   has no manifest, by creating in its place a word that says so, and begins above every epoch there is. Creation is
 //!   exclusive, so that a host that was thought dead cannot complete its epoch any more; and one that begins an epoch looks
@@ -41,6 +43,7 @@ mod remove;
 mod run;
 mod savepoint;
 mod start;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -57,6 +60,7 @@ pub use run::{Run, RunOptions};
 pub use savepoint::{ExportReport, Savepoint};
 pub use writer::{Completion, EpochReport, EpochWriter};
 
+pub(crate) use durable::SyncFailed;
 pub(crate) use layout::{escape, is_clean, manifest_name, taken_in};
 pub(crate) use read::{FILES_AT_ONCE, compare, distinct_files};
 pub(crate) use start::hit;

@@ -42,7 +42,11 @@ impl ObjectBlobs {
     }
 
     fn error(&self, action: &'static str, path: &str, error: StoreError) -> Error {
-        Error::storage(action, format!("{}/{path}", self.label), error)
+        let what = format!("{}/{path}", self.label);
+        match advice(&error.to_string()) {
+            Some(advice) => Error::storage(action, what, format!("{error}; {advice}")),
+            None => Error::storage(action, what, error),
+        }
     }
 
     async fn send(&self, path: &str, mut from: Pieces) -> Result<Checksum> {
@@ -188,6 +192,22 @@ impl BlobStore for ObjectBlobs {
     }
 
     fn local_path(&self, _: &str) -> Option<PathBuf> {
+        None
+    }
+}
+
+/// What to do about an error whose text does not say it. Only text tells these apart: most come as one kind.
+fn advice(error: &str) -> Option<&'static str> {
+    let says = |parts: &[&str]| parts.iter().any(|part| error.contains(part));
+    if says(&["169.254.169.254", "metadata.google.internal"]) {
+        Some("no keys are set, and there is no machine of a cloud to ask: set those of AWS_…, AZURE_… or GOOGLE_…")
+    } else if says(&["403 Forbidden", "401 Unauthorized"]) {
+        Some(
+            "the keys come from the variables AWS_…, AZURE_… or GOOGLE_…: they must be right, and may read and write there",
+        )
+    } else if says(&["builder error"]) {
+        Some("an endpoint that begins with `http:` needs AWS_ALLOW_HTTP=true (or AZURE_ALLOW_HTTP=true)")
+    } else {
         None
     }
 }

@@ -13,6 +13,10 @@ use crate::{Damage, Error, Result};
 /// So many files are on their way at once.
 pub(crate) const FILES_AT_ONCE: usize = 8;
 
+/// What is said of a manifest that is not there. Where the other one is whole it may never have been: a host was killed between the
+/// two.
+pub(crate) const MISSING: &str = "it is missing";
+
 /// What is found where the two manifests of an epoch should be.
 #[derive(Debug)]
 pub(crate) enum Reading {
@@ -35,7 +39,7 @@ pub(crate) async fn read_manifests(blobs: &dyn BlobStore, folder: &str) -> Resul
     for name in layout::MANIFESTS {
         let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         let Some(bytes) = blobs.get(&path).await? else {
-            notes.push(Damage::new(&path, "it is missing"));
+            notes.push(Damage::new(&path, MISSING));
             continue;
         };
         are_there = true;

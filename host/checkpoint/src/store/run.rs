@@ -58,6 +58,8 @@ pub(crate) struct Ledger {
     pub(crate) checkpoints_since_copy: u32,
     /// Files that were written or checked by this run, by identity, as they were last taken.
     pub(crate) known: BTreeMap<String, FileEntry>,
+    /// Identities of files that failed to sync when they were to be linked. Nothing may rely on them.
+    pub(crate) unsynced: BTreeSet<String>,
     /// The files that epochs of this run name, complete or being written.
     pub(crate) named: BTreeMap<u64, BTreeSet<String>>,
     /// Epochs that are being written.

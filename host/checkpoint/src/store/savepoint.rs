@@ -12,7 +12,7 @@ use super::location::Location;
 use super::read::{self, Reading, distinct_files};
 use super::start::hit;
 use crate::manifest::{FileEntry, Manifest, encode};
-use crate::restore::{self, Restored};
+use crate::restore::{self, Restored, StateParts};
 use crate::{Damage, Error, Result};
 
 /// A savepoint, wherever it lies. The job that goes on from it has the name of the job that wrote it.
@@ -141,6 +141,22 @@ impl Savepoint {
         let (manifest, _) = self.manifest().await?;
         read::check_is_ours(&manifest, job)?;
         restore::load(&*self.blobs, *manifest, downloads, false).await
+    }
+
+    /// What it has of one operator's states, as [`CheckpointStore::load_operator`].
+    ///
+    /// # Errors
+    /// As [`Savepoint::load`].
+    pub async fn load_operator(
+        &self,
+        job: &str,
+        operator: &str,
+        state: Option<&str>,
+        downloads: &Path,
+    ) -> Result<StateParts> {
+        let (manifest, _) = self.manifest().await?;
+        read::check_is_ours(&manifest, job)?;
+        restore::load_operator(&*self.blobs, *manifest, operator, state, downloads).await
     }
 
     async fn manifest(&self) -> Result<(Box<Manifest>, Vec<Damage>)> {

@@ -106,6 +106,9 @@ impl Uploader<'_> {
     fn plan(&mut self, keyed: &Keyed, file: SnapshotFile, uploads: &mut Vec<Upload>) -> Result<FileEntry> {
         let SnapshotFile { name, identity, content } = file;
         let mut ledger = self.run.ledger();
+        if let Some(identity) = identity.as_ref().filter(|identity| ledger.unsynced.contains(*identity)) {
+            return Err(Error::Unsynced { file: identity.clone() });
+        }
         let path = match &identity {
             Some(identity) => layout::shared_blob(identity, self.epoch),
             None => layout::own_blob(self.epoch, &keyed.node, &keyed.name, keyed.entry.subtask, &name),
@@ -140,19 +143,34 @@ impl Uploader<'_> {
     }
 
     async fn upload(&mut self, uploads: Vec<Upload>) -> Result<()> {
-        let (count, blobs, is_copying) = (uploads.len(), &*self.run.store().blobs, self.is_copying);
+        let (count, run, is_copying) = (uploads.len(), self.run, self.is_copying);
         let sent = uploads.into_iter().enumerate().map(|(index, upload)| async move {
             for (at, name) in [(0, "upload-first"), (count / 2, "upload-middle"), (count - 1, "upload-last")] {
                 if index == at {
                     hit(name)?;
                 }
             }
-            send(blobs, upload, is_copying).await
+            let identity = upload.entry.identity.clone();
+            let sent = send(&*run.store().blobs, upload, is_copying).await;
+            if let (Err(error), Some(identity)) = (&sent, identity)
+                && error.is_of_a_sync()
+            {
+                run.ledger().unsynced.insert(identity);
+            }
+            sent
         });
         let sent: Vec<_> = sent.collect();
         let mut sent = stream::iter(sent).buffer_unordered(FILES_AT_ONCE);
+        let mut failed = None;
         while let Some(outcome) = sent.next().await {
-            let (entry, is_linked) = outcome?;
+            // The others are heard all the same: one of them may have failed to sync.
+            let (entry, is_linked) = match outcome {
+                Ok(sent) => sent,
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            };
             let counts = &mut *self.counts;
             let (files, bytes) = if is_linked {
                 (&mut counts.linked_files, &mut counts.linked_bytes)
@@ -169,6 +187,9 @@ impl Uploader<'_> {
             self.taken.insert(entry.path.clone(), entry);
         }
         drop(sent);
+        if let Some(error) = failed {
+            return Err(error);
+        }
         hit("upload-after")
     }
 }

@@ -140,6 +140,17 @@ impl EpochWriter {
         Ok(())
     }
 
+    /// Refuses what is not as a manifest says, apart from what is in the files of states.
+    ///
+    /// # Errors
+    /// [`Error::NotRebuilt`] names the first difference.
+    pub(crate) fn check_same_as(&self, target: &Manifest) -> Result<()> {
+        match self.gathered.differs_from(target) {
+            None => Ok(()),
+            Some(difference) => Err(Error::NotRebuilt { epoch: target.epoch(), difference }),
+        }
+    }
+
     /// Makes the epoch complete: looks that every file is there, that no later start has taken over, and writes the manifest
     /// twice. With the first of them the epoch is complete; output may be committed when this returns. To be driven to its
     /// end: dropped halfway, the outcome is as open as after [`Error::OutcomeUnknown`].

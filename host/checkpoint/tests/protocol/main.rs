@@ -276,8 +276,50 @@ fn a_stop_makes_one_last_epoch_and_throws_away_what_comes_after() {
     assert_eq!(protocol.step(10, written(1)), commits);
     assert_eq!(protocol.step(11, committed(1, 1)), []);
     assert_eq!(protocol.step(12, committed(0, 1)), [Decision::Abort(output(0, 2))]);
-    let done = Decision::Done(End::Stopped { at: Epoch(1) });
+    let done = Decision::Done(End::Stopped { at: Epoch(1), waiting: 0 });
     assert_eq!(protocol.step(13, Fact::AbortDone { id: id(0, 2) }), [done]);
+}
+
+/// Two epochs wait, as many as may: the last one begins all the same, and what a sink does not take in time is left to the
+/// next run.
+#[test]
+fn a_stop_does_not_wait_for_a_sink_that_is_out() {
+    let mut protocol = started(Settings { pending_epochs_max: 2, stop_wait_ms: 500, ..settings() }, 1);
+    for epoch in [1, 2] {
+        protocol.step(epoch * 1_000, Fact::TimePassed);
+        protocol.step(epoch * 1_000, passed(0, epoch));
+        protocol.step(epoch * 1_000, durable(epoch));
+        protocol.step(epoch * 1_000, written(epoch));
+    }
+    assert!(protocol.awaits_commits());
+    assert_eq!(protocol.step(60_000, Fact::TimePassed), []);
+    assert_eq!(protocol.step(60_000, Fact::StopAsked { drain: false }), [inject(3)]);
+    protocol.step(60_001, passed(0, 3));
+    let all = [output(0, 1), output(0, 2), output(0, 3)];
+    assert_eq!(protocol.step(60_002, durable(3)), [manifest(3, &all, false)]);
+    assert_eq!(protocol.step(60_003, written(3)), [complete(3, false)]);
+    assert_eq!(protocol.wake_at_ms(), Some(60_503));
+    assert_eq!(protocol.step(60_400, committed(0, 1)), [Decision::Commit(output(0, 2))]);
+    let done = Decision::Done(End::Stopped { at: Epoch(3), waiting: 2 });
+    assert_eq!(protocol.step(60_503, Fact::TimePassed), [done]);
+    assert_eq!(protocol.pending().count(), 2);
+}
+
+/// Nobody reads any more: the final epoch is made although too many wait. A stop then leaves its output to the next run.
+#[test]
+fn a_final_epoch_does_not_wait_for_a_sink_that_is_out() {
+    let mut protocol = started(Settings { pending_epochs_max: 1, stop_wait_ms: 500, ..settings() }, 1);
+    protocol.step(1_000, Fact::TimePassed);
+    protocol.step(1_000, passed(0, 1));
+    protocol.step(1_000, durable(1));
+    protocol.step(1_000, written(1));
+    assert_eq!(protocol.step(1_001, finished(0, vec![output(0, 2)])), [store(2)]);
+    assert_eq!(protocol.step(1_002, durable(2)), [manifest(2, &[output(0, 1), output(0, 2)], true)]);
+    assert_eq!(protocol.step(1_003, written(2)), [complete(2, true)]);
+    assert_eq!((protocol.step(99_000, Fact::TimePassed), protocol.wake_at_ms()), (vec![], None));
+    assert_eq!(protocol.step(99_000, Fact::StopAsked { drain: false }), []);
+    let done = Decision::Done(End::Stopped { at: Epoch(2), waiting: 2 });
+    assert_eq!(protocol.step(99_500, Fact::TimePassed), [done]);
 }
 
 #[test]

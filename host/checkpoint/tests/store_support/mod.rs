@@ -83,7 +83,13 @@ macro_rules! on_both {
 
 pub fn options() -> RunOptions {
     let layouts = BTreeMap::from([("panes".to_owned(), "i64 -> sum".to_owned())]);
-    let plan = vec![PlanNode { uid: "count".to_owned(), kind: "window".to_owned(), parallelism: 2, layouts }];
+    let plan = vec![PlanNode {
+        uid: "count".to_owned(),
+        kind: "window".to_owned(),
+        parallelism: 2,
+        definition: None,
+        layouts,
+    }];
     RunOptions { owner: "test".to_owned(), now_ms: 1_000, host_version: "0.1.0".to_owned(), plan, above: None }
 }
 

@@ -51,7 +51,8 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST);
 
 /// The kinds of operator that this release runs.
-pub const KINDS: [Kind; 5] = [Kind::Map, Kind::Filter, Kind::FlatMap, Kind::Scalar, Kind::Codec];
+pub const KINDS: [Kind; 7] =
+    [Kind::Map, Kind::Filter, Kind::FlatMap, Kind::Process, Kind::Aggregate, Kind::Scalar, Kind::Codec];
 
 /// What an operator does with rows; it follows from the interface that the component exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,10 @@ pub enum Kind {
     Filter,
     /// Any number of rows for each row, on one or more ports.
     FlatMap,
+    /// The same for the rows of keys, with state and timers.
+    Process,
+    /// One row for the rows of each key and window.
+    Aggregate,
     /// A function for expressions.
     Scalar,
     /// A format of bytes.
@@ -69,12 +74,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The interface's name: `map`, `filter`, `flat-map`, `scalar`, `codec`.
+    /// The interface's name: `map`, `filter`, `flat-map`, `process`, `aggregate`, `scalar`, `codec`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Map => "map",
             Self::Filter => "filter",
             Self::FlatMap => "flat-map",
+            Self::Process => "process",
+            Self::Aggregate => "aggregate",
             Self::Scalar => "scalar",
             Self::Codec => "codec",
         }
@@ -234,7 +241,12 @@ pub fn granted(import: &str, kind: Option<Kind>) -> bool {
         let known = WASI.iter().any(|(wasi, names)| *wasi == package && names.contains(&name));
         return known && patch_of(version, WASI_SUPPORTED);
     }
-    let known = IMPORTS.contains(&name) || (name == "emitter" && kind == Some(Kind::FlatMap));
+    let known = IMPORTS.contains(&name)
+        || match name {
+            "emitter" => matches!(kind, Some(Kind::FlatMap | Kind::Process)),
+            "state" | "timers" => kind == Some(Kind::Process),
+            _ => false,
+        };
     known && supported(version)
 }
 
@@ -294,7 +306,7 @@ mod tests {
     fn none_several_and_strange_versions_are_named() {
         let why = |exports: &[&str]| surface(&[], exports).operator().unwrap_err();
         assert!(why(&[]).contains("exports nothing"));
-        assert!(why(&[LIFECYCLE]).contains("map, filter or flat-map"));
+        assert!(why(&[LIFECYCLE]).contains("map, filter, flat-map, process, aggregate, scalar or codec"));
         assert!(
             why(&[LIFECYCLE, "volley:operator/map@0.1.0", "volley:operator/filter@0.1.0"]).contains("(map, filter)")
         );

@@ -60,6 +60,13 @@ pub fn create(request: &NewPlugin) -> Result<Vec<PathBuf>, Error> {
         Kind::Codec => {
             (include_str!("../../templates/plugin/codec.rs.in"), include_str!("../../templates/plugin/codec.md"))
         }
+        Kind::Process => {
+            (include_str!("../../templates/plugin/process.rs.in"), include_str!("../../templates/plugin/process.md"))
+        }
+        Kind::Aggregate => (
+            include_str!("../../templates/plugin/aggregate.rs.in"),
+            include_str!("../../templates/plugin/aggregate.md"),
+        ),
     };
     let files: Vec<Template> = COMMON.into_iter().chain([("src/lib.rs", code), ("README.md", readme)]).collect();
     let rust_min = crate::toolchain::RUST_MIN;

@@ -6,8 +6,8 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use volley_api::{
-    Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, OutputPort, PortName, Result, StreamRecord,
-    StreamType,
+    Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, OutputPort, PortName, Replayed, Result,
+    StreamRecord, StreamType,
 };
 
 use super::{Place, label};
@@ -55,6 +55,10 @@ impl OperatorFactory for SelectFactory {
         bind(&Projection::select_with(&self.items, &input.schema, &self.functions)?, input)
     }
 
+    fn replayed(&self, _: &StreamType) -> Replayed {
+        Replayed::RowByRow
+    }
+
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
         let place = Place::of(&context);
         let functions = self.functions.at_work(&context);
@@ -100,6 +104,10 @@ impl OperatorFactory for WithColumnsFactory {
 
     fn bind_stream(&self, input: &StreamType) -> Result<OperatorBinding> {
         bind(&Projection::with_columns_with(&self.items, &input.schema, &self.functions)?, input)
+    }
+
+    fn replayed(&self, _: &StreamType) -> Replayed {
+        Replayed::RowByRow
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {

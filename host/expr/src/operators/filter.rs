@@ -1,7 +1,9 @@
 //! `filter`: keeps the rows for which a condition is true.
 
 use arrow::datatypes::{DataType, SchemaRef};
-use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, Result, StreamRecord};
+use volley_api::{
+    Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, Replayed, Result, StreamRecord, StreamType,
+};
 
 use super::{Place, label};
 use crate::{Error, Expression, Functions};
@@ -44,6 +46,10 @@ impl OperatorFactory for FilterFactory {
 
     fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding> {
         Ok(OperatorBinding::single(input.clone(), self.parse(input, &self.functions)?.reads()))
+    }
+
+    fn replayed(&self, _: &StreamType) -> Replayed {
+        Replayed::RowByRow
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {

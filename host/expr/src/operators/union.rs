@@ -1,7 +1,9 @@
 //! `union`: a node that only brings several inputs together under one name.
 
 use arrow::datatypes::SchemaRef;
-use volley_api::{Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, Result, StreamRecord};
+use volley_api::{
+    Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, Replayed, Result, StreamRecord, StreamType,
+};
 
 /// Makes operators that pass every record on as it is. The union itself is the work of the node's `from`, where the
 /// runtime matches columns by name.
@@ -15,6 +17,10 @@ impl OperatorFactory for UnionFactory {
 
     fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding> {
         Ok(OperatorBinding::single(input.clone(), Vec::new()))
+    }
+
+    fn replayed(&self, _: &StreamType) -> Replayed {
+        Replayed::RowByRow
     }
 
     fn create(&self, _context: OperatorContext) -> Result<Box<dyn Operator>> {

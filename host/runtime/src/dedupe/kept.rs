@@ -7,7 +7,7 @@ use arrow::array::{Array, Int64Array};
 use arrow::buffer::BooleanBuffer;
 use arrow::row::Rows;
 use hashbrown::{HashMap, HashSet};
-use volley_api::{Error, KeyedSnapshot, Namespace, OperatorContext, Result};
+use volley_api::{Error, KeyedSnapshot, Namespace, OperatorContext, Result, StateOptions};
 
 use crate::keyed::{KeyCodec, StateSlot};
 
@@ -49,8 +49,9 @@ impl Kept {
         layout: &Arc<str>,
         keys: KeyCodec,
         within_ms: i64,
+        options: StateOptions,
     ) -> Result<Self> {
-        let mut slot = StateSlot::new(context, KEPT, layout)?;
+        let mut slot = StateSlot::new(context, KEPT, layout, options)?;
         let stored = slot.namespaces()?.into_iter().collect();
         Ok(Self { slot, keys, within_ms, recent: BTreeMap::new(), stored, rows: 0, bytes: 0 })
     }

@@ -16,21 +16,22 @@ use super::deal::Deal;
 use super::epochs::Epochs;
 use super::spawn::spawn_chain;
 use super::wiring::InletFrom;
-use super::{JobHandle, JobOptions, Stages, Watched};
+use super::{JobHandle, JobOptions, ListedPlan, Stages, Watched};
 use crate::Error;
 use crate::channel::{Bounds, Channel, Gauge, Sender};
 use crate::coalesce::Coalescer;
 use crate::metrics::NodeMetrics;
 use crate::plan::{NodeKind, PhysicalPlan};
-use crate::stages::StageLatency;
+use crate::stages::Stage;
 use crate::task::chain::{ChainTask, LaneInto};
 use crate::task::outlet::{Outlet, WriterMessage};
-use crate::task::reader::{Epochs as ReaderEpochs, ReaderTask};
+use crate::task::reader::{Blocked, Epochs as ReaderEpochs, ReaderTask};
+use crate::task::replay::Muted;
 use crate::task::slot::{Logic, Slot};
 use crate::task::source::SourceSlot;
 use crate::task::writer::WriterTask;
 use crate::task::{Message, hit};
-use crate::time::{Inputs, SourceTime};
+use crate::time::{Inputs, Pace, SourceTime};
 
 /// The most barriers that may be under way to a reader which has not sent the first of them on.
 const BARRIERS_MAX: usize = 64;
@@ -44,7 +45,12 @@ const BARRIERS_MAX: usize = 64;
 /// # Panics
 /// Outside a tokio runtime with time and I/O enabled.
 pub async fn start(plan: PhysicalPlan, options: JobOptions) -> Result<JobHandle> {
-    let builder = Builder::new(plan, options).await?;
+    start_listed(ListedPlan::of(plan).await?, options).await
+}
+
+/// The same of a plan whose sources are listed.
+pub(super) async fn start_listed(listed: ListedPlan, options: JobOptions) -> Result<JobHandle> {
+    let builder = Builder::new(listed, options)?;
     let writers = builder.writers().await?;
     hit("restore-sinks")?;
     // Instantiating a plugin runs its code, which has no place on a worker of this runtime.
@@ -111,17 +117,10 @@ struct OpenWriter {
 }
 
 impl Builder {
-    async fn new(plan: PhysicalPlan, options: JobOptions) -> Result<Self> {
-        let mut splits = Vec::with_capacity(plan.checked.nodes.len());
-        for node in &plan.checked.nodes {
-            splits.push(match &node.kind {
-                NodeKind::Source(source) => source.discover().await.map_err(|error| error.within(&node.name))?,
-                _ => Vec::new(),
-            });
-        }
-        hit("restore-listed")?;
-        let epochs = Epochs::new(&plan.checked.name, options.epochs.clone());
-        epochs.check(&plan, &splits)?;
+    fn new(listed: ListedPlan, options: JobOptions) -> Result<Self> {
+        let epochs = Epochs::new(&listed.plan.checked.name, options.epochs.clone());
+        epochs.check(&listed)?;
+        let ListedPlan { plan, splits } = listed;
         let bounds = options.bounds();
         let channels = |count: u32| (0..count).map(|_| ChainChannel::new(bounds)).collect();
         let chain_channels = plan.chains.iter().map(|chain| channels(chain.parallelism)).collect();
@@ -134,7 +133,7 @@ impl Builder {
                 _ => Vec::new(),
             })
             .collect();
-        let stage = |nodes: &[usize]| (plan.checked.nodes[nodes[0]].name.to_string(), StageLatency::default());
+        let stage = |nodes: &[usize]| Stage::new(plan.checked.nodes[nodes[0]].name.to_string());
         let stages = Arc::new(plan.chains.iter().map(|chain| stage(&chain.nodes)).collect());
         let metrics = plan.checked.nodes.iter().map(|node| Arc::new(NodeMetrics::new(node.parallelism))).collect();
         Ok(Self {
@@ -161,6 +160,10 @@ impl Builder {
         for (index, node) in self.plan.checked.nodes.iter().enumerate() {
             let NodeKind::Sink(sink) = &node.kind else { continue };
             for subtask in 0..node.parallelism {
+                if self.epochs.replay().is_some() {
+                    writers.push(OpenWriter { node: index, subtask: subtask as usize, writer: Box::new(Muted) });
+                    continue;
+                }
                 let context = SinkContext {
                     node: node.name.clone(),
                     subtask: SubtaskId { index: subtask, parallelism: node.parallelism },
@@ -210,9 +213,11 @@ impl Builder {
             LaneInto { slot, input: slots[slot].inputs.add() }
         });
         let lanes = lanes.collect();
-        let latency = self.stages[chain].1.clone();
+        let (latency, barriers) = (self.stages[chain].latency.clone(), self.stages[chain].barriers.clone());
         let (receiver, linger) = (channel.channel.receiver(), self.options.linger);
-        ChainTask { slots, lanes, outlets, receiver, linger, reporter: self.epochs.reporter(), latency }
+        let endings = nodes.iter().map(|&node| self.epochs.ending(&self.plan.checked.nodes[node].name)).collect();
+        let reporter = self.epochs.reporter();
+        ChainTask { slots, lanes, outlets, receiver, linger, reporter, endings, latency, barriers }
     }
 
     fn slot(&self, chain: usize, node: usize, subtask: u32, outlets: &mut Vec<Outlet>) -> Result<Slot> {
@@ -221,6 +226,9 @@ impl Builder {
             NodeKind::Source(_) => (Logic::Source(Box::new(self.source_slot(node, subtask))), None, Default::default()),
             NodeKind::Operator(factory) => {
                 let context = self.context(node, subtask);
+                if !context.restored.keyed.is_empty() {
+                    hit("state-restore")?;
+                }
                 let operator = factory.create(context).map_err(|error| error.within(&checked.name))?;
                 let coalescer = factory.wants_coalesced_input().then(Coalescer::default);
                 (Logic::Operator(operator), coalescer, factory.identity())
@@ -262,7 +270,8 @@ impl Builder {
         let splits: Vec<&Split> = feeding.flat_map(|(_, splits)| splits).filter(left).collect();
         let mut reached = self.epochs.reached(&checked.name);
         reached.retain(|id, _| splits.iter().any(|split| split.id == *id));
-        let (count, pace) = (splits.len(), self.options.pace());
+        let pace = if self.epochs.replay().is_some() { Pace::NEVER } else { self.options.pace() };
+        let count = splits.len();
         SourceSlot {
             needs_origins: self.plan.needs_origins(node),
             time: checked.event_time.as_ref().map(|event_time| SourceTime::new(event_time, count, reached, pace)),
@@ -292,7 +301,13 @@ impl Builder {
             spawn_chain(&mut tasks, &self.runtime, format!("volley-chain-{number}"), chain)?;
         }
         for reader in readers {
-            let reader = async { reader.run().await.map(|()| None) };
+            let replay = self.epochs.replay();
+            let reader = async move {
+                match replay {
+                    Some((barrier, until)) => reader.replay(barrier, &until).await,
+                    None => reader.run().await.map(|()| None),
+                }
+            };
             interruptible.push(tasks.spawn_on(reader, &self.runtime));
         }
         let sinks = self.plan.sinks();
@@ -362,6 +377,7 @@ impl Builder {
             metrics: Arc::clone(&self.metrics[node]),
             subtasks: subtasks_of(reader),
             idle_after: checked.event_time.as_ref().and_then(|event_time| event_time.idle_after),
+            blocked: Blocked::default(),
             epochs: ReaderEpochs::new(
                 checked.name.clone(),
                 self.epochs.reporter(),

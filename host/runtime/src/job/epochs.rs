@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use volley_api::{
-    Epoch, EpochListener, Error, JobRun, JobState, NodeName, OperatorState, Result, Split, SplitId, SplitPosition,
-    TaskId, Watermark,
+    CheckpointBarrier, Epoch, EpochListener, JobRun, JobState, NodeName, OperatorState, Result, Split, SplitId,
+    SplitPosition, TaskId, Watermark,
 };
 
-use crate::plan::{NodeKind, PhysicalPlan};
+use super::ListedPlan;
+use crate::task::replay::Ending;
 use crate::task::report::Reporter;
 
 /// How a job takes part in checkpoints: who makes them, and what it goes on from.
@@ -23,6 +24,10 @@ pub struct EpochOptions {
     pub run: JobRun,
     /// What the job goes on from; `None` when it begins.
     pub restored: Option<Arc<JobState>>,
+    /// Replays: the job reads every split exactly to where it stands here, tells operators the event time that is known here,
+    /// and passes one barrier, [`EpochOptions::first_epoch`]. Its sinks are not opened and nothing is put out. Then it waits to
+    /// be broken off. This is how a damaged checkpoint is rebuilt (design §6). Of states the names count, and no files.
+    pub until: Option<Arc<JobState>>,
 }
 
 /// What the tasks of a job need to know of checkpoints while they are made.
@@ -52,6 +57,25 @@ impl Epochs {
 
     pub(super) fn is_restored(&self) -> bool {
         self.restored().is_some()
+    }
+
+    /// The barrier and the state that a replay ends with.
+    pub(super) fn replay(&self) -> Option<(CheckpointBarrier, Arc<JobState>)> {
+        let options = self.options.as_ref()?;
+        Some((CheckpointBarrier { epoch: options.first_epoch }, Arc::clone(options.until.as_ref()?)))
+    }
+
+    /// What a node comes to at the end of a replay.
+    pub(super) fn ending(&self, node: &NodeName) -> Option<Ending> {
+        let until = self.options.as_ref()?.until.as_ref()?;
+        if until.splits.contains_key(node) {
+            return Some(Ending::Alive(None));
+        }
+        let known = until.operators.get(node);
+        Some(match known.filter(|known| known.watermark.is_some() || !known.keyed.is_empty()) {
+            Some(known) => Ending::Alive(known.watermark),
+            None => Ending::Over,
+        })
     }
 
     fn restored(&self) -> Option<&JobState> {
@@ -111,45 +135,11 @@ impl Epochs {
     }
 
     /// Refuses a plan that cannot be checkpointed, or that has lost what the checkpoint knows.
-    pub(super) fn check(&self, plan: &PhysicalPlan, splits: &[Vec<Split>]) -> Result<()> {
+    pub(super) fn check(&self, listed: &ListedPlan) -> Result<()> {
         if self.options.is_none() {
             return Ok(());
         }
-        for node in &plan.checked.nodes {
-            if let NodeKind::Sink(sink) = &node.kind
-                && sink.is_single_epoch()
-            {
-                return Err(Error::config(format!(
-                    "sink `{}` ({}) can be written only once, at the end of a job, and this job takes checkpoints: write to \
-                     a folder (a path that ends in `/`), or leave `checkpoint` out",
-                    node.name,
-                    sink.label()
-                )));
-            }
-        }
-        let Some(restored) = self.restored() else { return Ok(()) };
-        let place = |name: &NodeName| plan.checked.nodes.iter().position(|node| node.name == *name);
-        // An operator of which nothing but its watermark is known may go.
-        let with_state = restored.operators.iter().filter(|(_, state)| !state.keyed.is_empty()).map(|(name, _)| name);
-        for name in restored.splits.keys().chain(with_state) {
-            if place(name).is_none() {
-                return Err(Error::config(format!(
-                    "the checkpoint has state of `{name}`, and the pipeline has no node of that name: give it back its name, \
-                     or begin with --fresh"
-                )));
-            }
-        }
-        for (name, known) in &restored.splits {
-            let listed = place(name).map(|node| &splits[node]);
-            let is_listed = |id: &SplitId| listed.is_some_and(|listed| listed.iter().any(|split| split.id == *id));
-            let lost = known.iter().find(|(id, state)| state.position != SplitPosition::Ended && !is_listed(id));
-            if let Some((id, _)) = lost {
-                return Err(Error::config(format!(
-                    "source `{name}` had read a part of {id} at the checkpoint, and it is not there any more: put it back, \
-                     or begin with --fresh"
-                )));
-            }
-        }
-        Ok(())
+        listed.check_sinks()?;
+        self.restored().map_or(Ok(()), |restored| listed.check_nodes(restored))
     }
 }

@@ -3,7 +3,9 @@
 mod build;
 mod commit;
 mod deal;
+mod dry;
 mod epochs;
+mod listed;
 mod spawn;
 mod wiring;
 
@@ -22,11 +24,12 @@ use volley_api::{
 use crate::channel::{Bounds, Gauge};
 use crate::metrics::{JobProgress, NodeMetrics, NodeProgress, NodeRole};
 use crate::plan::{EdgePort, NodeKind, PhysicalPlan};
-use crate::stages::{StageLatency, StageProgress};
+use crate::stages::{Stage, StageProgress};
 use crate::time::Pace;
 
 pub use build::start;
 pub use epochs::EpochOptions;
+pub use listed::ListedPlan;
 
 /// What a job is started with, apart from its plan.
 #[derive(Debug, Clone)]
@@ -131,8 +134,8 @@ pub(crate) struct WatchedNode {
     queues: Vec<Gauge>,
 }
 
-/// How long messages took, by chain: its first node, and what its subtasks count together.
-pub(crate) type Stages = Arc<Vec<(String, StageLatency)>>;
+/// How long messages took, by chain.
+pub(crate) type Stages = Arc<Vec<Stage>>;
 
 impl JobHandle {
     /// What the job has done so far. Cheap: reads a few counters.
@@ -185,7 +188,14 @@ impl JobHandle {
     /// Something that sees how long messages take in each chain.
     pub fn stage_watcher(&self) -> impl Fn() -> Vec<StageProgress> + Send + Sync + 'static {
         let stages = Arc::clone(&self.stages);
-        move || stages.iter().map(|(node, latency)| latency.progress(node)).collect()
+        move || stages.iter().map(|stage| stage.latency.progress(&stage.node)).collect()
+    }
+
+    /// The same of barriers: for how long each held a chain up, from when it had come from all its inputs until it was handed
+    /// on. In between the chain takes snapshots of its operators' state, and no rows.
+    pub fn barrier_watcher(&self) -> impl Fn() -> Vec<StageProgress> + Send + Sync + use<> {
+        let stages = Arc::clone(&self.stages);
+        move || stages.iter().map(|stage| stage.barriers.progress(&stage.node)).collect()
     }
 
     /// Something that tells, also after [`JobHandle::wait`], whether the job came to commit: from then on something may

@@ -1,6 +1,5 @@
 //! Keys as numbers: each distinct key of a window gets the next number, by which aggregates keep what they know of it.
 
-mod codec;
 mod fixed;
 mod rows;
 mod slot;
@@ -13,8 +12,8 @@ use volley_api::{Error, KeyHasher, Result, normalize_keys};
 use fixed::FixedTable;
 use rows::RowTable;
 
-pub(crate) use codec::{KeyCodec, RowCodec};
 pub(crate) use slot::{Cursor, PAGE_ENTRIES, StateSlot, check_restored};
+pub(crate) use volley_api::{KeyCodec, RowCodec, unpacked};
 
 /// Numbers keys densely from 0, in the order in which they are met.
 ///
@@ -69,14 +68,6 @@ impl KeyTable {
             Self::Fixed(table) => table.memory_bytes(),
             Self::Rows(table) => table.memory_bytes(),
         }
-    }
-}
-
-/// The type of a key's values: what a dictionary holds, otherwise the type itself.
-pub(crate) fn unpacked(data_type: &DataType) -> &DataType {
-    match data_type {
-        DataType::Dictionary(_, values) => values,
-        other => other,
     }
 }
 

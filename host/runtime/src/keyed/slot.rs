@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use volley_api::{Error, KeyedSnapshot, KeyedState, Namespace, OperatorContext, Result, StateEntry};
+use volley_api::{Error, KeyedSnapshot, KeyedState, Namespace, OperatorContext, Result, StateEntry, StateOptions};
 
-use super::codec::KeyCodec;
+use super::KeyCodec;
 use crate::task::hit;
 
 /// So many entries go to state and come from it at once.
@@ -16,15 +16,20 @@ pub(crate) struct StateSlot {
     context: Arc<OperatorContext>,
     name: &'static str,
     layout: Arc<str>,
+    options: StateOptions,
     state: Option<Box<dyn KeyedState>>,
 }
 
 impl StateSlot {
     /// The state of that name, opened at once where a checkpoint has some of it.
-    pub(crate) fn new(context: &Arc<OperatorContext>, name: &'static str, layout: &Arc<str>) -> Result<Self> {
-        let mut slot = Self { context: Arc::clone(context), name, layout: Arc::clone(layout), state: None };
+    pub(crate) fn new(
+        context: &Arc<OperatorContext>,
+        name: &'static str,
+        layout: &Arc<str>,
+        options: StateOptions,
+    ) -> Result<Self> {
+        let mut slot = Self { context: Arc::clone(context), name, layout: Arc::clone(layout), options, state: None };
         if context.restored.keyed.get(name).is_some_and(|parts| !parts.is_empty()) {
-            hit("state-restore")?;
             slot.open()?;
         }
         Ok(slot)
@@ -44,7 +49,7 @@ impl StateSlot {
     pub(crate) fn open(&mut self) -> Result<&mut dyn KeyedState> {
         let state = match self.state.take() {
             Some(state) => state,
-            None => self.context.open_state(self.name, &self.layout)?,
+            None => self.context.open_state_with(self.name, &self.layout, self.options)?,
         };
         Ok(&mut **self.state.insert(state))
     }
@@ -53,9 +58,9 @@ impl StateSlot {
     pub(crate) fn snapshot(&mut self) -> Result<KeyedSnapshot> {
         hit("state-snapshot")?;
         self.open()?;
-        let Self { context, name, layout, state } = self;
+        let Self { context, name, layout, options, state } = self;
         match state {
-            Some(state) => context.snapshot_of(name, layout, &mut **state),
+            Some(state) => context.snapshot_of_with(name, layout, *options, &mut **state),
             None => Err(Error::internal("a state that was just opened is closed")),
         }
     }
@@ -64,6 +69,13 @@ impl StateSlot {
     pub(crate) fn namespaces(&mut self) -> Result<Vec<i64>> {
         let Some(state) = self.opened() else { return Ok(Vec::new()) };
         Ok(state.namespaces()?.into_iter().map(|namespace| namespace.0).collect())
+    }
+
+    /// The first namespace of a range that has entries.
+    pub(crate) fn first_namespace(&mut self, from: i64, to: i64) -> Result<Option<i64>> {
+        let Some(state) = self.opened() else { return Ok(None) };
+        let found = state.scan(Namespace(from)..=Namespace(to), None, 1)?;
+        Ok(found.first().map(|entry| entry.namespace.0))
     }
 
     /// Values of keys that are bytes, in their order.
@@ -91,9 +103,14 @@ impl StateSlot {
 
     /// The next entries of some namespaces, in order; none when there are no more.
     pub(crate) fn next_page(&mut self, cursor: &mut Cursor) -> Result<Vec<StateEntry>> {
+        self.next_entries(cursor, PAGE_ENTRIES)
+    }
+
+    /// The next entries of some namespaces, in order, at most so many; fewer when there are no more.
+    pub(crate) fn next_entries(&mut self, cursor: &mut Cursor, entries_max: usize) -> Result<Vec<StateEntry>> {
         let Some(state) = self.state.as_deref_mut().filter(|_| !cursor.is_done) else { return Ok(Vec::new()) };
-        let page = state.scan(cursor.first..=cursor.last, cursor.after.as_ref(), PAGE_ENTRIES)?;
-        cursor.is_done = page.len() < PAGE_ENTRIES;
+        let page = state.scan(cursor.first..=cursor.last, cursor.after.as_ref(), entries_max)?;
+        cursor.is_done = page.len() < entries_max;
         cursor.after = page.last().cloned();
         Ok(page)
     }

@@ -7,8 +7,8 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use volley_api::{
-    Boundedness, KEY_GROUPS, NodeName, OperatorBinding, OutputPort, PortName, Result, StreamRecord, StreamType,
-    dead_letter,
+    Boundedness, KEY_GROUPS, NodeName, OperatorBinding, OutputPort, PortName, Result, StateView, StreamRecord,
+    StreamType, dead_letter,
 };
 
 use super::logical::{LogicalNode, LogicalPlan, NodeKind, PortRef};
@@ -109,6 +109,21 @@ impl CheckedPlan {
     pub fn schema_of(&self, port: &PortRef) -> Option<SchemaRef> {
         let node = self.nodes.iter().find(|node| node.name == port.node)?;
         node.port(&port.port).map(|(_, schema)| schema)
+    }
+
+    /// The keyed states of an operator, for whoever looks at a checkpoint: none where it keeps none, or there is no such
+    /// operator.
+    ///
+    /// # Errors
+    /// Those of the operator, which has been bound to its input already.
+    pub fn state_views(&self, operator: &str) -> Result<Vec<StateView>> {
+        let node = self.nodes.iter().find(|node| node.name.as_str() == operator);
+        match node.map(|node| (&node.kind, &node.input)) {
+            Some((NodeKind::Operator(factory), Some(input))) => {
+                factory.state_views(input).map_err(|error| error.within(operator))
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     fn push(&mut self, node: LogicalNode) -> Result<()> {

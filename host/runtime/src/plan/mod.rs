@@ -5,6 +5,7 @@ mod columns;
 mod draw;
 mod logical;
 mod physical;
+mod replayed;
 mod times;
 
 pub use check::CheckedPlan;

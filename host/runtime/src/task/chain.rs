@@ -6,6 +6,7 @@ use volley_api::CheckpointBarrier;
 use volley_fail_point::planted;
 
 use super::outlet::Outlet;
+use super::replay::Ending;
 use super::report::Reporter;
 use super::slot::{Downstream, Slot};
 use super::{Message, Stopped, hit};
@@ -31,8 +32,12 @@ pub(crate) struct ChainTask {
     pub(crate) linger: Duration,
     /// Its part in checkpoints.
     pub(crate) reporter: Reporter,
+    /// What its slots come to at the barrier, where this is a replay.
+    pub(crate) endings: Option<Vec<Ending>>,
     /// How long its messages take, counted together with the other subtasks of the chain.
     pub(crate) latency: StageLatency,
+    /// How long barriers hold it up, likewise.
+    pub(crate) barriers: StageLatency,
 }
 
 /// A chain at work.
@@ -69,7 +74,7 @@ impl ChainTask {
     /// Lets sources say how far event time has come, where the time for that is.
     fn tell_time(&mut self, now: Instant) -> Result<(), Stopped> {
         for index in 0..self.slots.len() {
-            if self.slots[index].time_due_at().is_some_and(|due| due <= now) {
+            if self.slots[index].is_time_due(now) {
                 self.all().tell_time(index, now)?;
             }
         }
@@ -169,9 +174,16 @@ impl Running {
         }
         self.aligning = None;
         self.task.receiver.release_all();
+        let aligned = Instant::now();
         hit("chain-aligned")?;
         let mut parts = Vec::new();
         for index in 0..self.task.slots.len() {
+            let ending = self.task.endings.as_ref().map(|endings| endings[index]);
+            if let Some(ending) = ending
+                && self.task.all().bring_to(index, ending)?
+            {
+                continue;
+            }
             self.task.all().barrier(index, barrier)?;
             if self.task.reporter.is_heard() {
                 parts.extend(self.task.all().snapshot(index)?);
@@ -179,6 +191,7 @@ impl Running {
             }
         }
         self.task.outlets.iter_mut().try_for_each(|outlet| outlet.control(Control::Barrier(barrier)))?;
+        self.task.barriers.observe(aligned.elapsed());
         self.task.reporter.passed(barrier.epoch, parts);
         Ok(hit("chain-passed")?)
     }

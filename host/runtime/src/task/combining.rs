@@ -23,18 +23,19 @@ impl Combining {
     }
 
     /// Takes a record; gives the rows that travel as they are, and, when much is held, all that stands for others.
-    pub(super) fn take(&mut self, record: StreamRecord) -> Result<(Option<StreamRecord>, Dealt)> {
+    pub(super) fn take(&mut self, record: StreamRecord) -> Result<(Vec<StreamRecord>, Dealt)> {
         let rows = self.combiner.combine(record)?;
         let mut dealt = self.announce()?;
         if self.combiner.is_full() {
             let combined = self.combiner.drain()?;
             dealt.extend(self.deal(combined)?);
         }
-        Ok((rows, dealt))
+        let returned = self.combiner.returned();
+        Ok((rows.into_iter().chain(returned).collect(), dealt))
     }
 
-    /// What has to leave before a control element does, each part with its subtask.
-    pub(super) fn before(&mut self, control: Control) -> Result<Dealt> {
+    /// What has to leave before a control element does: rows, and state, each part with its subtask.
+    pub(super) fn before(&mut self, control: Control) -> Result<(Vec<StreamRecord>, Dealt)> {
         let combined = match control {
             Control::Watermark(watermark) => self.combiner.on_watermark(watermark)?,
             Control::Barrier(_) => self.combiner.drain()?,
@@ -44,13 +45,15 @@ impl Combining {
             }
             Control::Active => Vec::new(),
         };
-        self.deal(combined)
+        let dealt = self.deal(combined)?;
+        Ok((self.combiner.returned(), dealt))
     }
 
     /// Everything, before the end.
-    pub(super) fn rest(&mut self) -> Result<Dealt> {
+    pub(super) fn rest(&mut self) -> Result<(Vec<StreamRecord>, Dealt)> {
         let combined = self.combiner.drain()?;
-        self.deal(combined)
+        let dealt = self.deal(combined)?;
+        Ok((self.combiner.returned(), dealt))
     }
 
     /// Says which panes will come: each to a subtask that has a key of it.

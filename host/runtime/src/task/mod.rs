@@ -5,6 +5,7 @@ pub(crate) mod combining;
 pub(crate) mod outlet;
 mod output;
 pub(crate) mod reader;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod slot;
 pub(crate) mod source;

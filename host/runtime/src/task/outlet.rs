@@ -72,8 +72,12 @@ impl Outlet {
     pub(crate) fn send(&mut self, record: StreamRecord) -> Result<()> {
         let Some(combining) = &mut self.combining else { return self.route(record) };
         let (rows, combined) = combining.take(record)?;
+        self.send_both(rows, combined)
+    }
+
+    fn send_both(&mut self, rows: Vec<StreamRecord>, combined: Dealt) -> Result<()> {
         self.send_combined(combined)?;
-        rows.map_or(Ok(()), |rows| self.route(rows))
+        rows.into_iter().try_for_each(|rows| self.route(rows))
     }
 
     fn send_combined(&mut self, combined: Dealt) -> Result<()> {
@@ -132,8 +136,8 @@ impl Outlet {
     /// Sends what is held, and a control element to every receiver. Writers of sinks learn of barriers alone.
     pub(crate) fn control(&mut self, control: Control) -> Result<()> {
         if let Some(combining) = &mut self.combining {
-            let combined = combining.before(control)?;
-            self.send_combined(combined)?;
+            let (rows, combined) = combining.before(control)?;
+            self.send_both(rows, combined)?;
         }
         self.flush()?;
         match (&self.receivers, control) {
@@ -148,8 +152,8 @@ impl Outlet {
     /// Sends what is held, and tells every receiver that this producer has no more.
     pub(crate) fn end(&mut self) -> Result<()> {
         if let Some(combining) = &mut self.combining {
-            let combined = combining.rest()?;
-            self.send_combined(combined)?;
+            let (rows, combined) = combining.rest()?;
+            self.send_both(rows, combined)?;
         }
         self.flush()?;
         match &self.receivers {

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use volley_api::{
     CheckpointBarrier, Combined, NodeName, Operator, OperatorIdentity, OriginDirectory, Output, Result, StreamRecord,
-    SubtaskId, TaskPart,
+    SubtaskId, TaskPart, Watermark,
 };
 
 use super::outlet::Outlet;
 use super::output::SlotOutput;
+use super::replay::Ending;
 use super::source::{Read, SourceSlot};
 use super::{Polled, SplitStatus};
 use crate::Error;
@@ -146,10 +147,13 @@ impl<'a> Downstream<'a> {
         self.tell_time(index, Instant::now())
     }
 
-    /// Lets a source say how far event time has come, if the time for that is.
+    /// Lets a source say how far event time has come, if the time for that is; and an operator do what it waits for.
     pub(crate) fn tell_time(&mut self, index: usize, now: Instant) -> Result<()> {
         let (slot, downstream) = self.split(index);
-        let Logic::Source(source) = &mut slot.logic else { return Ok(()) };
+        let source = match &mut slot.logic {
+            Logic::Source(source) => source,
+            Logic::Operator(operator) => return operator.on_time(&mut SlotOutput::new(&slot.wiring, downstream)),
+        };
         match source.tell(now) {
             Some(control) => slot.wiring.pass(control, downstream),
             None => Ok(()),
@@ -191,6 +195,25 @@ impl<'a> Downstream<'a> {
             Logic::Source(_) => Ok(()),
             Logic::Operator(operator) => operator.on_barrier(barrier, &mut SlotOutput::new(&slot.wiring, downstream)),
         }
+    }
+
+    /// Brings a slot to where a replay ends, after those before it; whether it is over.
+    pub(crate) fn bring_to(&mut self, index: usize, ending: Ending) -> Result<bool> {
+        let (slot, mut downstream) = self.split(index);
+        slot.flush(downstream.reborrow())?;
+        let watermark = match ending {
+            Ending::Alive(watermark) => watermark.filter(|watermark| Some(*watermark) > slot.inputs.watermark()),
+            Ending::Over => Some(Watermark::End),
+        };
+        let Logic::Operator(operator) = &mut slot.logic else { return Ok(false) };
+        if let Some(watermark) = watermark {
+            operator.on_watermark(watermark, &mut SlotOutput::new(&slot.wiring, downstream.reborrow()))?;
+            slot.inputs.restore(Some(watermark));
+        }
+        if ending == Ending::Over {
+            operator.finish(&mut SlotOutput::new(&slot.wiring, downstream))?;
+        }
+        Ok(ending == Ending::Over)
     }
 
     /// What a checkpoint keeps of a slot, whose epoch has just ended.
@@ -274,7 +297,15 @@ impl Slot {
     pub(crate) fn time_due_at(&self) -> Option<Instant> {
         match &self.logic {
             Logic::Source(source) => source.due_at(),
-            Logic::Operator(_) => None,
+            Logic::Operator(operator) => operator.time_due_in().map(|wait| Instant::now() + wait),
+        }
+    }
+
+    /// Whether the time has come that [`Slot::time_due_at`] tells.
+    pub(crate) fn is_time_due(&self, now: Instant) -> bool {
+        match &self.logic {
+            Logic::Source(source) => source.due_at().is_some_and(|due| due <= now),
+            Logic::Operator(operator) => operator.time_due_in().is_some_and(|wait| wait.is_zero()),
         }
     }
 }

@@ -18,6 +18,11 @@ pub(crate) struct Pace {
     pub(crate) rows: usize,
 }
 
+impl Pace {
+    /// Nothing is told. (A century, since an instant has its limits.)
+    pub(crate) const NEVER: Self = Self { interval: Duration::from_secs(100 * 365 * 24 * 60 * 60), rows: usize::MAX };
+}
+
 /// Turns the rows of a source's splits into watermarks.
 pub(crate) struct SourceTime {
     column: EventTimeColumn,

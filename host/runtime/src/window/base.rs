@@ -1,13 +1,14 @@
 //! What panes had before their deltas: the state of their keys, in keyed state.
 
-use std::collections::BTreeSet;
-use std::ops::RangeBounds;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, FieldRef};
-use volley_api::{Aggregator, KeyedSnapshot, Namespace, OperatorContext, Result};
+use volley_api::{Aggregator, KeyedSnapshot, Namespace, OperatorContext, Result, StateEntry};
 
+use super::factory::Held;
+use super::index::Index;
 use crate::keyed::{Cursor, KeyCodec, PAGE_ENTRIES, RowCodec, StateSlot};
 
 /// Name of the state with what is known of windows.
@@ -19,7 +20,7 @@ pub(crate) struct Base {
     keys: KeyCodec,
     states: RowCodec,
     /// The panes that have entries.
-    panes: BTreeSet<i64>,
+    panes: Index,
 }
 
 impl Base {
@@ -29,21 +30,32 @@ impl Base {
         layout: &Arc<str>,
         keys: &[DataType],
         state: &[FieldRef],
+        held: Held,
     ) -> Result<Self> {
-        let mut slot = StateSlot::new(context, WINDOWS, layout)?;
-        let panes = slot.namespaces()?.into_iter().collect();
+        let mut slot = StateSlot::new(context, WINDOWS, layout, held.options())?;
+        let panes = Index::new(&mut slot, held.windows_max())?;
         let states = RowCodec::new(state.iter().map(|field| field.data_type()))?;
         Ok(Self { slot, keys: KeyCodec::new(keys)?, states, panes })
     }
 
     /// The beginnings of the panes that have entries, of those in a range.
-    pub(crate) fn panes(&self, range: impl RangeBounds<i64>) -> impl Iterator<Item = i64> {
-        self.panes.range(range).copied()
+    pub(crate) fn panes(&mut self, range: Range<i64>) -> Result<Vec<i64>> {
+        let (mut panes, mut from) = (Vec::new(), range.start);
+        while let Some(pane) = self.next(from)?.filter(|pane| *pane < range.end) {
+            panes.push(pane);
+            from = pane + 1;
+        }
+        Ok(panes)
+    }
+
+    /// The first pane that has entries, from there on.
+    pub(crate) fn next(&mut self, from: i64) -> Result<Option<i64>> {
+        self.panes.next(&mut self.slot, from)
     }
 
     /// Whether a pane has entries.
-    pub(crate) fn has(&self, pane: i64) -> bool {
-        self.panes.contains(&pane)
+    pub(crate) fn has(&mut self, pane: i64) -> Result<bool> {
+        self.panes.contains(&mut self.slot, pane)
     }
 
     /// Adds the state of keys, none of which occurs twice, to what there is of a pane. The aggregator is empty, before and
@@ -56,7 +68,7 @@ impl Base {
         aggregator: &mut dyn Aggregator,
     ) -> Result<()> {
         let rows = keys.first().map_or(0, |column| column.len());
-        let was_there = self.panes.contains(&pane);
+        let was_there = self.has(pane)?;
         for first in (0..rows).step_by(PAGE_ENTRIES) {
             let page = PAGE_ENTRIES.min(rows - first);
             let slice =
@@ -83,11 +95,18 @@ impl Base {
     /// The next keys of a pane, and their state.
     pub(crate) fn next_page(&mut self, cursor: &mut Cursor) -> Result<Option<(Vec<ArrayRef>, Vec<ArrayRef>)>> {
         let page = self.slot.next_page(cursor)?;
-        if page.is_empty() {
-            return Ok(None);
-        }
-        let keys = self.keys.decode(page.iter().map(|entry| &entry.key[..]))?;
-        Ok(Some((keys, self.states.decode(page.iter().map(|entry| &entry.value[..]))?)))
+        if page.is_empty() { Ok(None) } else { self.decode(&page).map(Some) }
+    }
+
+    /// The next entries of a pane as they are stored, at most so many; fewer when there are no more.
+    pub(crate) fn entries(&mut self, cursor: &mut Cursor, entries_max: usize) -> Result<Vec<StateEntry>> {
+        self.slot.next_entries(cursor, entries_max)
+    }
+
+    /// The keys of entries, and their state.
+    pub(crate) fn decode(&self, entries: &[StateEntry]) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
+        let keys = self.keys.decode(entries.iter().map(|entry| &entry.key[..]))?;
+        Ok((keys, self.states.decode(entries.iter().map(|entry| &entry.value[..]))?))
     }
 
     /// Of some keys the rows that a pane has, and their state.
@@ -101,7 +120,7 @@ impl Base {
 
     /// Forgets a pane.
     pub(crate) fn remove(&mut self, pane: i64) -> Result<()> {
-        match self.slot.opened().filter(|_| self.panes.remove(&pane)) {
+        match self.slot.opened().filter(|_| self.panes.remove(pane)) {
             Some(state) => state.remove_namespace(Namespace(pane)),
             None => Ok(()),
         }
@@ -109,7 +128,7 @@ impl Base {
 
     /// Forgets the panes before a time.
     pub(crate) fn remove_before(&mut self, pane: i64) -> Result<()> {
-        while let Some(&first) = self.panes.first().filter(|first| **first < pane) {
+        while let Some(first) = self.next(i64::MIN)?.filter(|first| *first < pane) {
             self.remove(first)?;
         }
         Ok(())

@@ -14,10 +14,11 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Schema, SchemaRef};
 use volley_api::{
-    AggregatorFactory, Combined, Combiner, EventTimeColumn, Namespace, OperatorContext, Result, StreamRecord, Watermark,
+    AggregatorRole, Combined, Combiner, EventTimeColumn, Namespace, OperatorContext, Result, StreamRecord, Watermark,
 };
 
 use super::WindowFactory;
+use super::aggregators::Aggregators;
 use super::factory::Planned;
 use super::input::{KeyedInput, internal};
 use super::pane::Pane;
@@ -39,8 +40,7 @@ const GLOBAL: i64 = 0;
 /// Aggregates rows before they are dealt out.
 pub(super) struct PaneCombiner {
     input: KeyedInput,
-    aggregates: Arc<dyn AggregatorFactory>,
-    order: Option<EventTimeColumn>,
+    aggregates: Aggregators,
     schema: SchemaRef,
     /// The time by which rows are cut into panes of a grid; `None` for the global window.
     cut: Option<(Grid, EventTimeColumn)>,
@@ -54,6 +54,8 @@ pub(super) struct PaneCombiner {
     /// So many rows are still to travel as they are.
     passing: usize,
     passed_rows: usize,
+    /// Rows that were refused here, and travel as they are: the operator has the last word on them.
+    returned: Vec<StreamRecord>,
 }
 
 /// What is known of the rows of a pane that have not travelled.
@@ -69,12 +71,14 @@ impl fmt::Debug for PaneCombiner {
 }
 
 impl PaneCombiner {
-    pub(super) fn new(factory: &WindowFactory, planned: Planned, context: &OperatorContext) -> Self {
+    pub(super) fn new(factory: &WindowFactory, planned: Planned, context: &OperatorContext) -> Result<Self> {
+        let (schema, order) = (&planned.columns.schema, planned.order.clone());
+        let role = AggregatorRole::BeforeExchange;
+        let aggregates = Aggregators::new(&factory.aggregates, context, role, schema, order)?;
         let fields: Vec<_> = planned.columns.key_fields().into_iter().chain(planned.state).collect();
         let mut combiner = Self {
             input: planned.columns,
-            aggregates: Arc::clone(&factory.aggregates),
-            order: planned.order,
+            aggregates,
             schema: Arc::new(Schema::new(fields)),
             cut: factory.window.grid().zip(planned.event_time),
             panes: BTreeMap::new(),
@@ -83,10 +87,11 @@ impl PaneCombiner {
             has_lost_time: false,
             passing: 0,
             passed_rows: PASSED_ROWS.0,
+            returned: Vec::new(),
         };
         // What was late for the operator before it was restored is late now.
         combiner.close(context.restored_watermark_ms());
-        combiner
+        Ok(combiner)
     }
 
     fn close(&mut self, watermark_ms: Option<i64>) {
@@ -96,25 +101,28 @@ impl PaneCombiner {
         }
     }
 
-    fn hold(&mut self, pane: i64, rows: &RecordBatch) -> Result<()> {
+    fn hold(&mut self, pane: i64, rows: &RecordBatch, whole: Option<&StreamRecord>) -> Result<()> {
         let held = match self.panes.entry(pane) {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(place) => {
                 let keys = KeyTable::new(&self.input.key_types())?;
-                let aggregator = self.aggregates.create(&self.input.schema, self.order.as_ref())?;
+                let aggregator = self.aggregates.create()?;
                 self.opened.push(pane);
                 place.insert(Held { pane: Pane::new(keys, aggregator), rows: 0 })
             }
         };
         held.rows += rows.num_rows();
-        held.pane.update(&self.input, rows)
+        held.pane.update(&self.input, rows, whole)?;
+        self.returned.extend(self.aggregates.take_returned()?);
+        Ok(())
     }
 
-    fn give(&self, pane: i64, held: Held, combined: &mut Vec<Combined>) -> Result<()> {
+    fn give(&mut self, pane: i64, held: Held, combined: &mut Vec<Combined>) -> Result<()> {
         let (keys, state) = held.pane.into_state()?;
         let columns = keys.into_iter().chain(state).collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(internal)?;
         let mut rows = held.rows;
+        self.returned.extend(self.aggregates.take_returned()?);
         for batch in in_records(&batch) {
             combined.push(Combined { pane: Namespace(pane), batch, rows: std::mem::take(&mut rows) });
         }
@@ -136,25 +144,32 @@ impl Combiner for PaneCombiner {
             return Ok(Some(record));
         }
         let rows = self.input.of_live(record.clone())?.batch;
+        let whole = self.aggregates.whole(&record)?;
         let Some((grid, column)) = &self.cut else {
-            self.hold(GLOBAL, &rows)?;
+            self.hold(GLOBAL, &rows, whole.as_ref())?;
             return Ok(None);
         };
         let (by_pane, others) = match grid.cut(&column.times(&rows)?, self.open_from_ms) {
             Cut::One(pane) => {
-                self.hold(pane, &rows)?;
+                self.hold(pane, &rows, whole.as_ref())?;
                 return Ok(None);
             }
             Cut::Several { by_pane, others } => (by_pane, others),
         };
         for (pane, indices) in by_pane {
-            self.hold(pane, &take_record_batch(&rows, &UInt32Array::from(indices)).map_err(internal)?)?;
+            let indices = UInt32Array::from(indices);
+            let whole = whole.as_ref().map(|whole| whole.take(&indices).map_err(internal)).transpose()?;
+            self.hold(pane, &take_record_batch(&rows, &indices).map_err(internal)?, whole.as_ref())?;
         }
         if others.is_empty() {
             return Ok(None);
         }
         let record = record.compact().map_err(internal)?;
         record.take(&UInt32Array::from(others)).map(Some).map_err(internal)
+    }
+
+    fn returned(&mut self) -> Vec<StreamRecord> {
+        std::mem::take(&mut self.returned)
     }
 
     fn opened(&mut self) -> Result<Vec<(Namespace, RecordBatch)>> {

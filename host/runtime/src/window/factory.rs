@@ -1,12 +1,13 @@
 //! `key_by` + window + `aggregate` as the plan knows it.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use volley_api::{
     AggregatorFactory, Combiner, EventTimeColumn, Operator, OperatorBinding, OperatorContext, OperatorFactory,
-    OutputPort, OutputTime, PortName, Result, StreamType,
+    OperatorIdentity, OutputPort, OutputTime, PortName, Replayed, Result, StateOptions, StateView, StreamType,
 };
 
 use super::combine::PaneCombiner;
@@ -30,6 +31,26 @@ pub struct WindowFactory {
     pub(crate) allowed_lateness: Duration,
     pub(crate) late: Option<PortName>,
     pub(crate) memory_bytes_max: usize,
+    pub(crate) held: Held,
+}
+
+/// How much of their state instances keep in memory, beside the bounds on bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Held {
+    windows_max: Option<NonZeroUsize>,
+    cache_entries_max: Option<NonZeroUsize>,
+}
+
+impl Held {
+    /// How many windows, panes, or runs of keys.
+    pub(crate) fn windows_max(self) -> usize {
+        self.windows_max.map_or(usize::MAX, NonZeroUsize::get)
+    }
+
+    /// What the state backend is told.
+    pub(crate) fn options(self) -> StateOptions {
+        StateOptions { cache_entries_max: self.cache_entries_max, ..StateOptions::default() }
+    }
 }
 
 /// Memory of one subtask's windows, unless it is set: 1 GiB.
@@ -40,7 +61,8 @@ impl WindowFactory {
     #[must_use]
     pub fn new(keys: Vec<String>, window: Window, aggregates: Arc<dyn AggregatorFactory>) -> Self {
         let memory_bytes_max = MEMORY_BYTES_MAX;
-        Self { keys, window, aggregates, allowed_lateness: Duration::ZERO, late: None, memory_bytes_max }
+        let (allowed_lateness, held) = (Duration::ZERO, Held::default());
+        Self { keys, window, aggregates, allowed_lateness, late: None, memory_bytes_max, held }
     }
 
     /// Rows that come so long after their window has fired still count: the result of their key is put out again, with
@@ -63,6 +85,24 @@ impl WindowFactory {
     #[must_use]
     pub fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.memory_bytes_max = bytes;
+        self
+    }
+
+    /// The most windows that one subtask keeps in memory: their beginnings, the panes that rows were added to, and the keys of
+    /// sessions and windows of rows. What is more goes to the state backend, that of the latest windows first, and is found
+    /// there when it is due; so results are the same, and a small number costs time. Counts of pending windows then
+    /// stop at that number, but for sessions and windows of rows. Default: no bound but that on memory.
+    #[must_use]
+    pub fn with_max_pending_windows(mut self, windows: NonZeroUsize) -> Self {
+        self.held.windows_max = Some(windows);
+        self
+    }
+
+    /// The most entries of each state of one subtask that a backend on disk keeps in memory in front of it. Default: no bound
+    /// but that on its bytes.
+    #[must_use]
+    pub fn with_max_cache_entries(mut self, entries: NonZeroUsize) -> Self {
+        self.held.cache_entries_max = Some(entries);
         self
     }
 
@@ -91,8 +131,8 @@ impl WindowFactory {
         }
         // Aggregates may go by time where the window does not: the first row of all, the last of a hundred.
         let order = input.event_time.clone();
-        let columns = KeyedInput::new(input, &self.keys, &*self.aggregates, event_time.as_ref())?;
-        let bound = self.aggregates.bind(&columns.schema, order.as_ref())?;
+        let bound = self.aggregates.bind(&input.schema, order.as_ref())?;
+        let columns = KeyedInput::new(input, &self.keys, &bound.reads, event_time.as_ref())?;
         let mut fields: Vec<FieldRef> = columns.key_fields();
         if event_time.is_some() {
             fields.extend([WINDOW_START, WINDOW_END].map(|name| Arc::new(Field::new(name, time_type(), false))));
@@ -107,7 +147,8 @@ impl WindowFactory {
                 return Err(Error::Window { problem: format!("{problem}: choose another name") }.into());
             }
         }
-        Ok(Planned { columns, event_time, order, state: bound.state, results: Arc::new(Schema::new(fields)) })
+        let (state, is_order_free) = (bound.state, bound.is_order_free);
+        Ok(Planned { columns, event_time, order, state, is_order_free, results: Arc::new(Schema::new(fields)) })
     }
 
     /// Whether a result can be put out more than once.
@@ -125,6 +166,8 @@ pub(crate) struct Planned {
     pub(crate) order: Option<EventTimeColumn>,
     /// The columns of the aggregates' state.
     pub(crate) state: Vec<FieldRef>,
+    /// Whether they do not go by the order of rows.
+    pub(crate) is_order_free: bool,
     pub(crate) results: SchemaRef,
 }
 
@@ -184,8 +227,18 @@ impl OperatorFactory for WindowFactory {
             return Ok(None);
         }
         let planned = self.plan(&input_of(context))?;
-        let bound = self.aggregates.bind(&planned.columns.schema, planned.order.as_ref())?;
-        Ok(bound.is_order_free.then(|| -> Box<dyn Combiner> { Box::new(PaneCombiner::new(self, planned, context)) }))
+        if !planned.is_order_free {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(PaneCombiner::new(self, planned, context)?)))
+    }
+
+    /// Windows that wait hold the rows that came, whatever their order; those that have fired are gone, unless they wait for
+    /// late rows and have counted their results. Sessions grow by rows that come behind each other.
+    fn replayed(&self, input: &StreamType) -> Replayed {
+        let is_of_time = matches!(self.window, Window::Tumbling { .. } | Window::Sliding { .. } | Window::Global);
+        let is_order_free = self.plan(input).is_ok_and(|planned| planned.is_order_free);
+        if is_of_time && is_order_free && !self.revises() { Replayed::AsASet } else { Replayed::Otherwise }
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
@@ -200,11 +253,19 @@ impl OperatorFactory for WindowFactory {
         }
     }
 
+    fn state_views(&self, input: &StreamType) -> Result<Vec<StateView>> {
+        super::view::views(self, input)
+    }
+
     fn wants_coalesced_input(&self) -> bool {
         true
     }
 
     fn can_reject(&self) -> bool {
-        self.window.needs_event_time()
+        self.window.needs_event_time() || self.aggregates.can_reject()
+    }
+
+    fn identity(&self) -> OperatorIdentity {
+        self.aggregates.identity()
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use volley_api::{AggregatorFactory, EventTimeColumn, Result, StreamRecord, StreamType};
+use volley_api::{EventTimeColumn, Result, StreamRecord, StreamType};
 
 use crate::Error;
 use crate::keyed::{check_keys, unpacked};
@@ -23,12 +23,11 @@ pub(crate) struct KeyedInput {
 }
 
 impl KeyedInput {
-    /// `event_time` is the column by which rows are cut into windows; aggregates have that of the input, and read it if
-    /// they go by it.
+    /// `reads` are the columns that aggregates look at; `event_time` is the one by which rows are cut into windows.
     pub(crate) fn new(
         stream: &StreamType,
         keys: &[String],
-        aggregates: &dyn AggregatorFactory,
+        reads: &[String],
         event_time: Option<&EventTimeColumn>,
     ) -> Result<Self> {
         let input = &stream.schema;
@@ -38,9 +37,8 @@ impl KeyedInput {
         };
         let key_indices = keys.iter().map(|key| index_of("key", key)).collect::<std::result::Result<Vec<_>, _>>()?;
         check_keys(&key_indices.iter().map(|&key| Arc::clone(&input.fields()[key])).collect::<Vec<_>>())?;
-        let reads = aggregates.bind(input, stream.event_time.as_ref())?.reads;
         let mut needed: BTreeSet<usize> = key_indices.iter().copied().collect();
-        for name in &reads {
+        for name in reads {
             needed.insert(index_of("aggregate", name)?);
         }
         if let Some(event_time) = event_time {

@@ -2,8 +2,9 @@
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
 use arrow::compute::{concat, take};
-use volley_api::{Aggregator, Result};
+use volley_api::{Aggregator, Result, StreamRecord};
 
+use super::aggregators::Aggregators;
 use super::base::Base;
 use super::input::{KeyedInput, internal};
 use crate::keyed::{Cursor, KeyTable};
@@ -27,11 +28,19 @@ impl Pane {
         Self { keys, delta: aggregator, is_fresh: false, base: None, numbers: Vec::new() }
     }
 
-    /// Adds rows.
-    pub(crate) fn update(&mut self, input: &KeyedInput, rows: &RecordBatch) -> Result<()> {
+    /// Adds rows; `whole` has all their columns, where they may be refused.
+    pub(crate) fn update(
+        &mut self,
+        input: &KeyedInput,
+        rows: &RecordBatch,
+        whole: Option<&StreamRecord>,
+    ) -> Result<()> {
         self.keys.intern(&input.keys_of(rows), &mut self.numbers)?;
         self.is_fresh = true;
-        self.delta.update(rows, &self.numbers, self.keys.len())
+        match whole {
+            Some(whole) => self.delta.update_of(whole, rows, &self.numbers, self.keys.len()),
+            None => self.delta.update(rows, &self.numbers, self.keys.len()),
+        }
     }
 
     /// Adds the state of keys, which [`Aggregator::drain`] gave out elsewhere.
@@ -49,7 +58,7 @@ impl Pane {
             merge_first(&mut *self.delta, &base, keys)?;
             merge_first(&mut *self.delta, &state, keys)?;
         }
-        Ok((self.keys.columns()?, self.delta.evaluate(keys)?))
+        results(&mut *self.delta, self.keys.columns()?)
     }
 
     /// The keys and their state, which the pane keeps.
@@ -90,6 +99,12 @@ impl Pane {
     }
 }
 
+/// Keys and their results; those without any are left out.
+pub(crate) fn results(aggregator: &mut dyn Aggregator, keys: Vec<ArrayRef>) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
+    let values = aggregator.evaluate(keys.first().map_or(0, |column| column.len()))?;
+    Ok((Aggregators::with_results(aggregator, keys)?, Aggregators::with_results(aggregator, values)?))
+}
+
 /// Merges state whose rows are the first keys, in order.
 fn merge_first(aggregator: &mut dyn Aggregator, state: &[ArrayRef], keys: usize) -> Result<()> {
     let rows = state.first().map_or(0, |column| column.len());
@@ -117,7 +132,7 @@ impl Merged {
     /// Adds a pane, of which `base` has what came before it.
     pub(crate) fn add(&mut self, start: i64, pane: Option<&mut Pane>, base: &mut Base) -> Result<()> {
         // What came first is merged first: some aggregates go by arrival.
-        if base.has(start) {
+        if base.has(start)? {
             self.add_base(start, base)?;
         }
         let Some(pane) = pane else { return Ok(()) };
@@ -129,6 +144,11 @@ impl Merged {
         let rows = UInt64Array::from(rows);
         let state = state.iter().map(|column| take(column, &rows, None)).collect::<std::result::Result<Vec<_>, _>>();
         self.sum.delta.merge(&state.map_err(internal)?, &numbers, keys_max)
+    }
+
+    /// Adds the state of keys, none of which occurs twice.
+    pub(crate) fn add_state(&mut self, keys: &[ArrayRef], state: &[ArrayRef]) -> Result<()> {
+        self.sum.merge(keys, state)
     }
 
     fn add_base(&mut self, start: i64, base: &mut Base) -> Result<()> {
@@ -151,7 +171,8 @@ impl Merged {
     /// The keys and their results.
     pub(crate) fn into_results(mut self) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>)> {
         let Some(keys_max) = self.keys_max else { return self.sum.into_results() };
-        Ok((self.wanted(keys_max)?, self.sum.delta.evaluate(keys_max)?))
+        let keys = self.wanted(keys_max)?;
+        results(&mut *self.sum.delta, keys)
     }
 }
 

@@ -3,30 +3,34 @@
 //! In memory there are deltas, one for each pane that rows came for. At a barrier, and where a backend can hold more than
 //! memory at a limit too, they are added to keyed state; a window that fires is the sum of both.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod ahead;
+mod firing;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use volley_api::{
-    Aggregator, AggregatorFactory, Combined, EventTimeColumn, KeyedSnapshot, NodeName, Operator, OperatorContext,
+    Aggregator, AggregatorRole, CheckpointBarrier, Combined, KeyedSnapshot, NodeName, Operator, OperatorContext,
     Output, Result, StreamRecord, Watermark,
 };
 
 use super::WindowFactory;
+use super::aggregators::Aggregators;
 use super::base::{Base, WINDOWS};
 use super::factory::Planned;
 use super::input::{KeyedInput, internal};
 use super::late::LateRow;
 use super::layout::layout;
-use super::pane::{Merged, Pane, joined};
-use super::results::{Bounds, Results};
+use super::pane::Pane;
 use super::revisions::{REVISIONS, Revisions};
 use super::spec::{Cut, Grid};
 use super::times::Times;
+use super::waiting::Waiting;
 use crate::Error;
-use crate::keyed::{Cursor, KeyTable, check_restored};
+use crate::keyed::{KeyTable, check_restored};
 use crate::time::ms;
 
 /// The memory of so many panes is looked at after each record; that of more after every second record, and so on.
@@ -42,8 +46,7 @@ const GLOBAL: i64 = 0;
 pub(crate) struct PaneWindows {
     node: NodeName,
     input: KeyedInput,
-    aggregates: Arc<dyn AggregatorFactory>,
-    order: Option<EventTimeColumn>,
+    aggregates: Aggregators,
     results: SchemaRef,
     /// `None` for the global window.
     grid: Option<Grid>,
@@ -56,8 +59,10 @@ pub(crate) struct PaneWindows {
     panes: BTreeMap<i64, Pane>,
     /// What panes had before.
     base: Base,
-    /// Beginnings of the windows that have rows and have not fired.
-    pending: BTreeSet<i64>,
+    /// The windows that have rows and have not fired.
+    pending: Waiting,
+    /// So many deltas, and beginnings of windows and panes, are in memory at the most.
+    windows_max: usize,
     /// Of windows that have fired and for which late rows still count; `None` where none do.
     revisions: Option<Revisions>,
     watermark_ms: Option<i64>,
@@ -68,23 +73,29 @@ pub(crate) struct PaneWindows {
 struct Part {
     pane: i64,
     rows: RecordBatch,
+    /// The same rows with all their columns, where they may be refused.
+    whole: Option<StreamRecord>,
 }
 
 impl PaneWindows {
     pub(crate) fn new(factory: &WindowFactory, planned: Planned, context: OperatorContext) -> Result<Self> {
         check_restored(&context, &[WINDOWS, REVISIONS])?;
         let times = Times::new(&planned, factory, &context);
+        let schema = &planned.columns.schema;
+        let role = AggregatorRole::Operator;
+        let aggregates = Aggregators::new(&factory.aggregates, &context, role, schema, planned.order.clone())?;
         let context = Arc::new(context);
         let (keys, types) = (planned.columns.key_fields(), planned.columns.key_types());
         let layout = layout(&keys, &planned.state, factory.window, factory.allowed_lateness);
-        let base = Base::new(&context, &layout, &types, &planned.state)?;
-        let revisions = factory.revises().then(|| Revisions::new(&context, &layout, types)).transpose()?;
+        let base = Base::new(&context, &layout, &types, &planned.state, factory.held)?;
+        let windows_max = factory.held.windows_max();
+        let revisions =
+            factory.revises().then(|| Revisions::new(&context, &layout, types, factory.held)).transpose()?;
         let mut windows = Self {
             times,
             node: context.node.clone(),
             input: planned.columns,
-            aggregates: Arc::clone(&factory.aggregates),
-            order: planned.order,
+            aggregates,
             results: planned.results,
             grid: factory.window.grid(),
             lateness_ms: if factory.revises() { ms(factory.allowed_lateness) } else { 0 },
@@ -92,19 +103,18 @@ impl PaneWindows {
             held_back_bytes_max: context.state.held_back_bytes_max().map(|bytes| bytes.min(factory.memory_bytes_max)),
             panes: BTreeMap::new(),
             base,
-            pending: BTreeSet::new(),
+            pending: Waiting::new(windows_max),
+            windows_max,
             revisions,
             watermark_ms: context.restored_watermark_ms(),
             records: 0,
         };
-        for pane in windows.base.panes(..).collect::<Vec<_>>() {
-            windows.expect(pane);
-        }
+        windows.look_ahead()?;
         Ok(windows)
     }
 
     fn aggregator(&self) -> Result<Box<dyn Aggregator>> {
-        self.aggregates.create(&self.input.schema, self.order.as_ref())
+        self.aggregates.create()
     }
 
     fn table(&self) -> Result<KeyTable> {
@@ -118,16 +128,24 @@ impl PaneWindows {
             self.panes.insert(start, pane);
             self.expect(start);
         }
-        self.panes.get_mut(&start).map_or(Ok(()), |pane| add(pane, &self.input))
+        self.panes.get_mut(&start).map_or(Ok(()), |pane| add(pane, &self.input))?;
+        // What belongs to the latest windows is wanted last.
+        while self.panes.len() > self.windows_max
+            && let Some((start, pane)) = self.panes.pop_last()
+        {
+            self.store(start, pane)?;
+        }
+        Ok(())
     }
 
     /// Notes the windows of a pane that have yet to fire.
     fn expect(&mut self, pane: i64) {
-        let windows: Vec<i64> = match &self.grid {
-            Some(grid) => grid.windows_of(pane).filter(|window| !self.has_fired(*window)).collect(),
-            None => vec![GLOBAL],
-        };
-        self.pending.extend(windows);
+        let Some(grid) = self.grid else { return self.pending.note(GLOBAL) };
+        for window in grid.windows_of(pane) {
+            if !self.has_fired(window) {
+                self.pending.note(window);
+            }
+        }
     }
 
     /// Whether the watermark has passed the last millisecond of a window.
@@ -145,12 +163,13 @@ impl PaneWindows {
     /// The rows that are in time, by pane. Those that are not go to their port.
     fn parts(&self, record: &StreamRecord, output: &mut dyn Output) -> Result<Vec<Part>> {
         let rows = self.input.of_live(record.clone())?.batch;
+        let whole = self.aggregates.whole(record)?;
         let Some(grid) = self.grid else {
-            return Ok(vec![Part { pane: GLOBAL, rows }]);
+            return Ok(vec![Part { pane: GLOBAL, rows, whole }]);
         };
         let times = self.times.of(record, &rows, output)?;
         let (by_pane, others) = match grid.cut(&times, self.late_before(grid)) {
-            Cut::One(pane) => return Ok(vec![Part { pane, rows }]),
+            Cut::One(pane) => return Ok(vec![Part { pane, rows, whole }]),
             Cut::Several { by_pane, others } => (by_pane, others),
         };
         let late = |row: u32| {
@@ -161,100 +180,12 @@ impl PaneWindows {
         let mut late: Vec<LateRow> = others.into_iter().filter_map(late).collect();
         self.times.put_aside(record, &mut late, self.watermark_ms, output)?;
         let part = |(pane, indices): (i64, Vec<u32>)| {
-            let rows = compute::take_record_batch(&rows, &UInt32Array::from(indices)).map_err(internal)?;
-            Ok(Part { pane, rows })
+            let indices = UInt32Array::from(indices);
+            let rows = compute::take_record_batch(&rows, &indices).map_err(internal)?;
+            let whole = whole.as_ref().map(|whole| whole.take(&indices).map_err(internal)).transpose()?;
+            Ok(Part { pane, rows, whole })
         };
         by_pane.into_iter().map(part).collect()
-    }
-
-    /// Puts out a window: of all its keys, or of those whose rows have changed.
-    fn fire(&mut self, window: i64, only: Option<&[Vec<ArrayRef>]>, output: &mut dyn Output) -> Result<()> {
-        let is_one_pane = self.grid.is_none_or(|grid| grid.pane_ms == grid.size_ms);
-        let is_last = is_one_pane && self.lateness_ms == 0;
-        if is_last && !self.base.has(window) {
-            let Some(pane) = self.panes.remove(&window) else { return Ok(()) };
-            let (keys, values) = pane.into_results()?;
-            return self.put_out(window, keys, values, output);
-        }
-        if is_one_pane && only.is_none() && self.held_back_bytes_max.is_some() {
-            self.fire_by_pages(window, output)?;
-        } else {
-            let merged = self.merged(window, only)?;
-            if is_last {
-                self.panes.remove(&window);
-            }
-            let (keys, values) = merged.into_results()?;
-            self.put_out(window, keys, values, output)?;
-        }
-        if is_last { self.base.remove(window) } else { Ok(()) }
-    }
-
-    /// The sum of a window's panes.
-    fn merged(&mut self, window: i64, only: Option<&[Vec<ArrayRef>]>) -> Result<Merged> {
-        let mut merged = Merged::new(self.table()?, self.aggregator()?, only)?;
-        let range = self.grid.map_or(GLOBAL..GLOBAL + 1, |grid| grid.panes_of(window));
-        let mut starts: Vec<i64> = self.panes.range(range.clone()).map(|(start, _)| *start).collect();
-        let deltas = starts.len();
-        starts.extend(self.base.panes(range));
-        if starts.len() > deltas {
-            starts.sort_unstable();
-            starts.dedup();
-        }
-        for start in starts {
-            merged.add(start, self.panes.get_mut(&start), &mut self.base)?;
-        }
-        Ok(merged)
-    }
-
-    /// Puts out a window of one pane whose keys may not fit in memory.
-    fn fire_by_pages(&mut self, window: i64, output: &mut dyn Output) -> Result<()> {
-        if let Some(pane) = self.panes.remove(&window) {
-            self.store(window, pane)?;
-        }
-        let mut aggregator = self.aggregator()?;
-        let mut cursor = Cursor::within(window);
-        while let Some((keys, state)) = self.base.next_page(&mut cursor)? {
-            let rows = keys.first().map_or(0, |column| column.len());
-            aggregator.merge(&state, &(0..rows).collect::<Vec<_>>(), rows)?;
-            let values = aggregator.evaluate(rows)?;
-            self.put_out(window, keys, values, output)?;
-        }
-        Ok(())
-    }
-
-    fn put_out(
-        &mut self,
-        window: i64,
-        keys: Vec<ArrayRef>,
-        values: Vec<ArrayRef>,
-        output: &mut dyn Output,
-    ) -> Result<()> {
-        let revisions = self.revisions.as_mut().map(|revisions| revisions.next(window, &keys)).transpose()?;
-        let bounds = match self.grid {
-            Some(grid) => Bounds::Same { start_ms: window, end_ms: window + grid.size_ms },
-            None => Bounds::None,
-        };
-        Results { keys, bounds, values, revisions }.emit(&self.results, output)
-    }
-
-    /// Puts out again what late rows have changed.
-    fn fire_again(&mut self, parts: &[Part], output: &mut dyn Output) -> Result<()> {
-        let Some(grid) = self.grid.filter(|_| self.lateness_ms > 0) else { return Ok(()) };
-        let mut changed: BTreeMap<i64, Vec<Vec<ArrayRef>>> = BTreeMap::new();
-        for part in parts {
-            for window in grid.windows_of(part.pane) {
-                let has_gone = self
-                    .watermark_ms
-                    .is_some_and(|at| window + grid.size_ms - 1 <= at.saturating_sub(self.lateness_ms));
-                if self.has_fired(window) && !has_gone {
-                    changed.entry(window).or_default().push(self.input.keys_of(&part.rows));
-                }
-            }
-        }
-        for (window, keys) in changed {
-            self.fire(window, Some(&[joined(&keys)?]), output)?;
-        }
-        Ok(())
     }
 
     /// Forgets panes and windows that no row can reach any more.
@@ -297,6 +228,9 @@ impl PaneWindows {
         if !self.records.is_multiple_of(1 + self.panes.len() / PANES_PER_LOOK) {
             return Ok(());
         }
+        if self.revisions.as_ref().is_some_and(|revisions| revisions.len() > self.windows_max) {
+            self.revisions.as_mut().map_or(Ok(()), Revisions::drain)?;
+        }
         let mut bytes = self.memory_bytes();
         if self.held_back_bytes_max.is_some_and(|limit| bytes > limit) {
             self.drain()?;
@@ -314,11 +248,12 @@ impl Operator for PaneWindows {
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
         let parts = self.parts(&record, output)?;
         for part in &parts {
-            self.add(part.pane, |pane, input| pane.update(input, &part.rows))?;
+            self.add(part.pane, |pane, input| pane.update(input, &part.rows, part.whole.as_ref()))?;
         }
         self.fire_again(&parts, output)?;
         output.set_pending(self.pending.len());
-        self.check_memory().map_err(|error| error.within(&self.node))
+        self.check_memory().map_err(|error| error.within(&self.node))?;
+        self.aggregates.put_out_refused(output)
     }
 
     fn merge(&mut self, combined: Combined, output: &mut dyn Output) -> Result<()> {
@@ -332,7 +267,8 @@ impl Operator for PaneWindows {
         let (keys, state) = combined.batch.columns().split_at(self.input.keys());
         self.add(pane, |pane, _| pane.merge(keys, state))?;
         output.set_pending(self.pending.len());
-        self.check_memory().map_err(|error| error.within(&self.node))
+        self.check_memory().map_err(|error| error.within(&self.node))?;
+        self.aggregates.put_out_refused(output)
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
@@ -342,26 +278,36 @@ impl Operator for PaneWindows {
                 self.pending.clear();
             }
             output.set_pending(self.pending.len());
-            return Ok(());
+            return self.aggregates.put_out_refused(output);
         };
         // The end is after every window.
         let at = match watermark {
             Watermark::AtMs(at) => at,
             Watermark::End => i64::MAX,
         };
-        while let Some(&window) = self.pending.first().filter(|window| **window + grid.size_ms - 1 <= at) {
-            self.pending.pop_first();
+        while let Some(window) = self.next_due(grid, at)? {
             self.fire(window, None, output)?;
         }
         self.watermark_ms = Some(at);
         self.forget(grid)?;
         output.set_pending(self.pending.len());
-        Ok(())
+        self.aggregates.put_out_refused(output)
+    }
+
+    /// What is refused of the rows before a barrier has to leave before it does.
+    fn on_barrier(&mut self, _: CheckpointBarrier, output: &mut dyn Output) -> Result<()> {
+        self.aggregates.settle()?;
+        self.aggregates.put_out_refused(output)
     }
 
     fn snapshot(&mut self) -> Result<Vec<KeyedSnapshot>> {
         self.drain()?;
         let revisions = self.revisions.as_mut().map(Revisions::snapshot).transpose()?;
         Ok([self.base.snapshot()?].into_iter().chain(revisions).collect())
+    }
+
+    fn finish(&mut self, output: &mut dyn Output) -> Result<()> {
+        self.aggregates.put_out_refused(output)?;
+        self.aggregates.finish()
     }
 }

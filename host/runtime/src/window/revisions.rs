@@ -1,6 +1,6 @@
 //! How often the result of each key was put out, for windows that late rows can still reach.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
@@ -8,6 +8,8 @@ use arrow::compute::take;
 use arrow::datatypes::DataType;
 use volley_api::{KeyedSnapshot, Namespace, OperatorContext, Result};
 
+use super::factory::Held;
+use super::index::Index;
 use super::input::internal;
 use crate::keyed::{KeyCodec, KeyTable, PAGE_ENTRIES, StateSlot};
 
@@ -22,7 +24,7 @@ pub(crate) struct Revisions {
     /// What was put out or looked up since it was last stored.
     recent: BTreeMap<i64, Recent>,
     /// The windows that the state has entries of.
-    stored: BTreeSet<i64>,
+    stored: Index,
 }
 
 struct Recent {
@@ -33,9 +35,14 @@ struct Recent {
 
 impl Revisions {
     /// With what a checkpoint has of them.
-    pub(crate) fn new(context: &Arc<OperatorContext>, layout: &Arc<str>, types: Vec<DataType>) -> Result<Self> {
-        let mut slot = StateSlot::new(context, REVISIONS, layout)?;
-        let stored = slot.namespaces()?.into_iter().collect();
+    pub(crate) fn new(
+        context: &Arc<OperatorContext>,
+        layout: &Arc<str>,
+        types: Vec<DataType>,
+        held: Held,
+    ) -> Result<Self> {
+        let mut slot = StateSlot::new(context, REVISIONS, layout, held.options())?;
+        let stored = Index::new(&mut slot, held.windows_max())?;
         Ok(Self { slot, codec: KeyCodec::new(&types)?, types, recent: BTreeMap::new(), stored })
     }
 
@@ -47,7 +54,7 @@ impl Revisions {
         recent.keys.intern(keys, &mut numbers)?;
         let known = recent.last.len();
         recent.last.resize(recent.keys.len(), -1);
-        if self.stored.contains(&window) && known < recent.last.len() {
+        if known < recent.last.len() && self.stored.contains(&mut self.slot, window)? {
             let unknown = (0..).zip(&numbers).filter(|(_, number)| **number >= known);
             let (rows, of): (Vec<u32>, Vec<usize>) = unknown.unzip();
             let rows = UInt32Array::from(rows);
@@ -91,11 +98,16 @@ impl Revisions {
     /// Forgets the windows that begin before a time.
     pub(crate) fn remove_before(&mut self, window: i64) -> Result<()> {
         self.recent = self.recent.split_off(&window);
-        while let Some(&first) = self.stored.first().filter(|first| **first < window) {
-            self.stored.pop_first();
+        while let Some(first) = self.stored.next(&mut self.slot, i64::MIN)?.filter(|first| *first < window) {
+            self.stored.remove(first);
             self.slot.open()?.remove_namespace(Namespace(first))?;
         }
         Ok(())
+    }
+
+    /// How many windows have some in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.recent.len()
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {

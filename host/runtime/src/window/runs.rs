@@ -10,18 +10,23 @@ mod merge;
 mod run;
 mod sessions;
 mod store;
+pub(super) mod view;
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, SchemaRef};
-use volley_api::{KeyedSnapshot, NodeName, Operator, OperatorContext, Output, Result, StreamRecord, Watermark};
+use volley_api::{
+    AggregatorRole, KeyedSnapshot, NodeName, Operator, OperatorContext, Output, Result, StreamRecord, Watermark,
+};
 
 use self::counts::Counts;
 use self::due::{DUE, Due};
 use self::merge::Merging;
 use self::sessions::Sessions;
 use self::store::Store;
+use super::aggregators::Aggregators;
 use super::base::WINDOWS;
 use super::factory::Planned;
 use super::input::KeyedInput;
@@ -43,6 +48,8 @@ pub(crate) struct RunWindows {
     memory_bytes_max: usize,
     /// Beyond so many bytes, what is recent goes to keyed state; `None` where that would not free memory.
     held_back_bytes_max: Option<usize>,
+    /// Beyond so many keys, or notes of when they are due, they go to keyed state.
+    keys_max: usize,
     key_types: Vec<DataType>,
     keys: Arc<KeyCodec>,
     merging: Merging,
@@ -65,6 +72,23 @@ pub(super) struct Fired {
     pub(super) revisions: Vec<i64>,
 }
 
+impl Fired {
+    /// Those whose bit is set.
+    fn only(self, keep: &BooleanBuffer) -> Self {
+        fn kept<T>(all: Vec<T>, keep: &BooleanBuffer) -> Vec<T> {
+            // Windows of rows have no bounds and no revisions.
+            all.into_iter().zip(keep).filter_map(|(one, keep)| keep.then_some(one)).collect()
+        }
+        Self {
+            keys: kept(self.keys, keep),
+            states: kept(self.states, keep),
+            starts_ms: kept(self.starts_ms, keep),
+            ends_ms: kept(self.ends_ms, keep),
+            revisions: kept(self.revisions, keep),
+        }
+    }
+}
+
 /// The keys of a record's rows.
 pub(super) struct KeyedRows {
     /// Each key once, as it is kept.
@@ -76,15 +100,17 @@ pub(super) struct KeyedRows {
 impl RunWindows {
     pub(crate) fn new(factory: &WindowFactory, planned: Planned, context: OperatorContext) -> Result<Self> {
         let times = Times::new(&planned, factory, &context);
+        let Planned { columns: input, event_time, order, state, results, .. } = planned;
+        let aggregates =
+            Aggregators::new(&factory.aggregates, &context, AggregatorRole::Operator, &input.schema, order)?;
         let context = Arc::new(context);
-        let Planned { columns: input, event_time, order, state, results } = planned;
         let layout = layout(&input.key_fields(), &state, factory.window, factory.allowed_lateness);
         let key_types = input.key_types();
         let keys = Arc::new(KeyCodec::new(&key_types)?);
-        let merging = Merging::new(&input.schema, &state, Arc::clone(&factory.aggregates), order)?;
+        let merging = Merging::new(aggregates, &state)?;
         let (known, kind): (&[&str], _) = match factory.window {
             Window::Session { gap } => {
-                let due = Due::new(&context, &layout, Arc::clone(&keys), ms(gap))?;
+                let due = Due::new(&context, &layout, Arc::clone(&keys), ms(gap), factory.held.options())?;
                 let restored_ms = context.restored_watermark_ms();
                 let sessions = Sessions::new(gap, factory.allowed_lateness, times, due, restored_ms);
                 (&[WINDOWS, DUE], Kind::Sessions(sessions))
@@ -93,7 +119,7 @@ impl RunWindows {
             other => return Err(volley_api::Error::internal(format!("a {other} window is not made of runs"))),
         };
         check_restored(&context, known)?;
-        let store = Store::new(&context, &layout, Arc::clone(&keys))?;
+        let store = Store::new(&context, &layout, Arc::clone(&keys), factory.held.options())?;
         Ok(Self {
             node: context.node.clone(),
             has_bounds: event_time.is_some(),
@@ -102,6 +128,7 @@ impl RunWindows {
             input,
             memory_bytes_max: factory.memory_bytes_max,
             held_back_bytes_max: context.state.held_back_bytes_max().map(|bytes| bytes.min(factory.memory_bytes_max)),
+            keys_max: factory.held.windows_max(),
             key_types,
             keys,
             merging,
@@ -122,8 +149,12 @@ impl RunWindows {
         if fired.keys.is_empty() {
             return Ok(());
         }
+        let (values, have_results) = self.merging.evaluate(&fired.states)?;
+        let fired = match have_results {
+            Some(have_results) => fired.only(&have_results),
+            None => fired,
+        };
         let keys = self.keys.decode(fired.keys.iter().map(|key| &key[..]))?;
-        let values = self.merging.evaluate(&fired.states)?;
         let bounds = if self.has_bounds {
             Bounds::Each { starts_ms: fired.starts_ms, ends_ms: fired.ends_ms }
         } else {
@@ -168,7 +199,15 @@ impl RunWindows {
     }
 
     fn is_over_held_back(&self) -> bool {
-        self.held_back_bytes_max.is_some_and(|limit| self.memory_bytes() > limit)
+        self.store.len() > self.keys_max || self.held_back_bytes_max.is_some_and(|limit| self.memory_bytes() > limit)
+    }
+
+    /// Stores notes of when keys are due, where there are too many.
+    fn check_notes(&mut self) -> Result<()> {
+        match &mut self.kind {
+            Kind::Sessions(sessions) if sessions.due.len() > self.keys_max => sessions.due.drain(),
+            _ => Ok(()),
+        }
     }
 
     /// Keeps what is in memory within its limit.
@@ -179,6 +218,7 @@ impl RunWindows {
                 sessions.due.drain()?;
             }
         }
+        self.check_notes()?;
         let bytes = self.memory_bytes();
         if bytes <= self.memory_bytes_max {
             return Ok(());
@@ -190,22 +230,37 @@ impl RunWindows {
 
 impl Operator for RunWindows {
     fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
-        let rows = self.input.of_live(record.clone())?.batch;
+        let mut record = record;
+        let mut rows = self.input.of_live(record.clone())?.batch;
+        // Runs are made of the rows that count: which these are has to be known before.
+        if let Some(others) = self.merging.aggregates.without_refused(&rows, &record, output)? {
+            if others.num_rows() == 0 {
+                return Ok(());
+            }
+            rows = self.input.of_live(others.clone())?.batch;
+            record = others;
+        }
         let keyed = self.keyed(&rows)?;
         let (merging, store) = (&self.merging, &mut self.store);
         let fired = match &mut self.kind {
             Kind::Sessions(sessions) => sessions.add(&record, &rows, keyed, merging, store, output)?,
-            Kind::Counts(counts) => counts.add(&rows, keyed, merging, store)?,
+            Kind::Counts(counts) => counts.add(&record, &rows, keyed, merging, store)?,
         };
         self.emit(fired, output)?;
         output.set_pending(self.store.pending());
+        self.merging.aggregates.put_out_refused(output)?;
         self.check_memory()
     }
 
     fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> Result<()> {
         self.advance(watermark, output)?;
+        self.check_notes()?;
         output.set_pending(self.store.pending());
         Ok(())
+    }
+
+    fn finish(&mut self, _: &mut dyn Output) -> Result<()> {
+        self.merging.aggregates.finish()
     }
 
     fn snapshot(&mut self) -> Result<Vec<KeyedSnapshot>> {

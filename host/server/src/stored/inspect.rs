@@ -28,7 +28,7 @@ pub(super) async fn checkpoint(store: &CheckpointStore, which: One, json: bool) 
 }
 
 /// The newest that can be looked at, damaged files or not.
-async fn newest(store: &CheckpointStore) -> Result<Epoch> {
+pub(super) async fn newest(store: &CheckpointStore) -> Result<Epoch> {
     let entries = store.list().await?;
     let can_be_read = |state: &EpochState| match state {
         EpochState::Complete { .. } => true,

@@ -1,9 +1,10 @@
-//! `volley-host checkpoints` and `volley-host savepoint inspect | verify`: what is stored, for people and scripts.
+//! `volley-host checkpoints`, `volley-host savepoint inspect | verify` and `volley-host state`: what is stored, for people and scripts.
 //!
 //! Reads only: the job whose checkpoints are looked at may run.
 
 mod inspect;
 mod list;
+mod state;
 mod verify;
 
 use std::path::Path;
@@ -17,6 +18,8 @@ use volley_config::PipelineSpec;
 use crate::args::{AtLocation, Checkpoints, LookAtSavepoint};
 use crate::checkpoints::location;
 use crate::run::Ending;
+
+pub(crate) use state::state;
 
 /// Does what was asked of the checkpoints of a pipeline, which `load` reads.
 pub(crate) async fn checkpoints(command: &Checkpoints, load: impl Fn(&Path) -> Result<PipelineSpec>) -> Result<Ending> {

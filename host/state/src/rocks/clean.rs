@@ -7,6 +7,7 @@ use hashbrown::DefaultHashBuilder;
 use volley_api::{Namespace, StateKey};
 
 use super::layer::Layer;
+use super::share::Room;
 use super::table::Below;
 
 /// The newest layer takes what was read from RocksDB until it is this part of what all may take: so many layers there
@@ -18,6 +19,7 @@ const LAYERS: usize = 4;
 pub(crate) struct Clean {
     layers: VecDeque<Arc<Layer>>,
     bytes: usize,
+    entries: usize,
 }
 
 impl Clean {
@@ -33,6 +35,7 @@ impl Clean {
     /// Keeps a layer that RocksDB now has.
     pub(crate) fn add(&mut self, layer: Arc<Layer>) {
         self.bytes += layer.bytes();
+        self.entries += layer.entries();
         self.layers.push_front(layer);
     }
 
@@ -42,9 +45,9 @@ impl Clean {
         hasher: &DefaultHashBuilder,
         namespace: Namespace,
         entries: impl Iterator<Item = (StateKey<'a>, Option<&'a [u8]>)>,
-        allowed_bytes: usize,
+        allowed: Room,
     ) {
-        let full = |layer: &Arc<Layer>| layer.bytes() > allowed_bytes / LAYERS;
+        let full = |layer: &Arc<Layer>| allowed.part(LAYERS).is_exceeded(layer.bytes(), layer.entries());
         // A layer that a snapshot still writes is left alone.
         let takes = |layer: &mut Arc<Layer>| !full(layer) && Arc::get_mut(layer).is_some();
         if !self.layers.front_mut().is_some_and(takes) {
@@ -52,16 +55,19 @@ impl Clean {
         }
         if let Some(layer) = self.layers.front_mut().and_then(Arc::get_mut) {
             self.bytes -= layer.bytes();
+            self.entries -= layer.entries();
             layer.put(hasher, namespace, Below::Shown, entries);
             self.bytes += layer.bytes();
+            self.entries += layer.entries();
         }
     }
 
     /// Forgets the oldest until all take at most so much.
-    pub(crate) fn shrink(&mut self, bytes_max: usize) {
-        while self.bytes > bytes_max {
+    pub(crate) fn shrink(&mut self, allowed: Room) {
+        while allowed.is_exceeded(self.bytes, self.entries) {
             let Some(layer) = self.layers.pop_back() else { return };
             self.bytes -= layer.bytes();
+            self.entries -= layer.entries();
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use volley_api::StateContext;
+use volley_fail_point::fail_point;
 
 use crate::{Error, Result};
 
@@ -39,7 +40,9 @@ impl WorkFolder {
         })?;
         let states = path.join(STATES_FOLDER);
         if states.exists() {
+            hit("rocks-clean", &states)?;
             fs::remove_dir_all(&states).map_err(failed(&states))?;
+            hit("rocks-cleaned", &states)?;
         }
         fs::create_dir(&states).map_err(failed(&states))?;
         Ok(Self { path: path.to_owned(), states, opened: AtomicU64::new(0), _lock: lock })
@@ -81,6 +84,11 @@ impl Drop for StateFolder {
     }
 }
 
+/// A place where tests end the process, or make the work with `path` fail.
+pub(crate) fn hit(name: &'static str, path: &Path) -> Result<()> {
+    fail_point(name).map_err(disk_error(path.to_owned()))
+}
+
 /// Turns an error of the system about `path` into one of ours.
 pub(crate) fn disk_error(path: PathBuf) -> impl FnOnce(std::io::Error) -> Error {
     move |error| Error::Disk { path, problem: error.to_string() }
@@ -92,6 +100,21 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
         return Ok(());
     }
     copy(from, to)
+}
+
+/// Makes `to` the same file as `from`, or another name for its path where the file system cannot do that.
+pub(crate) fn link_or_name(from: &Path, to: &Path) -> Result<()> {
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    let failed = || disk_error(from.to_owned());
+    let from = std::path::absolute(from).map_err(failed())?;
+    // What a link to a name leads to may not be there: the reader would say so in other words.
+    fs::metadata(&from).map_err(failed())?;
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(&from, to).map_err(failed());
+    #[cfg(not(unix))]
+    copy(&from, to)
 }
 
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {

@@ -16,6 +16,7 @@ const NAMESPACE_BYTES: usize = 64;
 pub(crate) struct Layer {
     tables: BTreeMap<Namespace, Table>,
     bytes: usize,
+    entries: usize,
 }
 
 impl Layer {
@@ -35,6 +36,11 @@ impl Layer {
     /// The namespaces within a range that it has tables for.
     pub(crate) fn namespaces(&self, range: RangeInclusive<Namespace>) -> impl Iterator<Item = Namespace> {
         self.tables.range(range).map(|(namespace, _)| *namespace)
+    }
+
+    /// How many entries it has, those that say that something was removed among them.
+    pub(crate) fn entries(&self) -> usize {
+        self.entries
     }
 
     /// How many entries have a value.
@@ -72,6 +78,7 @@ impl Layer {
     pub(crate) fn remove_namespace(&mut self, namespace: Namespace, below: Below) {
         let known = self.tables.remove(&namespace);
         self.bytes -= known.as_ref().map_or(0, |table| table.bytes() + NAMESPACE_BYTES);
+        self.entries -= known.as_ref().map_or(0, Table::entries);
         if known.map_or(below, |table| table.below()) != Below::Nothing {
             self.change(namespace, Below::Masked, |_| {});
         }
@@ -83,8 +90,9 @@ impl Layer {
             self.bytes += table.bytes() + NAMESPACE_BYTES;
             table
         });
-        let before = table.bytes();
+        let (bytes, entries) = (table.bytes(), table.entries());
         change(table);
-        self.bytes = self.bytes - before + table.bytes();
+        self.bytes = self.bytes - bytes + table.bytes();
+        self.entries = self.entries - entries + table.entries();
     }
 }

@@ -2,8 +2,9 @@
 
 mod arena;
 mod clean;
+mod expire;
 mod folder;
-mod keys;
+pub(crate) mod keys;
 mod layer;
 mod restore;
 mod scan;
@@ -20,10 +21,12 @@ use std::sync::Arc;
 use volley_api::{KeyedState, StateBackend, StateContext};
 
 use self::folder::WorkFolder;
+pub(crate) use self::restore::{bulk_reads, link_to_look_at};
 use self::share::Shares;
+pub(crate) use self::snapshot::FORMAT;
 use self::state::RocksState;
-use self::store::SharedMemory;
-use crate::{Result, budget};
+pub(crate) use self::store::{SharedMemory, rocks_error};
+use crate::{Result, budget, ttl};
 
 /// What of the memory is for the cache in front of RocksDB, as a divisor.
 const WRITE_BEHIND_PART: usize = 4;
@@ -63,7 +66,9 @@ impl Default for RocksOptions {
 /// the next. State that is to be found again is in checkpoints. A checkpoint links to RocksDB's files, so it is quickest
 /// where both lie in one file system.
 ///
-/// Entries do not expire by themselves: operators remove the namespaces that they are done with.
+/// Entries of a state without a time to live do not expire by themselves: operators remove the namespaces that they are
+/// done with. Those of one with it are left out when RocksDB merges files, and when a part is restored by reading it; a
+/// checkpoint may have some whose time has passed, which are not given out.
 ///
 /// Clones are the same backend.
 #[derive(Clone)]
@@ -103,11 +108,16 @@ impl StateBackend for RocksBackend {
         Some((self.options.memory_bytes / HELD_BACK_PART).min(HELD_BACK_BYTES_MAX))
     }
 
+    fn check(&self, context: &StateContext) -> volley_api::Result<()> {
+        Ok(restore::check(context)?)
+    }
+
     fn open(&self, mut context: StateContext) -> volley_api::Result<Box<dyn KeyedState>> {
         let folder = self.folder.state(&context)?;
         let (store, stored) = restore::open(folder, &self.memory, &context)?;
         context.restored = Vec::new();
-        Ok(Box::new(RocksState::new(context, store, self.shares.take(), stored)))
+        let state = RocksState::new(context.clone(), store, self.shares.take(context.cache_entries_max), stored);
+        Ok(ttl::within(Box::new(state), &context))
     }
 }
 

@@ -8,13 +8,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rocksdb::{DB, DBRawIterator, IngestExternalFileOptions, Options, ReadOptions, SstFileWriter};
-use volley_api::{KeyGroupRange, Namespace, StateContext, StateEntry, StatePart};
+use volley_api::{KeyGroupRange, Namespace, StateContext, StateEntry, StateFile, StatePart};
 
-use super::folder::{StateFolder, copy, disk_error, link_or_copy};
+use super::folder::{StateFolder, copy, disk_error, hit, link_or_copy, link_or_name};
 use super::keys;
 use super::snapshot::FORMAT;
 use super::store::{SharedMemory, Store, TABLE_SUFFIX, rocks_error};
-use crate::{Error, Result, check, snapshot as memory};
+use crate::{Error, Result, check, snapshot as memory, ttl};
 
 /// A new file is begun when one has grown to this.
 const FILE_BYTES: u64 = 64 << 20;
@@ -25,29 +25,36 @@ const READAHEAD_BYTES: usize = 2 << 20;
 const KNOWN: [&str; 2] = [FORMAT, memory::FORMAT];
 const KNOWN_WORDS: &str = "rocksdb-1 and memory-1";
 
+/// Refuses parts that cannot be restored.
+pub(crate) fn check(context: &StateContext) -> Result<()> {
+    context.restored.iter().try_for_each(|part| check::part(context, part, &KNOWN, KNOWN_WORDS))
+}
+
 /// A state with what its context restores, and the namespaces that it has entries of.
 pub(crate) fn open(
     folder: StateFolder,
     memory: &SharedMemory,
     context: &StateContext,
 ) -> Result<(Store, BTreeSet<Namespace>)> {
-    context.restored.iter().try_for_each(|part| check::part(context, part, &KNOWN, KNOWN_WORDS))?;
+    check(context)?;
     let has_own = |part: &&StatePart| part.key_groups.overlaps(context.key_groups);
     let parts: Vec<_> = context.restored.iter().filter(has_own).collect();
-    let own = context.key_groups;
+    let (own, ttl) = (context.key_groups, context.ttl.as_ref());
     let is_own = |part: &StatePart| own.start <= part.key_groups.start && part.key_groups.end <= own.end;
     let store = match parts[..] {
-        [] => return Ok((Store::open(folder, memory, HashMap::new())?, BTreeSet::new())),
+        [] => return Ok((Store::open(folder, memory, HashMap::new(), ttl)?, BTreeSet::new())),
         [part] if is_own(part) && part.format == FORMAT => {
             let inherited = link(part, &Store::db_path(&folder))?;
-            Store::open(folder, memory, inherited)?
+            hit("rocks-linked", folder.path())?;
+            Store::open(folder, memory, inherited, ttl)?
         }
         _ => {
-            let store = Store::open(folder, memory, HashMap::new())?;
-            load(&store, memory, &parts, own)?;
+            let store = Store::open(folder, memory, HashMap::new(), ttl)?;
+            load(&store, memory, &parts, context)?;
             store
         }
     };
+    hit("rocks-restored", store.folder())?;
     let stored = namespaces(&store)?;
     Ok((store, stored))
 }
@@ -58,23 +65,44 @@ fn link(part: &StatePart, to: &Path) -> Result<HashMap<String, String>> {
     fs::create_dir_all(to).map_err(disk_error(to.to_owned()))?;
     let mut inherited = HashMap::new();
     for file in &part.files {
-        if Path::new(&file.name).file_name() != Some(file.name.as_ref()) {
-            let problem = format!("`{}` is not the name of a file", file.name);
-            return Err(Error::Snapshot { path: file.path.clone(), problem });
+        match table_name(file)? {
+            None => copy(&file.path, &to.join(&file.name))?,
+            Some(here) => {
+                hit("rocks-link", to)?;
+                link_or_copy(&file.path, &to.join(&here))?;
+                inherited.insert(here, file.name.clone());
+            }
         }
-        let Some(number) = file.name.strip_suffix(TABLE_SUFFIX).and_then(|name| name.split('-').next()) else {
-            copy(&file.path, &to.join(&file.name))?;
-            continue;
-        };
-        let here = format!("{number}{TABLE_SUFFIX}");
-        link_or_copy(&file.path, &to.join(&here))?;
-        inherited.insert(here, file.name.clone());
     }
     Ok(inherited)
 }
 
-/// Brings what the parts have for the key groups `own` into a store that is empty.
-fn load(store: &Store, memory: &SharedMemory, parts: &[&StatePart], own: KeyGroupRange) -> Result<()> {
+/// The same for somebody who only reads, and copies no table: where there can be no link to a file, there is one to its name.
+pub(crate) fn link_to_look_at(part: &StatePart, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).map_err(disk_error(to.to_owned()))?;
+    for file in &part.files {
+        match table_name(file)? {
+            None => copy(&file.path, &to.join(&file.name))?,
+            Some(here) => link_or_name(&file.path, &to.join(&here))?,
+        }
+    }
+    Ok(())
+}
+
+/// The name of a table in RocksDB's folder; `None` for other files.
+fn table_name(file: &StateFile) -> Result<Option<String>> {
+    if Path::new(&file.name).file_name() != Some(file.name.as_ref()) {
+        let problem = format!("`{}` is not the name of a file", file.name);
+        return Err(Error::Snapshot { path: file.path.clone(), problem });
+    }
+    let number = file.name.strip_suffix(TABLE_SUFFIX).and_then(|name| name.split('-').next());
+    Ok(number.map(|number| format!("{number}{TABLE_SUFFIX}")))
+}
+
+/// Brings what the parts have for the key groups of the context into a store that is empty, but for entries whose time has
+/// passed.
+fn load(store: &Store, memory: &SharedMemory, parts: &[&StatePart], context: &StateContext) -> Result<()> {
+    let own = context.key_groups;
     let folder = store.folder().join("restore");
     fs::create_dir_all(&folder).map_err(disk_error(folder.clone()))?;
     let options = memory.options().map_err(rocks_error(&folder))?;
@@ -93,23 +121,31 @@ fn load(store: &Store, memory: &SharedMemory, parts: &[&StatePart], own: KeyGrou
     for (db, path) in &databases {
         sources.push(Source::of_database(db, path, own)?);
     }
-    let files = write_files(&mut sources, &folder, &options)?;
+    hit("rocks-load", &folder)?;
+    let files = write_files(&mut sources, &folder, &options, ttl::passed_by_now(context.ttl.as_ref()))?;
     drop(sources);
     drop(databases);
     let mut how = IngestExternalFileOptions::default();
     how.set_move_files(true);
+    hit("rocks-ingest", &folder)?;
     if !files.is_empty() {
         store.db().ingest_external_file_opts(&how, files).map_err(|error| store.failed(error))?;
     }
+    hit("rocks-ingested", &folder)?;
     fs::remove_dir_all(&folder).map_err(disk_error(folder.clone()))
 }
 
-/// Writes all that the sources give into files, in order.
-fn write_files(sources: &mut [Source<'_>], folder: &Path, options: &Options) -> Result<Vec<PathBuf>> {
+/// Writes all that the sources give into files, in order, but for values of which `leaves_out` says so.
+fn write_files(
+    sources: &mut [Source<'_>],
+    folder: &Path,
+    options: &Options,
+    leaves_out: impl Fn(&[u8]) -> bool,
+) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut writer: Option<SstFileWriter<'_>> = None;
     while let Some(source) = first(sources) {
-        if let Some((key, value)) = source.head() {
+        if let Some((key, value)) = source.head().filter(|(_, value)| !leaves_out(value)) {
             let mut open = match writer.take() {
                 Some(open) => open,
                 None => {
@@ -207,7 +243,7 @@ impl<'a> Source<'a> {
     }
 }
 
-fn bulk_reads() -> ReadOptions {
+pub(crate) fn bulk_reads() -> ReadOptions {
     let mut options = ReadOptions::default();
     options.fill_cache(false);
     options.set_readahead_size(READAHEAD_BYTES);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use volley_api::{SnapshotContent, SnapshotFile, StateSnapshot};
 
+use super::folder::hit;
 use super::layer::Layer;
 use super::store::{CheckpointFolder, Store};
 use crate::Result;
@@ -73,10 +74,17 @@ impl Pending {
     fn made(&self) -> MutexGuard<'_, Stage> {
         let mut stage = self.stage();
         if let Stage::Waiting(layer) = &*stage {
-            let made = self.store.write(layer).and_then(|()| self.store.checkpoint());
+            let made = self.flushed(layer).and_then(|()| self.store.checkpoint());
             self.settle(&mut stage, made.map_or_else(Stage::Failed, Stage::Made));
         }
         stage
+    }
+
+    /// Brings what was written until the barrier to RocksDB.
+    fn flushed(&self, layer: &Layer) -> Result<()> {
+        hit("rocks-flush", self.store.folder())?;
+        self.store.write(layer)?;
+        hit("rocks-flushed", self.store.folder())
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -90,7 +98,10 @@ impl Pending {
 
     fn files(&self) -> Result<Vec<SnapshotFile>> {
         let files = match &*self.made() {
-            Stage::Made(folder) => folder.files()?,
+            Stage::Made(folder) => {
+                hit("rocks-files", self.store.folder())?;
+                folder.files()?
+            }
             Stage::Failed(error) => return Err(error.clone()),
             // Only a snapshot asks, and it is there.
             Stage::Waiting(_) | Stage::Done | Stage::Dropped => Vec::new(),

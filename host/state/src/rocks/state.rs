@@ -14,6 +14,7 @@ use rocksdb::properties;
 use volley_api::{KeyedState, Namespace, StateContext, StateEntry, StateKey, StateSnapshot};
 
 use super::clean::Clean;
+use super::folder::hit;
 use super::keys;
 use super::layer::Layer;
 use super::share::Share;
@@ -126,17 +127,19 @@ impl RocksState {
     /// Brings memory back to what this state may take: clean layers are forgotten, and the active one goes to RocksDB when
     /// it takes more than half.
     fn make_room(&mut self) -> Result<()> {
-        let allowed = self.share.bytes();
-        if self.active.bytes() > allowed / 2 {
+        let allowed = self.share.room();
+        if allowed.part(2).is_exceeded(self.active.bytes(), self.active.entries()) {
             self.settle_now()?;
+            hit("rocks-evict", self.store.folder())?;
             self.active.sort_all();
             self.store.write(&self.active)?;
+            hit("rocks-evicted", self.store.folder())?;
             let layer = Arc::new(std::mem::take(&mut self.active));
             self.note_stored(&layer);
             self.clean.add(layer);
         }
-        let dirty = self.active.bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.layer.bytes());
-        self.clean.shrink(allowed.saturating_sub(dirty));
+        let frozen = self.frozen.as_ref().map_or((0, 0), |frozen| (frozen.layer.bytes(), frozen.layer.entries()));
+        self.clean.shrink(allowed.without(self.active.bytes() + frozen.0, self.active.entries() + frozen.1));
         Ok(())
     }
 
@@ -167,7 +170,7 @@ impl RocksState {
             group.iter().for_each(|place| found(*place, value));
         }
         let entries = present().map(|(group, value)| (keys[group[0]], Some(value)));
-        self.clean.keep(&self.hasher, namespace, entries, self.share.bytes());
+        self.clean.keep(&self.hasher, namespace, entries, self.share.room());
         Ok(())
     }
 }

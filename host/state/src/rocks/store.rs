@@ -16,9 +16,11 @@ use rocksdb::{
     DBPinnableSlice, DEFAULT_COLUMN_FAMILY_NAME, LogLevel, Options, ReadOptions, WriteBatch, WriteBufferManager,
     WriteOptions,
 };
+use volley_api::StateTtl;
 use volley_fail_point::planted;
 
-use super::folder::{StateFolder, disk_error};
+use super::expire::Expiry;
+use super::folder::{StateFolder, disk_error, hit};
 use super::keys;
 use super::layer::Layer;
 use super::table::{Below, Found};
@@ -108,9 +110,17 @@ pub(crate) struct Store {
 impl Store {
     /// Opens what lies in the folder, or makes it. `inherited` are the files that another instance wrote: their names in
     /// its snapshot by their names here.
-    pub(crate) fn open(folder: StateFolder, memory: &SharedMemory, inherited: HashMap<String, String>) -> Result<Self> {
+    pub(crate) fn open(
+        folder: StateFolder,
+        memory: &SharedMemory,
+        inherited: HashMap<String, String>,
+        ttl: Option<&StateTtl>,
+    ) -> Result<Self> {
         let path = Self::db_path(&folder);
-        let options = memory.options().map_err(rocks_error(&path))?;
+        let mut options = memory.options().map_err(rocks_error(&path))?;
+        if let Some(ttl) = ttl {
+            options.set_compaction_filter_factory(Expiry(ttl.clone()));
+        }
         let families = [ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, options.clone())];
         let db = DB::open_cf_descriptors(&options, &path, families).map_err(rocks_error(&path))?;
         let identity = db.get_db_identity().map_err(rocks_error(&path))?;
@@ -173,6 +183,7 @@ impl Store {
                 }
                 if batch.size_in_bytes() >= BATCH_BYTES {
                     self.write_batch(std::mem::take(&mut batch))?;
+                    hit("rocks-write-middle", self.folder())?;
                 }
             }
         }
@@ -187,8 +198,10 @@ impl Store {
     pub(crate) fn checkpoint(&self) -> Result<CheckpointFolder> {
         let number = self.checkpoints.fetch_add(1, Ordering::Relaxed);
         let folder = CheckpointFolder(self.folder.path().join(format!("checkpoint-{number}")));
+        hit("rocks-checkpoint", &folder.0)?;
         let checkpoint = Checkpoint::new(&self.db).map_err(|error| self.failed(error))?;
         checkpoint.create_checkpoint(&folder.0).map_err(|error| self.failed(error))?;
+        hit("rocks-checkpointed", &folder.0)?;
         Ok(folder)
     }
 

@@ -93,6 +93,11 @@ impl Table {
         self.below
     }
 
+    /// How many entries there are, those that say that something was removed among them.
+    pub(crate) fn entries(&self) -> usize {
+        self.entries.len()
+    }
+
     /// How many entries have a value.
     pub(crate) fn live(&self) -> usize {
         self.live

@@ -29,6 +29,8 @@ pub(crate) fn context(restored: Vec<StatePart>) -> StateContext {
         subtask: SubtaskId::SINGLE,
         key_groups: KeyGroupRange::of(SubtaskId::SINGLE),
         layout: "bytes".into(),
+        ttl: None,
+        cache_entries_max: None,
         restored,
     }
 }

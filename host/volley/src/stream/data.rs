@@ -117,7 +117,7 @@ impl DataStream {
 
     /// As [`plugin`](Self::plugin), with limits and a policy for refused rows.
     pub fn plugin_with(&self, component: impl Into<PathBuf>, options: PluginOptions) -> Self {
-        self.then("plugin", Kind::Plugin(component.into(), Box::new(options)))
+        self.then("plugin", Kind::Plugin(component.into(), Box::new(options), Vec::new()))
     }
 
     /// The rows of both streams. Columns are matched by name; their types must be equal.

@@ -1,14 +1,16 @@
 //! A stream by key and window.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use volley_api::{Error, PortName, Result};
 use volley_runtime::{Window, WindowFactory};
+use volley_wasm::PluginOptions;
 
 use super::{DataStream, KeyedStream, OutputTag};
 use crate::Aggregate;
-use crate::graph::{Kind, Port};
+use crate::graph::{Kind, PluginWindow, Port};
 
 /// The output of late rows that go to a sink without having been named.
 const LATE: &str = "late";
@@ -45,9 +47,9 @@ impl WindowedKeyedStream {
         self
     }
 
-    /// How many windows of each instance wait in memory in front of a state backend on disk. It has **no effect on state in
-    /// memory**, which is all there is at present: there,
-    /// [`set_state_memory`](crate::StreamExecutionEnvironment::set_state_memory) is the limit.
+    /// How many windows each instance keeps at hand. What is more goes to the state backend, the latest windows first, and is
+    /// found there when it is due: results are the same. With state in memory it bounds what is at hand, and not what is kept;
+    /// [`set_state_memory`](crate::StreamExecutionEnvironment::set_state_memory) is the limit of that.
     pub fn with_max_pending_windows(mut self, windows: NonZeroUsize) -> Self {
         self.pending_windows_max = Some(windows);
         self
@@ -63,10 +65,32 @@ impl WindowedKeyedStream {
     /// by time), the aggregates, and `revision` where lateness is allowed. The time of a result is the last millisecond of its
     /// window.
     pub fn aggregate_expr<A: Into<Aggregate>>(&self, items: impl IntoIterator<Item = A>) -> DataStream {
-        let stream = &self.keyed.stream;
         let tag = self.late_tag();
         let factory = self.factory(items.into_iter().map(Into::into).collect(), tag.as_ref());
-        let results = stream.try_then("window", factory.map(Kind::Window));
+        self.results("window", factory.map(Kind::Window), tag)
+    }
+
+    /// What a WebAssembly operator of the world `aggregate` makes of the rows of each key and window: the component in that
+    /// file, with that configuration. The columns are as in [`aggregate_expr`](Self::aggregate_expr). See
+    /// [`DataStream::plugin`].
+    pub fn plugin(&self, component: impl Into<PathBuf>, config: serde_json::Value) -> DataStream {
+        self.plugin_with(component, PluginOptions { config, ..PluginOptions::default() })
+    }
+
+    /// As [`plugin`](Self::plugin), with limits and a policy for refused rows.
+    pub fn plugin_with(&self, component: impl Into<PathBuf>, options: PluginOptions) -> DataStream {
+        let tag = self.late_tag();
+        let kind = tag.as_ref().map(port_of).transpose().map(|late| {
+            let (keys, allowed_lateness) = (self.keyed.keys.clone(), self.allowed_lateness);
+            let window = PluginWindow { keys, window: self.window, allowed_lateness, late };
+            Kind::PluginWindow(component.into(), Box::new(options), Box::new(window))
+        });
+        self.results("plugin", kind, tag)
+    }
+
+    fn results(&self, name: &'static str, kind: Result<Kind>, tag: Option<OutputTag>) -> DataStream {
+        let stream = &self.keyed.stream;
+        let results = stream.try_then(name, kind);
         if self.late.is_none()
             && let (Some(sink), Some(tag)) = (stream.late, tag)
         {
@@ -84,12 +108,17 @@ impl WindowedKeyedStream {
 
     fn factory(&self, items: Vec<Aggregate>, late: Option<&OutputTag>) -> Result<WindowFactory> {
         let factory = self.keyed.factory(self.window, items)?.with_allowed_lateness(self.allowed_lateness);
+        let factory = match self.pending_windows_max {
+            Some(windows) => factory.with_max_pending_windows(windows),
+            None => factory,
+        };
         Ok(match late {
-            Some(tag) => {
-                let port = PortName::new(tag.name()).map_err(|error| Error::config(error.to_string()))?;
-                factory.with_late_port(port)
-            }
+            Some(tag) => factory.with_late_port(port_of(tag)?),
             None => factory,
         })
     }
+}
+
+fn port_of(tag: &OutputTag) -> Result<PortName> {
+    PortName::new(tag.name()).map_err(|error| Error::config(error.to_string()))
 }

@@ -5,6 +5,8 @@ pub(crate) mod emitter;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod random;
+mod state;
+mod timers;
 pub(crate) mod wasi;
 
 use wasmtime::Engine;
@@ -19,6 +21,9 @@ pub(crate) const GRANTED: [&str; 5] = ["types", "log", "metrics", "clock", "rand
 /// The interface that worlds with a variable number of rows may import besides.
 pub(crate) const EMITTER: &str = "emitter";
 
+/// The interfaces that only a process may import besides.
+pub(crate) const KEYED: [&str; 2] = ["state", "timers"];
+
 /// A linker with everything that any plugin may import. (What a plugin imports is checked before, by name.)
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
@@ -28,6 +33,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     clock::link(&mut interface(&mut linker, "clock")?)?;
     random::link(&mut interface(&mut linker, "random")?)?;
     emitter::link(&mut interface(&mut linker, EMITTER)?)?;
+    state::link(&mut interface(&mut linker, KEYED[0])?)?;
+    timers::link(&mut interface(&mut linker, KEYED[1])?)?;
     wasi::link(&mut linker)?;
     Ok(linker)
 }

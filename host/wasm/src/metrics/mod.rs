@@ -128,6 +128,21 @@ impl PluginMetrics {
         self.rows_rejected.add(rejected as u64);
     }
 
+    /// Rows have come to an operator that counts them itself.
+    pub(crate) fn rows_in(&self, rows: usize) {
+        self.rows_in.add(rows as u64);
+    }
+
+    /// Rows have left such an operator.
+    pub(crate) fn rows_out(&self, rows: usize) {
+        self.rows_out.add(rows as u64);
+    }
+
+    /// Rows of such an operator were refused.
+    pub(crate) fn rows_rejected(&self, rows: usize) {
+        self.rows_rejected.add(rows as u64);
+    }
+
     pub(crate) fn violation(&self, violation: Violation) {
         self.violations.count(violation);
     }

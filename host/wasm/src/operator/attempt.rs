@@ -42,11 +42,11 @@ impl PluginOperator {
                 self.encode(input, part)?;
             }
             self.encoded = None;
-            let calls = self.calls;
-            match self.instances.guest()?.process(part.rows, calls)? {
+            match self.call(input, part)? {
                 Ok(reply) => {
                     let rejects = self.take_rejects(input, part, reply.rejects)?;
                     let rows = self.gated(input, part, reply.output, &rejects)?;
+                    self.commit()?;
                     return Ok(Treated { rows, rejects });
                 }
                 Err(Failure::Retry(_)) if retries == RETRIES_MAX => return Err(self.retries_exhausted(retries)),

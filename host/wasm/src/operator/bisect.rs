@@ -85,7 +85,7 @@ impl PluginOperator {
     }
 
     /// Counts a failed call and lets go of its instance; an error that rows are not to blame for stops the job.
-    fn failed(&mut self, error: Error) -> Result<(Violation, Error)> {
+    pub(super) fn failed(&mut self, error: Error) -> Result<(Violation, Error)> {
         let Some(violation) = error.violation() else { return Err(error) };
         self.instances.count(violation);
         if !error.may_be_of_rows() {
@@ -112,7 +112,7 @@ impl PluginOperator {
     }
 
     /// Whether a row that makes the plugin fail stops the job: the policy says so, or nobody would take the row.
-    fn stops_at_failures(&self) -> bool {
+    pub(super) fn stops_at_failures(&self) -> bool {
         self.on_error == OnError::Fail || !self.may_go_on()
     }
 }

@@ -10,8 +10,9 @@ use volley_api::{Output, PortIndex, RowReject, StreamRecord};
 use super::map::all_but;
 use super::weigh::{chunk_rows, row_bytes};
 use super::{Part, PluginOperator};
-use crate::Result;
+use crate::contract::WriteMode;
 use crate::imports::emitter::Emission;
+use crate::{Error, Result};
 
 impl PluginOperator {
     /// The outputs of one call, port by port, without the rows of refused parents: the plugin's own columns alone.
@@ -30,46 +31,49 @@ impl PluginOperator {
         Ok(ports)
     }
 
-    /// Sends the rows of one call on. Those that carry columns of their parents go in records of bounded size, one at a
+    /// Sends the rows of one call on. Those that carry columns of what they came from go in records of bounded size, one at a
     /// time: a few bytes from the plugin can ask for many copies of a long row.
     pub(super) fn send_emitted(
         &self,
-        record: &StreamRecord,
-        part: Part,
+        carried: &Carried,
         ports: Vec<(PortIndex, Rows)>,
         output: &mut dyn Output,
     ) -> volley_api::Result<()> {
-        let input = record.slice(part.offset, part.rows);
         // Weighed when a port carries columns along, and only then: it takes a look at every row.
-        let mut weighed: Option<Vec<usize>> = None;
+        let (mut weighed, mut weighed_keyed): (Option<Vec<usize>>, Option<Vec<usize>>) = (None, None);
         for (port, rows) in ports {
-            let carried_bytes: &[usize] = if self.instances.bound().ports[port].replaces {
-                &[]
-            } else {
-                weighed.get_or_insert_with(|| row_bytes(&input.batch))
+            let (input, carried_bytes): (&StreamRecord, &[usize]) = match self.instances.bound().ports[port].mode {
+                WriteMode::Replace => (&carried.rows, &[]),
+                WriteMode::Append => (&carried.rows, weighed.get_or_insert_with(|| row_bytes(&carried.rows.batch))),
+                WriteMode::Keyed => {
+                    let keyed = carried.keyed.as_ref();
+                    let keyed = keyed.ok_or_else(|| Error::Engine("rows of a key without the key".to_owned()))?;
+                    (keyed, weighed_keyed.get_or_insert_with(|| row_bytes(&keyed.batch)))
+                }
             };
             let mut start = 0;
             while start < rows.batch.num_rows() {
                 let length = chunk_rows(&rows.parents.values()[start..], carried_bytes);
                 if start == 0 && length == rows.batch.num_rows() {
-                    output.emit(port, self.carried(&input, port, &rows)?)?;
+                    output.emit(port, self.carried(input, port, &rows)?)?;
                     break;
                 }
-                output.emit(port, self.carried(&input, port, &rows.slice(start, length))?)?;
+                output.emit(port, self.carried(input, port, &rows.slice(start, length))?)?;
                 start += length;
             }
         }
         Ok(())
     }
 
-    /// The emitted rows with the columns (mode `append`), origins and times of their parents.
+    /// The emitted rows with the columns (modes `append` and `keyed`), origins and times of their parents.
     fn carried(&self, input: &StreamRecord, port: PortIndex, rows: &Rows) -> Result<StreamRecord> {
         let port = &self.instances.bound().ports[port];
-        if port.replaces && input.origins.is_none() {
+        let replaces = port.mode == WriteMode::Replace;
+        if replaces && input.origins.is_none() {
             // Nothing travels beside the columns but bounds and the trace, which are the whole record's.
             return Ok(StreamRecord { batch: port.compose(&input.batch, &rows.batch)?, ..input.clone() });
         }
-        let carried = if port.replaces {
+        let carried = if replaces {
             // No column of the input is wanted: gather only what travels beside them.
             let options = RecordBatchOptions::new().with_row_count(Some(input.batch.num_rows()));
             let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options)?;
@@ -80,6 +84,14 @@ impl PluginOperator {
         let batch = port.compose(&carried.batch, &rows.batch)?;
         Ok(carried.with_columns_of(batch))
     }
+}
+
+/// What emitted rows carry along: the rows or timers that they came from.
+pub(super) struct Carried {
+    /// With all columns of the input, where there are rows.
+    pub(super) rows: StreamRecord,
+    /// With the columns of mode `keyed`.
+    pub(super) keyed: Option<StreamRecord>,
 }
 
 /// What a call emitted on one port, gated.

@@ -6,17 +6,22 @@ mod bisect;
 mod filter;
 mod flat_map;
 mod map;
+mod process;
 mod rejects;
 pub(crate) mod weigh;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use volley_api::{Operator, OperatorContext, Output, RowReject, StreamRecord};
+use volley_api::{KeyRows, KeyedSnapshot, Operator, OperatorContext, Output, RowReject, StreamRecord, Watermark};
 use volley_ipc::{GateLimits, columns_to_wire};
 
 use self::attempt::{Treated, TreatedRows};
+use self::flat_map::Carried;
+use crate::contract::WriteMode;
 use crate::instances::Instances;
+use crate::keyed::Keyed;
 use crate::metrics::{CpuSampler, Metered};
 use crate::options::OnError;
 use crate::violation::Violation;
@@ -48,6 +53,10 @@ pub(crate) struct PluginOperator {
     /// The part that the present instance has been handed and not yet been called with.
     encoded: Option<Part>,
     cpu: CpuSampler,
+    /// Keys, states and timers of a process operator.
+    keyed: Option<Box<Keyed>>,
+    /// When the first timer of the clock is due, in milliseconds since 1970.
+    clock_due_ms: Option<i64>,
 }
 
 /// A record on its way through the plugin.
@@ -55,6 +64,8 @@ struct Input {
     record: StreamRecord,
     /// The columns of `reads`, as they cross.
     wire: RecordBatch,
+    /// The keys of the rows, for a process.
+    keys: Option<KeyRows>,
 }
 
 /// Rows `offset..offset + rows` of a record, which one call treats.
@@ -71,8 +82,12 @@ impl Part {
 }
 
 impl PluginOperator {
-    pub(crate) fn new(instances: Instances, on_error: OnError, context: OperatorContext) -> Self {
-        Self {
+    /// An operator of instances that are bound; a process opens its states.
+    pub(crate) fn new(instances: Instances, on_error: OnError, context: OperatorContext) -> volley_api::Result<Self> {
+        let keys = instances.bound().keys.as_ref();
+        let mut keyed = keys.map(|keys| Keyed::open(&context, &keys.fields, &keys.states).map(Box::new)).transpose()?;
+        let clock_due_ms = keyed.as_mut().map(|keyed| keyed.timers().next_clock_ms()).transpose()?.flatten();
+        Ok(Self {
             instances,
             on_error,
             context,
@@ -81,7 +96,9 @@ impl PluginOperator {
             call_rows_max: CALL_ROWS_MAX,
             encoded: None,
             cpu: CpuSampler::default(),
-        }
+            keyed,
+            clock_due_ms,
+        })
     }
 
     fn input(&self, record: StreamRecord) -> Result<Input> {
@@ -89,7 +106,15 @@ impl PluginOperator {
         let columns = bound.reads.iter().map(|index| record.batch.column(*index));
         let wire = columns_to_wire(columns, record.batch.num_rows(), &bound.wire)
             .map_err(|source| Error::Wire { plugin: self.instances.who().to_string(), source })?;
-        Ok(Input { record, wire })
+        let keys = match (&bound.keys, &self.keyed) {
+            (Some(keys), Some(keyed)) => {
+                let columns: Vec<_> =
+                    keys.columns.iter().map(|column| Arc::clone(record.batch.column(*column))).collect();
+                Some(keyed.key_rows(&columns).map_err(Error::State)?)
+            }
+            _ => None,
+        };
+        Ok(Input { record, wire, keys })
     }
 
     /// As many rows from `offset` on as may cross at once.
@@ -134,7 +159,11 @@ impl PluginOperator {
             TreatedRows::None => keep.append_none(part.rows),
             TreatedRows::Kept(bitmap) => keep.append(bitmap, part.rows, &rejects),
             TreatedRows::Mapped(record) => output.emit(0, *record)?,
-            TreatedRows::Emitted(ports) => self.send_emitted(&input.record, part, ports, output)?,
+            TreatedRows::Emitted(ports) => {
+                let is_keyed = |(port, _): &(usize, _)| self.instances.bound().ports[*port].mode == WriteMode::Keyed;
+                let keyed = if ports.iter().any(is_keyed) { self.keyed_rows(input, part)? } else { None };
+                self.send_emitted(&Carried { rows: part.of(&input.record), keyed }, ports, output)?;
+            }
         }
         if rejects.is_empty() { Ok(()) } else { output.reject(&part.of(&input.record), rejects) }
     }
@@ -190,6 +219,33 @@ impl Operator for PluginOperator {
             Some(keep) if keep.count_set_bits() > 0 => output.emit(0, input.record.narrow(&keep)),
             _ => Ok(()),
         }
+    }
+
+    fn on_watermark(&mut self, watermark: Watermark, output: &mut dyn Output) -> volley_api::Result<()> {
+        if self.keyed.is_none() {
+            return Ok(());
+        }
+        let metrics = Arc::clone(self.instances.metrics());
+        let output = &mut Metered::begin(&metrics, &mut self.cpu, 0, output);
+        self.advance(watermark, output)
+    }
+
+    fn time_due_in(&self) -> Option<Duration> {
+        let now_ms = i64::try_from(self.context.clock.now_ms()).unwrap_or(i64::MAX);
+        self.clock_due_ms.map(|due_ms| Duration::from_millis(due_ms.saturating_sub(now_ms).max(0).unsigned_abs()))
+    }
+
+    fn on_time(&mut self, output: &mut dyn Output) -> volley_api::Result<()> {
+        if self.keyed.is_none() {
+            return Ok(());
+        }
+        let metrics = Arc::clone(self.instances.metrics());
+        let output = &mut Metered::begin(&metrics, &mut self.cpu, 0, output);
+        self.fire_clock(output)
+    }
+
+    fn snapshot(&mut self) -> volley_api::Result<Vec<KeyedSnapshot>> {
+        self.keyed.as_deref_mut().map_or_else(|| Ok(Vec::new()), Keyed::snapshot)
     }
 
     fn finish(&mut self, _output: &mut dyn Output) -> volley_api::Result<()> {

@@ -4,7 +4,9 @@
 //! other people's parts only, and is the oracle that tests hold the direct path to. Every component runs on either: a
 //! guest cannot tell them apart. A path only moves bytes: whatever comes back is gated by the caller.
 
+mod aggregate;
 mod direct;
+mod keyed;
 pub(crate) mod pool;
 mod process;
 mod stock;
@@ -15,8 +17,11 @@ use arrow::datatypes::Schema;
 use wasmtime::Store;
 use wasmtime::component::Instance;
 
+pub(crate) use self::aggregate::{AggregateCall, AggregatePath, AggregateReply};
+pub(crate) use self::keyed::{KeyedCall, KeyedPath};
 pub(crate) use self::process::CodecCall;
 use self::process::Process;
+use crate::abi::message::Outgoing;
 use crate::contract::{Failure, Reject};
 use crate::inspect::PluginKind;
 use crate::options::Crossing;
@@ -32,10 +37,20 @@ pub(crate) trait BatchPath: Send {
     fn encode(&mut self, batch: &RecordBatch) -> volley_ipc::Result<usize>;
 
     /// Which call of a codec the next [`BatchPath::call`] is; nothing to other kinds.
-    fn codec_call(&mut self, call: CodecCall);
+    fn codec_call(&mut self, _call: CodecCall) {}
 
     /// Calls the guest with what was prepared last. An error is a trap.
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>>;
+
+    /// What there is besides where the operator is an aggregate, which is called by this alone.
+    fn aggregate(&mut self) -> Option<&mut dyn AggregatePath> {
+        None
+    }
+
+    /// What there is besides where the operator is a process.
+    fn keyed(&mut self) -> Option<&mut dyn KeyedPath> {
+        None
+    }
 }
 
 /// What came back from a successful call, not yet gated.
@@ -52,7 +67,7 @@ pub(crate) enum ReplyOutput {
     Keep(Buffer),
     /// A map's columns, or a scalar's one, as a message.
     Columns(Buffer),
-    /// A flat-map's rows went through `emit`.
+    /// A flat-map's or a process's rows went through `emit`.
     Emitted,
     /// A codec's rows, as a message; the frame of each; and how much of the last frame it did not use.
     Decoded { rows: Buffer, frames: Vec<u32>, rest_bytes: u32 },
@@ -81,8 +96,13 @@ pub(crate) fn new(
     exports: &Exports,
     kind: PluginKind,
 ) -> wasmtime::Result<Box<dyn BatchPath>> {
-    Ok(match crossing {
-        Crossing::Direct => Box::new(direct::Direct::new(store, instance, exports, kind)?),
-        Crossing::Stock => Box::new(stock::Stock::new(store, instance, exports, kind)?),
+    if let Some(others) = &exports.aggregate {
+        return aggregate::new(crossing, store, instance, &exports.process, others);
+    }
+    Ok(match (kind, crossing) {
+        (PluginKind::Process, Crossing::Direct) => Box::new(keyed::Keyed::<Outgoing>::new(store, instance, exports)?),
+        (PluginKind::Process, Crossing::Stock) => Box::new(keyed::Keyed::<Vec<u8>>::new(store, instance, exports)?),
+        (_, Crossing::Direct) => Box::new(direct::Direct::new(store, instance, exports, kind)?),
+        (_, Crossing::Stock) => Box::new(stock::Stock::new(store, instance, exports, kind)?),
     })
 }

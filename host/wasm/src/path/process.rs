@@ -52,6 +52,9 @@ impl<P: Lower + 'static, B: Lift + 'static> Process<P, B> {
                 decode: instance.get_typed_func(&mut *store, export)?,
                 encode: instance.get_typed_func(&mut *store, exports.encode.as_ref().unwrap_or(export))?,
             },
+            PluginKind::Aggregate => return Err(wasmtime::format_err!("a {kind} has several functions")),
+            // It has functions of its own: see `super::keyed`.
+            PluginKind::Process => return Err(wasmtime::format_err!("a process has no function of one batch alone")),
         })
     }
 

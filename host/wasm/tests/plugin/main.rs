@@ -1,5 +1,6 @@
 //! Plugins end to end against components written here in WebAssembly text, so that no toolchain is needed.
 
+mod aggregate;
 mod bisect;
 mod contract;
 mod counted;

@@ -59,7 +59,7 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     })
 }
 
-fn named_fields(input: &DeriveInput) -> syn::Result<Vec<&Field>> {
+pub(crate) fn named_fields(input: &DeriveInput) -> syn::Result<Vec<&Field>> {
     match &input.data {
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) if !fields.named.is_empty() => return Ok(fields.named.iter().collect()),
@@ -72,7 +72,7 @@ fn named_fields(input: &DeriveInput) -> syn::Result<Vec<&Field>> {
 }
 
 /// The columns' names: those of the fields, or what `#[column("…")]` says.
-fn names(fields: &[&Field]) -> syn::Result<Vec<LitStr>> {
+pub(crate) fn names(fields: &[&Field]) -> syn::Result<Vec<LitStr>> {
     let mut names: Vec<LitStr> = Vec::new();
     for field in fields {
         let renamed = field.attrs.iter().find(|attribute| attribute.path().is_ident("column"));

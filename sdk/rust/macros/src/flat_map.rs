@@ -11,7 +11,7 @@ use crate::types::{Returned, item, returned, text};
 /// The function, and an operator of the same name around it.
 pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result<TokenStream> {
     let signature = Signature::parse(function, "flat_map")?;
-    let options = Options::parse(options)?;
+    let options = Options::parse(options)?.without_timers("flat_map")?;
     let returned = returned(&signature.function.sig.output);
     let ports = ports(&signature, &options, &returned)?;
     let parts = Parts::new(&signature);

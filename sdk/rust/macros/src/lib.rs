@@ -4,6 +4,8 @@
 //! column can be read as, and what becomes of it, is said by the traits of `volley_sdk::row`.
 #![forbid(unsafe_code)]
 
+mod aggregate;
+mod aggregate_state;
 mod codec;
 mod columns;
 mod filter;
@@ -11,6 +13,7 @@ mod flat_map;
 mod map;
 mod options;
 mod parts;
+mod process;
 mod scalar;
 mod signature;
 mod types;
@@ -61,10 +64,38 @@ pub fn codec(options: TokenStream, functions: TokenStream) -> TokenStream {
     expand(codec::expand(options.into(), functions.into()))
 }
 
+/// Makes a function a process: it is called for the rows of keys, with the state of each, and may set timers.
+///
+/// `on_timer = function` names what timers call: it takes the configuration if there is one, the [`Timer`], and the same
+/// states, timers and ports. Other options are those of `map`. See the documentation of `volley_sdk`.
+///
+/// [`Timer`]: https://docs.rs/volley-sdk/latest/volley_sdk/struct.Timer.html
+#[proc_macro_attribute]
+pub fn process(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(process::expand(options.into(), function.into()))
+}
+
 /// Makes a struct a row of output columns, one per field, named like it or by `#[column("name")]`.
 #[proc_macro_derive(Columns, attributes(column))]
 pub fn derive_columns(item: TokenStream) -> TokenStream {
     expand(columns::expand(item.into()))
+}
+
+/// Makes an `impl` of a state an aggregate: `update` adds a row, `merge` another state, and `evaluate` gives the results.
+///
+/// `#[aggregate(output = "name")]` names the column of the result; `#[aggregate(outputs = ["a", "b"])]` those of a tuple; a
+/// struct with `#[derive(Columns)]` brings its own names. The operator is called like the state, with `Operator` behind it. See
+/// the documentation of `volley_sdk`.
+#[proc_macro_attribute]
+pub fn aggregate(options: TokenStream, item: TokenStream) -> TokenStream {
+    expand(aggregate::expand(options.into(), item.into()))
+}
+
+/// Makes a struct what an aggregate knows of a group: each field is a column of the state, named like it or by
+/// `#[column("name")]`.
+#[proc_macro_derive(AggregateState, attributes(column))]
+pub fn derive_aggregate_state(item: TokenStream) -> TokenStream {
+    expand(aggregate_state::expand(item.into()))
 }
 
 fn expand(result: syn::Result<proc_macro2::TokenStream>) -> TokenStream {

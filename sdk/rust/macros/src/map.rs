@@ -11,7 +11,7 @@ use crate::types::returned;
 /// The function, and an operator of the same name around it.
 pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result<TokenStream> {
     let signature = Signature::parse(function, "map")?;
-    let options = Options::parse(options)?;
+    let options = Options::parse(options)?.without_timers("map")?;
     let returned = returned(&signature.function.sig.output);
     let value = returned.value.ok_or_else(|| {
         let message =

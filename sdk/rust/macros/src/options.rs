@@ -13,6 +13,8 @@ pub(crate) struct Options {
     pub(crate) names: Names,
     /// Whether the output is these columns alone.
     pub(crate) replace: bool,
+    /// What the timers of a process call.
+    pub(crate) on_timer: Option<syn::Path>,
 }
 
 /// How the output columns are named.
@@ -28,6 +30,14 @@ pub(crate) enum Names {
 }
 
 impl Options {
+    /// An error where timers are named and there are none.
+    pub(crate) fn without_timers(self, kind: &str) -> syn::Result<Self> {
+        match &self.on_timer {
+            None => Ok(self),
+            Some(path) => Err(syn::Error::new_spanned(path, format!("a {kind} has no timers: that is for #[process]"))),
+        }
+    }
+
     /// Reads the options.
     pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Self> {
         (|input: ParseStream<'_>| {
@@ -64,6 +74,11 @@ impl Options {
             }
             "replace" => {
                 self.replace = true;
+                Ok(())
+            }
+            "on_timer" => {
+                input.parse::<Token![=]>()?;
+                self.on_timer = Some(input.parse()?);
                 Ok(())
             }
             other => Err(syn::Error::new(

@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) declaration: TokenStream,
     /// `type Config = …;`
     pub(crate) config: TokenStream,
+    /// The type alone.
+    pub(crate) config_type: TokenStream,
     /// Checks of the input's columns, in `open`.
     pub(crate) checks: TokenStream,
     /// `Binding::reads([…])`
@@ -68,6 +70,7 @@ impl Parts {
                 }
             },
             config: quote!(type Config = #config;),
+            config_type: config.clone(),
             checks: quote!(#(#checks)*),
             reads: quote!(::volley_sdk::Binding::reads::<&str>([#(#names),*])),
             readers: quote!(#(#prepared)*),
@@ -121,6 +124,8 @@ pub(crate) fn call(signature: &Signature) -> TokenStream {
                 ports += 1;
                 quote!(&mut #variable)
             }
+            // Only a process has these, and it has a call of its own.
+            Argument::State(_) | Argument::Timers | Argument::Time => TokenStream::new(),
         });
     }
     quote!(#name(#(#arguments),*))

@@ -1,10 +1,10 @@
 //! The signature of a row-wise function: which arguments are columns, configuration, or outputs.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, FnArg, GenericParam, Ident, ItemFn, LitStr, Pat, Type};
+use syn::{Attribute, FnArg, GenericParam, Ident, ItemFn, LitInt, LitStr, Pat, Type};
 
 use crate::parts::check_name;
-use crate::types::{check_argument, generic, text};
+use crate::types::{check_argument, generic, ident, text};
 
 /// A function that has what a row-wise operator needs.
 pub(crate) struct Signature {
@@ -20,8 +20,26 @@ pub(crate) enum Argument {
     Config(Type),
     /// A column.
     Column(Column),
-    /// `name: &mut Emit<T>`, an output port of a flat-map.
+    /// `name: &mut Emit<T>`, an output port of a flat-map or a process.
     Emit { name: Ident, row: Type },
+    /// `name: &mut Value<T>`, a state of a process.
+    State(State),
+    /// `timers: &mut Timers`, of a process.
+    Timers,
+    /// `#[time] at_ms: i64`, the event time of the row, of a process.
+    Time,
+}
+
+/// A state that the function has.
+pub(crate) struct State {
+    /// The state's name: that of the argument.
+    pub(crate) name: Ident,
+    /// What there is for each key.
+    pub(crate) of: Type,
+    /// `#[state(version = 2)]`
+    pub(crate) version: Option<LitInt>,
+    /// `#[state(ttl_ms = 1000)]`
+    pub(crate) ttl_ms: Option<LitInt>,
 }
 
 /// A column that the function reads.
@@ -62,6 +80,19 @@ impl Signature {
             Argument::Config(config) => Some(config),
             _ => None,
         })
+    }
+
+    /// The states in order.
+    pub(crate) fn states(&self) -> impl Iterator<Item = &State> {
+        self.arguments.iter().filter_map(|argument| match argument {
+            Argument::State(state) => Some(state),
+            _ => None,
+        })
+    }
+
+    /// Whether the function wants to know event times.
+    pub(crate) fn has_time(&self) -> bool {
+        self.arguments.iter().any(|argument| matches!(argument, Argument::Time))
     }
 
     /// The output ports in order.
@@ -131,11 +162,29 @@ fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<Ar
     if let Type::Reference(reference) = &*argument.ty
         && let Some(row) = generic(&reference.elem, "Emit")
     {
-        if kind != "flat_map" {
+        if kind != "flat_map" && kind != "process" {
             let message = format!("a {kind} has no ports to emit to: that is for #[flat_map]");
             return Err(syn::Error::new_spanned(&argument.ty, message));
         }
-        return Ok(Argument::Emit { name: name.ident.clone(), row: row.clone() });
+        return Ok(Argument::Emit { name: used(&name.ident), row: row.clone() });
+    }
+    if kind == "process" {
+        if take_attribute(&mut argument.attrs, "time").is_some() {
+            if ident(&argument.ty).as_deref() == Some("i64") {
+                return Ok(Argument::Time);
+            }
+            let message = "the event time of a row is in milliseconds: write `#[time] at_ms: i64`";
+            return Err(syn::Error::new_spanned(&argument.ty, message));
+        }
+        let declared = take_attribute(&mut argument.attrs, "state");
+        if let Type::Reference(reference) = &*argument.ty {
+            if let Some(of) = generic(&reference.elem, "Value") {
+                return parse_state(&used(&name.ident), of, declared.as_ref());
+            }
+            if ident(&reference.elem).as_deref() == Some("Timers") {
+                return Ok(Argument::Timers);
+            }
+        }
     }
     check_argument(&argument.ty)?;
     let name = match renamed {
@@ -147,6 +196,30 @@ fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<Ar
     };
     check_name(&name)?;
     Ok(Argument::Column(Column { name, read_as: (*argument.ty).clone() }))
+}
+
+/// A name without the underscore that says that one of the functions does not use it.
+fn used(name: &Ident) -> Ident {
+    match name.to_string().trim_start_matches('_') {
+        "" => name.clone(),
+        used => Ident::new(used, name.span()),
+    }
+}
+
+fn parse_state(name: &Ident, of: &Type, declared: Option<&Attribute>) -> syn::Result<Argument> {
+    let mut state = State { name: name.clone(), of: of.clone(), version: None, ttl_ms: None };
+    if let Some(attribute) = declared {
+        attribute.parse_nested_meta(|meta| {
+            let place = match meta.path.get_ident().map(Ident::to_string).as_deref() {
+                Some("version") => &mut state.version,
+                Some("ttl_ms") => &mut state.ttl_ms,
+                _ => return Err(meta.error("a state has `version = …` and `ttl_ms = …`")),
+            };
+            *place = Some(meta.value()?.parse()?);
+            Ok(())
+        })?;
+    }
+    Ok(Argument::State(state))
 }
 
 fn parse_config(config: &Type, attribute: &Attribute, index: usize) -> syn::Result<Argument> {
@@ -164,7 +237,7 @@ fn parse_config(config: &Type, attribute: &Attribute, index: usize) -> syn::Resu
     }
 }
 
-fn take_attribute(attributes: &mut Vec<Attribute>, name: &str) -> Option<Attribute> {
+pub(crate) fn take_attribute(attributes: &mut Vec<Attribute>, name: &str) -> Option<Attribute> {
     let place = attributes.iter().position(|attribute| attribute.path().is_ident(name))?;
     Some(attributes.remove(place))
 }

@@ -82,6 +82,12 @@ impl<T: Fixed> FixedBuilder<T> {
         self.validity.push_valid();
     }
 
+    /// A row for each of these values.
+    pub fn extend_from_slice(&mut self, values: &[T]) {
+        self.values.extend(bytemuck::cast_slice(values));
+        values.iter().for_each(|_| self.validity.push_valid());
+    }
+
     /// One row, with or without a value.
     #[inline]
     pub fn push_option(&mut self, value: Option<T>) {

@@ -15,6 +15,8 @@ pub mod imports {
                 import volley:operator/clock@0.1.0;
                 import volley:operator/random@0.1.0;
                 import volley:operator/emitter@0.1.0;
+                import volley:operator/state@0.1.0;
+                import volley:operator/timers@0.1.0;
             }
         ",
         runtime_path: "::volley_sdk::__wit_bindgen::rt",
@@ -122,6 +124,45 @@ pub mod codec {
             package volley:sdk;
             world codec-part {
                 export volley:operator/codec@0.1.0;
+            }
+        ",
+        pub_export_macro: true,
+        export_macro_name: "export_part",
+        runtime_path: "::volley_sdk::__wit_bindgen::rt",
+        with: { "volley:operator/types@0.1.0": ::volley_sdk::guest::imports::volley::operator::types },
+    });
+}
+
+/// The export of the world `process-operator`.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod process {
+    wit_bindgen::generate!({
+        path: "../../wit/volley-operator@0.1.0",
+        inline: "
+            package volley:sdk;
+            world process-part {
+                export volley:operator/process@0.1.0;
+            }
+        ",
+        pub_export_macro: true,
+        export_macro_name: "export_part",
+        runtime_path: "::volley_sdk::__wit_bindgen::rt",
+        with: {
+            "volley:operator/types@0.1.0": ::volley_sdk::guest::imports::volley::operator::types,
+            "volley:operator/timers@0.1.0": ::volley_sdk::guest::imports::volley::operator::timers,
+        },
+    });
+}
+
+/// The export of the world `aggregate-operator`.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod aggregate {
+    wit_bindgen::generate!({
+        path: "../../wit/volley-operator@0.1.0",
+        inline: "
+            package volley:sdk;
+            world aggregate-part {
+                export volley:operator/aggregate@0.1.0;
             }
         ",
         pub_export_macro: true,

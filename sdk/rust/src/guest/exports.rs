@@ -52,14 +52,19 @@ impl<S: Slot> wit::Guest for S {
                 Determinism::Replayable => wit::Determinism::Replayable,
                 Determinism::Nondeterministic => wit::Determinism::Nondeterministic,
             },
-            states: Vec::new(),
+            states: S::Runner::wit_states(),
         }
     }
 
     fn open(config: String, input: wit::Input) -> Result<wit::Binding, wit::OpenError> {
         let _call = Call::begin();
         install_hook();
-        let runner = S::Runner::open(&config, &input.schema).map_err(refused)?;
+        let runner = {
+            let event_time =
+                input.event_time.map(|time| crate::EventTime { column: time.name, offset_ms: time.offset_ms });
+            S::Runner::open_keyed(&config, &input.schema, input.keys, event_time)
+        }
+        .map_err(refused)?;
         let binding = binding(runner.bound(), S::Runner::NULLS).map_err(refused)?;
         S::with(|holder| holder.0 = Some(runner));
         Ok(binding)
@@ -97,15 +102,24 @@ fn binding(bound: &Bound, nulls: Option<NullHandling>) -> Result<wit::Binding, O
             writes: match port.writes {
                 WriteMode::Append => wit::WriteMode::Append,
                 WriteMode::Replace => wit::WriteMode::Replace,
+                WriteMode::Keyed => wit::WriteMode::Keyed,
             },
         });
     }
-    let particulars = nulls.map(|nulls| {
-        wit::Particulars::Scalar(match nulls {
+    // The particulars of one world: nobody is of two.
+    let (keys, state) = (&bound.binding.keys, &bound.binding.state);
+    let mut particulars = (!keys.is_empty()).then(|| wit::Particulars::Process(keys.clone()));
+    if !state.is_empty() {
+        let state = wire::write_schema(&state.unpacked());
+        let state = state.map_err(|error| OpenError::Failed(format!("the columns of the state: {error}")))?;
+        particulars = Some(wit::Particulars::Aggregate(state));
+    }
+    if let Some(nulls) = nulls {
+        particulars = Some(wit::Particulars::Scalar(match nulls {
             NullHandling::Propagate => wit::NullHandling::Propagate,
             NullHandling::See => wit::NullHandling::See,
-        })
-    });
+        }));
+    }
     Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars })
 }
 
@@ -155,14 +169,17 @@ impl<Op: FlatMapOperator, S: Slot<Runner = FlatMapRunner<Op>>> flat_map::exports
 {
     fn flat_map(batch: Vec<u8>) -> Result<Vec<WitReject>, WitFailure> {
         let _call = Call::begin();
-        let mut emit = |port: u32, parents: &[u32], message: &[u8]| {
-            emitter::emit(port, parents, message).map_err(|error| match error {
-                Refused::UnknownPort(port) => EmitError::UnknownPort(format!("{port}")),
-                Refused::InvalidBatch(message) => EmitError::InvalidBatch(message),
-                Refused::LimitExceeded(message) => EmitError::LimitExceeded(message),
-            })
-        };
         let rejected = S::with(|holder| holder.runner()?.flat_map(&batch, &mut emit).map_err(failure))?;
         Ok(rejects(rejected))
     }
+}
+
+/// Hands rows to the host.
+#[inline(never)]
+pub(super) fn emit(port: u32, parents: &[u32], message: &[u8]) -> Result<(), EmitError> {
+    emitter::emit(port, parents, message).map_err(|error| match error {
+        Refused::UnknownPort(port) => EmitError::UnknownPort(format!("{port}")),
+        Refused::InvalidBatch(message) => EmitError::InvalidBatch(message),
+        Refused::LimitExceeded(message) => EmitError::LimitExceeded(message),
+    })
 }

@@ -3,16 +3,21 @@
 // The generated code calls imports and exports by raw pointers, and `memory` is an allocator.
 #![allow(unsafe_code)]
 
+mod aggregate_exports;
 mod bindings;
 mod exports;
 mod heap;
 mod memory;
 mod one_thread;
 mod panic;
+mod process_exports;
 mod values;
 
-pub use bindings::{codec, filter, flat_map, imports, lifecycle, map, scalar};
+pub use bindings::{aggregate, codec, filter, flat_map, imports, lifecycle, map, process, scalar};
 pub use exports::{Holder, Slot};
 pub use one_thread::OneThread;
+pub(crate) use process_exports::wit_states;
 
-pub use crate::runner::{CodecRunner, FilterRunner, FlatMapRunner, MapRunner, ScalarRunner};
+pub use crate::runner::{
+    AggregateRunner, CodecRunner, FilterRunner, FlatMapRunner, MapRunner, ProcessRunner, ScalarRunner,
+};

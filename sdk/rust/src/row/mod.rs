@@ -6,6 +6,8 @@ mod emit;
 mod function;
 mod output;
 mod section;
+mod state;
+mod time;
 mod types;
 
 pub use crate::array::collect;
@@ -16,6 +18,8 @@ pub use emit::Emit;
 pub use function::{Reading, Record, check_arity, check_type, result_type, results, results_or};
 pub use output::Output;
 pub use section::{Section, SectionColumns, section_bytes, section_len};
+pub use state::{AggregateState, StateField, grow_states};
+pub use time::{TimeColumn, read_time};
 pub use types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 
 use crate::{Column, DataType, Field, OpenError, Schema};

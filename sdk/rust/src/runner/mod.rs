@@ -1,15 +1,19 @@
-//! An opened operator between messages: what is the same for all three kinds. The exports of a component and the
+//! An opened operator between messages: what is the same for all kinds. The exports of a component and the
 //! native tests both run through here, so that tests see what a host would see.
 
+mod aggregate;
 mod codec;
 mod kinds;
+mod process;
 mod scalar;
 #[cfg(test)]
 mod steady;
 
+pub use aggregate::AggregateRunner;
 pub use codec::CodecRunner;
 pub(crate) use kinds::Answer;
 pub use kinds::{FilterRunner, FlatMapRunner, MapRunner};
+pub use process::ProcessRunner;
 pub use scalar::ScalarRunner;
 
 use serde::de::DeserializeOwned;
@@ -29,7 +33,7 @@ pub(crate) type RejectedRows = Vec<(u32, crate::Reject)>;
 pub(crate) enum Outputs {
     /// A filter's.
     None,
-    /// A map's.
+    /// A map's, and an aggregate's.
     One,
     /// A flat-map's.
     OneOrMore,
@@ -46,6 +50,28 @@ pub trait Runner: Sized + 'static {
 
     /// Opens the operator: configuration as JSON, input as a Schema message.
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError>;
+
+    /// As [`Runner::open`], with what rows are dealt out by and where their event time is. Only a process wants to know.
+    fn open_keyed(
+        config: &str,
+        input: &[u8],
+        keys: Vec<String>,
+        event_time: Option<crate::EventTime>,
+    ) -> Result<Self, OpenError> {
+        let _ = (keys, event_time);
+        Self::open(config, input)
+    }
+
+    /// Its states as `describe` gives them; only a process has code for that.
+    #[cfg(target_arch = "wasm32")]
+    fn wit_states() -> Vec<crate::guest::lifecycle::exports::volley::operator::lifecycle::StateDeclaration> {
+        Vec::new()
+    }
+
+    /// The states that it declares. Only a process has any.
+    fn states() -> Vec<crate::state::StateDeclaration> {
+        Vec::new()
+    }
 
     /// What it agreed to.
     fn bound(&self) -> &Bound;
@@ -197,7 +223,7 @@ fn check_ports(ports: &[Port], outputs: Outputs) -> Result<(), OpenError> {
     match outputs {
         Outputs::None if !ports.is_empty() => return wrong("a filter binds no outputs"),
         Outputs::One if ports.len() != 1 || ports[0].name != "out" => {
-            return wrong("a map binds one output, `out`");
+            return wrong("a map or an aggregate binds one output, `out`");
         }
         Outputs::OneOrMore if ports.first().is_none_or(|port| port.name != "out") => {
             return wrong("a flat-map's first output is `out`");

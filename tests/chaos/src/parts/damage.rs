@@ -4,8 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::report::Section;
-use crate::{Chaos, How, Job, Result, Shape, Stop, wrong};
+use super::kills::note;
+use crate::{Chaos, How, Job, Result, Section, Shape, Stop, wrong};
+
+/// The folders of output.
+const SINKS: [&str; 5] = ["raw", "sums", "late", "visits", "firsts"];
 
 /// What is done to a file.
 #[derive(Debug, Clone, Copy)]
@@ -22,16 +25,22 @@ enum Then {
     GoOn,
     /// Until the file is put back; then go on.
     Refuse,
+    /// Either, for several checkpoints have the file, and it depends on what the sinks know of each.
+    Either,
 }
+
+/// Where a host that rebuilds a checkpoint comes by.
+const REBUILDING: [&str; 3] = ["rebuild-begun", "rebuild-replayed", "rebuild-complete"];
 
 pub(super) fn run(chaos: &Chaos) -> Section {
     let what = "Files of checkpoints are changed while no host runs. One manifest of two, and older checkpoints, do not matter; \
-                the newest is refused, by the name of the file, until it is put back.";
+                the newest is rebuilt, or left out where nothing of it is committed, by hosts that are killed meanwhile too; one \
+                without a manifest is refused, by the name of the file, until it is put back.";
     let mut section = Section::new("damage", what);
     let found = (|| -> Result<()> {
-        // A job whose newest checkpoint holds output that is not visible yet, and one whose does not.
-        for broken_at in ["commit-before:20", "epoch-begun:9"] {
-            let mut job = Job::new(chaos, Shape::steady(chaos.options.state, 1_500))?;
+        // The newest checkpoint holds output of which some is visible, all, or nothing.
+        for (number, broken_at) in (0..).zip(["commit-before:20", "epoch-begun:9", "epoch-complete:6"]) {
+            let mut job = Job::new(chaos, Shape::steady(chaos.state(number), 1_500))?;
             let ended = job.run(&How::failing(broken_at))?;
             if ended.code.is_some() {
                 return Err(Stop::Trouble(format!("the host did not end at {broken_at}: {}", ended.said)));
@@ -57,17 +66,21 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
     let copy = |epoch: u64| vec![format!("epochs/{epoch}/manifest.copy.json")];
     let both = |epoch: u64| [first(epoch), copy(epoch)].concat();
     let state = |epoch: u64| blobs_of(&job.checkpoints(), epoch);
+    // Nobody has seen anything of a checkpoint without visible output: the one before it does as well.
+    let shows = shows(job.folder(), newest)?;
+    let output = if shows { "visible output, and is rebuilt" } else { "no output that is visible, and is left out" };
+    section.notes.push(format!("{broken_at}, {}: the newest checkpoint has {output}.", job.shape.state));
     let mut list: Vec<(&str, Vec<String>, Harm, Then)> = Vec::new();
     for harm in [Flip, Cut, Empty, Remove] {
         list.push(("the newest manifest", first(newest), harm, Then::GoOn));
         list.push(("the copy of the newest manifest", copy(newest), harm, Then::GoOn));
-        list.push(("state of the newest", state(newest)?, harm, Then::Refuse));
+        list.push(("state of the newest", state(newest)?, harm, Then::GoOn));
         list.push(("state of an older one", state(older)?, harm, Then::GoOn));
     }
     // State on disk is in files that checkpoints share; state in memory has none.
     let shared = shared_of(&job.checkpoints(), newest)?;
     for harm in [Flip, Cut, Remove].into_iter().filter(|_| !shared.is_empty()) {
-        list.push(("a shared file of the newest", shared.clone(), harm, Then::Refuse));
+        list.push(("a shared file of the newest", shared.clone(), harm, Then::Either));
     }
     for harm in [Flip, Cut, Empty] {
         list.push(("both newest manifests", both(newest), harm, Then::Refuse));
@@ -77,10 +90,15 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
     for (what, files, harm, then) in list {
         if section.goes_on(chaos) {
             let name = format!("{broken_at}: {what}, {harm:?}");
-            section.scenario(chaos, &name, |section| one(chaos, section, job, &files, harm, then));
+            section.scenario(chaos, job.shape.state, &name, |section| one(chaos, section, job, &files, harm, then));
         }
     }
-    section.scenario(chaos, &format!("{broken_at}: --accept-duplicates"), |_| accepted(chaos, job, &both(newest)));
+    for place in REBUILDING {
+        let (name, files) = (format!("{broken_at}: state of the newest, Flip, {place}"), state(newest)?);
+        section.scenario(chaos, job.shape.state, &name, |section| killed(chaos, section, job, &files, place));
+    }
+    let name = format!("{broken_at}: --accept-duplicates");
+    section.scenario(chaos, job.shape.state, &name, |_| accepted(chaos, job, &both(newest)));
     section.check_time(chaos, "the rest of the damage");
     Ok(())
 }
@@ -94,9 +112,12 @@ fn one(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], ha
         hurt(&path, &bytes, harm)?;
         kept.push((path, bytes));
     }
-    if then == Then::Refuse {
+    if then != Then::GoOn {
         let before = listing(job.folder())?;
         let ended = job.run(&How::default())?;
+        if then == Then::Either && ended.is_finished() {
+            return job.check();
+        }
         let names = files.iter().any(|file| ended.said.contains(file.as_str()));
         if ended.code != Some(5) || !names || !ended.said.contains("--accept-duplicates") {
             return wrong(format!("it ended with {:?} and said: {}", ended.code, ended.said));
@@ -104,10 +125,28 @@ fn one(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], ha
         if listing(job.folder())? != before {
             return wrong("a start that was refused has changed output");
         }
-        section.failures += 1;
+        section.now().failures += 1;
         for (path, bytes) in kept {
             fs::write(path, bytes)?;
         }
+    }
+    job.finish_and_check()
+}
+
+/// The host that rebuilds a checkpoint is killed while it does, twice, and the one after that comes to the end.
+fn killed(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], place: &str) -> Result<()> {
+    let (_folder, mut job) = copy_of(chaos, job)?;
+    for file in files {
+        let path = job.checkpoints().join(file);
+        hurt(&path, &fs::read(&path)?, Harm::Flip)?;
+    }
+    for _ in 0..2 {
+        let ended = job.run(&How::failing(format!("{place}:1")))?;
+        if ended.is_finished() {
+            // Nothing of it was committed, or it has been rebuilt by now.
+            return job.check();
+        }
+        note(section, &ended, Some(place))?;
     }
     job.finish_and_check()
 }
@@ -183,9 +222,25 @@ fn shared_of(checkpoints: &Path, epoch: u64) -> Result<Vec<String>> {
     Ok(named.map(|name| format!("shared/{name}")).into_iter().collect())
 }
 
+/// Whether a file of this epoch is visible in the output, by its name: `part-JOB@SINK@START-WRITER-EPOCH[-N].FORMAT`.
+fn shows(folder: &Path, epoch: u64) -> Result<bool> {
+    for sink in SINKS {
+        let Ok(files) = fs::read_dir(folder.join(sink)) else { continue };
+        for file in files {
+            let name = file?.file_name().to_string_lossy().into_owned();
+            let numbers = name.rsplit('@').next().and_then(|rest| rest.split('.').next()).unwrap_or_default();
+            let of = numbers.split('-').nth(2).and_then(|number| number.parse().ok());
+            if name.starts_with("part-") && of == Some(epoch) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
 /// The output of a job: names and lengths.
 fn listing(folder: &Path) -> Result<String> {
-    let sinks = ["raw", "sums", "late", "visits", "firsts"].map(|name| folder.join(name));
+    let sinks = SINKS.map(|name| folder.join(name));
     let sinks: Vec<&PathBuf> = sinks.iter().filter(|path| path.exists()).collect();
     let output = Command::new("find").args(sinks).args(["-type", "f", "-printf", "%p %s\n"]).output()?;
     let mut lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();

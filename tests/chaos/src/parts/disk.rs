@@ -1,14 +1,13 @@
 //! Disks that are full or read-only for a while, and checkpoints on another filesystem than the output.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rand::Rng;
 
 use crate::mount::{self, Mount};
-use crate::report::Section;
-use crate::{Chaos, Ended, How, Job, Result, Shape, Stop, wrong};
+use crate::{Chaos, Ended, How, Job, Result, Section, Shape, State, Stop, wrong};
 
 /// What becomes of a disk while a job runs on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,24 +28,26 @@ pub(super) fn run(chaos: &Chaos) -> Section {
         section.skipped.push(message);
     } else {
         drop(can_mount);
-        for trouble in [Trouble::Full, Trouble::ReadOnly] {
-            for is_checkpoints in [true, false] {
+        for (turn, trouble) in (0..).zip([Trouble::Full, Trouble::ReadOnly]) {
+            for (number, is_checkpoints) in (turn..).zip([true, false]) {
                 let place = if is_checkpoints { "checkpoints" } else { "output" };
                 let name = format!("{trouble:?}, below {place}");
-                section.scenario(chaos, &name, |section| small(chaos, section, trouble, is_checkpoints));
+                let state = chaos.state(number);
+                section.scenario(chaos, state, &name, |section| small(chaos, section, state, trouble, is_checkpoints));
             }
         }
     }
     for round in 0..3 {
         if section.goes_on(chaos) {
-            section.scenario(chaos, &format!("another filesystem, {round}"), |section| other(chaos, section, round));
+            let name = format!("another filesystem, {round}");
+            section.scenario(chaos, chaos.state(round), &name, |section| other(chaos, section, round));
         }
     }
     section
 }
 
 /// Either the checkpoints or all the rest of the job is on a disk that will be in trouble.
-fn small(chaos: &Chaos, section: &mut Section, trouble: Trouble, is_checkpoints: bool) -> Result<()> {
+fn small(chaos: &Chaos, section: &mut Section, state: State, trouble: Trouble, is_checkpoints: bool) -> Result<()> {
     let (disk, elsewhere) = (tempfile::tempdir_in(chaos.scratch())?, tempfile::tempdir_in(chaos.scratch())?);
     let image = elsewhere.path().join("image");
     let mount = match trouble {
@@ -58,7 +59,7 @@ fn small(chaos: &Chaos, section: &mut Section, trouble: Trouble, is_checkpoints:
     };
     let (folder, checkpoints) =
         if is_checkpoints { (elsewhere.path(), disk.path()) } else { (disk.path(), elsewhere.path()) };
-    let shape = Shape { checkpoints: Some(checkpoints.join("cp")), ..Shape::steady(chaos.options.state, 4_000) };
+    let shape = Shape { checkpoints: Some(text(&checkpoints.join("cp"))), ..Shape::steady(state, 4_000) };
     let mut job = Job::in_folder(chaos, shape, folder.to_owned())?;
     // The pipeline file may be on that disk: it must not be lost with what was not synced.
     mount::run("sync", &["-f", &disk.path().display().to_string()])?;
@@ -74,7 +75,7 @@ fn small(chaos: &Chaos, section: &mut Section, trouble: Trouble, is_checkpoints:
         return Err(Stop::Trouble("the job ended before the disk was in trouble".to_owned()));
     }
     check_says(&ended)?;
-    section.failures += 1;
+    section.now().failures += 1;
     // Once more, which changes nothing.
     let again = job.run(&How::default())?;
     if again.is_finished() {
@@ -110,8 +111,8 @@ fn check_says(ended: &Ended) -> Result<()> {
 fn other(chaos: &Chaos, section: &mut Section, round: u64) -> Result<()> {
     let mut random = chaos.random("disk", round);
     let there = tempfile::tempdir_in(elsewhere())?;
-    let shape =
-        Shape { checkpoints: Some(there.path().join("cp")), ..Shape::random(&mut random, chaos.options.state, 3_000) };
+    let checkpoints = Some(text(&there.path().join("cp")));
+    let shape = Shape { checkpoints, ..Shape::random(&mut random, chaos.state(round), 3_000) };
     let mut job = Job::new(chaos, shape)?;
     if is_same(job.folder(), there.path())? {
         return Err(Stop::Trouble("there is one filesystem only".to_owned()));
@@ -123,9 +124,13 @@ fn other(chaos: &Chaos, section: &mut Section, round: u64) -> Result<()> {
         if ended.is_finished() {
             return job.check();
         }
-        section.kills += 1;
+        section.now().kills += 1;
     }
     job.finish_and_check()
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
 }
 
 fn elsewhere() -> PathBuf {
@@ -133,12 +138,12 @@ fn elsewhere() -> PathBuf {
 }
 
 #[cfg(unix)]
-fn is_same(one: &std::path::Path, other: &std::path::Path) -> Result<bool> {
+fn is_same(one: &Path, other: &Path) -> Result<bool> {
     use std::os::unix::fs::MetadataExt;
     Ok(fs::metadata(one)?.dev() == fs::metadata(other)?.dev())
 }
 
 #[cfg(not(unix))]
-fn is_same(_: &std::path::Path, _: &std::path::Path) -> Result<bool> {
+fn is_same(_: &Path, _: &Path) -> Result<bool> {
     Ok(true)
 }

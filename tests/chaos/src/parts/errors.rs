@@ -1,32 +1,36 @@
 //! Storage and sinks that fail at a named place, once and from then on: the job gives up with a clear error or goes on, and a
 //! later start finishes it.
 
+use rand::Rng;
+
 use super::Amount;
+use super::calm::{BROKEN_AT, Coming, WORK_MS, Which};
 use super::kills::note;
-use super::sweep::{BROKEN_AT, Calm, WORK_MS, Which};
-use crate::report::Section;
-use crate::{Chaos, How, Job, Result, Shape, wrong};
+use crate::{Chaos, How, Job, Result, Section, Shape, wrong};
 
 const ERRORS: [&str; 4] = ["ENOSPC", "EIO", "EROFS", "EDQUOT"];
 
 pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
     let what = "At every named place an operation fails, with no space, an I/O error, a read-only or a full quota: once, and \
-                from the middle of the job on. The host must go on or say what failed; a later start ends the job.";
+                from the middle of the job on, with one kind of state and with the other. The host must go on or say what \
+                failed; a later start ends the job.";
     let mut section = Section::new("errors", what);
-    let calm = match Calm::look(chaos) {
-        Ok(calm) => calm,
-        Err(stop) => {
-            section.wrong.push(format!("an undisturbed job: {stop}"));
-            return section;
-        }
-    };
     for (index, name) in chaos.places(amount.every).into_iter().enumerate() {
-        let Some((which, count)) = calm.of(name) else { continue };
         let error = ERRORS[index % ERRORS.len()];
-        let middle = count.div_ceil(2);
-        for plan in [format!("{name}:{middle}:error={error}"), format!("{name}:{middle}+:error={error}")] {
+        for (turn, from_then_on) in (0..).zip(["", "+"]) {
+            let number = index as u64 + turn;
+            let coming = match chaos.coming(name, number) {
+                Ok(Some(coming)) => coming,
+                Ok(None) => continue,
+                Err(stop) => {
+                    section.wrong.push(stop.to_string());
+                    return section;
+                }
+            };
+            let plan = format!("{name}:{}{from_then_on}:error={error}", coming.count.div_ceil(2));
             if section.goes_on(chaos) {
-                section.scenario(chaos, &plan, |section| one(chaos, section, which, &plan));
+                let number = 2 * index as u64 + turn;
+                section.scenario(chaos, coming.state, &plan, |section| one(chaos, section, coming, &plan, number));
             }
         }
     }
@@ -34,17 +38,20 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
     section
 }
 
-fn one(chaos: &Chaos, section: &mut Section, which: Which, plan: &str) -> Result<()> {
-    let mut job = Job::new(chaos, Shape::steady(chaos.options.state, WORK_MS))?;
-    if which == Which::Recovered {
+fn one(chaos: &Chaos, section: &mut Section, coming: Coming, plan: &str, number: u64) -> Result<()> {
+    let mut random = chaos.random("errors", number);
+    let mut job = Job::new(chaos, Shape::steady(coming.state, WORK_MS))?;
+    job.parallelism = random.random_range(2..=4);
+    if coming.which == Which::Recovered {
         let ended = job.run(&How::failing(BROKEN_AT))?;
         note(section, &ended, Some(BROKEN_AT))?;
     }
     // A sink that never answers is waited for, so that the host may run on.
     let mut running = job.start(&How::failing(plan))?;
+    job.parallelism = random.random_range(1..=4);
     if running.sleep(std::time::Duration::from_millis(4 * WORK_MS))? {
         running.kill()?;
-        section.kills += 1;
+        section.now().kills += 1;
         return job.finish_and_check();
     }
     let ended = running.kill()?;

@@ -7,8 +7,7 @@ use rand::seq::IndexedRandom;
 use volley_fail_point::FAIL_POINTS;
 
 use super::Amount;
-use crate::report::Section;
-use crate::{Chaos, Ended, How, Job, Result, Shape, wrong};
+use crate::{Chaos, Ended, How, Job, Result, Section, Shape, refused, wrong};
 
 /// The most disturbances of one job.
 const DISTURBANCES_MAX: u32 = 40;
@@ -19,12 +18,17 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
     let what = "Jobs are killed at random times and started again, with one to four subtasks, until they end.";
     let mut section = Section::new("kills", what);
     let mut round = 0;
-    while section.kills < amount.kills && section.goes_on(chaos) {
+    let is_enough = |section: &Section, round| {
+        section.total().kills >= amount.kills && round >= chaos.options.states.all().len() as u64
+    };
+    while !is_enough(&section, round) && section.goes_on(chaos) {
         round += 1;
-        section.scenario(chaos, &format!("round {round}"), |section| one(chaos, section, round, false));
+        let name = format!("round {round}, {} of {} kills", section.total().kills, amount.kills);
+        section.scenario(chaos, chaos.state(round), &name, |section| one(chaos, section, round, false));
     }
-    if section.kills < amount.kills {
-        section.skipped.push(format!("{} of {} kills", amount.kills - section.kills, amount.kills));
+    let left = amount.kills.saturating_sub(section.total().kills);
+    if left > 0 {
+        section.skipped.push(format!("{left} of {} kills", amount.kills));
     }
     section
 }
@@ -34,7 +38,7 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
 pub(super) fn one(chaos: &Chaos, section: &mut Section, round: u64, all: bool) -> Result<()> {
     let mut random = chaos.random(if all { "all" } else { "kills" }, round);
     let work_ms = random.random_range(WORK_MS);
-    let shape = Shape::random(&mut random, chaos.options.state, work_ms);
+    let shape = Shape::random(&mut random, chaos.state(round), work_ms);
     let mut job = Job::new(chaos, shape)?;
     for _ in 0..DISTURBANCES_MAX {
         let fail_point = (all && random.random_bool(0.7)).then(|| disturbance(&mut random));
@@ -44,7 +48,7 @@ pub(super) fn one(chaos: &Chaos, section: &mut Section, round: u64, all: bool) -
         let mut running = job.start(&how)?;
         if running.sleep(span)? {
             running.kill()?;
-            section.kills += 1;
+            section.now().kills += 1;
             continue;
         }
         let ended = running.kill()?;
@@ -59,17 +63,18 @@ pub(super) fn one(chaos: &Chaos, section: &mut Section, round: u64, all: bool) -
 /// Counts how a disturbed start ended by itself.
 pub(super) fn note(section: &mut Section, ended: &Ended, fail_point: Option<&str>) -> Result<()> {
     match (ended.code, fail_point) {
-        (_, None) => wrong(format!("a start that nobody disturbed ended with {:?}: {}", ended.code, ended.said)),
+        (None, None) => wrong(format!("a signal ended a start that nobody disturbed: {}", ended.said)),
+        (_, None) => refused(format!("a start that nobody disturbed ended with {:?}: {}", ended.code, ended.said)),
         (None, Some(_)) => {
-            section.deaths += 1;
+            section.now().deaths += 1;
             Ok(())
         }
         // Outside systems that fail have a code of their own.
         (Some(5), Some(_)) => {
-            section.failures += 1;
+            section.now().failures += 1;
             Ok(())
         }
-        (code, Some(plan)) => wrong(format!("with {plan} the host ended with {code:?}: {}", ended.said)),
+        (code, Some(plan)) => refused(format!("with {plan} the host ended with {code:?}: {}", ended.said)),
     }
 }
 

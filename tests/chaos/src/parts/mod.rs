@@ -1,9 +1,11 @@
 //! The parts of the suite.
 
+mod calm;
 mod damage;
 mod disk;
 mod errors;
 mod kills;
+mod objects;
 mod planted;
 mod power;
 mod recovery;
@@ -12,8 +14,9 @@ mod twins;
 
 use std::time::Instant;
 
-use crate::Chaos;
-use crate::report::Section;
+pub(crate) use calm::Calm;
+
+use crate::{Chaos, Section};
 
 /// What can be run by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -32,6 +35,8 @@ pub enum Part {
     Damage,
     /// Full and read-only disks, and checkpoints on another filesystem.
     Disk,
+    /// Checkpoints in an object store that is killed, too.
+    Objects,
     /// The power goes: what was not synced is gone.
     Power,
     /// Hosts with a fault each, which all of this must find.
@@ -68,6 +73,7 @@ pub fn run(chaos: &Chaos, part: Part, amount: Amount) -> Section {
         Part::Twins => twins::run(chaos, amount),
         Part::Damage => damage::run(chaos),
         Part::Disk => disk::run(chaos),
+        Part::Objects => objects::run(chaos, amount),
         Part::Power => power::run(chaos, amount),
         Part::Planted => planted::run(chaos, amount),
     };

@@ -8,8 +8,7 @@ use rand::Rng;
 
 use super::Amount;
 use crate::mount::{self, Mount};
-use crate::report::Section;
-use crate::{Chaos, How, Job, Result, Shape, Stop};
+use crate::{Chaos, How, Job, Result, Section, Shape, Stop};
 
 const IMAGE_MIB: u64 = 192;
 /// The power goes so often for one job.
@@ -27,7 +26,8 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
     }
     for round in 0..amount.rounds {
         if section.goes_on(chaos) {
-            section.scenario(chaos, &format!("round {round}"), |section| one(chaos, section, round));
+            section
+                .scenario(chaos, chaos.state(round), &format!("round {round}"), |section| one(chaos, section, round));
         }
     }
     section.check_time(chaos, "the rest of the rounds");
@@ -49,7 +49,7 @@ pub(super) fn one(chaos: &Chaos, section: &mut Section, round: u64) -> Result<()
     let disk = folder.path().join("disk");
     let mut image = folder.path().join("image.0");
     mount::make_image(&image, IMAGE_MIB)?;
-    let shape = Shape::random(&mut random, chaos.options.state, 3_000);
+    let shape = Shape::random(&mut random, chaos.state(round), 3_000);
     let mut mounted = Mount::image(&image, &disk)?;
     // The pipeline file is part of the disk: it must not go with the power.
     let mut job = Job::in_folder(chaos, shape, disk.clone())?;
@@ -67,7 +67,7 @@ pub(super) fn one(chaos: &Chaos, section: &mut Section, round: u64) -> Result<()
         let copy = folder.path().join(format!("image.{cut}"));
         copy_of(&image, &copy)?;
         running.kill()?;
-        section.kills += 1;
+        section.now().kills += 1;
         drop(mounted);
         std::fs::remove_file(&image)?;
         image = copy;

@@ -1,132 +1,138 @@
 //! The end at every named place: the first time that it is come to, in the middle, and the last time.
 
-use std::collections::BTreeMap;
-use std::fs;
-
-use volley_fail_point::{FAIL_POINTS, names};
+use rand::Rng;
+use volley_fail_point::FAIL_POINTS;
 
 use super::Amount;
+use super::calm::{BROKEN_AT, Coming, WORK_MS, Which};
 use super::kills::note;
-use crate::report::Section;
-use crate::{Chaos, How, Job, Result, Shape, Stop};
+use crate::{Chaos, How, Job, Result, Section, Shape};
 
-/// How long the job would take undisturbed, in milliseconds.
-pub(super) const WORK_MS: u64 = 1_200;
-/// Where a start ends before one that recovers: output is prepared and not all of it is visible.
-pub(super) const BROKEN_AT: &str = "rename-before:6";
+/// A job that does not come so often to a place as the one that was looked at is run again, this often at most, to end there a
+/// quarter earlier.
+const ATTEMPTS: u32 = 4;
 
-/// How often each place is come to.
-pub(super) type Counts = BTreeMap<String, u64>;
-
-/// How often places are come to, by a job from its beginning, and by one that goes on.
-#[derive(Debug)]
-pub(super) struct Calm {
-    pub(super) fresh: Counts,
-    pub(super) recovered: Counts,
-}
-
-/// Which start is disturbed.
+/// Which of the times that a place is come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
-    /// The first.
-    Fresh,
-    /// The second, after the first has ended in the middle.
-    Recovered,
+enum Time {
+    First,
+    Middle,
+    Last,
 }
 
-impl Calm {
-    /// Looks at two jobs.
-    pub(super) fn look(chaos: &Chaos) -> Result<Self> {
-        let steady = || Shape::steady(chaos.options.state, WORK_MS);
-        let mut job = Job::new(chaos, steady())?;
-        let log = job.folder().join("places");
-        job.run(&How { log: Some(log.clone()), ..How::default() })?;
-        job.check()?;
-        let fresh = counts(&log)?;
-        let mut job = Job::new(chaos, steady())?;
-        let log = job.folder().join("places");
-        let ended = job.run(&How::failing(BROKEN_AT))?;
-        if ended.code.is_some() {
-            let message = "it did not end at a named place: build it with --features volley-host/fail-points";
-            return Err(Stop::Trouble(format!("{}: {message}", chaos.options.host.display())));
+impl Time {
+    const ALL: [Self; 3] = [Self::First, Self::Middle, Self::Last];
+
+    fn nth(self, count: u64) -> u64 {
+        match self {
+            Self::First => 1,
+            Self::Middle => count.div_ceil(2),
+            // The last that is come to for sure: how often differs a little from run to run.
+            Self::Last if count > 10 => count * 8 / 10,
+            Self::Last => count,
         }
-        job.run(&How { log: Some(log.clone()), ..How::default() })?;
-        job.check()?;
-        Ok(Self { fresh, recovered: counts(&log)? })
     }
-
-    /// Which start comes to a place, and how often.
-    pub(super) fn of(&self, name: &str) -> Option<(Which, u64)> {
-        let fresh = self.fresh.get(name).map(|count| (Which::Fresh, *count));
-        fresh.or_else(|| self.recovered.get(name).map(|count| (Which::Recovered, *count)))
-    }
-}
-
-fn counts(log: &std::path::Path) -> Result<Counts> {
-    let mut counts = Counts::new();
-    for line in fs::read_to_string(log)?.lines() {
-        *counts.entry(line.to_owned()).or_default() += 1;
-    }
-    Ok(counts)
 }
 
 pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
-    let what = "A job ends at every named place: the first time that it is come to, in the middle, and the last time. Places \
-                that only a recovery comes to end that.";
+    let what = "A job ends at every named place: the first time that it is come to, in the middle, and the last time (the number \
+                of the time stands before the state). Where state is kept takes turns; a place that only one kind comes to is tried \
+                with that. Starts have two to four subtasks, and those after them one to four. Places that only a start comes \
+                to which goes on end that one, the second.";
     let mut section = Section::new("sweep", what);
-    let calm = match Calm::look(chaos) {
-        Ok(calm) => calm,
-        Err(stop) => {
-            section.wrong.push(format!("an undisturbed job: {stop}"));
-            return section;
-        }
-    };
-    let (mut reached, mut unreached) = (0, Vec::new());
-    for name in chaos.places(amount.every) {
-        let Some((which, count)) = calm.of(name) else {
-            unreached.push(name);
-            continue;
-        };
-        reached += 1;
-        let mut times = vec![1, count.div_ceil(2), last(count)];
-        times.dedup();
-        for nth in times {
-            let actions: &[&str] = if name == "tmp-write" { &["", ":torn"] } else { &[""] };
-            for action in actions.iter().filter(|_| section.goes_on(chaos)).collect::<Vec<_>>() {
-                let plan = format!("{name}:{nth}{action}");
-                section.scenario(chaos, &plan, |section| one(chaos, section, which, &plan));
+    section.table.push(["part", "place", "start", "first", "middle", "last"].map(str::to_owned).to_vec());
+    let (mut reached, mut places, mut unreached) = (0, 0, Vec::new());
+    for (index, name) in chaos.places(amount.every).into_iter().enumerate() {
+        places += 1;
+        let number = index as u64;
+        match chaos.coming(name, number) {
+            Ok(Some(_)) => reached += 1,
+            Ok(None) => {
+                unreached.push(name);
+                continue;
+            }
+            Err(stop) => {
+                section.wrong.push(stop.to_string());
+                return section;
             }
         }
+        let actions: &[&str] = if name == "tmp-write" { &["", ":torn"] } else { &[""] };
+        for action in actions {
+            place(chaos, &mut section, number, name, action);
+        }
     }
-    section.notes.push(format!("{reached} of {} places were come to.", names().count()));
+    section.notes.push(format!("{reached} of {places} places were come to."));
     if !unreached.is_empty() {
         let names = unreached.join(", ");
-        section.skipped.push(format!("{names}: no job of this suite comes to them (tests of `host/checkpoint` do)"));
-    }
-    for (part, names) in FAIL_POINTS {
-        section.notes.push(format!("{part}: {}", names.join(", ")));
+        section.skipped.push(format!("{names}: no job of this suite comes to them"));
     }
     section.check_time(chaos, "the rest of the places");
     section
 }
 
-/// The last time that is come to for sure: how often differs a little from run to run.
-fn last(count: u64) -> u64 {
-    if count > 10 { count * 8 / 10 } else { count }
+/// All times of one place, as a row of the table.
+fn place(chaos: &Chaos, section: &mut Section, number: u64, name: &str, action: &str) {
+    let part = FAIL_POINTS.iter().find(|(_, names)| names.contains(&name)).map_or("", |(part, _)| part);
+    let mut row = vec![part.to_owned(), format!("{name}{action}"), String::new()];
+    let mut tried = Vec::new();
+    for (turn, time) in (0..).zip(Time::ALL) {
+        let Ok(Some(coming)) = chaos.coming(name, number + turn) else { return };
+        let nth = time.nth(coming.count);
+        row[2] = if coming.which == Which::Fresh { "1st" } else { "2nd" }.to_owned();
+        if tried.contains(&(nth, coming.state)) || !section.goes_on(chaos) {
+            row.push(String::new());
+            continue;
+        }
+        tried.push((nth, coming.state));
+        let mut ended_at = None;
+        let is_right = section.scenario(chaos, coming.state, &format!("{name}:{nth}{action}"), |section| {
+            ended_at = one(chaos, section, coming, &Plan { name, nth, action, time, number: 3 * number + turn })?;
+            Ok(())
+        });
+        row.push(match ended_at {
+            _ if !is_right => format!("NOT RIGHT · {}", coming.state),
+            Some(nth) => format!("{nth} · {}", coming.state),
+            None => "not come to".to_owned(),
+        });
+    }
+    section.table.push(row);
 }
 
-/// A job one of whose starts is disturbed; then undisturbed, and checked.
-pub(super) fn one(chaos: &Chaos, section: &mut Section, which: Which, plan: &str) -> Result<()> {
-    let mut job = Job::new(chaos, Shape::steady(chaos.options.state, WORK_MS))?;
-    if which == Which::Recovered {
-        let ended = job.run(&How::failing(BROKEN_AT))?;
-        note(section, &ended, Some(BROKEN_AT))?;
+/// Where a start ends.
+struct Plan<'a> {
+    name: &'a str,
+    nth: u64,
+    action: &'a str,
+    time: Time,
+    /// Of the scenario.
+    number: u64,
+}
+
+/// A job one of whose starts is disturbed; then undisturbed, and checked. The time at which it ended, if it did.
+fn one(chaos: &Chaos, section: &mut Section, coming: Coming, plan: &Plan<'_>) -> Result<Option<u64>> {
+    let mut random = chaos.random("sweep", plan.number);
+    let mut nth = plan.nth;
+    for _ in 0..ATTEMPTS {
+        let mut job = Job::new(chaos, Shape::steady(coming.state, WORK_MS))?;
+        // Places were counted with two; more come to them no less often, and to the last ones later.
+        job.parallelism = if plan.time == Time::Last { 2 } else { random.random_range(2..=4) };
+        if coming.which == Which::Recovered {
+            let ended = job.run(&How::failing(BROKEN_AT))?;
+            note(section, &ended, Some(BROKEN_AT))?;
+        }
+        let at = format!("{}:{nth}{}", plan.name, plan.action);
+        let ended = job.run(&How::failing(at.as_str()))?;
+        job.parallelism = random.random_range(1..=4);
+        if !ended.is_finished() {
+            note(section, &ended, Some(&at))?;
+            job.finish_and_check()?;
+            return Ok(Some(nth));
+        }
+        job.check()?;
+        if nth == 1 {
+            break;
+        }
+        nth = nth * 3 / 4;
     }
-    let ended = job.run(&How::failing(plan))?;
-    if ended.is_finished() {
-        section.notes.push(format!("{plan}: not come to in this run."));
-        return job.check();
-    }
-    note(section, &ended, Some(plan))?;
-    job.finish_and_check()
+    Ok(None)
 }

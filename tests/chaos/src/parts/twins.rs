@@ -5,8 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 
 use super::Amount;
-use crate::report::Section;
-use crate::{Chaos, Ended, How, Job, Result, Shape, wrong};
+use crate::{Chaos, Ended, How, Job, Result, Section, Shape, wrong};
 
 /// How long both together may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -16,7 +15,8 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
     let mut section = Section::new("twins", what);
     for round in 0..amount.rounds {
         if section.goes_on(chaos) {
-            section.scenario(chaos, &format!("round {round}"), |section| one(chaos, section, round));
+            section
+                .scenario(chaos, chaos.state(round), &format!("round {round}"), |section| one(chaos, section, round));
         }
     }
     section.check_time(chaos, "the rest of the rounds");
@@ -25,7 +25,7 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
 
 fn one(chaos: &Chaos, section: &mut Section, round: u64) -> Result<()> {
     let mut random = chaos.random("twins", round);
-    let mut job = Job::new(chaos, Shape::random(&mut random, chaos.options.state, 3_000))?;
+    let mut job = Job::new(chaos, Shape::random(&mut random, chaos.state(round), 3_000))?;
     let mut first = job.start(&How { parallelism: random.random_range(1..=4), ..How::default() })?;
     if !round.is_multiple_of(3) {
         first.sleep(Duration::from_millis(random.random_range(200..2_000)))?;
@@ -46,7 +46,7 @@ fn one(chaos: &Chaos, section: &mut Section, round: u64) -> Result<()> {
     match losers[..] {
         // The first had come to its end before the second looked.
         [] => {}
-        [loser] if is_superseded(loser) => section.failures += 1,
+        [loser] if is_superseded(loser) => section.now().failures += 1,
         [loser] => return wrong(format!("one stopped with {:?} and said: {}", loser.code, loser.said)),
         _ => return wrong(format!("both stopped: {} And: {}", first.said, second.said)),
     }

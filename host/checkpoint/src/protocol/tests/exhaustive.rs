@@ -176,3 +176,14 @@ fn a_wish_and_a_crash_in_every_order() {
 fn more_rows_and_a_fault_in_every_order() {
     check("two rows a task and a fault", 2, Budget { wakes: 2, faults: 1, crashes: 0, wishes: 0 });
 }
+
+/// With room for one epoch that waits: a stop comes while its commit has no answer, and leaves it to the next run.
+#[test]
+fn a_stop_while_output_waits_in_every_order() {
+    let (size, settings) = small();
+    let settings = Settings { pending_epochs_max: 1, stop_wait_ms: 10, ..settings };
+    let budget = Budget { wakes: 2, faults: 1, crashes: 0, wishes: 1 };
+    let explored = explore(Size { rows: 1, tasks: 1, ..size }, settings, budget, None).unwrap();
+    println!("a stop: {} states, {} steps, {} ends", explored.states, explored.steps, explored.ends);
+    assert!(explored.ends > 0);
+}

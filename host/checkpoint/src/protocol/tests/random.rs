@@ -34,6 +34,7 @@ prop_compose! {
         let settings = Settings {
             min_pause_ms,
             timeout_ms: 300,
+            stop_wait_ms: 150,
             tolerable_failures,
             pending_epochs_max,
             commit_attempts_max,

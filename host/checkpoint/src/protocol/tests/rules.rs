@@ -23,6 +23,10 @@ pub(super) struct Rules {
     committing: BTreeSet<CommittableId>,
     complete: BTreeSet<Epoch>,
     savepoints: BTreeSet<Epoch>,
+    /// The next epoch is the last, and begins however many wait.
+    pub(super) is_last_wanted: bool,
+    /// How many waited when the epoch in flight began.
+    waited: usize,
 }
 
 impl Rules {
@@ -95,7 +99,8 @@ impl Rules {
                     self.in_flight
                 );
                 ensure!(store.manifests.contains_key(epoch), "epoch {epoch} is complete, and has no manifest");
-                ensure!(self.waiting() <= settings.pending_epochs_max as usize, "{} epochs wait", self.waiting());
+                let most = (settings.pending_epochs_max as usize).max(self.waited + 1);
+                ensure!(self.waiting() <= most, "{} epochs wait", self.waiting());
                 self.in_flight = None;
                 if *is_savepoint {
                     self.savepoints.insert(*epoch);
@@ -131,7 +136,9 @@ impl Rules {
         ensure!(self.in_flight.is_none(), "epoch {epoch} begins while {:?} is in flight", self.in_flight);
         ensure!(self.newest < Some(epoch), "epoch {epoch} begins after {:?}", self.newest);
         ensure!(store.ids.last() < Some(&epoch), "epoch {epoch} begins, and the store has {:?}", store.ids.last());
-        ensure!(self.waiting() < settings.pending_epochs_max as usize, "an epoch begins while {} wait", self.waiting());
+        self.waited = self.waiting();
+        let is_free = self.waited < settings.pending_epochs_max as usize;
+        ensure!(is_free || self.is_last_wanted, "an epoch begins while {} wait", self.waited);
         (self.in_flight, self.newest) = (Some(epoch), Some(epoch));
         Ok(())
     }

@@ -30,6 +30,8 @@ pub(super) struct World {
     are_paused: bool,
     are_ending: bool,
     is_stop_asked: bool,
+    /// Whether that is one after a last epoch.
+    is_stopping: bool,
     /// The protocol has made a last decision that the job does not end well with.
     has_failed: bool,
     orders: BTreeMap<Order, Vec<Staged>>,
@@ -60,6 +62,7 @@ impl World {
             are_paused: false,
             are_ending: false,
             is_stop_asked: false,
+            is_stopping: false,
             has_failed: false,
             orders: BTreeMap::new(),
             writes: BTreeMap::new(),
@@ -88,7 +91,8 @@ impl World {
         self.finished.clear();
         self.orders.clear();
         self.writes.clear();
-        (self.are_paused, self.are_ending, self.is_stop_asked, self.has_failed) = (false, false, false, false);
+        (self.are_paused, self.are_ending, self.has_failed) = (false, false, false);
+        (self.is_stop_asked, self.is_stopping) = (false, false);
         if is_final {
             self.tasks.clear();
             return self.tell(Fact::TimePassed);
@@ -202,7 +206,7 @@ impl World {
                 return self.tell(Fact::CheckpointAsked { is_savepoint: *is_savepoint });
             }
             Action::AskStop { drain } => {
-                self.is_stop_asked = true;
+                (self.is_stop_asked, self.is_stopping) = (true, !drain);
                 return self.tell(Fact::StopAsked { drain: *drain });
             }
         }
@@ -274,6 +278,8 @@ impl World {
     }
 
     fn tell(&mut self, fact: Fact) -> Checked {
+        let have_all_finished = self.tasks.iter().all(|task| task.has_finished);
+        self.rules.is_last_wanted = self.is_stopping || have_all_finished;
         let decisions = self.protocol.step(self.now_ms, fact);
         ensure!(!self.has_failed || decisions.is_empty(), "decided after the end: {decisions:?}");
         decisions.into_iter().try_for_each(|decision| self.carry_out(decision))?;
@@ -302,7 +308,7 @@ impl World {
         let staged = |output: &Committable| vec![Staged(output.clone())];
         match decision {
             Decision::InjectBarrier { epoch } => {
-                ensure!(!self.are_paused, "barrier {epoch} while sources are paused");
+                ensure!(!self.are_paused || self.is_stopping, "barrier {epoch} while sources are paused");
                 let running = self.tasks.iter_mut().filter(|task| !task.has_finished);
                 running.for_each(|task| task.barriers.push_back(epoch));
             }
@@ -345,11 +351,20 @@ impl World {
         Ok(())
     }
 
-    /// The job has ended well: every row up to the newest checkpoint is visible, once.
+    /// The job has ended well: every row up to the newest checkpoint is visible, once, or is left to the next run.
     fn done(&mut self, end: End) -> Checked {
         let (epoch, manifest) = self.store.manifests.last_key_value().ok_or("done without a checkpoint")?;
-        if let End::Stopped { at } = end {
+        if let End::Stopped { at, .. } = end {
             ensure!(at == *epoch, "stopped at {at}, and the newest checkpoint is {epoch}");
+        }
+        if let End::Stopped { waiting: waiting @ 1.., .. } = end {
+            ensure!(self.is_stopping, "output is left, and nobody wants the job to stop");
+            let owed = self.rules.waiting();
+            ensure!(
+                self.judge == Judge::Rows || owed == waiting as usize,
+                "{waiting} epochs are left, and {owed} wait"
+            );
+            return self.start_run();
         }
         let manifest_is_final = manifest.is_final;
         ensure!(manifest_is_final == (end == End::Finished), "{end:?} with a manifest that says otherwise");

@@ -2,6 +2,10 @@
 
 mod epochs;
 mod gathered;
+mod idle;
+mod replay;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -13,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use volley_api::{
-    Boundedness, NodeName, OriginDirectory, ReadEvent, ReadOptions, Source, SourceBatch, Split, SplitId, SplitPosition,
-    SplitReader,
+    Boundedness, CheckpointBarrier, NodeName, OriginDirectory, ReadEvent, ReadOptions, Source, SourceBatch, Split,
+    SplitId, SplitPosition, SplitReader,
 };
 
 use super::{Message, Polled, SplitStatus, Stopped};
@@ -23,12 +27,14 @@ use crate::channel::Sender;
 use crate::metrics::NodeMetrics;
 pub(crate) use epochs::Epochs;
 use gathered::Gathered;
+pub(crate) use idle::Blocked;
+use idle::Idle;
 
 /// One of the tasks that read a source.
 pub(crate) struct ReaderTask {
     pub(crate) node: NodeName,
     pub(crate) source: Arc<dyn Source>,
-    /// The splits dealt to it, at least one.
+    /// The splits dealt to it.
     pub(crate) splits: VecDeque<Split>,
     pub(crate) options: ReadOptions,
     pub(crate) origins: OriginDirectory,
@@ -39,6 +45,8 @@ pub(crate) struct ReaderTask {
     pub(crate) gather_rows_max: usize,
     /// After how long without rows a split is no longer waited for.
     pub(crate) idle_after: Option<Duration>,
+    /// How long it has waited for room in the channels behind it.
+    pub(crate) blocked: Blocked,
     /// Its part in checkpoints.
     pub(crate) epochs: Epochs,
     /// While true, nothing is read.
@@ -55,21 +63,9 @@ struct OpenSplit {
     numbers: (u16, u32),
     /// How [`Epochs`] knows it.
     place: usize,
-    /// Since when every poll has had nothing.
-    idle_since: Option<Instant>,
-    /// Whether that was told.
-    is_idle: bool,
+    idle: Idle,
     /// What it gave after rows that went before it.
     given: Option<ReadEvent>,
-}
-
-impl OpenSplit {
-    /// Whether it has become idle, which is told once.
-    fn becomes_idle(&mut self, after: Option<Duration>) -> bool {
-        let since = *self.idle_since.get_or_insert_with(Instant::now);
-        let is_idle = after.is_some_and(|after| since.elapsed() >= after);
-        is_idle && !std::mem::replace(&mut self.is_idle, true)
-    }
 }
 
 impl ReaderTask {
@@ -85,22 +81,31 @@ impl ReaderTask {
     }
 
     /// Sends a message to every subtask.
-    async fn tell(&self, message: impl Fn() -> Message) -> Result<(), Stopped> {
+    async fn tell(&mut self, message: impl Fn() -> Message) -> Result<(), Stopped> {
+        let began = Instant::now();
         for subtask in &self.subtasks {
             subtask.send(message(), 0).await?;
         }
+        self.blocked.add(began.elapsed());
         Ok(())
     }
 
-    async fn tell_split(&self, split_number: u32, status: SplitStatus) -> Result<(), Stopped> {
+    async fn tell_split(&mut self, split_number: u32, status: SplitStatus) -> Result<(), Stopped> {
         self.tell(|| Message::Split(split_number, status.clone())).await
     }
 
     /// Sends the barriers that were asked for since the last time, in their order.
     async fn pass_barriers(&mut self) -> Result<(), Stopped> {
         while let Some(barrier) = self.epochs.asked()? {
-            self.epochs.pass(barrier, &self.subtasks).await?;
+            self.pass(barrier).await?;
         }
+        Ok(())
+    }
+
+    async fn pass(&mut self, barrier: CheckpointBarrier) -> Result<(), Stopped> {
+        let began = Instant::now();
+        self.epochs.pass(barrier, &self.subtasks).await?;
+        self.blocked.add(began.elapsed());
         Ok(())
     }
 
@@ -114,7 +119,7 @@ impl ReaderTask {
                 done = wait.as_mut() => return Ok(Some(done)),
                 barrier = self.epochs.next() => barrier?,
             };
-            self.epochs.pass(barrier, &self.subtasks).await?;
+            self.pass(barrier).await?;
         }
     }
 
@@ -154,7 +159,7 @@ impl ReaderTask {
             self.pass_barriers().await?;
             if *self.paused.borrow() {
                 // Idle is a split that is polled and has nothing; none is polled now.
-                open.iter_mut().for_each(|split| split.idle_since = None);
+                open.iter_mut().for_each(|split| split.idle.rests());
             }
             if !self.unless_paused().await? {
                 return Ok(false);
@@ -174,7 +179,7 @@ impl ReaderTask {
             match event {
                 ReadEvent::Batch(batch) => {
                     (idle_in_a_row, shortest_idle) = (0, Duration::MAX);
-                    (split.idle_since, split.is_idle) = (None, false);
+                    split.idle.ends();
                     match self.gather(&mut split, batch, turn).await? {
                         Read::On(next) => split.given = next,
                         Read::Draining => return Ok(false),
@@ -185,7 +190,7 @@ impl ReaderTask {
                 ReadEvent::Idle(wake_after) => {
                     idle_in_a_row += 1;
                     shortest_idle = shortest_idle.min(wake_after);
-                    if split.becomes_idle(self.idle_after) {
+                    if split.idle.polled(Instant::now(), self.blocked, self.idle_after) {
                         self.tell_split(split.numbers.1, SplitStatus::Idle).await?;
                     }
                     open.push_back(split);
@@ -263,11 +268,11 @@ impl ReaderTask {
         let numbers = self.origins.register(&self.node, &split.id);
         let place = self.epochs.opened(&split.id, reader.offset());
         let id = split.id.clone();
-        Ok(Some(OpenSplit { id, reader, numbers, place, idle_since: None, is_idle: false, given: None }))
+        Ok(Some(OpenSplit { id, reader, numbers, place, idle: Idle::default(), given: None }))
     }
 
     async fn forward(
-        &self,
+        &mut self,
         split: &SplitId,
         (source_number, split_number): (u16, u32),
         gathered: &mut Gathered,
@@ -280,7 +285,9 @@ impl ReaderTask {
         let refused: usize = batch.rejects.iter().map(|reject| reject.raw.len() + reject.message.len()).sum();
         let bytes = volley_api::memory_bytes(&batch.batch) + refused;
         let polled = Polled { batch, split: split.clone(), source_number, split_number };
+        let began = Instant::now();
         self.subtasks[turn % self.subtasks.len()].send(Message::Polled(polled), bytes).await?;
+        self.blocked.add(began.elapsed());
         Ok(())
     }
 }

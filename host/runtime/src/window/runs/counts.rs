@@ -1,7 +1,7 @@
 //! Windows of so many rows of a key.
 
 use arrow::array::RecordBatch;
-use volley_api::Result;
+use volley_api::{Result, StreamRecord};
 
 use super::merge::{Merging, Part};
 use super::run::Run;
@@ -20,6 +20,7 @@ impl Counts {
 
     pub(super) fn add(
         &mut self,
+        record: &StreamRecord,
         rows: &RecordBatch,
         keyed: KeyedRows,
         merging: &Merging,
@@ -49,7 +50,7 @@ impl Counts {
             run_of_row.push(run);
         }
         parts.iter_mut().enumerate().for_each(|(run, parts)| parts.push(Part::New(run)));
-        let new = merging.state_of(rows, &run_of_row, runs.len())?;
+        let new = merging.state_of(record, rows, &run_of_row, runs.len())?;
         let states = merging.merge(&new, &parts)?;
         let mut fired = Fired::default();
         let mut left: Vec<Vec<Run>> = vec![Vec::new(); keys.len()];

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use volley_api::{Error, KeyedSnapshot, Namespace, OperatorContext, Result, StateKey};
+use volley_api::{Error, KeyedSnapshot, Namespace, OperatorContext, Result, StateKey, StateOptions};
 
 use crate::keyed::{KeyCodec, PAGE_ENTRIES, StateSlot};
 
@@ -26,7 +26,8 @@ pub(super) struct Due {
     stretch_ms: i64,
     /// What was noted since notes were last stored, and stored notes whose stretch has begun.
     soon: BTreeMap<i64, Vec<Box<[u8]>>>,
-    /// Of `soon`.
+    /// How many notes are in `soon`, and their bytes.
+    notes: usize,
     bytes: usize,
 }
 
@@ -37,19 +38,22 @@ impl Due {
         layout: &Arc<str>,
         keys: Arc<KeyCodec>,
         gap_ms: i64,
+        options: StateOptions,
     ) -> Result<Self> {
-        let slot = StateSlot::new(context, DUE, layout)?;
+        let slot = StateSlot::new(context, DUE, layout, options)?;
         Ok(Self {
             slot,
             keys,
             stretch_ms: (gap_ms / STRETCHES_PER_GAP).max(STRETCH_MS_MIN),
             soon: BTreeMap::new(),
+            notes: 0,
             bytes: 0,
         })
     }
 
     /// Notes when there is something to do for a key.
     pub(super) fn note(&mut self, key: &[u8], at_ms: i64) {
+        self.notes += 1;
         self.bytes += key.len() + NOTE_BYTES;
         self.soon.entry(at_ms).or_default().push(key.into());
     }
@@ -64,6 +68,7 @@ impl Due {
                 keys.extend(noted.remove());
             }
             if !keys.is_empty() {
+                self.notes -= keys.len();
                 self.bytes -= keys.iter().map(|key| key.len() + NOTE_BYTES).sum::<usize>();
                 keys.sort_unstable();
                 keys.dedup();
@@ -94,7 +99,7 @@ impl Due {
 
     /// Stores all notes.
     pub(super) fn drain(&mut self) -> Result<()> {
-        self.bytes = 0;
+        (self.notes, self.bytes) = (0, 0);
         // From the latest on: of a key that has several in one stretch the earliest stays. One that is stored is replaced:
         // when the key was noted anew, nothing was to be done earlier.
         let noted: Vec<_> = std::mem::take(&mut self.soon).into_iter().rev().collect();
@@ -116,6 +121,11 @@ impl Due {
     pub(super) fn snapshot(&mut self) -> Result<KeyedSnapshot> {
         self.drain()?;
         self.slot.snapshot()
+    }
+
+    /// How many notes are in memory.
+    pub(super) fn len(&self) -> usize {
+        self.notes
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -1,13 +1,13 @@
 //! The aggregates of runs: made of rows, merged from parts, and evaluated.
 
-use std::sync::Arc;
-
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use arrow::buffer::BooleanBuffer;
 use arrow::compute::take;
-use arrow::datatypes::{FieldRef, SchemaRef};
-use volley_api::{Aggregator, AggregatorFactory, EventTimeColumn, Result};
+use arrow::datatypes::FieldRef;
+use volley_api::{Aggregator, Result, StreamRecord};
 
 use crate::keyed::RowCodec;
+use crate::window::aggregators::Aggregators;
 use crate::window::input::internal;
 
 /// Where the state of a run comes from.
@@ -20,31 +20,33 @@ pub(super) enum Part {
 
 /// Makes and merges the states of runs.
 pub(super) struct Merging {
-    schema: SchemaRef,
-    order: Option<EventTimeColumn>,
-    aggregates: Arc<dyn AggregatorFactory>,
+    pub(super) aggregates: Aggregators,
     states: RowCodec,
 }
 
 impl Merging {
-    pub(super) fn new(
-        schema: &SchemaRef,
-        state: &[FieldRef],
-        aggregates: Arc<dyn AggregatorFactory>,
-        order: Option<EventTimeColumn>,
-    ) -> Result<Self> {
+    pub(super) fn new(aggregates: Aggregators, state: &[FieldRef]) -> Result<Self> {
         let states = RowCodec::new(state.iter().map(|field| field.data_type()))?;
-        Ok(Self { schema: Arc::clone(schema), order, aggregates, states })
+        Ok(Self { aggregates, states })
     }
 
     fn aggregator(&self) -> Result<Box<dyn Aggregator>> {
-        self.aggregates.create(&self.schema, self.order.as_ref())
+        self.aggregates.create()
     }
 
     /// The state of the runs that a record's rows make among themselves.
-    pub(super) fn state_of(&self, rows: &RecordBatch, runs: &[usize], runs_total: usize) -> Result<Vec<ArrayRef>> {
+    pub(super) fn state_of(
+        &self,
+        record: &StreamRecord,
+        rows: &RecordBatch,
+        runs: &[usize],
+        runs_total: usize,
+    ) -> Result<Vec<ArrayRef>> {
         let mut aggregator = self.aggregator()?;
-        aggregator.update(rows, runs, runs_total)?;
+        match self.aggregates.whole(record)? {
+            Some(whole) => aggregator.update_of(&whole, rows, runs, runs_total)?,
+            None => aggregator.update(rows, runs, runs_total)?,
+        }
         aggregator.drain(runs_total)
     }
 
@@ -75,11 +77,12 @@ impl Merging {
         Ok(state.iter().map(|row| row.data().into()).collect())
     }
 
-    /// The results of runs.
-    pub(super) fn evaluate(&self, states: &[Box<[u8]>]) -> Result<Vec<ArrayRef>> {
+    /// The results of runs, and which of them have any; `None` where all have.
+    pub(super) fn evaluate(&self, states: &[Box<[u8]>]) -> Result<(Vec<ArrayRef>, Option<BooleanBuffer>)> {
         let mut aggregator = self.aggregator()?;
         let columns = self.states.decode(states.iter().map(|state| &state[..]))?;
         aggregator.merge(&columns, &(0..states.len()).collect::<Vec<_>>(), states.len())?;
-        aggregator.evaluate(states.len())
+        let values = aggregator.evaluate(states.len())?;
+        Ok((Aggregators::with_results(&*aggregator, values)?, aggregator.evaluated().cloned()))
     }
 }

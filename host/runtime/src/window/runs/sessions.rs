@@ -62,7 +62,7 @@ impl Sessions {
         output: &mut dyn Output,
     ) -> Result<Fired> {
         let (new, run_of_row) = self.among(record, rows, &keyed, output)?;
-        let states = merging.state_of(rows, &run_of_row, new.len() + 1)?;
+        let states = merging.state_of(record, rows, &run_of_row, new.len() + 1)?;
         let keys = keyed.keys;
         let mut late = Vec::new();
         let mut joined: Vec<(usize, Joined)> = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use volley_api::{KeyedSnapshot, Namespace, OperatorContext, Result};
+use volley_api::{KeyedSnapshot, Namespace, OperatorContext, Result, StateOptions};
 
 use super::run::{self, Run};
 use crate::keyed::{Cursor, KeyCodec, PAGE_ENTRIES, StateSlot};
@@ -33,8 +33,13 @@ pub(super) struct Store {
 
 impl Store {
     /// With what a checkpoint has of them.
-    pub(super) fn new(context: &Arc<OperatorContext>, layout: &Arc<str>, keys: Arc<KeyCodec>) -> Result<Self> {
-        let slot = StateSlot::new(context, WINDOWS, layout)?;
+    pub(super) fn new(
+        context: &Arc<OperatorContext>,
+        layout: &Arc<str>,
+        keys: Arc<KeyCodec>,
+        options: StateOptions,
+    ) -> Result<Self> {
+        let slot = StateSlot::new(context, WINDOWS, layout, options)?;
         let mut store = Self { slot, keys, recent: HashMap::new(), bytes: 0, pending: 0 };
         // Only a look at each tells how many are pending.
         let mut cursor = Cursor::within(NAMESPACE);

@@ -1,0 +1,197 @@
+//! Pieces of state of the same groups become one, and states become results: both by the instance, some groups at a time.
+//!
+//! There are no rows to blame any more. A call that fails is made again by a fresh instance with half the groups; one group
+//! that fails alone twice stops the job, with its state.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::interleave;
+
+use super::pieces::{Piece, number};
+use super::refuse::as_json;
+use super::session::{Session, bytes_of};
+use crate::operator::CALL_BYTES_MAX;
+use crate::text::visible;
+use crate::{Error, Result};
+
+/// What is shown of a state, in bytes.
+const STATE_BYTES_MAX: usize = 512;
+
+/// States sorted by group.
+struct Sorted {
+    states: RecordBatch,
+    groups: Vec<u32>,
+}
+
+/// A range that is still to be tried.
+struct Waiting {
+    start: usize,
+    end: usize,
+    failed: usize,
+}
+
+impl Session {
+    /// The same states with no group in two rows. Those that stand alone stay as they are.
+    pub(super) fn united(&mut self, pieces: Vec<Piece>, groups_total: usize) -> Result<Vec<Piece>> {
+        let mut rows_of = vec![0_u32; groups_total];
+        pieces.iter().flat_map(|piece| &piece.groups).for_each(|group| rows_of[*group as usize] += 1);
+        if rows_of.iter().all(|rows| *rows <= 1) {
+            return Ok(pieces);
+        }
+        // The instance may know groups of others.
+        self.drain()?;
+        let alone = self.picked(&pieces, &rows_of, |rows| rows == 1)?;
+        let several = self.picked(&pieces, &rows_of, |rows| rows > 1)?;
+        let mut united: Vec<Piece> = Vec::new();
+        if !alone.groups.is_empty() {
+            united.push(Piece { groups: alone.groups, columns: alone.states.columns().to_vec() });
+        }
+        let rows_max = self.rows_per_call(&several.states);
+        let mut start = 0;
+        while start < several.groups.len() {
+            let end = several.end_of_group((start + rows_max).min(several.groups.len()));
+            self.merged(&several, start, end, &mut united)?;
+            start = end;
+        }
+        Ok(united)
+    }
+
+    /// The rows of groups with so many of them, sorted by group and, within one, as the pieces come.
+    fn picked(&self, pieces: &[Piece], rows_of: &[u32], wanted: impl Fn(u32) -> bool) -> Result<Sorted> {
+        let mut begins = Vec::with_capacity(rows_of.len());
+        let mut total = 0_usize;
+        for rows in rows_of {
+            begins.push(total);
+            total += if wanted(*rows) { *rows as usize } else { 0 };
+        }
+        let mut places = vec![(0, 0); total];
+        let mut groups = vec![0; total];
+        for (number, piece) in pieces.iter().enumerate() {
+            for (row, group) in piece.groups.iter().enumerate() {
+                if wanted(rows_of[*group as usize]) {
+                    let place = &mut begins[*group as usize];
+                    (places[*place], groups[*place]) = ((number, row), *group);
+                    *place += 1;
+                }
+            }
+        }
+        let column = |index: usize| {
+            let parts: Vec<&dyn Array> = pieces.iter().map(|piece| &*piece.columns[index]).collect();
+            interleave(&parts, &places)
+        };
+        let columns = (0..self.state.fields().len()).map(column).collect::<std::result::Result<Vec<ArrayRef>, _>>()?;
+        Ok(Sorted { states: RecordBatch::try_new(Arc::clone(&self.state), columns)?, groups })
+    }
+
+    /// How many rows of states go into one call.
+    fn rows_per_call(&self, states: &RecordBatch) -> usize {
+        let row_bytes = bytes_of(states).div_ceil(states.num_rows().max(1)).max(1);
+        let bytes_max = CALL_BYTES_MAX.min(self.instances.limits().memory_bytes_max / 8);
+        (bytes_max / row_bytes).clamp(1, self.call_rows_max)
+    }
+
+    /// The states of whole groups, merged.
+    fn merged(&mut self, several: &Sorted, start: usize, end: usize, united: &mut Vec<Piece>) -> Result<()> {
+        let mut waiting = vec![Waiting { start, end, failed: 0 }];
+        while let Some(Waiting { start, end, failed }) = waiting.pop() {
+            let error = match self.try_merge(several, start, end) {
+                Ok(piece) => {
+                    united.push(piece);
+                    continue;
+                }
+                Err(error) => self.failed(error)?.1,
+            };
+            let middle = several.end_of_group(usize::midpoint(start, end));
+            let middle = if middle == end { several.begin_of_group(start, end - 1) } else { middle };
+            if start < middle && middle < end {
+                waiting.push(Waiting { start: middle, end, failed: 0 });
+                waiting.push(Waiting { start, end: middle, failed: 0 });
+            } else if failed == 0 {
+                waiting.push(Waiting { start, end, failed: 1 });
+            } else {
+                return Err(of_state(error, &several.states.slice(start, 1)));
+            }
+        }
+        Ok(())
+    }
+
+    fn try_merge(&mut self, several: &Sorted, start: usize, end: usize) -> Result<Piece> {
+        let mut groups: Vec<u32> = Vec::new();
+        let mut numbers = Vec::with_capacity(end - start);
+        for group in &several.groups[start..end] {
+            if groups.last() != Some(group) {
+                groups.push(*group);
+            }
+            numbers.push(number(groups.len() - 1));
+        }
+        let rows_max = self.call_rows_max;
+        for (part, numbers) in (0..).zip(numbers.chunks(rows_max)) {
+            let states = several.states.slice(start + part * rows_max, numbers.len());
+            self.call_merge(&states, Arc::new(numbers.to_vec()))?;
+        }
+        let states = self.drained(groups.len())?;
+        Ok(Piece { groups, columns: states.columns().to_vec() })
+    }
+
+    /// The results of states.
+    pub(super) fn results_of(&mut self, pieces: &[Piece]) -> Result<Vec<Piece>> {
+        let mut results = Vec::new();
+        for piece in pieces {
+            let states = piece.batch(&self.state)?;
+            let rows_max = self.rows_per_call(&states);
+            let mut waiting: Vec<Waiting> = Vec::new();
+            for start in (0..piece.rows()).step_by(rows_max).rev() {
+                waiting.push(Waiting { start, end: (start + rows_max).min(piece.rows()), failed: 0 });
+            }
+            while let Some(Waiting { start, end, failed }) = waiting.pop() {
+                let error = match self.evaluated(&states.slice(start, end - start)) {
+                    Ok(batch) => {
+                        let groups = piece.groups[start..end].to_vec();
+                        results.push(Piece { groups, columns: batch.columns().to_vec() });
+                        continue;
+                    }
+                    // Deltas that others have in the instance are made again of their rows.
+                    Err(error) => self.lost(error)?,
+                };
+                let middle = usize::midpoint(start, end);
+                if end - start > 1 {
+                    waiting.push(Waiting { start: middle, end, failed: 0 });
+                    waiting.push(Waiting { start, end: middle, failed: 0 });
+                } else if failed == 0 {
+                    waiting.push(Waiting { start, end, failed: 1 });
+                } else {
+                    return Err(of_state(error, &states.slice(start, 1)));
+                }
+            }
+        }
+        let rows = results.iter().map(Piece::rows).sum();
+        self.instances.metrics().rows_out(rows);
+        Ok(results)
+    }
+
+    /// An instance has failed in a call that is not of rows, with whatever deltas it had.
+    fn lost(&mut self, error: Error) -> Result<Error> {
+        let (_, error) = self.failed(error)?;
+        self.feed_again()?;
+        Ok(error)
+    }
+}
+
+impl Sorted {
+    /// The first place from `at` on where no group is cut.
+    fn end_of_group(&self, at: usize) -> usize {
+        let is_within = |at: &usize| *at > 0 && *at < self.groups.len() && self.groups[*at] == self.groups[*at - 1];
+        (at..).find(|at| !is_within(at)).unwrap_or(at)
+    }
+
+    /// Where the group of the row `at` begins, from `start` on.
+    fn begin_of_group(&self, start: usize, at: usize) -> usize {
+        (start..at).rev().take_while(|row| self.groups[*row] == self.groups[at]).last().unwrap_or(at)
+    }
+}
+
+/// The error with the state that the plugin fails on.
+fn of_state(error: Error, state: &RecordBatch) -> Error {
+    error.at_row(&format!("the state of a group: {}", visible(&as_json(state), STATE_BYTES_MAX)))
+}

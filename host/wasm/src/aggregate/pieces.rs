@@ -1,0 +1,119 @@
+//! States, or results, of some groups, and how they become columns of all groups.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanBufferBuilder, RecordBatch, StructArray, UInt32Array, new_null_array,
+};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
+use arrow::compute::{interleave, take};
+use arrow::datatypes::{Fields, SchemaRef};
+
+use crate::Result;
+
+/// Columns with the group of each row.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub(super) groups: Vec<u32>,
+    pub(super) columns: Vec<ArrayRef>,
+}
+
+impl Piece {
+    /// What the runtime hands over as state: rows without any are left out.
+    pub(super) fn of_state(state: &ArrayRef, groups: &[usize]) -> Result<Self> {
+        let state = state.as_struct();
+        let numbers = groups.iter().map(|group| number(*group));
+        let Some(nulls) = state.nulls().filter(|nulls| nulls.null_count() > 0) else {
+            return Ok(Self { groups: numbers.collect(), columns: state.columns().to_vec() });
+        };
+        let present = |row: &usize| nulls.is_valid(*row);
+        let rows: Vec<usize> = (0..state.len()).filter(present).collect();
+        let indices = UInt32Array::from_iter_values(rows.iter().map(|row| number(*row)));
+        let columns = state.columns().iter().map(|column| take(column, &indices, None));
+        Ok(Self {
+            groups: rows.iter().map(|row| number(groups[*row])).collect(),
+            columns: columns.collect::<std::result::Result<_, _>>()?,
+        })
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.groups.len()
+    }
+
+    pub(super) fn batch(&self, schema: &SchemaRef) -> Result<RecordBatch> {
+        Ok(RecordBatch::try_new(Arc::clone(schema), self.columns.clone())?)
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let columns = self.columns.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
+        self.groups.capacity() * size_of::<u32>() + columns.sum::<usize>()
+    }
+}
+
+/// Numbers of groups and rows fit: batches have fewer rows than that.
+pub(super) fn number(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Columns with one row for each of `0..total`, and which groups are there, where not all are. No group stands in `pieces` twice.
+pub(super) fn assembled(
+    fields: &Fields,
+    pieces: &[Piece],
+    total: usize,
+) -> Result<(Vec<ArrayRef>, Option<BooleanBuffer>)> {
+    if let [all] = pieces
+        && all.rows() == total
+        && (0..).zip(&all.groups).all(|(place, group)| place == *group)
+    {
+        return Ok((all.columns.clone(), None));
+    }
+    // The first array is what stands at groups that are not there.
+    let mut places = vec![(0, 0); total];
+    let mut present = BooleanBufferBuilder::new(total);
+    present.append_n(total, false);
+    for (number, piece) in (1..).zip(pieces) {
+        for (row, group) in piece.groups.iter().enumerate() {
+            places[*group as usize] = (number, row);
+            present.set_bit(*group as usize, true);
+        }
+    }
+    let columns = fields.iter().enumerate().map(|(index, field)| {
+        let nothing = new_null_array(field.data_type(), 1);
+        let parts = std::iter::once(&nothing).chain(pieces.iter().map(|piece| &piece.columns[index]));
+        interleave(&parts.map(|part| &**part).collect::<Vec<&dyn Array>>(), &places)
+    });
+    let columns = columns.collect::<std::result::Result<_, _>>()?;
+    let present = present.finish();
+    Ok((columns, (present.count_set_bits() < total).then_some(present)))
+}
+
+/// The plugin's columns of state as the one column that the runtime keeps.
+pub(super) fn as_state(fields: &Fields, columns: Vec<ArrayRef>, present: Option<BooleanBuffer>) -> Result<ArrayRef> {
+    Ok(Arc::new(StructArray::try_new(fields.clone(), columns, present.map(NullBuffer::new))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+    use arrow::datatypes::{DataType, Field};
+
+    use super::*;
+
+    fn piece(groups: &[u32], values: &[i64]) -> Piece {
+        Piece { groups: groups.to_vec(), columns: vec![Arc::new(Int64Array::from(values.to_vec()))] }
+    }
+
+    #[test]
+    fn groups_are_put_in_order_and_those_that_are_not_there_are_null() {
+        let fields = Fields::from(vec![Field::new("n", DataType::Int64, false)]);
+        let pieces = [piece(&[3, 0], &[30, 1]), piece(&[1], &[10])];
+        let (columns, present) = assembled(&fields, &pieces, 4).expect("fits");
+        let state = as_state(&fields, columns, present).expect("nulls are masked");
+        assert_eq!(state.nulls().expect("one is not there").iter().collect::<Vec<_>>(), [true, true, false, true]);
+        let back = Piece::of_state(&state, &[5, 6, 7, 8]).expect("a state");
+        assert_eq!(back.groups, [5, 6, 8]);
+        assert_eq!(&*back.columns[0], &Int64Array::from(vec![1, 10, 30]));
+        let (columns, present) = assembled(&fields, &[piece(&[0, 1], &[7, 8])], 2).expect("fits");
+        assert_eq!((&*columns[0], present), (&Int64Array::from(vec![7, 8]) as &dyn Array, None));
+    }
+}

@@ -1,0 +1,327 @@
+//! The instance that all aggregators of one operator's instance share, and what it was handed since its last drain.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::SchemaRef;
+use volley_api::{AggregatorRole, OperatorContext, Refused, RowReject, StreamRecord};
+use volley_ipc::columns_to_wire;
+
+use super::kept::Kept;
+use super::pieces::{Piece, number};
+use super::{DELTA_BYTES_MAX, state_of};
+use crate::instances::Instances;
+use crate::operator::{CALL_BYTES_MAX, CALL_ROWS_MAX};
+use crate::options::OnError;
+use crate::{Error, Result};
+
+/// Stands for a group that the instance does not know.
+const NONE: u32 = u32::MAX;
+
+/// Whose group one of the instance's groups is.
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    aggregator: u32,
+    group: u32,
+}
+
+/// The numbers that an aggregator's groups have in the instance.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// Of [`Session::generation`]: all are void when it is another.
+    generation: u64,
+    of: Vec<u32>,
+}
+
+/// What became of rows.
+pub(super) enum Fed {
+    /// They are in the deltas.
+    All,
+    /// All but these are.
+    But(Vec<RowReject>),
+    /// None is: they were refused together.
+    None(String),
+}
+
+/// An instance at work.
+pub(super) struct Session {
+    pub(super) instances: Instances,
+    pub(super) context: OperatorContext,
+    pub(super) on_error: OnError,
+    pub(super) role: AggregatorRole,
+    /// Where the columns that cross stand in the batches of updates.
+    columns: Vec<usize>,
+    pub(super) state: SchemaRef,
+    pub(super) results: SchemaRef,
+    /// Calls made so far, repeated ones counted once.
+    pub(super) calls: u64,
+    /// The most rows of a call: fewer where larger calls have failed though no row was guilty.
+    pub(super) call_rows_max: usize,
+    /// The most input between two drains: less where more has failed though no row was guilty.
+    pub(super) delta_bytes_max: usize,
+    /// By the instance's own numbers.
+    owners: Vec<Owner>,
+    numbers: HashMap<u32, Numbers>,
+    /// Counts drains, from 1.
+    generation: u64,
+    aggregators: u32,
+    pub(super) kept: Vec<Kept>,
+    kept_bytes: usize,
+    kept_rows: usize,
+    /// Whether some row since the last drain was refused, so that there may be groups without rows.
+    some_refused: bool,
+    /// States that aggregators have not taken yet.
+    pieces: HashMap<u32, Vec<Piece>>,
+    pub(super) refused: Vec<Refused>,
+    /// Of the last drain.
+    state_bytes: usize,
+}
+
+impl Session {
+    pub(super) fn new(
+        instances: Instances,
+        context: OperatorContext,
+        on_error: OnError,
+        role: AggregatorRole,
+        columns: Vec<usize>,
+    ) -> Self {
+        let (state, results) = (state_of(instances.bound()), Arc::clone(&instances.bound().ports[0].own));
+        Self {
+            instances,
+            context,
+            on_error,
+            role,
+            columns,
+            state,
+            results,
+            calls: 0,
+            call_rows_max: CALL_ROWS_MAX,
+            delta_bytes_max: DELTA_BYTES_MAX,
+            owners: Vec::new(),
+            numbers: HashMap::new(),
+            generation: 1,
+            aggregators: 0,
+            kept: Vec::new(),
+            kept_bytes: 0,
+            kept_rows: 0,
+            some_refused: false,
+            pieces: HashMap::new(),
+            refused: Vec::new(),
+            state_bytes: 0,
+        }
+    }
+
+    /// A new aggregator's number.
+    pub(super) fn enter(&mut self) -> u32 {
+        self.aggregators = self.aggregators.wrapping_add(1);
+        self.numbers.insert(self.aggregators, Numbers::default());
+        self.aggregators
+    }
+
+    /// An aggregator is gone, with all that it had.
+    pub(super) fn leave(&mut self, aggregator: u32) {
+        self.numbers.remove(&aggregator);
+        self.pieces.remove(&aggregator);
+    }
+
+    /// The states that drains have made of an aggregator's rows.
+    pub(super) fn take_pieces(&mut self, aggregator: u32) -> Vec<Piece> {
+        self.pieces.remove(&aggregator).unwrap_or_default()
+    }
+
+    /// Takes in rows.
+    pub(super) fn update(
+        &mut self,
+        aggregator: u32,
+        record: &StreamRecord,
+        batch: &RecordBatch,
+        groups: &[usize],
+    ) -> Result<()> {
+        let rows = batch.num_rows();
+        let columns = self.columns.iter().map(|column| batch.column(*column));
+        let wire = columns_to_wire(columns, rows, &self.instances.bound().wire)
+            .map_err(|source| Error::Wire { plugin: self.instances.who().to_string(), source })?;
+        let groups = groups.iter().map(|group| number(*group)).collect();
+        if self.role == AggregatorRole::Operator {
+            self.instances.metrics().rows_in(rows);
+        }
+        let all = Kept::new(aggregator, record, wire, groups);
+        let row_bytes = bytes_of(&all.wire).div_ceil(rows.max(1)).max(1);
+        let call_rows = (CALL_BYTES_MAX.min(self.instances.limits().memory_bytes_max / 8) / row_bytes).max(1);
+        if rows <= call_rows.min(self.call_rows_max) {
+            return if rows == 0 { Ok(()) } else { self.take_in(all) };
+        }
+        let mut offset = 0;
+        while offset < rows {
+            let part_rows = call_rows.min(self.call_rows_max).min(rows - offset);
+            self.take_in(all.slice(offset, part_rows))?;
+            offset += part_rows;
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, part: Kept) -> Result<()> {
+        match self.feed(&part) {
+            Ok(fed) => self.keep(part, fed)?,
+            Err(error) => return self.recover(error, Some(part)),
+        }
+        if self.is_full() { self.drain() } else { Ok(()) }
+    }
+
+    /// Hands rows to the instance.
+    pub(super) fn feed(&mut self, part: &Kept) -> Result<Fed> {
+        let known = self.owners.len();
+        let groups = Arc::new(self.numbered(part));
+        let fed = self.call_update(part, groups)?;
+        if matches!(fed, Fed::None(_)) {
+            // As if the call had not been made: what it brought of new groups is not known to the instance.
+            self.owners.truncate(known);
+            if let Some(numbers) = self.numbers.get_mut(&part.aggregator) {
+                numbers.generation = 0;
+            }
+        }
+        Ok(fed)
+    }
+
+    /// The instance's numbers of the rows' groups; new ones follow those that there are.
+    fn numbered(&mut self, part: &Kept) -> Vec<u32> {
+        let Self { owners, numbers, generation, .. } = self;
+        let numbers = numbers.entry(part.aggregator).or_default();
+        if numbers.generation != *generation {
+            numbers.generation = *generation;
+            numbers.of.fill(NONE);
+        }
+        let greatest = part.groups.iter().max().map_or(0, |group| *group as usize + 1);
+        if numbers.of.len() < greatest {
+            numbers.of.resize(greatest, NONE);
+        }
+        let mut numbered = Vec::with_capacity(part.groups.len());
+        for &group in &part.groups {
+            let of = &mut numbers.of[group as usize];
+            if *of == NONE {
+                *of = number(owners.len());
+                owners.push(Owner { aggregator: part.aggregator, group });
+            }
+            numbered.push(*of);
+        }
+        numbered
+    }
+
+    /// Keeps rows that the instance has, until it has given up its deltas.
+    pub(super) fn keep(&mut self, part: Kept, fed: Fed) -> Result<()> {
+        let kept = match fed {
+            Fed::All => part,
+            Fed::But(rejects) => {
+                self.some_refused = true;
+                let left = part.without(rejects.iter().map(|reject| reject.row))?;
+                self.refuse(&part, rejects)?;
+                left
+            }
+            Fed::None(message) => return self.refuse_all(&part, &message),
+        };
+        self.kept_bytes += bytes_of(&kept.wire);
+        self.kept_rows += kept.rows();
+        self.kept.push(kept);
+        Ok(())
+    }
+
+    /// Whether the deltas have become too much to be kept.
+    fn is_full(&self) -> bool {
+        let state_bytes_max = self.instances.limits().memory_bytes_max / 8;
+        // Rows without columns have a number all the same, and that of their group is kept.
+        self.kept_bytes >= self.delta_bytes_max
+            || self.kept_rows >= self.delta_bytes_max / size_of::<u32>()
+            || self.owners.len().saturating_mul(self.state_bytes) > state_bytes_max && self.owners.len() > 1
+    }
+
+    /// Has the instance give up its deltas, if an aggregator has any there.
+    pub(super) fn drain_for(&mut self, aggregator: u32) -> Result<()> {
+        let has_any = self.numbers.get(&aggregator).is_some_and(|numbers| numbers.generation == self.generation);
+        if has_any { self.drain() } else { Ok(()) }
+    }
+
+    /// Has the instance give up its deltas: they wait for their aggregators.
+    pub(super) fn drain(&mut self) -> Result<()> {
+        match self.drain_once() {
+            Ok(()) => Ok(()),
+            Err(error) => self.recover(error, None),
+        }
+    }
+
+    /// The same, where a failure is somebody else's to deal with.
+    pub(super) fn drain_once(&mut self) -> Result<()> {
+        if self.owners.is_empty() {
+            self.begin();
+            return Ok(());
+        }
+        let state = self.drained(self.owners.len())?;
+        self.distribute(&state)
+    }
+
+    /// The instance knows nothing, and nothing is kept.
+    pub(super) fn begin(&mut self) {
+        self.owners.clear();
+        self.kept.clear();
+        (self.kept_bytes, self.kept_rows) = (0, 0);
+        self.some_refused = false;
+        self.generation += 1;
+    }
+
+    /// The states of all groups since the last drain go to those whose they are.
+    fn distribute(&mut self, state: &RecordBatch) -> Result<()> {
+        self.state_bytes = bytes_of(state).div_ceil(state.num_rows().max(1));
+        let with_rows = self.some_refused.then(|| self.with_rows());
+        let mut parts: BTreeMap<u32, (Vec<u32>, Vec<u32>)> = BTreeMap::new();
+        for (row, owner) in self.owners.iter().enumerate() {
+            if with_rows.as_ref().is_none_or(|with_rows| with_rows[row]) {
+                let (rows, groups) = parts.entry(owner.aggregator).or_default();
+                rows.push(number(row));
+                groups.push(owner.group);
+            }
+        }
+        for (aggregator, (rows, groups)) in parts {
+            if !self.numbers.contains_key(&aggregator) {
+                continue;
+            }
+            let columns = if rows.len() == state.num_rows() {
+                state.columns().to_vec()
+            } else {
+                let rows = UInt32Array::from(rows);
+                let columns = state.columns().iter().map(|column| take(column, &rows, None));
+                columns.collect::<std::result::Result<_, _>>()?
+            };
+            self.pieces.entry(aggregator).or_default().push(Piece { groups, columns });
+        }
+        self.begin();
+        Ok(())
+    }
+
+    /// Of each of the instance's groups, whether a row of it was not refused.
+    fn with_rows(&self) -> Vec<bool> {
+        let mut with_rows = vec![false; self.owners.len()];
+        for kept in &self.kept {
+            let Some(numbers) = self.numbers.get(&kept.aggregator) else { continue };
+            for group in &kept.groups {
+                if let Some(with_row) = with_rows.get_mut(numbers.of[*group as usize] as usize) {
+                    *with_row = true;
+                }
+            }
+        }
+        with_rows
+    }
+
+    /// About how many bytes there are of an aggregator.
+    pub(super) fn memory_bytes(&self, aggregator: u32) -> usize {
+        let numbers = self.numbers.get(&aggregator).map_or(0, |numbers| numbers.of.capacity() * size_of::<u32>());
+        let pieces = self.pieces.get(&aggregator).into_iter().flatten().map(Piece::memory_bytes);
+        let kept = self.kept.iter().filter(|kept| kept.aggregator == aggregator);
+        numbers + pieces.sum::<usize>() + kept.map(|kept| size_of_val(&kept.groups[..])).sum::<usize>()
+    }
+}
+
+/// The bytes that columns have, whatever else lies in their memory.
+pub(super) fn bytes_of(batch: &RecordBatch) -> usize {
+    batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default()).sum()
+}

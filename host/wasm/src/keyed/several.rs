@@ -1,0 +1,383 @@
+//! States with many rows for each key: kinds `map` and `list`.
+//!
+//! An entry's key in the state is that of its group with the map's key behind it, or the number of the list's row. A group's
+//! key is never the beginning of another's (Arrow's row format says of each column where it ends), so all entries of a group
+//! stand together, in order. How many there are stands in a namespace of its own.
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use volley_api::{Error, KeyGroup, KeyedState, Namespace, Result, StateEntry, StateKey};
+
+use super::columns::{Columns, RowBytes};
+use super::groups::Groups;
+use super::life::Life;
+use super::limits::STATE_ENTRIES_PER_KEY_MAX;
+use super::single::VALUES;
+
+/// Where it stands how many entries each group has.
+const COUNTS: Namespace = Namespace(1);
+
+/// Entries that come from the state at once.
+const PAGE_ENTRIES: usize = 256;
+
+/// Entries that a sweep looks at.
+const SWEEP_ENTRIES: usize = 512;
+
+/// Bytes of the length of the group's key, which stands before each row so that an entry tells whose it is.
+const KEY_LENGTH_BYTES: usize = 4;
+
+/// Many rows for each key.
+pub(crate) struct Several {
+    pub(crate) columns: Columns,
+    /// The columns of a map's keys; none for a list.
+    pub(crate) map_keys: Option<Columns>,
+    life: Life,
+    state: Box<dyn KeyedState>,
+    /// What the call under way has written, by the whole key. `None`: removed.
+    written: BTreeMap<Vec<u8>, (KeyGroup, Option<Vec<u8>>)>,
+    written_bytes: usize,
+    counts: HashMap<u32, Count>,
+    swept: Option<StateEntry>,
+}
+
+/// How many entries a group has, and the number of a list's next row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Count {
+    entries: u64,
+    next: u64,
+}
+
+impl Count {
+    fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.entries.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.next.to_le_bytes());
+        bytes
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Result<Self> {
+        let damaged = || Error::external("a stored count is not of sixteen bytes");
+        let (entries, next) = bytes.split_first_chunk::<8>().ok_or_else(damaged)?;
+        let next = next.first_chunk::<8>().ok_or_else(damaged)?;
+        Ok(Self { entries: u64::from_le_bytes(*entries), next: u64::from_le_bytes(*next) })
+    }
+}
+
+/// An entry as it is stored, taken apart: when it was written, where it carries that, the key of its group, the map's key or
+/// the number of the list's row, and the row. `None` where it is too short for these.
+pub(super) fn taken_apart<'a>(life: Life, key: &'a [u8], cell: &'a [u8]) -> Option<Apart<'a>> {
+    let (written_ms, cell) = life.opened(cell)?;
+    let (length, row) = cell.split_first_chunk::<KEY_LENGTH_BYTES>()?;
+    let (key, place) = key.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    Some(Apart { written_ms, key, place, row })
+}
+
+/// The parts of an entry.
+pub(super) struct Apart<'a> {
+    pub(super) written_ms: Option<i64>,
+    pub(super) key: &'a [u8],
+    pub(super) place: &'a [u8],
+    pub(super) row: &'a [u8],
+}
+
+/// The number of a list's row, of those bytes behind its group's key.
+pub(super) fn number_of(place: &[u8]) -> Option<u64> {
+    place.as_array().copied().map(u64::from_be_bytes)
+}
+
+/// The whole key of an entry.
+fn whole(key: StateKey<'_>, entry: &[u8]) -> Vec<u8> {
+    [key.key, entry].concat()
+}
+
+impl Several {
+    pub(crate) fn new(columns: Columns, map_keys: Option<Columns>, life: Life, state: Box<dyn KeyedState>) -> Self {
+        let (written, counts) = (BTreeMap::new(), HashMap::new());
+        Self { columns, map_keys, life, state, written, written_bytes: 0, counts, swept: None }
+    }
+
+    pub(crate) fn state(&mut self) -> &mut dyn KeyedState {
+        &mut *self.state
+    }
+
+    pub(crate) fn written_bytes(&self) -> usize {
+        self.written_bytes
+    }
+
+    /// The row of a cell, if it is alive.
+    fn row(life: Life, now_ms: i64, cell: &[u8]) -> Option<&[u8]> {
+        life.read(now_ms, cell)?.get(KEY_LENGTH_BYTES..)
+    }
+
+    /// Cells by whole keys: written in this call, or stored.
+    fn cells(&mut self, keys: &[(KeyGroup, Vec<u8>)]) -> Result<Vec<Option<Bytes>>> {
+        let unwritten = keys.iter().filter(|(_, key)| !self.written.contains_key(key));
+        let unwritten: Vec<StateKey<'_>> = unwritten.map(|(group, key)| StateKey { group: *group, key }).collect();
+        let mut stored =
+            if unwritten.is_empty() { Vec::new() } else { self.state.get_many(VALUES, &unwritten)? }.into_iter();
+        let cell = |(_, key): &(KeyGroup, Vec<u8>)| match self.written.get(key) {
+            Some((_, value)) => value.as_ref().map(|cell| Bytes::copy_from_slice(cell)),
+            None => stored.next().flatten(),
+        };
+        Ok(keys.iter().map(cell).collect())
+    }
+
+    fn count(&mut self, groups: &Groups, group: u32) -> Result<Count> {
+        if let Some(count) = self.counts.get(&group) {
+            return Ok(*count);
+        }
+        let stored = self.state.get_many(COUNTS, &[groups.key(group)])?.pop().flatten();
+        stored.map_or(Ok(Count::default()), |bytes| Count::of_bytes(&bytes))
+    }
+
+    fn write(&mut self, key: Vec<u8>, group: KeyGroup, cell: Option<Vec<u8>>) {
+        self.written_bytes += key.len() + cell.as_ref().map_or(0, Vec::len);
+        self.written.insert(key, (group, cell));
+    }
+
+    fn cell(&self, key: StateKey<'_>, row: &[u8], now_ms: i64) -> Vec<u8> {
+        let mut cell = Vec::with_capacity(row.len() + 16);
+        self.life.write(now_ms, &u32::try_from(key.key.len()).unwrap_or(u32::MAX).to_le_bytes(), &mut cell);
+        cell.extend_from_slice(row);
+        cell
+    }
+
+    /// The whole keys of map entries, one for each group.
+    fn map_entries(groups: &Groups, of: &[u32], map_keys: &RowBytes) -> Vec<(KeyGroup, Vec<u8>)> {
+        let entry = |(row, group): (usize, &u32)| {
+            let key = groups.key(*group);
+            (key.group, whole(key, map_keys.row(row)))
+        };
+        of.iter().enumerate().map(entry).collect()
+    }
+
+    /// A map's values: one bit for each that there is, and the rows.
+    pub(crate) fn map_get(
+        &mut self,
+        groups: &Groups,
+        of: &[u32],
+        map_keys: &RowBytes,
+        now_ms: i64,
+    ) -> Result<(Vec<bool>, RecordBatch)> {
+        let cells = self.cells(&Self::map_entries(groups, of, map_keys))?;
+        let life = self.life;
+        let rows: Vec<Option<&[u8]>> =
+            cells.iter().map(|cell| cell.as_ref().and_then(|cell| Self::row(life, now_ms, cell))).collect();
+        Ok((rows.iter().map(Option::is_some).collect(), self.columns.batch(&rows)?))
+    }
+
+    /// Sets a map's values; the group that would get too many entries, where there is one, before anything is changed.
+    pub(crate) fn map_put(
+        &mut self,
+        groups: &Groups,
+        of: &[u32],
+        map_keys: &RowBytes,
+        rows: &RowBytes,
+        now_ms: i64,
+    ) -> Result<Result<(), u32>> {
+        let keys = Self::map_entries(groups, of, map_keys);
+        let cells = self.cells(&keys)?;
+        let mut counts: HashMap<u32, Count> = HashMap::new();
+        let mut new: std::collections::HashSet<&[u8]> = std::collections::HashSet::new();
+        for ((group, (_, key)), cell) in of.iter().zip(&keys).zip(&cells) {
+            if cell.is_some() || !new.insert(key) {
+                continue;
+            }
+            let mut count = counts.get(group).copied().map_or_else(|| self.count(groups, *group), Ok)?;
+            count.entries += 1;
+            if count.entries > STATE_ENTRIES_PER_KEY_MAX as u64 {
+                return Ok(Err(*group));
+            }
+            counts.insert(*group, count);
+        }
+        self.counts.extend(counts);
+        for (row, ((key_group, key), group)) in keys.into_iter().zip(of).enumerate() {
+            let cell = self.cell(groups.key(*group), rows.row(row), now_ms);
+            self.write(key, key_group, Some(cell));
+        }
+        Ok(Ok(()))
+    }
+
+    /// Removes a map's entries.
+    pub(crate) fn map_remove(&mut self, groups: &Groups, of: &[u32], map_keys: &RowBytes) -> Result<()> {
+        let keys = Self::map_entries(groups, of, map_keys);
+        let cells = self.cells(&keys)?;
+        for (((key_group, key), group), cell) in keys.into_iter().zip(of).zip(cells) {
+            if cell.is_some() && self.written.get(&key).is_none_or(|(_, value)| value.is_some()) {
+                let mut count = self.count(groups, *group)?;
+                count.entries = count.entries.saturating_sub(1);
+                self.counts.insert(*group, count);
+                self.write(key, key_group, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts rows behind a list's; the group that would get too many, where there is one, before anything is changed.
+    pub(crate) fn append(
+        &mut self,
+        groups: &Groups,
+        of: &[u32],
+        rows: &RowBytes,
+        now_ms: i64,
+    ) -> Result<Result<(), u32>> {
+        let mut counts: HashMap<u32, Count> = HashMap::new();
+        let mut numbers = Vec::with_capacity(of.len());
+        for group in of {
+            let mut count = counts.get(group).copied().map_or_else(|| self.count(groups, *group), Ok)?;
+            numbers.push(count.next);
+            count.next += 1;
+            count.entries += 1;
+            if count.entries > STATE_ENTRIES_PER_KEY_MAX as u64 {
+                return Ok(Err(*group));
+            }
+            counts.insert(*group, count);
+        }
+        self.counts.extend(counts);
+        for (row, (group, number)) in of.iter().zip(numbers).enumerate() {
+            let key = groups.key(*group);
+            let cell = self.cell(key, rows.row(row), now_ms);
+            self.write(whole(key, &number.to_be_bytes()), key.group, Some(cell));
+        }
+        Ok(Ok(()))
+    }
+
+    /// All that there is of a group, alive or not: whole keys and cells, in order.
+    fn all(&mut self, key: StateKey<'_>) -> Result<BTreeMap<Vec<u8>, Bytes>> {
+        let mut all = BTreeMap::new();
+        let mut after = StateEntry {
+            group: key.group,
+            namespace: VALUES,
+            key: Bytes::copy_from_slice(key.key),
+            value: Bytes::new(),
+        };
+        'pages: loop {
+            let page = self.state.scan(VALUES..=VALUES, Some(&after), PAGE_ENTRIES)?;
+            let is_last = page.len() < PAGE_ENTRIES;
+            for entry in page {
+                if entry.group != key.group || !entry.key.starts_with(key.key) {
+                    break 'pages;
+                }
+                all.insert(entry.key.to_vec(), entry.value.clone());
+                after = entry;
+            }
+            if is_last {
+                break;
+            }
+        }
+        let written = self.written.range(key.key.to_vec()..).take_while(|(whole, _)| whole.starts_with(key.key));
+        for (whole, (_, value)) in written {
+            match value {
+                Some(cell) => all.insert(whole.clone(), Bytes::copy_from_slice(cell)),
+                None => all.remove(whole),
+            };
+        }
+        Ok(all)
+    }
+
+    /// All entries of groups: for each its group's place in `of`, the map's keys (no columns for a list) and the values.
+    pub(crate) fn entries(
+        &mut self,
+        groups: &Groups,
+        of: &[u32],
+        now_ms: i64,
+    ) -> Result<(Vec<u32>, RecordBatch, RecordBatch)> {
+        let mut entries: Vec<(u32, Vec<u8>, Bytes)> = Vec::new();
+        for (place, group) in (0..).zip(of) {
+            let key = groups.key(*group);
+            let skip = key.key.len();
+            let life = self.life;
+            let all = self.all(key)?.into_iter();
+            let alive = all.filter(|(_, cell)| Self::row(life, now_ms, cell).is_some());
+            entries.extend(alive.map(|(whole, cell)| (place, whole[skip..].to_vec(), cell)));
+        }
+        let values: Vec<Option<&[u8]>> =
+            entries.iter().map(|(_, _, cell)| Self::row(self.life, now_ms, cell)).collect();
+        let values = self.columns.batch(&values)?;
+        let keys = match &self.map_keys {
+            Some(map_keys) => map_keys.batch(&entries.iter().map(|(_, key, _)| Some(&key[..])).collect::<Vec<_>>())?,
+            None => values.project(&[]).map_err(|error| Error::internal("entries without keys").caused_by(error))?,
+        };
+        Ok((entries.iter().map(|(place, ..)| *place).collect(), keys, values))
+    }
+
+    /// Removes all that there is of groups.
+    pub(crate) fn remove(&mut self, groups: &Groups, of: &[u32]) -> Result<()> {
+        for group in of {
+            let key = groups.key(*group);
+            for whole in self.all(key)?.into_keys() {
+                self.write(whole, key.group, None);
+            }
+            self.counts.insert(*group, Count::default());
+        }
+        Ok(())
+    }
+
+    /// The call has succeeded: what it wrote is stored.
+    pub(crate) fn commit(&mut self, groups: &Groups) -> Result<()> {
+        if !self.written.is_empty() {
+            let mut removed = Vec::new();
+            let (mut keys, mut cells): (Vec<StateKey<'_>>, Vec<&[u8]>) = (Vec::new(), Vec::new());
+            for (key, (group, cell)) in &self.written {
+                let key = StateKey { group: *group, key };
+                match cell {
+                    Some(cell) => {
+                        keys.push(key);
+                        cells.push(cell);
+                    }
+                    None => removed.push(key),
+                }
+            }
+            self.state.remove_many(VALUES, &removed)?;
+            self.state.put_many(VALUES, &keys, &cells)?;
+        }
+        if !self.counts.is_empty() {
+            let gone = self.counts.iter().filter(|(_, count)| count.entries == 0);
+            let gone: Vec<StateKey<'_>> = gone.map(|(group, _)| groups.key(*group)).collect();
+            self.state.remove_many(COUNTS, &gone)?;
+            let kept: Vec<(StateKey<'_>, [u8; 16])> = self
+                .counts
+                .iter()
+                .filter(|(_, count)| count.entries > 0)
+                .map(|(group, count)| (groups.key(*group), count.to_bytes()))
+                .collect();
+            let keys: Vec<StateKey<'_>> = kept.iter().map(|(key, _)| *key).collect();
+            let counts: Vec<&[u8]> = kept.iter().map(|(_, count)| &count[..]).collect();
+            self.state.put_many(COUNTS, &keys, &counts)?;
+        }
+        self.discard();
+        Ok(())
+    }
+
+    /// What is written and not stored is forgotten.
+    pub(crate) fn discard(&mut self) {
+        self.written.clear();
+        self.written_bytes = 0;
+        self.counts.clear();
+    }
+
+    /// Removes some entries whose time is up.
+    pub(crate) fn sweep(&mut self, now_ms: i64) -> Result<()> {
+        if self.life.0.is_none() {
+            return Ok(());
+        }
+        let page = self.state.scan(VALUES..=VALUES, self.swept.as_ref(), SWEEP_ENTRIES)?;
+        for entry in page.iter().filter(|entry| self.life.read(now_ms, &entry.value).is_none()) {
+            self.state.remove_many(VALUES, &[StateKey { group: entry.group, key: &entry.key }])?;
+            let Some(Apart { key, .. }) = taken_apart(self.life, &entry.key, &entry.value) else { continue };
+            let owner = StateKey { group: entry.group, key };
+            let Some(stored) = self.state.get_many(COUNTS, &[owner])?.pop().flatten() else { continue };
+            let mut count = Count::of_bytes(&stored)?;
+            count.entries = count.entries.saturating_sub(1);
+            if count.entries == 0 {
+                self.state.remove_many(COUNTS, &[owner])?;
+            } else {
+                self.state.put_many(COUNTS, &[owner], &[&count.to_bytes()])?;
+            }
+        }
+        self.swept = if page.len() < SWEEP_ENTRIES { None } else { page.into_iter().next_back() };
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! States with one row for each key: kinds `value` and `merge`.
+
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use volley_api::{KeyedState, Namespace, Result, StateEntry, StateKey};
+
+use super::columns::{Columns, RowBytes};
+use super::groups::Groups;
+use super::life::Life;
+
+/// Where all values are.
+pub(super) const VALUES: Namespace = Namespace(0);
+
+/// Entries that a sweep looks at.
+const SWEEP_ENTRIES: usize = 512;
+
+/// One row for each key.
+pub(crate) struct Single {
+    pub(crate) columns: Columns,
+    life: Life,
+    state: Box<dyn KeyedState>,
+    /// What the call under way has written.
+    written: Written,
+    /// How far the sweep for values whose time is up has come.
+    swept: Option<StateEntry>,
+}
+
+/// Values that are not stored yet, by the number of their key.
+#[derive(Default)]
+struct Written {
+    /// For each number one more than its place in `values`; 0 where nothing was written.
+    places: Vec<u32>,
+    /// `None`: removed.
+    values: Vec<(u32, Option<Range<usize>>)>,
+    bytes: Vec<u8>,
+}
+
+impl Written {
+    fn get(&self, group: u32) -> Option<&Option<Range<usize>>> {
+        let place = self.places.get(group as usize).filter(|place| **place > 0)?;
+        Some(&self.values[*place as usize - 1].1)
+    }
+
+    fn set(&mut self, group: u32, row: Option<&[u8]>) {
+        let value = row.map(|row| {
+            let start = self.bytes.len();
+            self.bytes.extend_from_slice(row);
+            start..self.bytes.len()
+        });
+        let index = group as usize;
+        if self.places.len() <= index {
+            self.places.resize(index + 1, 0);
+        }
+        match self.places[index] {
+            0 => {
+                self.values.push((group, value));
+                self.places[index] = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+            }
+            place => self.values[place as usize - 1].1 = value,
+        }
+    }
+
+    fn clear(&mut self) {
+        for (group, _) in self.values.drain(..) {
+            self.places[group as usize] = 0;
+        }
+        self.bytes.clear();
+    }
+}
+
+impl Single {
+    pub(crate) fn new(columns: Columns, life: Life, state: Box<dyn KeyedState>) -> Self {
+        Self { columns, life, state, written: Written::default(), swept: None }
+    }
+
+    pub(crate) fn state(&mut self) -> &mut dyn KeyedState {
+        &mut *self.state
+    }
+
+    /// The values of groups: one bit for each that has one, and the rows.
+    pub(crate) fn get(&mut self, groups: &Groups, wanted: &[u32], now_ms: i64) -> Result<(Vec<bool>, RecordBatch)> {
+        let stored = self.stored(groups, wanted)?;
+        let mut stored = stored.iter();
+        let rows: Vec<Option<&[u8]>> = wanted
+            .iter()
+            .map(|group| match self.written.get(*group) {
+                Some(value) => value.clone().map(|at| &self.written.bytes[at]),
+                None => stored.next()?.as_deref().and_then(|cell| self.life.read(now_ms, cell)),
+            })
+            .collect();
+        Ok((rows.iter().map(Option::is_some).collect(), self.columns.batch(&rows)?))
+    }
+
+    /// What is stored of those groups of which nothing was written in this call.
+    fn stored(&mut self, groups: &Groups, wanted: &[u32]) -> Result<Vec<Option<Bytes>>> {
+        let unwritten = wanted.iter().filter(|group| self.written.get(**group).is_none());
+        let keys: Vec<StateKey<'_>> = unwritten.map(|group| groups.key(*group)).collect();
+        if keys.is_empty() { Ok(Vec::new()) } else { self.state.get_many(VALUES, &keys) }
+    }
+
+    /// Sets the values of groups, row by row.
+    pub(crate) fn put(&mut self, groups: &[u32], rows: &RowBytes) {
+        for (row, group) in groups.iter().enumerate() {
+            self.written.set(*group, Some(rows.row(row)));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, groups: &[u32]) {
+        groups.iter().for_each(|group| self.written.set(*group, None));
+    }
+
+    /// Bytes that are written and not stored.
+    pub(crate) fn written_bytes(&self) -> usize {
+        self.written.bytes.len()
+    }
+
+    /// The call has succeeded: what it wrote is stored.
+    pub(crate) fn commit(&mut self, groups: &Groups, now_ms: i64) -> Result<()> {
+        let Self { life, state, written, .. } = self;
+        if written.values.is_empty() {
+            return Ok(());
+        }
+        let removed: Vec<StateKey<'_>> =
+            written.values.iter().filter(|(_, value)| value.is_none()).map(|(group, _)| groups.key(*group)).collect();
+        if !removed.is_empty() {
+            state.remove_many(VALUES, &removed)?;
+        }
+        let set = || written.values.iter().filter_map(|(group, value)| Some((groups.key(*group), value.clone()?)));
+        let keys: Vec<StateKey<'_>> = set().map(|(key, _)| key).collect();
+        if life.0.is_none() {
+            let values: Vec<&[u8]> = set().map(|(_, at)| &written.bytes[at]).collect();
+            state.put_many(VALUES, &keys, &values)?;
+        } else {
+            let mut cells = Vec::new();
+            let mut ends = Vec::with_capacity(keys.len());
+            for (_, at) in set() {
+                life.write(now_ms, &written.bytes[at], &mut cells);
+                ends.push(cells.len());
+            }
+            let starts = std::iter::once(0).chain(ends.iter().copied());
+            let values: Vec<&[u8]> = starts.zip(&ends).map(|(start, end)| &cells[start..*end]).collect();
+            state.put_many(VALUES, &keys, &values)?;
+        }
+        written.clear();
+        Ok(())
+    }
+
+    /// The call has failed: what it wrote is forgotten.
+    pub(crate) fn discard(&mut self) {
+        self.written.clear();
+    }
+
+    /// Removes some values whose time is up.
+    pub(crate) fn sweep(&mut self, now_ms: i64) -> Result<()> {
+        if self.life.0.is_none() {
+            return Ok(());
+        }
+        let page = self.state.scan(VALUES..=VALUES, self.swept.as_ref(), SWEEP_ENTRIES)?;
+        let over = page.iter().filter(|entry| self.life.read(now_ms, &entry.value).is_none());
+        let keys: Vec<StateKey<'_>> = over.map(|entry| StateKey { group: entry.group, key: &entry.key }).collect();
+        if !keys.is_empty() {
+            self.state.remove_many(VALUES, &keys)?;
+        }
+        self.swept = if page.len() < SWEEP_ENTRIES { None } else { page.into_iter().next_back() };
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+//! `#[process]`: a function for the rows of a key, and one for its timers.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Ident, Type};
+
+use crate::options::{Names, Options};
+use crate::parts::{Parts, Row, columns, port, read_arguments};
+use crate::signature::{Argument, Signature, State};
+use crate::types::{returned, without_lifetimes};
+
+/// The function, and an operator of the same name around it.
+pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result<TokenStream> {
+    let signature = Signature::parse(function, "process")?;
+    let options = Options::parse(options)?;
+    let returned = returned(&signature.function.sig.output);
+    if let Some(value) = returned.value {
+        let message = "a process returns nothing or Result<(), Reject>: its rows go through `out: &mut Emit<…>`";
+        return Err(syn::Error::new_spanned(value, message));
+    }
+    let ports = ports(&signature, &options)?;
+    let parts = Parts::new(&signature);
+    let Parts { name, config, checks, reads, readers, .. } = &parts;
+    let visibility = &signature.function.vis;
+    let doc = format!("The operator that calls [`{name}()`] for every row.");
+    let plain_config = signature.config().map_or_else(|| quote!(::volley_sdk::NoConfig), without_lifetimes);
+    let function = &signature.function;
+    let arguments = read_arguments(&signature, &TokenStream::new());
+    let cells: Vec<&TokenStream> = ports.iter().map(|(_, row)| &row.cells).collect();
+    let names: Vec<&TokenStream> = ports.iter().map(|(_, row)| &row.names).collect();
+    let labels: Vec<&String> = ports.iter().map(|(label, _)| label).collect();
+    let indices: Vec<usize> = (0..ports.len()).collect();
+    let variables: Vec<Ident> = indices.iter().map(|index| port(*index)).collect();
+    let mode = if options.replace { quote!(Replace) } else { quote!(Keyed) };
+    let states: Vec<&State> = signature.states().collect();
+    let declarations = states.iter().map(|state| {
+        let (name, of) = (state.name.to_string(), without_lifetimes(&state.of));
+        let version = state.version.as_ref().map(|version| quote!(.with_version(#version)));
+        let ttl = state.ttl_ms.as_ref().map(|ttl| quote!(.with_ttl_ms(#ttl)));
+        quote_spanned!(state.of.span()=> ::volley_sdk::state::StateDeclaration::value::<#of>(#name)#version #ttl)
+    });
+    let places: Vec<u32> = (0_u32..).take(states.len()).collect();
+    let held: Vec<Ident> = places.iter().map(|place| format_ident!("__state_{place}")).collect();
+    let types: Vec<TokenStream> = states.iter().map(|state| without_lifetimes(&state.of)).collect();
+    let load = quote!(#(let mut #held = ::volley_sdk::state::Values::<#types>::load(__cx, #places, &__keys.groups)?;)*);
+    let store = quote!(#(#held.store(__cx, #places, &__keys.groups)?;)*);
+    let time = signature.has_time();
+    let time_open = time.then(|| quote!(let (binding, time) = ::volley_sdk::row::read_time(binding, input)?;));
+    let time_field = time.then(|| quote!(time: ::volley_sdk::row::TimeColumn,));
+    let time_value = time.then(|| quote!(time,));
+    let time_reader = time.then(|| quote!(let __times = self.time.reader(batch)?;));
+    let time_argument = time.then(|| {
+        quote! { let ::core::option::Option::Some(__time) = __times.get(__row) else { continue; }; }
+    });
+    let called = call(&signature, None);
+    let each = if returned.rejects {
+        quote! { if let ::core::result::Result::Err(__reject) = #called { __rejects.push(__row, __reject); } }
+    } else {
+        quote! { let () = #called; }
+    };
+    let flush = quote!(#(#variables.flush(__cx.out(), #indices)?;)*);
+    let on_timers = options.on_timer.as_ref().map(|on_timer| {
+        let called = call(&signature, Some(on_timer));
+        quote! {
+            #[allow(unused_mut, unused_variables, clippy::let_unit_value)]
+            fn on_timers(
+                &mut self,
+                timers: &[::volley_sdk::Timer],
+                _: ::core::option::Option<::volley_sdk::NewKeys<'_>>,
+                __cx: &mut ::volley_sdk::Context<'_>,
+            ) -> ::core::result::Result<(), ::volley_sdk::Failure> {
+                let __keys = __cx.distinct(timers.iter().map(|timer| timer.group));
+                #load
+                let mut __timers = ::volley_sdk::Timers::new();
+                #(let mut #variables = ::volley_sdk::Emit::<#cells>::new();)*
+                for (__row, __timer) in timers.iter().enumerate() {
+                    let __place = __keys.places[__row];
+                    __timers.set_group(__timer.group);
+                    #(#variables.set_row(__row);)*
+                    let () = #called;
+                }
+                #flush
+                #store
+                __timers.flush(__cx)?;
+                ::core::result::Result::Ok(())
+            }
+        }
+    });
+    let rows: Vec<&Row> = ports.iter().take(1).map(|(_, row)| row).collect();
+    let columns = columns(&parts, &rows);
+    Ok(quote! {
+        #function
+
+        #[doc = #doc]
+        #[allow(non_camel_case_types, dead_code)]
+        #visibility struct #name {
+            config: #plain_config,
+            #time_field
+        }
+
+        impl ::volley_sdk::ProcessOperator for #name {
+            #config
+
+            fn states() -> ::std::vec::Vec<::volley_sdk::state::StateDeclaration> {
+                ::std::vec![#(#declarations),*]
+            }
+
+            fn open(
+                config: Self::Config,
+                input: &::volley_sdk::ProcessInput,
+            ) -> ::core::result::Result<(Self, ::volley_sdk::Binding), ::volley_sdk::OpenError> {
+                let schema = &input.schema;
+                { let input = schema; let _ = input; #checks }
+                let binding = #reads;
+                #(
+                    let columns = ::volley_sdk::row::fields::<#cells>(#names);
+                    let binding = binding.port(#labels, columns, ::volley_sdk::WriteMode::#mode);
+                )*
+                #time_open
+                ::core::result::Result::Ok((Self { config, #time_value }, binding))
+            }
+
+            #[allow(unused_mut, unused_variables, clippy::let_unit_value)]
+            fn process(
+                &mut self,
+                __rows: &::volley_sdk::KeyedBatch<'_>,
+                __cx: &mut ::volley_sdk::Context<'_>,
+            ) -> ::core::result::Result<::volley_sdk::Rejects, ::volley_sdk::Failure> {
+                let batch = &__rows.batch;
+                #readers
+                #time_reader
+                let __keys = __cx.distinct(__rows.groups.iter().copied());
+                #load
+                let mut __timers = ::volley_sdk::Timers::new();
+                let mut __rejects = ::volley_sdk::Rejects::new();
+                #(let mut #variables = ::volley_sdk::Emit::<#cells>::new();)*
+                for __row in 0..batch.len() {
+                    #time_argument
+                    #arguments
+                    let __place = __keys.places[__row];
+                    __timers.set_group(__rows.groups[__row]);
+                    #(#variables.set_row(__row);)*
+                    #each
+                }
+                #flush
+                #store
+                __timers.flush(__cx)?;
+                ::core::result::Result::Ok(__rejects)
+            }
+
+            #on_timers
+        }
+
+        ::volley_sdk::__export_operator!(#name, ProcessOperator, ProcessRunner, process, #columns);
+    })
+}
+
+/// The call of the function with the variables of one row, or of `on_timer` with those of one timer.
+fn call(signature: &Signature, on_timer: Option<&syn::Path>) -> TokenStream {
+    let name = &signature.function.sig.ident;
+    let (mut columns, mut ports, mut states) = (0, 0, 0);
+    let mut arguments: Vec<TokenStream> = Vec::new();
+    let config = signature.config().is_some().then(|| quote!(&self.config));
+    for argument in &signature.arguments {
+        match argument {
+            Argument::Config(_) => {}
+            Argument::Column(_) => {
+                let variable = format_ident!("__argument_{columns}");
+                columns += 1;
+                if on_timer.is_none() {
+                    arguments.push(quote!(#variable));
+                }
+            }
+            Argument::Time => {
+                if on_timer.is_none() {
+                    arguments.push(quote!(__time));
+                }
+            }
+            Argument::Emit { .. } => {
+                let variable = port(ports);
+                ports += 1;
+                arguments.push(quote!(&mut #variable));
+            }
+            Argument::State(_) => {
+                let variable = format_ident!("__state_{states}");
+                states += 1;
+                arguments.push(quote!(#variable.at(__place)));
+            }
+            Argument::Timers => arguments.push(quote!(&mut __timers)),
+        }
+    }
+    match on_timer {
+        None => {
+            let config = config.into_iter();
+            quote!(#name(#(#config,)* #(#arguments),*))
+        }
+        Some(on_timer) => {
+            let config = config.into_iter();
+            let timer = std::iter::once(quote!(*__timer));
+            let all = timer.chain(arguments);
+            quote!(#on_timer(#(#config,)* #(#all),*))
+        }
+    }
+}
+
+/// The output ports with their rows: one for each `&mut Emit<…>`.
+fn ports(signature: &Signature, options: &Options) -> syn::Result<Vec<(String, Row)>> {
+    let emits: Vec<(&Ident, &Type)> = signature.emits().collect();
+    match emits.first() {
+        None => {
+            let message = "a process puts its rows out through `out: &mut Emit<…>`: add that argument";
+            Err(syn::Error::new_spanned(&signature.function.sig, message))
+        }
+        Some((first, _)) if *first != "out" => {
+            let message =
+                "the first port is the main output: call it `out`; the others are side outputs by their names";
+            Err(syn::Error::new(first.span(), message))
+        }
+        Some(_) => emits
+            .iter()
+            .enumerate()
+            .map(|(index, (label, row))| {
+                let names = if index == 0 { &options.names } else { &Names::ByStruct };
+                Ok((label.to_string(), Row::emitted(row, names)?))
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,130 @@
+//! An aggregate between messages.
+
+use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, open, sorted};
+use crate::layout::Place;
+use crate::wire::Frame;
+use crate::{AggregateOperator, Batch, Failure, Groups, OpenError, Port, Schema, WriteMode, wire};
+
+/// An opened aggregate.
+pub struct AggregateRunner<Op> {
+    operator: Op,
+    pub(crate) bound: Bound,
+    memory: Memory,
+    pub(crate) state: StateWire,
+    /// Groups since the last drain.
+    groups: usize,
+}
+
+/// The columns of the state as they cross.
+pub(crate) struct StateWire {
+    port: Port,
+    wire: PortWire,
+    places: Vec<Place>,
+}
+
+impl StateWire {
+    #[inline(never)]
+    fn new(state: &Schema) -> Result<Self, OpenError> {
+        if state.is_empty() {
+            return Err(OpenError::Failed(
+                "an aggregate binds the columns of its state, this one binds none".to_owned(),
+            ));
+        }
+        let port = Port { name: "state".to_owned(), schema: state.unpacked(), writes: WriteMode::Replace };
+        let wire = PortWire::new(&port, &Schema::default())?;
+        let places = wire::places(&wire.schema).map_err(|field| {
+            OpenError::Failed(format!(
+                "column `{}` of the state is {}, which cannot be kept",
+                field.name, field.data_type
+            ))
+        })?;
+        Ok(Self { port, wire, places })
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.wire.schema
+    }
+
+    #[inline(never)]
+    fn decode<'a>(&self, message: &'a [u8]) -> Result<Frame<'a>, Failure> {
+        Frame::open(message, &self.wire.schema, &self.places)
+            .map_err(|error| Failure::Fatal(format!("the host's states cannot be read: {error}")))
+    }
+
+    fn view<'a>(&'a self, frame: &'a Frame<'a>) -> Batch<'a> {
+        Batch::of_message(&self.wire.schema, frame, &self.places)
+    }
+}
+
+impl<Op: AggregateOperator> Runner for AggregateRunner<Op> {
+    const DETERMINISM: crate::Determinism = Op::DETERMINISM;
+
+    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
+        let (operator, bound) = open(config, input, Outputs::One, Op::open)?;
+        let state = StateWire::new(&bound.binding.state)?;
+        Ok(Self { operator, bound, memory: Memory::default(), state, groups: 0 })
+    }
+
+    fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    fn close(&mut self) {
+        self.operator.close();
+    }
+}
+
+impl<Op: AggregateOperator> AggregateRunner<Op> {
+    /// Adds rows; gives those that are refused.
+    pub(crate) fn update(&mut self, groups: &[u32], message: &[u8]) -> Result<RejectedRows, Failure> {
+        let Self { operator, bound, memory, groups: known, .. } = self;
+        let (message, _) = memory.align(message);
+        let frame = bound.decode(message)?;
+        let groups = numbered(groups, frame.rows, *known)?;
+        let rejects = operator.update(groups, &bound.view(&frame))?;
+        // Only now: a call that failed has brought no groups.
+        *known = groups.total();
+        sorted(rejects, frame.rows)
+    }
+
+    /// Adds states.
+    pub(crate) fn merge(&mut self, groups: &[u32], message: &[u8]) -> Result<(), Failure> {
+        let Self { operator, memory, state, groups: known, .. } = self;
+        let (message, _) = memory.align(message);
+        let frame = state.decode(message)?;
+        let groups = numbered(groups, frame.rows, *known)?;
+        operator.merge(groups, &state.view(&frame))?;
+        *known = groups.total();
+        Ok(())
+    }
+
+    /// The states of all groups, as a message.
+    pub(crate) fn drain(&mut self) -> Result<&[u8], Failure> {
+        let Self { operator, memory, state, groups, .. } = self;
+        let rows = std::mem::take(groups);
+        let columns = operator.drain(rows)?;
+        state.wire.encode(&state.port, &columns, rows, &mut memory.out)?;
+        crate::array::spare(columns);
+        Ok(self.memory.out.bytes())
+    }
+
+    /// The results of states, as a message.
+    pub(crate) fn evaluate(&mut self, message: &[u8]) -> Result<&[u8], Failure> {
+        let Self { operator, bound, memory, state, .. } = self;
+        let (message, out) = memory.align(message);
+        let frame = state.decode(message)?;
+        let columns = operator.evaluate(&state.view(&frame))?;
+        bound.wires[0].encode(&bound.binding.ports[0], &columns, frame.rows, out)?;
+        crate::array::spare(columns);
+        Ok(self.memory.out.bytes())
+    }
+}
+
+#[inline(never)]
+fn numbered(groups: &[u32], rows: usize, known: usize) -> Result<Groups<'_>, Failure> {
+    if groups.len() != rows {
+        return Err(Failure::Fatal(format!("{} groups for {rows} rows", groups.len())));
+    }
+    Ok(Groups::new(groups, known))
+}
