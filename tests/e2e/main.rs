@@ -40,4 +40,5 @@ mod steady;
 mod stops;
 mod support;
 mod unix_filter;
+mod values;
 mod windows;

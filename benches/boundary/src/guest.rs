@@ -18,6 +18,7 @@ pub(crate) struct Guests {
     pub(crate) folder: PathBuf,
     pub(crate) filter_project: Arc<Plugin>,
     pub(crate) identity: Arc<Plugin>,
+    pub(crate) celsius: Arc<Plugin>,
     pub(crate) sum_avg: Arc<Plugin>,
     pub(crate) quantile_sketch: Arc<Plugin>,
     /// The same without ticks.
@@ -34,6 +35,7 @@ impl Guests {
             folder: folder.to_owned(),
             filter_project: load("filter-project.wasm")?,
             identity: load("identity.wasm")?,
+            celsius: load("celsius.wasm")?,
             sum_avg: load("sum-avg.wasm")?,
             quantile_sketch: load("quantile-sketch.wasm")?,
             trusted,
@@ -65,7 +67,8 @@ pub(crate) fn aggregators(
     pool.ok_or_else(|| volley_api::Error::internal("plugins have a pool"))
 }
 
-fn context(input: &SchemaRef) -> OperatorContext {
+/// Where an operator under test is at work.
+pub(crate) fn context(input: &SchemaRef) -> OperatorContext {
     OperatorContext {
         node: NodeName::new("bench").expect("a name"),
         subtask: SubtaskId::SINGLE,

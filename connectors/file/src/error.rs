@@ -185,6 +185,14 @@ pub enum Error {
         /// The incarnation that is at work.
         incarnation: u64,
     },
+    /// A codec refuses or fails.
+    #[error("{place}: {}", source.report())]
+    Codec {
+        /// The file, and where in it.
+        place: String,
+        /// What the codec says.
+        source: volley_api::Error,
+    },
     /// An invariant of this crate does not hold.
     #[error("{0}")]
     Broken(String),
@@ -205,8 +213,14 @@ impl Error {
         Self::Damaged { path: path.to_owned(), detail: detail.into() }
     }
 
+    /// What a codec said of a place.
+    pub(crate) fn codec(place: impl Into<String>, source: volley_api::Error) -> Self {
+        Self::Codec { place: place.into(), source }
+    }
+
     fn kind(&self) -> ErrorKind {
         match self {
+            Self::Codec { source, .. } => source.kind(),
             Self::Options(_) | Self::SchemaText { .. } | Self::Unsupported { .. } => ErrorKind::Config,
             Self::Occupied { .. } | Self::Later { .. } | Self::Version { .. } => ErrorKind::Config,
             Self::Damaged { .. } | Self::MissingColumn { .. } | Self::ColumnType { .. } | Self::ExtraColumn { .. } => {
@@ -229,6 +243,7 @@ impl Error {
         use io::ErrorKind as Kind;
         match self {
             Self::Missing { .. } | Self::NoMatch { .. } => true,
+            Self::Codec { source, .. } => source.is_retryable(),
             Self::Io { source, .. } => matches!(
                 source.kind(),
                 Kind::Interrupted

@@ -54,7 +54,7 @@ fn each_name(folder: &Path, mut look: impl FnMut(&str) -> Result<(), Error>) -> 
 pub(crate) fn earlier_part(folder: &Path, format: FileFormat) -> Result<Option<String>, Error> {
     let mut first: Option<String> = None;
     each_name(folder, |name| {
-        let is_part = name.starts_with(PART) && FileFormat::of_path(Path::new(name)) == Some(format);
+        let is_part = name.starts_with(PART) && format.names(Path::new(name));
         if is_part && first.as_deref().is_none_or(|first| name < first) {
             first = Some(name.to_owned());
         }

@@ -13,11 +13,13 @@
 #![forbid(unsafe_code)]
 
 mod blocking;
+mod codec;
 mod columns;
 mod decompress;
 mod discover;
 mod error;
 mod folder;
+mod format_option;
 mod infer;
 mod input;
 mod names;
@@ -34,6 +36,7 @@ mod token;
 mod write;
 mod writer;
 
+pub use codec::SourceCodec;
 pub use error::Error;
 pub use options::{
     ColumnTypes, Compression, CsvReadOptions, CsvWriteOptions, Existing, FileFormat, FileSinkOptions, FileSourceOptions,

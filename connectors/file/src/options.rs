@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::{Error, parse_field};
+use crate::{Error, format_option, parse_field};
 
 /// Records that a schema is inferred from, where nothing else is asked for: enough that rare values are met, and a
 /// few milliseconds of work.
@@ -26,8 +26,10 @@ pub struct FileSourceOptions {
     /// folders inside), or `-` for standard input. Relative to the pipeline file. Files whose names start with `.`
     /// or `_` are passed over in folders and globs.
     pub path: String,
-    /// The format. Default: by the extension, also under `.gz` and `.zst`; `jsonl` for standard input.
-    #[serde(default)]
+    /// The format: a name, or `plugin: { component: … }`, a codec. Default: by the extension, also under `.gz` and `.zst`;
+    /// `jsonl` for standard input.
+    #[serde(default, deserialize_with = "format_option::read")]
+    #[schemars(with = "Option<format_option::Schema>")]
     pub format: Option<FileFormat>,
     /// The compression of the whole file. Default: `auto`.
     #[serde(default)]
@@ -43,8 +45,8 @@ pub struct FileSourceOptions {
     /// How CSV is written.
     #[serde(default)]
     pub csv: CsvReadOptions,
-    /// Whether to wait for more at the end of each file (CSV and JSON Lines without compression). Only complete
-    /// lines are read. The files are those that there are at the start. Default: false.
+    /// Whether to wait for more at the end of each file (CSV, JSON Lines and codecs, without compression). Only complete
+    /// records are read. The files are those that there are at the start. Default: false.
     #[serde(default)]
     pub follow: bool,
     /// How long `follow` waits before it looks again, in milliseconds; at least 1. Default: 200.
@@ -63,9 +65,10 @@ pub struct FileSinkOptions {
     /// epoch), a named pipe or a device, or `-` for standard output. Relative to the pipeline file. Missing folders
     /// are made; links are followed.
     pub path: String,
-    /// The format. Default: by the extension, also under `.gz` and `.zst`; `jsonl` for standard output. A folder needs
-    /// it.
-    #[serde(default)]
+    /// The format: a name, or `plugin: { component: … }`, a codec. Default: by the extension, also under `.gz` and `.zst`;
+    /// `jsonl` for standard output. A folder needs it.
+    #[serde(default, deserialize_with = "format_option::read")]
+    #[schemars(with = "Option<format_option::Schema>")]
     pub format: Option<FileFormat>,
     /// The compression of whole CSV, JSON Lines and Arrow files; Parquet (snappy) and Avro (deflate) compress inside.
     /// Default: `auto`, which is none for folders and standard output.
@@ -111,6 +114,9 @@ pub enum FileFormat {
     Avro,
     /// Arrow IPC, file or stream; extensions `arrow`, `arrows`, `feather`, `ipc`.
     Arrow,
+    /// What a codec reads and writes, which whoever opens the source or sink brings.
+    #[serde(skip)]
+    Plugin,
 }
 
 impl FileFormat {
@@ -132,7 +138,7 @@ impl FileFormat {
         }
     }
 
-    /// The name as it is written in options; also the extension of files that a sink makes.
+    /// The name as it is written in options.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -141,12 +147,31 @@ impl FileFormat {
             Self::Parquet => "parquet",
             Self::Avro => "avro",
             Self::Arrow => "arrow",
+            Self::Plugin => "plugin",
         }
     }
 
-    /// Whether a file is a sequence of lines, so that single records can be refused.
+    /// The extension of files that a sink makes: the name, and `bin` for a codec's.
+    pub(crate) fn extension(self) -> &'static str {
+        if self == Self::Plugin { "bin" } else { self.as_str() }
+    }
+
+    /// Whether a file's name is one of this format.
+    pub(crate) fn names(self, file: &Path) -> bool {
+        match (self, file.file_name().and_then(|name| name.to_str())) {
+            (Self::Plugin, Some(name)) => name.split('.').skip(1).any(|part| part == self.extension()),
+            _ => Self::of_path(file) == Some(self),
+        }
+    }
+
+    /// Whether a file is a sequence of lines.
     pub(crate) fn is_text(self) -> bool {
         matches!(self, Self::Csv | Self::Jsonl)
+    }
+
+    /// Whether single records can be refused, and a file may grow while it is read.
+    pub(crate) fn is_stream(self) -> bool {
+        self.is_text() || self == Self::Plugin
     }
 }
 

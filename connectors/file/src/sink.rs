@@ -8,9 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use volley_api::{CommitStatus, Committable, DeliveryGuarantee, JobRun, NodeName, Sink, SinkContext, SinkWriter};
+use volley_api::{
+    CodecFactory, CommitStatus, Committable, DeliveryGuarantee, JobRun, NodeName, Sink, SinkContext, SinkWriter,
+};
 
 use crate::blocking::{self, Place};
+use crate::codec::SinkCodec;
 use crate::names::{Own, TAKEN, run_part};
 use crate::options::csv_bytes;
 use crate::staged::Replacing;
@@ -18,7 +21,7 @@ use crate::target::{STDOUT, STDOUT_NAME, Target, encoding, extension};
 use crate::token::Token;
 use crate::write::{self, Encoding};
 use crate::writer::FileSinkWriter;
-use crate::{Error, Existing, FileFormat, FileSinkOptions, folder, staged};
+use crate::{Error, Existing, FileFormat, FileSinkOptions, codec, folder, staged};
 
 /// Files as a sink.
 ///
@@ -83,7 +86,19 @@ impl FileSink {
     /// # Errors
     /// When options make no sense.
     pub fn new(options: FileSinkOptions, base_dir: &Path) -> volley_api::Result<Self> {
-        let settings = Settings::new(&options, base_dir)?;
+        Self::new_with(options, base_dir, None)
+    }
+
+    /// As [`FileSink::new`], with the codec that `format: { plugin: … }` stands for.
+    ///
+    /// # Errors
+    /// As [`FileSink::new`], and when there is a codec and the format is another.
+    pub fn new_with(
+        options: FileSinkOptions,
+        base_dir: &Path,
+        codec: Option<Arc<dyn CodecFactory>>,
+    ) -> volley_api::Result<Self> {
+        let settings = Settings::new(&options, base_dir, codec)?;
         let outlet = match &settings.target {
             Target::Stdout => Some(Outlet::Open(Stream(Box::new(std::io::stdout())))),
             Target::Pipe(path) => Some(Outlet::At(path.clone())),
@@ -98,7 +113,7 @@ impl FileSink {
     /// Those of [`FileSink::new`].
     pub fn to_writer(mut options: FileSinkOptions, output: Box<dyn Write + Send>) -> volley_api::Result<Self> {
         options.path = STDOUT.to_owned();
-        let settings = Settings::new(&options, Path::new(""))?;
+        let settings = Settings::new(&options, Path::new(""), None)?;
         Ok(Self::of(settings, Some(Outlet::Open(Stream(output)))))
     }
 
@@ -181,7 +196,8 @@ impl Settings {
         if context.run.incarnation > 0 { folder::check_is_latest(folder, context) } else { Ok(()) }
     }
 
-    fn new(options: &FileSinkOptions, base_dir: &Path) -> Result<Self, Error> {
+    fn new(options: &FileSinkOptions, base_dir: &Path, codec: Option<Arc<dyn CodecFactory>>) -> Result<Self, Error> {
+        codec::check(options.format, codec.is_some())?;
         let target = Target::new(&options.path, base_dir)?;
         let (format, compression) = encoding(options, &target)?;
         let (delimiter, quote) = csv_bytes(options.csv.delimiter, options.csv.quote, Path::new(&options.path))?;
@@ -209,6 +225,7 @@ impl Settings {
             header: options.csv.header,
             null_value: options.csv.null_value.clone(),
             is_stream: target.is_stream(),
+            codec: codec.map(SinkCodec::new),
         };
         let (path, extension) = (options.path.clone(), extension(format, compression));
         let (part_rows_max, part_bytes_max) = (options.part_rows_max, options.part_bytes_max);
@@ -220,7 +237,9 @@ impl Settings {
 #[async_trait]
 impl Sink for FileSink {
     fn label(&self) -> String {
-        format!("file {} ({})", self.settings.path, self.settings.encoding.format.as_str())
+        let encoding = &self.settings.encoding;
+        let format = encoding.codec.as_ref().map_or_else(|| encoding.format.as_str().to_owned(), SinkCodec::label);
+        format!("file {} ({format})", self.settings.path)
     }
 
     fn guarantee(&self) -> DeliveryGuarantee {

@@ -16,7 +16,7 @@ use crate::input::ByteInput;
 use crate::rate::RateLimiter;
 use crate::read::Offset;
 use crate::reader::FileSplitReader;
-use crate::{Error, FileSourceOptions, discover};
+use crate::{Error, FileSourceOptions, SourceCodec, codec, discover};
 
 mod open;
 mod plan;
@@ -49,17 +49,30 @@ impl FileSource {
     /// # Errors
     /// When options make no sense, nothing is there to read, or a file does not fit the others or the declared schema.
     pub fn open(options: FileSourceOptions, base_dir: &Path) -> volley_api::Result<Self> {
+        Self::open_with(options, base_dir, None)
+    }
+
+    /// As [`FileSource::open`], with the codec that `format: { plugin: … }` stands for.
+    ///
+    /// # Errors
+    /// As [`FileSource::open`], and when the codec refuses its configuration, or there is one and the format is another.
+    pub fn open_with(
+        options: FileSourceOptions,
+        base_dir: &Path,
+        codec: Option<SourceCodec>,
+    ) -> volley_api::Result<Self> {
+        codec::check(options.format, codec.is_some())?;
         if options.path == STDIN {
-            return Self::from_reader(options, Box::new(std::io::stdin()));
+            return Ok(Self::stream(options, Path::new(STDIN), Box::new(std::io::stdin()), codec)?);
         }
         let full = base_dir.join(&options.path);
         match std::fs::metadata(&full) {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
                 let name = options.path.clone();
                 let pipe = File::open(&full).map_err(|error| Error::io("read", &name, error))?;
-                Ok(Self::stream(options, &full, Box::new(pipe))?)
+                Ok(Self::stream(options, &full, Box::new(pipe), codec)?)
             }
-            _ => Ok(Self::files(options, base_dir)?),
+            _ => Ok(Self::files(options, base_dir, codec)?),
         }
     }
 
@@ -69,21 +82,27 @@ impl FileSource {
     /// # Errors
     /// Those of [`FileSource::open`].
     pub fn from_reader(options: FileSourceOptions, input: Box<dyn Read + Send>) -> volley_api::Result<Self> {
+        codec::check(options.format, false)?;
         let path = PathBuf::from(&options.path);
-        Ok(Self::stream(options, &path, input)?)
+        Ok(Self::stream(options, &path, input, None)?)
     }
 
-    fn files(options: FileSourceOptions, base_dir: &Path) -> Result<Self, Error> {
+    fn files(options: FileSourceOptions, base_dir: &Path, codec: Option<SourceCodec>) -> Result<Self, Error> {
         let limiter = limiter(&options)?;
         let name = options.path.clone();
-        let plan = blocking::guard(&name, || Plan::of_files(options, base_dir))??;
+        let plan = blocking::guard(&name, || Plan::of_files(options, base_dir, codec))??;
         Ok(Self { plan: Arc::new(plan), limiter, stream: None })
     }
 
-    fn stream(options: FileSourceOptions, path: &Path, input: Box<dyn Read + Send>) -> Result<Self, Error> {
+    fn stream(
+        options: FileSourceOptions,
+        path: &Path,
+        input: Box<dyn Read + Send>,
+        codec: Option<SourceCodec>,
+    ) -> Result<Self, Error> {
         let limiter = limiter(&options)?;
         let name = plan::display_name(&options.path).to_owned();
-        let (plan, head) = blocking::guard(&name, || Plan::of_stream(options, path, input))??;
+        let (plan, head) = blocking::guard(&name, || Plan::of_stream(options, path, input, codec))??;
         Ok(Self { plan: Arc::new(plan), limiter, stream: Some(Mutex::new(Some(head))) })
     }
 }
@@ -95,7 +114,8 @@ fn limiter(options: &FileSourceOptions) -> Result<Option<Arc<RateLimiter>>, Erro
 #[async_trait]
 impl Source for FileSource {
     fn label(&self) -> String {
-        format!("file {} ({})", self.plan.options.path, self.plan.format.as_str())
+        let format = self.plan.codec.as_ref().map_or_else(|| self.plan.format.as_str().to_owned(), SourceCodec::label);
+        format!("file {} ({format})", self.plan.options.path)
     }
 
     fn schema(&self) -> SchemaRef {
@@ -115,7 +135,7 @@ impl Source for FileSource {
     }
 
     fn can_reject(&self) -> bool {
-        self.plan.format.is_text()
+        self.plan.format.is_stream()
     }
 
     async fn discover(&self) -> volley_api::Result<Vec<Split>> {

@@ -185,7 +185,7 @@ pub(crate) fn extension(format: FileFormat, compression: Compression) -> String 
         Compression::Zstd => ".zst",
         Compression::None | Compression::Auto => "",
     };
-    format!("{}{end}", format.as_str())
+    format!("{}{end}", format.extension())
 }
 
 #[cfg(test)]

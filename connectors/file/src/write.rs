@@ -9,6 +9,7 @@ use arrow::array::{RecordBatch, new_empty_array, new_null_array};
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 
 use crate::blocking::guard;
+use crate::codec::SinkCodec;
 use crate::{Compression, Error, FileFormat, type_text};
 use formats::FormatWriter;
 use seam::{Encoder, Failure};
@@ -27,6 +28,8 @@ pub(crate) struct Encoding {
     pub(crate) null_value: String,
     /// Whether Arrow IPC is written as a stream.
     pub(crate) is_stream: bool,
+    /// What writes the format `plugin`.
+    pub(crate) codec: Option<SinkCodec>,
 }
 
 /// One output being written.
@@ -77,12 +80,19 @@ impl Output {
 fn explain(error: BoxError, failure: &Failure, name: &str, format: FileFormat) -> Error {
     match failure.take() {
         Some(source) => Error::Io { action: "write", path: name.to_owned(), source },
+        None if error.is::<volley_api::Error>() => match error.downcast::<volley_api::Error>() {
+            Ok(error) => Error::codec(name, *error),
+            Err(error) => Error::damaged(name, error.to_string()),
+        },
         None => Error::damaged(name, format!("cannot be written as {}: {error}", format.as_str())),
     }
 }
 
 /// Checks that a format has a place for every column.
-pub(crate) fn check(encoding: &Encoding, schema: &Schema) -> Result<(), Error> {
+pub(crate) fn check(encoding: &Encoding, schema: &SchemaRef) -> Result<(), Error> {
+    if let Some(codec) = &encoding.codec {
+        return codec.check(schema);
+    }
     for field in schema.fields() {
         let refuse = |fix: &str| Error::Unsupported {
             column: field.name().clone(),

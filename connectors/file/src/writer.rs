@@ -9,6 +9,7 @@ use volley_api::{Committable, Epoch, SinkContext, SinkWriter};
 use volley_fail_point::{fail_point, planted};
 
 use crate::blocking::{self, Place};
+use crate::codec::SinkCodec;
 use crate::sink::{Settings, Stream};
 use crate::staged::Staged;
 use crate::target::Target;
@@ -27,7 +28,7 @@ impl FileSinkWriter {
     pub(crate) fn new(settings: Arc<Settings>, run: Arc<str>, context: SinkContext, stream: Option<Stream>) -> Self {
         let place = if stream.is_some() { Place::Detached } else { Place::Pool };
         let path = settings.path.clone();
-        let work = Work { settings, run, context, stream, open: None, rolled: Vec::new(), epochs: 0 };
+        let work = Work { settings, run, context, stream, open: None, rolled: Vec::new(), epochs: 0, codec: None };
         Self { work: Some(Box::new(work)), place, path }
     }
 
@@ -96,6 +97,8 @@ struct Work {
     rolled: Vec<Finished>,
     /// How many epochs were prepared.
     epochs: u64,
+    /// The codec at work, once something is written.
+    codec: Option<SinkCodec>,
 }
 
 impl Work {
@@ -137,7 +140,15 @@ impl Work {
         };
         // In a folder every file has a header; on a stream the first epoch writes the only one.
         let is_first = !settings.target.is_stream() || self.epochs == 0;
-        let encoding = Encoding { header: settings.encoding.header && is_first, ..settings.encoding.clone() };
+        let mut encoding = Encoding { header: settings.encoding.header && is_first, ..settings.encoding.clone() };
+        if let Some(codec) = &settings.encoding.codec {
+            // One instance for all files of the writer: it keeps nothing between calls.
+            let opened = match &self.codec {
+                Some(codec) => codec.clone(),
+                None => self.codec.insert(codec.open(&self.context)?).clone(),
+            };
+            encoding.codec = Some(opened);
+        }
         let output = Output::new(out, &encoding, &self.context.input, &name)?;
         self.open = Some(Open { output, staged });
         Ok(())

@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod checkpoint;
+mod codec;
 mod combine;
 pub mod dead_letter;
 mod element;
@@ -23,6 +24,7 @@ mod keys;
 mod operator;
 mod origin;
 mod record;
+mod scalar;
 mod sink;
 mod source;
 mod state;
@@ -34,6 +36,9 @@ pub use aggregate::{AggregateBinding, Aggregator, AggregatorFactory, AggregatorP
 pub use checkpoint::{
     EpochListener, JobState, JobSteering, KeyedSnapshot, OperatorState, SplitPosition, SplitState, TaskEvent, TaskId,
     TaskPart, TaskReport,
+};
+pub use codec::{
+    CodecContext, CodecFactory, DecodedFrames, EncodedRows, FrameDecoder, FrameEncoder, FrameReject, Framing,
 };
 pub use combine::{Combined, Combiner};
 pub use element::{CheckpointBarrier, StreamElement, Watermark};
@@ -48,6 +53,7 @@ pub use operator::{
 };
 pub use origin::{Origin, OriginColumn, OriginDirectory};
 pub use record::{RecordTraceContext, StreamRecord, memory_bytes};
+pub use scalar::{ScalarBinding, ScalarContext, ScalarFunction, ScalarFunctionFactory, ScalarOutcome};
 pub use sink::{CommitStatus, Committable, DeliveryGuarantee, JobRun, Sink, SinkContext, SinkWriter};
 pub use source::{
     Boundedness, Positions, ReadEvent, ReadOptions, Replay, Source, SourceBatch, SourceReject, Split, SplitId,

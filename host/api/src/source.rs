@@ -167,7 +167,7 @@ pub trait Source: Send + Sync + fmt::Debug {
     }
 
     /// Which of two offsets of one split lies further on, where that can be told without reading: it lets a replay that ends at
-    /// an offset read in large batches up to there. Default: it cannot be told.
+    /// an offset read in large batches up to there. They are equal where no row lies between them. Default: it cannot be told.
     fn compare(&self, left: &SplitOffset, right: &SplitOffset) -> Option<Ordering> {
         let _ = (left, right);
         None

@@ -246,7 +246,7 @@ impl Error {
         move |source| Self::Io { what, path, source }
     }
 
-    /// The operator kinds, for messages: `map, filter, flat-map, process or aggregate`.
+    /// The operator kinds, for messages: `map, filter, flat-map, process, aggregate, scalar or codec`.
     pub(crate) fn kinds() -> String {
         let names: Vec<_> = KINDS.iter().map(|kind| kind.name()).collect();
         let (last, rest) = names.split_last().expect("there are kinds");

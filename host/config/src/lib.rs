@@ -21,6 +21,7 @@ mod keyed;
 mod limits;
 mod parse;
 mod place;
+mod read_functions;
 mod read_job;
 mod read_keyed;
 mod read_spec;
@@ -45,12 +46,14 @@ pub use keyed::{
 };
 pub use limits::{LimitsSpec, RestartsSpec};
 pub use place::{Located, Place, Position};
+pub use read_functions::plugin_format;
 pub use read_spec::KnownConnectors;
 pub use schema::pipeline_schema;
 pub use section::Section;
 pub use spec::{
-    Action, BATCH_ROWS_MAX, ConnectorSection, InputRef, NamedExpression, NamedExpressions, NodeIndex, OnError,
-    OperatorSpec, PARALLELISM_MAX, PipelineSpec, PluginAction, PluginSpec, Select, SinkSpec, SourceSpec, Trust,
+    Action, BATCH_ROWS_MAX, ConnectorSection, FunctionSpec, InputRef, NamedExpression, NamedExpressions, NodeIndex,
+    OnError, OnNoValue, OperatorSpec, PARALLELISM_MAX, PipelineSpec, PluginAction, PluginSpec, Select, SinkSpec,
+    SourceSpec, Trust,
 };
 pub use suggest::{Unknown, nearest};
 pub use units::{ByteCount, TimeSpan};

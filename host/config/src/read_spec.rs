@@ -13,6 +13,7 @@ use crate::limits::{
     TABLE_ELEMENTS_MAX, TIME_LIMITS,
 };
 use crate::place::{Located, Place};
+use crate::read_functions::functions;
 use crate::read_job::{self, restart, state};
 use crate::read_keyed::{aggregate, beside, dedupe, event_time};
 use crate::section::{Field, Section, View};
@@ -30,7 +31,7 @@ pub struct KnownConnectors<'a> {
     pub sinks: &'a [&'a str],
 }
 
-const PIPELINE_KEYS: [&str; 10] = [
+const PIPELINE_KEYS: [&str; 11] = [
     "name",
     "parallelism",
     "batch_rows",
@@ -38,6 +39,7 @@ const PIPELINE_KEYS: [&str; 10] = [
     "checkpoint",
     "state",
     "restart",
+    "functions",
     "sources",
     "operators",
     "sinks",
@@ -69,6 +71,7 @@ pub(crate) fn read_spec(root: &View<'_>, known: &KnownConnectors<'_>, findings: 
     let checkpoint = checkpoint.and_then(|view| read_job::checkpoint(&view, fields.findings));
     let state = fields.get("state").and_then(|view| state(&view, fields.findings)).unwrap_or_default();
     let restart = fields.get("restart").and_then(|view| restart(&view, fields.findings)).unwrap_or_default();
+    let functions = fields.get("functions").map(|view| functions(&view, fields.findings)).unwrap_or_default();
     let sections = [fields.required("sources"), fields.get("operators"), fields.required("sinks")];
     let (mut broken, mut broken_sinks) = (HashSet::new(), HashSet::new());
     let [sources, operators, sinks] = sections;
@@ -86,6 +89,7 @@ pub(crate) fn read_spec(root: &View<'_>, known: &KnownConnectors<'_>, findings: 
         checkpoint,
         state,
         restart,
+        functions,
         sources,
         operators,
         sinks,
@@ -245,7 +249,7 @@ fn union(view: &View<'_>, findings: &mut Findings) -> Option<Action> {
     Some(Action::Union {})
 }
 
-fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginSpec> {
+pub(crate) fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginSpec> {
     let mut fields = Fields::new(view, &PLUGIN_KEYS, findings)?;
     let component = fields.required("component").and_then(|view| fields.text(&view));
     let config = fields.get("config").map_or_else(|| Section::empty(&view.owner), |view| view.section());
@@ -257,7 +261,7 @@ fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginSpec> {
     Some(PluginSpec { component: component?, config, limits, on_error, trust })
 }
 
-fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {
+pub(crate) fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {
     let mut fields = Fields::new(view, &LIMIT_KEYS, findings)?;
     Some(LimitsSpec {
         memory: fields.measure("memory", MEMORY_LIMITS),

@@ -19,6 +19,7 @@ pub fn pipeline_schema(sources: &[(&str, Schema)], sinks: &[(&str, Schema)]) -> 
     for section in ["sources", "operators", "sinks"] {
         root["properties"][section]["propertyNames"] = json!({ "pattern": "^[a-z][a-z0-9_-]{0,63}$" });
     }
+    root["properties"]["functions"]["propertyNames"] = json!({ "pattern": "^[a-z][a-z0-9_]{0,63}$" });
     root["title"] = "Volley pipeline".into();
     root
 }

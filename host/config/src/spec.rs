@@ -57,6 +57,11 @@ pub struct PipelineSpec {
     #[serde(skip_serializing_if = "RestartSpec::is_empty")]
     #[schemars(default)]
     pub restart: RestartSpec,
+    /// Functions that expressions of `filter`, `select` and `with_columns` may call beside the built-in ones, by name:
+    /// `[a-z][a-z0-9_]*`, at most 64 bytes.
+    #[serde(serialize_with = "functions_by_name", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "BTreeMap<String, FunctionSpec>", default)]
+    pub functions: Vec<FunctionSpec>,
     /// Where rows come from, by name. At least one.
     #[serde(serialize_with = "by_name")]
     #[schemars(with = "BTreeMap<String, SourceSpec>", extend("minProperties" = 1))]
@@ -313,6 +318,60 @@ pub struct PluginSpec {
     pub trust: Trust,
 }
 
+/// A function for expressions: a WebAssembly component, its configuration and its limits.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct FunctionSpec {
+    /// The key that the function stands under, and where it stands.
+    #[serde(skip)]
+    pub name: Located<String>,
+    /// The path of the component, relative to the pipeline file.
+    #[schemars(length(min = 1))]
+    pub component: Located<String>,
+    /// What the function is opened with: whatever its author documents. Default: nothing.
+    #[schemars(with = "serde_json::Value", default = "no_config")]
+    pub config: Section,
+    /// What each instance may use. An expression has one for each place that calls the function, in each subtask.
+    #[serde(skip_serializing_if = "LimitsSpec::is_empty")]
+    #[schemars(default)]
+    pub limits: LimitsSpec,
+    /// What happens to rows for which the function has no value. Default: `fail`.
+    #[schemars(with = "OnNoValueOrNull", default)]
+    pub on_error: OnNoValue,
+    /// How far the function's code is trusted. Default: `untrusted`.
+    #[serde(skip_serializing_if = "Trust::is_untrusted")]
+    #[schemars(default)]
+    pub trust: Trust,
+}
+
+/// What happens to rows for which a function has no value: that it refuses, or that make it trap, exceed a limit or break
+/// the contract.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNoValue {
+    /// The job stops, with the function, the row and the reason; unless the expression leaves the row out.
+    #[default]
+    Fail,
+    /// The value is null, and the row is counted.
+    Null,
+}
+
+/// The schema of `on_error` of a function, which YAML lets be written as `null` without quotes.
+struct OnNoValueOrNull;
+
+impl JsonSchema for OnNoValueOrNull {
+    fn schema_name() -> Cow<'static, str> {
+        "OnNoValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "`fail`: the job stops at a row for which the function has no value. `null`: the value is null.",
+            "enum": ["fail", "null", null],
+        })
+    }
+}
+
 /// What happens to rows that a plugin refuses while nobody reads its `errors` port (they go there otherwise), to batches
 /// that it refuses as a whole, and to single rows that make it trap, exceed a limit or break the contract.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -445,6 +504,10 @@ named! { SourceSpec OperatorSpec SinkSpec }
 
 fn by_name<T: Named, S: Serializer>(nodes: &[T], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(nodes.iter().map(|node| (node.name().as_str(), node)))
+}
+
+fn functions_by_name<S: Serializer>(functions: &[FunctionSpec], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(functions.iter().map(|function| (function.name.as_str(), function)))
 }
 
 fn as_text<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {

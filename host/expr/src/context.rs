@@ -10,6 +10,7 @@ use datafusion_expr::planner::{ContextProvider, ExprPlanner, PlannerResult, RawF
 use datafusion_expr::{AggregateUDF, Expr, GetFieldAccess, ScalarUDF, TableSource, WindowUDF, lit};
 
 use crate::functions;
+use crate::given::Functions;
 
 /// The options of planning and evaluation: DataFusion's own defaults, never the environment's, so that an expression
 /// means the same everywhere.
@@ -19,13 +20,15 @@ pub(crate) fn options() -> &'static Arc<ConfigOptions> {
 }
 
 /// A world without tables.
-pub(crate) struct Context {
+pub(crate) struct Context<'a> {
     planners: Vec<Arc<dyn ExprPlanner>>,
+    functions: &'a Functions,
 }
 
-impl Context {
-    pub(crate) fn new() -> Self {
+impl<'a> Context<'a> {
+    pub(crate) fn new(functions: &'a Functions) -> Self {
         Self {
+            functions,
             planners: vec![
                 Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
                 Arc::new(datafusion_functions::datetime::planner::DatetimeFunctionPlanner),
@@ -54,7 +57,7 @@ impl ExprPlanner for StructFieldPlanner {
     }
 }
 
-impl ContextProvider for Context {
+impl ContextProvider for Context<'_> {
     fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
         plan_err!("an expression has no tables, and so no `{name}`")
     }
@@ -64,7 +67,8 @@ impl ContextProvider for Context {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        functions::get(&name.to_lowercase())
+        let name = name.to_lowercase();
+        functions::get(&name).or_else(|| self.functions.call_site(&name))
     }
 
     fn get_aggregate_meta(&self, _name: &str) -> Option<Arc<AggregateUDF>> {
@@ -84,7 +88,7 @@ impl ContextProvider for Context {
     }
 
     fn udf_names(&self) -> Vec<String> {
-        functions::names().map(str::to_owned).collect()
+        self.functions.names().map(str::to_owned).collect()
     }
 
     fn udaf_names(&self) -> Vec<String> {

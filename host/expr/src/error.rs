@@ -140,6 +140,27 @@ pub enum Error {
         /// What was seen.
         reason: String,
     },
+    /// A function that was given refuses its arguments, fails on a row, or fails altogether.
+    #[error("expression `{}` calls `{function}`{row}: {reason}", shortened(sql))]
+    Function {
+        /// The expression.
+        sql: String,
+        /// The function's name in expressions.
+        function: String,
+        /// Index of the row in the batch, where it is one that is to blame.
+        row_index: Option<usize>,
+        /// The row, by the values that the expression reads; or nothing.
+        row: String,
+        /// What the function says.
+        reason: String,
+        /// Who has to act.
+        kind: volley_api::ErrorKind,
+        /// Whether trying again may help.
+        is_retryable: bool,
+    },
+    /// Names of functions that cannot be given.
+    #[error("{0}")]
+    Functions(String),
     /// An assumption about DataFusion that does not hold.
     #[error("expression `{}`: {reason}", shortened(sql))]
     Internal {
@@ -153,7 +174,7 @@ pub enum Error {
 impl Error {
     /// The same error with another index for its row, where it has one.
     pub(crate) fn at_row(mut self, index: impl FnOnce(usize) -> usize) -> Self {
-        if let Self::Evaluate { row_index, .. } = &mut self {
+        if let Self::Evaluate { row_index, .. } | Self::Function { row_index: Some(row_index), .. } = &mut self {
             *row_index = index(*row_index);
         }
         self
@@ -163,10 +184,13 @@ impl Error {
 impl From<Error> for volley_api::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {
+            Error::Function { kind, .. } => *kind,
             Error::Evaluate { .. } | Error::Overflow { .. } => volley_api::ErrorKind::Data,
             Error::Internal { .. } | Error::State { .. } => volley_api::ErrorKind::Internal,
             _ => volley_api::ErrorKind::Config,
         };
-        Self::new(kind, error.to_string())
+        let may_pass = matches!(&error, Error::Function { is_retryable: true, .. });
+        let api = Self::new(kind, error.to_string());
+        if may_pass { api.retryable() } else { api }
     }
 }

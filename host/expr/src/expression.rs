@@ -10,9 +10,12 @@ use arrow::datatypes::{DataType, Field, SchemaRef};
 use arrow::util::bit_util;
 use arrow::util::display::array_value_to_string;
 use datafusion_common::DataFusionError;
+use datafusion_physical_expr::PhysicalExpr;
 use datafusion_sql::sqlparser::ast::Expr as SyntaxTree;
 
+use crate::call_site;
 use crate::error::{Error, Result};
+use crate::given::Functions;
 use crate::plan::{self, Plan};
 use crate::wording::{cut, reason};
 
@@ -58,21 +61,32 @@ impl Expression {
     /// [`Error::Syntax`], [`Error::TooLarge`], [`Error::UnknownColumn`], [`Error::UnknownFunction`], [`Error::Refused`],
     /// [`Error::Type`] and [`Error::Constant`], each naming the expression.
     pub fn parse(sql: &str, schema: &SchemaRef) -> Result<Self> {
-        Self::ready(sql, plan::plan(sql, schema)?)
+        Self::parse_with(sql, schema, &Functions::default())
+    }
+
+    /// As [`Expression::parse`], where the expression may also call these functions. Each call has an instance of its own.
+    ///
+    /// # Errors
+    /// As [`Expression::parse`], and [`Error::Function`] when a function refuses its arguments.
+    pub fn parse_with(sql: &str, schema: &SchemaRef, functions: &Functions) -> Result<Self> {
+        Self::ready(sql, plan::plan(sql, schema, functions)?)
     }
 
     /// As [`Expression::parse`], of a part of the text `sql` that has been read already: what is said of the part names
     /// the whole text, and places in it. Call it on a deep stack.
-    pub(crate) fn of_tree(sql: &str, tree: SyntaxTree, schema: &SchemaRef) -> Result<Self> {
-        Self::ready(sql, plan::plan_tree(sql, tree, schema)?)
+    pub(crate) fn of_tree(sql: &str, tree: SyntaxTree, schema: &SchemaRef, functions: &Functions) -> Result<Self> {
+        Self::ready(sql, plan::plan_tree(sql, tree, schema, functions)?)
     }
 
     fn ready(sql: &str, plan: Plan) -> Result<Self> {
         let expression = Self { sql: sql.into(), plan: Arc::new(plan) };
-        if expression.plan.reads.is_empty() {
+        if expression.plan.reads.is_empty() && !is_volatile(&expression.plan.physical) {
             // It has one outcome for all rows; when that is a failure, now is the time to say so.
             let one_row = expression.read_columns(&[], 1)?;
             if let Err(error) = expression.try_narrow(&one_row) {
+                if let Some(call) = call_site::found(&error) {
+                    return Err(call.while_planning(sql));
+                }
                 return Err(Error::Constant { sql: sql.into(), reason: reason(&error) });
             }
         }
@@ -131,7 +145,10 @@ impl Expression {
             return Ok(compared);
         }
         let narrow = self.narrow(batch)?;
-        self.try_narrow(&narrow).or_else(|_| self.evaluate_in_parts(&narrow, 0))
+        self.try_narrow(&narrow).or_else(|error| match self.final_failure(&error) {
+            Some(error) => Err(error),
+            None => self.evaluate_in_parts(&narrow, 0),
+        })
     }
 
     /// Its result where it is a comparison that cannot fail.
@@ -224,8 +241,13 @@ impl Expression {
         }
         match self.try_narrow(narrow) {
             Ok(array) => Ok(array),
-            Err(error) if rows == 1 => Err(self.failed(narrow, first_row, &error)),
-            Err(_) => {
+            Err(error) => {
+                if let Some(error) = self.final_failure(&error) {
+                    return Err(error);
+                }
+                if rows == 1 {
+                    return Err(self.failed(narrow, first_row, &error));
+                }
                 let half = rows / 2;
                 let first = self.evaluate_in_parts(&narrow.slice(0, half), first_row)?;
                 let second = self.evaluate_in_parts(&narrow.slice(half, rows - half), first_row + half)?;
@@ -244,6 +266,9 @@ impl Expression {
             .map(|(field, column)| format!("{} = {}", field.name(), shown(column)))
             .collect();
         let more = if row.num_columns() > VALUES_SHOWN { ", …" } else { "" };
+        if let Some(call) = call_site::found(error) {
+            return call.at_row(&self.sql, row_index, &format!(" for the row with {}{more}", values.join(", ")));
+        }
         let reason = reason(error);
         let fix = if reason.contains("Divide by zero") {
             "; NULLIF(…, 0) as the divisor gives null instead"
@@ -261,9 +286,26 @@ impl Expression {
         }
     }
 
+    /// The failure of a function that will answer no other rows either.
+    fn final_failure(&self, error: &DataFusionError) -> Option<Error> {
+        call_site::found(error).filter(|call| call.is_final).map(|call| call.at_no_row(&self.sql))
+    }
+
     fn internal(&self, reason: &dyn fmt::Display) -> Error {
         Error::Internal { sql: self.sql.to_string(), reason: reason.to_string() }
     }
+}
+
+/// Whether something in it may give something else each time.
+fn is_volatile(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    let mut waiting = vec![expr];
+    while let Some(expr) = waiting.pop() {
+        if expr.is_volatile_node() {
+            return true;
+        }
+        waiting.extend(expr.children());
+    }
+    false
 }
 
 /// The one value of a column of one row.

@@ -71,6 +71,8 @@ pub(crate) enum Known {
     Scalar,
     /// A scalar function whose result depends on more than its arguments.
     NotRepeatable,
+    /// A function that somebody has given.
+    Given,
     /// A function of many rows.
     Aggregate,
     /// A function of a row and its neighbours.

@@ -17,15 +17,19 @@
 //! - Integer arithmetic wraps around; division by zero and casts that do not succeed are errors, which `NULLIF` and
 //!   `TRY_CAST` avoid.
 //!
+//! - Functions that somebody brings ([`Functions`]) may do more than compute: what they are is behind a trait.
+//!
 //! What it must not know: connectors, plugins, the pipeline file, the runtime.
 #![deny(unsafe_code)]
 
 mod aggregate;
+mod call_site;
 mod comparison;
 mod context;
 mod error;
 mod expression;
 mod functions;
+mod given;
 mod operators;
 mod plan;
 mod projection;
@@ -36,6 +40,7 @@ mod wording;
 pub use aggregate::Aggregates;
 pub use error::{Error, Result};
 pub use expression::Expression;
+pub use given::Functions;
 pub use operators::{FilterFactory, SelectFactory, UnionFactory, WithColumnsFactory};
 pub use projection::Projection;
 pub use select_item::SelectItem;

@@ -15,9 +15,11 @@ use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::ast::Expr as SyntaxTree;
 
+use crate::call_site;
 use crate::comparison::Comparison;
 use crate::context::{self, Context};
 use crate::error::{Error, Result};
+use crate::given::Functions;
 use crate::syntax;
 use crate::wording::reason;
 
@@ -45,17 +47,17 @@ pub(crate) struct Plan {
 }
 
 /// Plans an expression over the columns of `schema`.
-pub(crate) fn plan(sql: &str, schema: &SchemaRef) -> Result<Plan> {
-    on_deep_stack(|| plan_tree(sql, syntax::parse(sql)?, schema)).map_err(|error| no_thread(sql, &error))?
+pub(crate) fn plan(sql: &str, schema: &SchemaRef, functions: &Functions) -> Result<Plan> {
+    on_deep_stack(|| plan_tree(sql, syntax::parse(sql)?, schema, functions)).map_err(|error| no_thread(sql, &error))?
 }
 
 /// Plans an expression that stands in the text `sql`, over the columns of `schema`. Call it on a deep stack.
-pub(crate) fn plan_tree(sql: &str, mut tree: SyntaxTree, schema: &SchemaRef) -> Result<Plan> {
+pub(crate) fn plan_tree(sql: &str, mut tree: SyntaxTree, schema: &SchemaRef, functions: &Functions) -> Result<Plan> {
     syntax::prefer_columns(&mut tree, schema);
-    syntax::check_names(sql, &tree, schema)?;
-    let unfit = |error: DataFusionError| Error::Type { sql: sql.into(), reason: reason(&error) };
+    syntax::check_names(sql, &tree, schema, functions)?;
+    let unfit = |error: DataFusionError| unfit(sql, &error);
     let df_schema = DFSchema::try_from(Arc::clone(schema)).map_err(unfit)?;
-    let context = Context::new();
+    let context = Context::new(functions);
     let planner = SqlToRel::new_with_options(&context, parser_options());
     let logical = planner.sql_to_expr(tree, &df_schema, &mut PlannerContext::new()).map_err(unfit)?;
     refuse_surprises(sql, &logical, &df_schema)?;
@@ -101,8 +103,16 @@ fn settle(logical: Expr, schema: &DFSchema) -> Result<Expr, DataFusionError> {
     Ok(if passed_on { settled } else { Expr::Cast(Cast::new(Box::new(settled), plain)) })
 }
 
+/// What is wrong where planning stops: what a given function says for itself, or DataFusion's reason.
+fn unfit(sql: &str, error: &DataFusionError) -> Error {
+    match call_site::found(error) {
+        Some(call) => call.while_planning(sql),
+        None => Error::Type { sql: sql.into(), reason: reason(error) },
+    }
+}
+
 fn physical(sql: &str, logical: &Expr, schema: &SchemaRef) -> Result<Plan> {
-    let unfit = |error: DataFusionError| Error::Type { sql: sql.into(), reason: reason(&error) };
+    let unfit = |error: DataFusionError| unfit(sql, &error);
     let names = logical.column_refs();
     let mut reads: Vec<usize> = names.iter().filter_map(|column| schema.index_of(&column.name).ok()).collect();
     reads.sort_unstable();
@@ -147,6 +157,7 @@ fn refuse_surprises(sql: &str, logical: &Expr, schema: &DFSchema) -> Result<()> 
         Ok(if surprise.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     });
     let reason = match walked {
+        Err(error) if call_site::found(&error).is_some() => return Err(unfit(sql, &error)),
         Err(error) => Some(reason(&error)),
         Ok(_) => surprise,
     };

@@ -10,6 +10,7 @@ use volley_api::{EventTimeColumn, OutputTime};
 
 use crate::Expression;
 use crate::error::{Error, Result};
+use crate::given::Functions;
 use crate::plan;
 
 /// The most columns that one projection makes.
@@ -22,6 +23,7 @@ pub struct Projection {
     output: SchemaRef,
     reads: Vec<String>,
     columns: Vec<Column>,
+    functions: Functions,
 }
 
 /// Where a column of the output comes from.
@@ -39,11 +41,19 @@ impl Projection {
     /// # Errors
     /// Those of [`Expression::parse`]; [`Error::Columns`] for no item, or two of one name.
     pub fn select(items: &[(String, String)], input: &SchemaRef) -> Result<Self> {
+        Self::select_with(items, input, &Functions::default())
+    }
+
+    /// As [`Projection::select`], where the expressions may also call these functions.
+    ///
+    /// # Errors
+    /// As [`Projection::select`].
+    pub fn select_with(items: &[(String, String)], input: &SchemaRef, functions: &Functions) -> Result<Self> {
         check_names(items)?;
-        let columns = items.iter().map(|(_, sql)| Expression::parse(sql, input).map(Column::Computed));
+        let columns = items.iter().map(|(_, sql)| Expression::parse_with(sql, input, functions).map(Column::Computed));
         let columns: Vec<Column> = columns.collect::<Result<_>>()?;
         let names = items.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>();
-        Ok(Self::new(input, &names, columns))
+        Ok(Self::new(input, &names, columns, functions))
     }
 
     /// A projection to all columns of the input and those of `items` (name, expression): a column of the same name is
@@ -52,11 +62,19 @@ impl Projection {
     /// # Errors
     /// As [`Projection::select`].
     pub fn with_columns(items: &[(String, String)], input: &SchemaRef) -> Result<Self> {
+        Self::with_columns_with(items, input, &Functions::default())
+    }
+
+    /// As [`Projection::with_columns`], where the expressions may also call these functions.
+    ///
+    /// # Errors
+    /// As [`Projection::select`].
+    pub fn with_columns_with(items: &[(String, String)], input: &SchemaRef, functions: &Functions) -> Result<Self> {
         check_names(items)?;
         let mut names: Vec<&str> = input.fields().iter().map(|field| field.name().as_str()).collect();
         let mut columns: Vec<Column> = (0..names.len()).map(Column::Passed).collect();
         for (name, sql) in items {
-            let column = Column::Computed(Expression::parse(sql, input)?);
+            let column = Column::Computed(Expression::parse_with(sql, input, functions)?);
             match names.iter().position(|known| known == name) {
                 Some(at) => columns[at] = column,
                 None => {
@@ -65,10 +83,10 @@ impl Projection {
                 }
             }
         }
-        Ok(Self::new(input, &names, columns))
+        Ok(Self::new(input, &names, columns, functions))
     }
 
-    fn new(input: &SchemaRef, names: &[&str], columns: Vec<Column>) -> Self {
+    fn new(input: &SchemaRef, names: &[&str], columns: Vec<Column>, functions: &Functions) -> Self {
         let fields: Vec<FieldRef> = names
             .iter()
             .zip(&columns)
@@ -84,7 +102,7 @@ impl Projection {
         let reads: HashSet<String> = computed.flatten().collect();
         let reads = input.fields().iter().map(|field| field.name()).filter(|name| reads.contains(*name)).cloned();
         let output = Arc::new(Schema::new_with_metadata(fields, input.metadata().clone()));
-        Self { input: Arc::clone(input), output, reads: reads.collect(), columns }
+        Self { input: Arc::clone(input), output, reads: reads.collect(), columns, functions: functions.clone() }
     }
 
     /// The same projection over the columns that its expressions read alone, in the order of [`Projection::reads`]:
@@ -102,7 +120,7 @@ impl Projection {
             Column::Computed(expression) => (field.name().clone(), expression.sql().to_owned()),
             Column::Passed(_) => panic!("a projection that passes columns on reads them all"),
         });
-        let narrow = Self::select(&items.collect::<Vec<_>>(), &input)?;
+        let narrow = Self::select_with(&items.collect::<Vec<_>>(), &input, &self.functions)?;
         // With the metadata of the whole input's schema.
         Ok(Self { output: self.schema(), ..narrow })
     }

@@ -13,7 +13,8 @@ use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use crate::error::{Error, Result};
-use crate::functions::{self, Known};
+use crate::functions::Known;
+use crate::given::Functions;
 use crate::wording::{column_hint, nearest, position};
 
 /// The longest expression, in bytes. Lists of values are the longest ones that people write.
@@ -169,8 +170,8 @@ fn depth(tree: &Expr) -> usize {
 }
 
 /// Refuses what no expression of a pipeline may have, and names that stand for nothing.
-pub(crate) fn check_names(sql: &str, tree: &Expr, schema: &Schema) -> Result<()> {
-    match tree.visit(&mut Names { sql, schema }) {
+pub(crate) fn check_names(sql: &str, tree: &Expr, schema: &Schema, functions: &Functions) -> Result<()> {
+    match tree.visit(&mut Names { sql, schema, functions }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
@@ -179,6 +180,7 @@ pub(crate) fn check_names(sql: &str, tree: &Expr, schema: &Schema) -> Result<()>
 struct Names<'a> {
     sql: &'a str,
     schema: &'a Schema,
+    functions: &'a Functions,
 }
 
 impl Visitor for Names<'_> {
@@ -234,7 +236,7 @@ impl Names<'_> {
             Some(ident) if call.name.0.len() == 1 => ident.value.to_lowercase(),
             _ => call.name.to_string().to_lowercase(),
         };
-        match functions::known(&name) {
+        match self.functions.known(&name) {
             _ if call.over.is_some() => {
                 self.refuse(format!("calls `{name}` over a window: an expression sees one row at a time"))
             }
@@ -251,14 +253,17 @@ impl Names<'_> {
                 "calls `{name}`, which gives something else at every run, where a replay must give the same rows: \
                  read it from a column of the input"
             )),
-            Known::Scalar if has_wildcard(&call.args) => {
+            Known::Given if self.functions.is_refused() => self.refuse(format!(
+                "calls `{name}`, which is one of `functions`, inside an aggregate: compute it before, in a `with_columns`"
+            )),
+            Known::Scalar | Known::Given if has_wildcard(&call.args) => {
                 self.refuse(format!("hands `*` to `{name}`: name the columns"))
             }
-            Known::Scalar => ControlFlow::Continue(()),
+            Known::Scalar | Known::Given => ControlFlow::Continue(()),
             Known::Nothing => ControlFlow::Break(Box::new(Error::UnknownFunction {
                 sql: self.sql.into(),
                 at: position(ident.map_or(Location { line: 0, column: 0 }, |ident| ident.span.start)),
-                hint: nearest(&name, functions::names())
+                hint: nearest(&name, self.functions.names())
                     .map(|nearest| format!("; did you mean `{nearest}`?"))
                     .unwrap_or_default(),
                 name,

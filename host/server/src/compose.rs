@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
-use volley_api::{Error, NodeName, OperatorFactory, Result};
+use volley_api::{Error, NodeName, OperatorFactory, Result, ScalarFunctionFactory};
 use volley_config::{Action, InputRef, NamedExpressions, OperatorSpec, PipelineSpec, PluginAction, Select};
-use volley_expr::{FilterFactory, SelectFactory, SelectItem, UnionFactory, WithColumnsFactory};
+use volley_expr::{FilterFactory, Functions, SelectFactory, SelectItem, UnionFactory, WithColumnsFactory};
 use volley_runtime::{CheckedPlan, LogicalPlan, PortRef};
 use volley_telemetry::Registry;
 use volley_wasm::{PluginAggregates, PluginFactory, PluginKind};
@@ -45,11 +45,12 @@ pub(crate) struct Composed {
 pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> Result<Composed> {
     streams::check(spec)?;
     keyed::check(spec)?;
+    let functions = functions(spec, around)?;
     let parallelism = around.parallelism.unwrap_or(spec.parallelism);
     let mut plan = LogicalPlan::new(spec.name.as_str(), parallelism);
     let mut previews = Vec::new();
     for node in &spec.sources {
-        let source = connectors::source(&node.connector, around.folder).await;
+        let source = connectors::source(node, around).await;
         let source = source.map_err(|error| located(error, node.connector.options.place()))?;
         restart::check_source(spec, &node.name, source.replay())?;
         checkpoints::check_source(spec, &node.name, source.replay())?;
@@ -60,12 +61,12 @@ pub(crate) async fn compose(spec: &PipelineSpec, around: &Surroundings<'_>) -> R
         }
     }
     for node in &spec.operators {
-        let factory = operator(node, spec, around).map_err(|error| located(error, &node.name.place))?;
+        let factory = operator(node, spec, around, &functions).map_err(|error| located(error, &node.name.place))?;
         plan.add_operator(node.name.value.clone(), ports(&node.from), factory, node.parallelism)?;
         plan.set_place(&node.name, place_of(node));
     }
     for node in &spec.sinks {
-        let sink = connectors::sink(&node.connector, around.folder);
+        let sink = connectors::sink(node, around);
         let mut sink = sink.map_err(|error| located(error, node.connector.options.place()))?;
         restart::check_sink(spec, node, sink.guarantee())?;
         checkpoints::check_sink(spec, node, &*sink)?;
@@ -97,19 +98,43 @@ pub(crate) fn check(plan: LogicalPlan, spec: &PipelineSpec) -> Result<CheckedPla
     })
 }
 
-fn operator(node: &OperatorSpec, spec: &PipelineSpec, around: &Surroundings<'_>) -> Result<Arc<dyn OperatorFactory>> {
+/// The functions that expressions of the pipeline may call beside the built-in ones.
+fn functions(spec: &PipelineSpec, around: &Surroundings<'_>) -> Result<Functions> {
+    let mut given: Vec<(String, Arc<dyn ScalarFunctionFactory>)> = Vec::with_capacity(spec.functions.len());
+    for function in &spec.functions {
+        // One at a time, so that what is wrong with a name is told where it stands.
+        Functions::check_name(&function.name).map_err(|error| located(error.into(), &function.name.place))?;
+        let made = around.plugins.scalar(function, around.folder);
+        let made = made.map_err(|error| located(error, &function.component.place))?;
+        made.metrics().register(around.registry, &format!("functions.{}", *function.name), made.plugin());
+        given.push((function.name.value.clone(), Arc::new(made)));
+    }
+    Ok(Functions::new(given)?)
+}
+
+fn operator(
+    node: &OperatorSpec,
+    spec: &PipelineSpec,
+    around: &Surroundings<'_>,
+    functions: &Functions,
+) -> Result<Arc<dyn OperatorFactory>> {
     Ok(match &node.action {
-        Action::Filter(sql) => Arc::new(FilterFactory::new(sql.value.clone())),
-        Action::Select(Select::Named(columns)) => Arc::new(SelectFactory::new(named(columns))),
+        Action::Filter(sql) => Arc::new(FilterFactory::new(sql.value.clone()).with_functions(functions.clone())),
+        Action::Select(Select::Named(columns)) => {
+            Arc::new(SelectFactory::new(named(columns)).with_functions(functions.clone()))
+        }
         Action::Select(Select::Items(items)) => {
             let items = items.iter().map(|item| SelectItem::parse(item).map(|item| (item.name, item.sql)));
-            Arc::new(SelectFactory::new(items.collect::<Result<_, _>>().map_err(Error::from)?))
+            let items = items.collect::<Result<_, _>>().map_err(Error::from)?;
+            Arc::new(SelectFactory::new(items).with_functions(functions.clone()))
         }
-        Action::WithColumns(columns) => Arc::new(WithColumnsFactory::new(named(columns))),
+        Action::WithColumns(columns) => {
+            Arc::new(WithColumnsFactory::new(named(columns)).with_functions(functions.clone()))
+        }
         Action::Plugin(action) => plugin(node, action, spec, around)?,
         Action::Union {} => Arc::new(UnionFactory),
         Action::Dedupe(dedupe) => Arc::new(keyed::dedupe(dedupe, &spec.state)),
-        Action::Aggregate(keyed) => Arc::new(keyed::windows(keyed, &spec.state)),
+        Action::Aggregate(keyed) => Arc::new(keyed::windows(keyed, &spec.state, functions)),
     })
 }
 

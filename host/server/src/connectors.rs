@@ -1,19 +1,21 @@
 //! The connectors that this host was built with: the one place that names them.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use schemars::schema_for;
 use tokio::task::spawn_blocking;
-use volley_api::{Error, Result, Sink, Source};
-use volley_config::{ConnectorSection, KnownConnectors};
-use volley_connector_file::{FileSink, FileSinkOptions, FileSource, FileSourceOptions};
+use volley_api::{CodecFactory, Error, NodeName, Result, Sink, Source};
+use volley_config::{ConnectorSection, KnownConnectors, SinkSpec, SourceSpec, plugin_format};
+use volley_connector_file::{FileSink, FileSinkOptions, FileSource, FileSourceOptions, SourceCodec};
 use volley_connector_generate::{ColumnEvaluator, GenerateOptions, GenerateSource, base_schema};
 use volley_connector_memory::DiscardSink;
 use volley_connector_nexmark::{NexmarkOptions, NexmarkSource};
 use volley_expr::Projection;
+use volley_wasm::PluginCodec;
+
+use crate::compose::Surroundings;
 
 /// The sink that drops its rows.
 pub(crate) const DISCARD: &str = "discard";
@@ -35,13 +37,16 @@ pub(crate) fn pipeline_schema() -> serde_json::Value {
 }
 
 /// Makes a source. Files are looked at here, so that their schema is known before anything starts.
-pub(crate) async fn source(section: &ConnectorSection, folder: &Path) -> Result<Arc<dyn Source>> {
+pub(crate) async fn source(node: &SourceSpec, around: &Surroundings<'_>) -> Result<Arc<dyn Source>> {
+    let section = &node.connector;
     match section.kind.as_str() {
         "file" => {
             let options: FileSourceOptions = section.options.read()?;
-            let folder = folder.to_owned();
+            let folder = around.folder.to_owned();
+            let codec = codec(section, &node.name, around)?;
+            let codec = codec.map(|factory| SourceCodec { node: node.name.value.clone(), factory });
             // Looks into files, or waits for the first lines of standard input.
-            let opened = spawn_blocking(move || FileSource::open(options, &folder)).await;
+            let opened = spawn_blocking(move || FileSource::open_with(options, &folder, codec)).await;
             Ok(Arc::new(opened.map_err(|error| Error::internal(format!("opening files: {error}")))??))
         }
         "generate" => {
@@ -60,11 +65,13 @@ pub(crate) async fn source(section: &ConnectorSection, folder: &Path) -> Result<
 }
 
 /// Makes a sink. Nothing is written yet.
-pub(crate) fn sink(section: &ConnectorSection, folder: &Path) -> Result<Arc<dyn Sink>> {
+pub(crate) fn sink(node: &SinkSpec, around: &Surroundings<'_>) -> Result<Arc<dyn Sink>> {
+    let section = &node.connector;
     match section.kind.as_str() {
         "file" => {
             let options: FileSinkOptions = section.options.read()?;
-            Ok(Arc::new(FileSink::new(options, folder)?))
+            let codec = codec(section, &node.name, around)?;
+            Ok(Arc::new(FileSink::new_with(options, around.folder, codec)?))
         }
         DISCARD => {
             section.options.read::<NoOptions>()?;
@@ -72,6 +79,19 @@ pub(crate) fn sink(section: &ConnectorSection, folder: &Path) -> Result<Arc<dyn 
         }
         other => Err(unknown("sink", other)),
     }
+}
+
+/// The codec of a file's `format: { plugin: … }`, whose numbers are those of the node.
+fn codec(
+    section: &ConnectorSection,
+    node: &NodeName,
+    around: &Surroundings<'_>,
+) -> Result<Option<Arc<dyn CodecFactory>>> {
+    let Some(spec) = plugin_format(&section.options)? else { return Ok(None) };
+    let codec: PluginCodec =
+        around.plugins.codec(&spec, around.folder).map_err(|error| error.within(&spec.component.place))?;
+    codec.metrics().register(around.registry, node.as_str(), codec.plugin());
+    Ok(Some(Arc::new(codec)))
 }
 
 fn unknown(side: &str, kind: &str) -> Error {

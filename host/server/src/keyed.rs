@@ -10,7 +10,7 @@ use volley_config::{
     AggregateSpec, ByteCount, DedupeSpec, EventTimeSpec, PipelineSpec, SlidingSpec, StateBackendKind, StateSpec,
     WatermarkSpec, WindowKind, WindowSpec,
 };
-use volley_expr::Aggregates;
+use volley_expr::{Aggregates, Functions};
 use volley_runtime::{DedupeFactory, EventTime, WatermarkStrategy, Window, WindowFactory};
 use volley_state::MemoryBackend;
 #[cfg(feature = "rocksdb")]
@@ -54,10 +54,10 @@ pub(crate) fn event_time(spec: &EventTimeSpec) -> EventTime {
 }
 
 /// Aggregates over windows.
-pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec) -> WindowFactory {
+pub(crate) fn windows(spec: &AggregateSpec, state: &StateSpec, functions: &Functions) -> WindowFactory {
     let keys = spec.key_by.iter().map(|key| key.value.clone()).collect();
     let results = spec.aggregate.0.iter().map(|result| (result.name.clone(), result.sql.value.clone())).collect();
-    windowed(keys, spec.window.as_ref(), Arc::new(Aggregates::new(results)), state)
+    windowed(keys, spec.window.as_ref(), Arc::new(Aggregates::new(results).with_functions(functions)), state)
 }
 
 /// Any aggregates over windows.

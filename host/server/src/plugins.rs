@@ -7,8 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use volley_api::{Error, Result};
-use volley_config::{ByteCount, LimitsSpec, OnError, PluginSpec};
-use volley_wasm::{CompileIn, EngineSettings, Plugin, PluginEngine, PluginLimits, PluginOptions, Trust};
+use volley_config::{ByteCount, FunctionSpec, LimitsSpec, OnError, PluginSpec, Section};
+use volley_wasm::{
+    CompileIn, EngineSettings, OnNoValue, Plugin, PluginCodec, PluginEngine, PluginKind, PluginLimits, PluginOptions,
+    PluginScalar, Trust,
+};
 
 use crate::args::{COMPILE, Host};
 
@@ -29,25 +32,37 @@ impl Plugins {
 
     /// The component that a pipeline's `plugin:` names, and what it says of it; paths are relative to `folder`.
     pub(crate) fn opened(&self, spec: &PluginSpec, folder: &Path) -> Result<(Arc<Plugin>, PluginOptions)> {
-        let trust = match spec.trust {
-            volley_config::Trust::Untrusted => Trust::Untrusted,
-            volley_config::Trust::Trusted => Trust::Trusted,
-        };
-        let plugin = self.load(&folder.join(spec.component.value.as_str()), trust)?;
-        let limits = limits(&spec.limits);
-        let config = match spec.config.to_json()? {
-            Value::Null => Value::Object(serde_json::Map::new()),
-            config => config,
-        };
+        let plugin = self.load(&folder.join(spec.component.value.as_str()), spec.trust)?;
         let on_error = match spec.on_error {
             OnError::Fail => volley_wasm::OnError::Fail,
             OnError::DeadLetter => volley_wasm::OnError::DeadLetter,
             OnError::Skip => volley_wasm::OnError::Skip,
         };
-        Ok((plugin, PluginOptions { config, limits, on_error, ..PluginOptions::default() }))
+        Ok((plugin, PluginOptions { on_error, ..options(&spec.config, &spec.limits)? }))
     }
 
-    fn load(&self, path: &Path, trust: Trust) -> Result<Arc<Plugin>> {
+    /// The function that an entry of a pipeline's `functions` describes.
+    pub(crate) fn scalar(&self, spec: &FunctionSpec, folder: &Path) -> Result<PluginScalar> {
+        let plugin = self.load(&folder.join(spec.component.value.as_str()), spec.trust)?;
+        plugin.expect(&[PluginKind::Scalar], "an expression calls a scalar").map_err(Error::from)?;
+        let on_no_value = match spec.on_error {
+            volley_config::OnNoValue::Fail => OnNoValue::Fail,
+            volley_config::OnNoValue::Null => OnNoValue::Null,
+        };
+        Ok(PluginScalar::new(plugin, options(&spec.config, &spec.limits)?, on_no_value))
+    }
+
+    /// The codec that a file's `format: { plugin: … }` describes.
+    pub(crate) fn codec(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginCodec> {
+        let plugin = self.load(&folder.join(spec.component.value.as_str()), spec.trust)?;
+        Ok(PluginCodec::new(plugin, options(&spec.config, &spec.limits)?))
+    }
+
+    fn load(&self, path: &Path, trust: volley_config::Trust) -> Result<Arc<Plugin>> {
+        let trust = match trust {
+            volley_config::Trust::Untrusted => Trust::Untrusted,
+            volley_config::Trust::Trusted => Trust::Trusted,
+        };
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(plugin) = loaded.get(&(path.to_owned(), trust)) {
             return Ok(Arc::clone(plugin));
@@ -56,6 +71,15 @@ impl Plugins {
         loaded.insert((path.to_owned(), trust), Arc::clone(&plugin));
         Ok(plugin)
     }
+}
+
+/// What is said of every plugin, whatever its kind.
+fn options(config: &Section, limits: &LimitsSpec) -> Result<PluginOptions> {
+    let config = match config.to_json()? {
+        Value::Null => Value::Object(serde_json::Map::new()),
+        config => config,
+    };
+    Ok(PluginOptions { config, limits: self::limits(limits), ..PluginOptions::default() })
 }
 
 /// The limits of a pipeline file; what it does not say keeps its default.

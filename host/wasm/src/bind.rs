@@ -11,7 +11,8 @@ use volley_ipc::{decode_schema, wire_schema};
 
 use crate::bind_keys::BoundKeys;
 use crate::bind_state;
-use crate::contract::{self, WriteMode};
+use crate::bind_values;
+use crate::contract::{self, NullHandling, WriteMode};
 use crate::guest::broke;
 use crate::input::PluginInput;
 use crate::inspect::PluginKind;
@@ -38,6 +39,8 @@ pub(crate) struct Bound {
     pub(crate) wire: SchemaRef,
     /// The outputs; a filter has one too, made by the host.
     pub(crate) ports: Vec<BoundPort>,
+    /// What a scalar does about nulls.
+    pub(crate) nulls: Option<NullHandling>,
     /// The columns of an aggregate's state, in wire form.
     pub(crate) state: Option<SchemaRef>,
     /// What a process agreed to besides.
@@ -133,26 +136,29 @@ pub(crate) fn check(
     states: Vec<Declared>,
 ) -> Result<Bound> {
     let mut state = None;
-    let keys = if kind == PluginKind::Process {
-        Some(BoundKeys::check(who, input, binding.particulars, states)?)
-    } else if kind == PluginKind::Aggregate {
-        state = Some(bind_state::check(who, binding.particulars)?);
-        None
-    } else if binding.particulars.is_some() {
-        let problem = format!("it agrees to particulars of another world; a {kind} has none");
-        return Err(broke(who, "open", Violation::BadBinding, problem));
-    } else {
-        None
+    let keys = match kind {
+        PluginKind::Scalar => return bind_values::scalar(who, &input.schema, binding),
+        PluginKind::Codec => return bind_values::codec(who, &input.schema, binding),
+        PluginKind::Process => Some(BoundKeys::check(who, input, binding.particulars, states)?),
+        PluginKind::Aggregate => {
+            state = Some(bind_state::check(who, binding.particulars)?);
+            None
+        }
+        PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap if binding.particulars.is_none() => None,
+        PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => {
+            let problem = format!("it agrees to particulars of another world; a {kind} has none");
+            return Err(broke(who, "open", Violation::BadBinding, problem));
+        }
     };
     let input = &input.schema;
     let reads = reads(who, input, &binding.reads)?;
     let projected = input.project(&reads)?;
     let wire = wire_schema(&projected).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
     let ports = ports(kind, who, input, keys.as_ref().map(|keys| &keys.carried), binding.outputs)?;
-    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, state, keys })
+    Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, nulls: None, state, keys })
 }
 
-fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
+pub(crate) fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
     let mut seen = HashSet::new();
     let mut indices = Vec::with_capacity(names.len().min(input.fields().len()));
     for name in names {
@@ -175,7 +181,7 @@ fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
     Ok(indices)
 }
 
-fn ports(
+pub(crate) fn ports(
     kind: PluginKind,
     who: &Who,
     input: &SchemaRef,
@@ -198,6 +204,8 @@ fn ports(
         (PluginKind::FlatMap | PluginKind::Process, count) => {
             return Err(broke(format!("a {kind} has 1 to {PORTS_MAX} outputs, it names {count}")));
         }
+        // Checked by `bind_values`.
+        (PluginKind::Scalar | PluginKind::Codec, _) => {}
     }
     let mut ports: Vec<BoundPort> = Vec::with_capacity(outputs.len());
     for output in outputs {

@@ -116,7 +116,7 @@ pub(crate) enum WriteMode {
     Keyed,
 }
 
-#[allow(dead_code, reason = "the worlds of aggregates and scalars are not run yet")]
+#[allow(dead_code, reason = "made by lifting alone")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
@@ -128,7 +128,7 @@ pub(crate) enum NullHandling {
 }
 
 /// What only one of the worlds agrees to.
-#[allow(dead_code, reason = "the worlds of aggregates and scalars are not run yet")]
+#[allow(dead_code, reason = "made by lifting alone")]
 #[derive(Debug, ComponentType, Lift)]
 #[component(variant)]
 pub(crate) enum Particulars {
@@ -178,6 +178,34 @@ pub(crate) struct Filtered<B> {
 #[component(record)]
 pub(crate) struct Mapped<B> {
     pub(crate) columns: B,
+    pub(crate) rejects: Vec<Reject>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ComponentType, Lower)]
+#[component(enum)]
+#[repr(u8)]
+pub(crate) enum Framing {
+    #[component(name = "messages")]
+    Messages,
+    #[component(name = "stream")]
+    Stream,
+}
+
+#[derive(Debug, ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Decoded<B> {
+    pub(crate) rows: B,
+    pub(crate) frames: Vec<u32>,
+    pub(crate) rejects: Vec<Reject>,
+    #[component(name = "rest-bytes")]
+    pub(crate) rest_bytes: u32,
+}
+
+#[derive(Debug, ComponentType, Lift)]
+#[component(record)]
+pub(crate) struct Encoded<B> {
+    pub(crate) frames: B,
+    pub(crate) rows: Vec<u32>,
     pub(crate) rejects: Vec<Reject>,
 }
 

@@ -2,6 +2,7 @@
 
 use volley_api::ErrorKind;
 
+use crate::inspect::PluginKind;
 use crate::trap::Trap;
 use crate::violation::Violation;
 
@@ -73,6 +74,34 @@ pub enum Error {
         plugin: String,
         /// In the plugin's words.
         message: String,
+    },
+    /// The component is of a kind that has another place.
+    #[error("{plugin} is a {kind}, and {wanted}: {}", place_of(*kind))]
+    WrongPlace {
+        /// The plugin.
+        plugin: String,
+        /// What it is.
+        kind: PluginKind,
+        /// What is due where it stands.
+        wanted: String,
+    },
+    /// A function refused its arguments, or failed on them, row by row.
+    #[error("{plugin} has no value: {message}")]
+    NoValue {
+        /// The plugin.
+        plugin: String,
+        /// In the plugin's words.
+        message: String,
+    },
+    /// A codec cannot read on.
+    #[error("source `{source_name}`: {problem} (in the {bytes} bytes that it was called with last)")]
+    Unreadable {
+        /// The source.
+        source_name: String,
+        /// The first bytes that it cannot get over.
+        bytes: usize,
+        /// What the codec did.
+        problem: String,
     },
     /// The plugin did what the contract forbids.
     #[error("{plugin} broke the contract in `{function}`: {problem}")]
@@ -194,6 +223,7 @@ impl Error {
             Self::InvalidConfig { .. }
             | Self::InvalidInput { .. }
             | Self::Wire { .. }
+            | Self::WrongPlace { .. }
             | Self::TrustNotAllowed { .. } => ErrorKind::Config,
             Self::NotAComponent { .. }
             | Self::Load { .. }
@@ -202,8 +232,9 @@ impl Error {
             | Self::Limit { .. }
             | Self::Quarantined { .. }
             | Self::Fatal { .. }
+            | Self::Unreadable { .. }
             | Self::RejectedBatch { .. } => ErrorKind::Plugin,
-            Self::RejectedRow { .. } => ErrorKind::Data,
+            Self::RejectedRow { .. } | Self::NoValue { .. } => ErrorKind::Data,
             // The plugin asked for no more than it may; all of them together did.
             Self::Trap(trap) if trap.reason.violation() == Violation::HostBudget => ErrorKind::Config,
             Self::Trap(_) => ErrorKind::Plugin,
@@ -254,6 +285,22 @@ impl Error {
     /// Wasmtime's errors are no `std::error::Error`; their chain becomes text.
     pub(crate) fn engine(error: &wasmtime::Error) -> Self {
         Self::Engine(format!("{error:#}"))
+    }
+}
+
+/// Where a component of a kind belongs.
+fn place_of(kind: PluginKind) -> &'static str {
+    match kind {
+        PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => {
+            "run it in an operator, as `plugin: { component: … }`"
+        }
+        PluginKind::Process => "run it in an operator with keys, as `plugin: { component: … }` beside `key_by: [...]`",
+        PluginKind::Aggregate => {
+            "run it in an operator with keys, as `plugin: { component: … }` beside `key_by: [...]`, and a `window:` if it is to \
+             have one"
+        }
+        PluginKind::Scalar => "name it under `functions:`, and call it in an expression",
+        PluginKind::Codec => "name it in a file's `format: { plugin: { component: … } }`",
     }
 }
 

@@ -18,6 +18,9 @@ use crate::operator::PluginOperator;
 use crate::options::PluginOptions;
 use crate::plugin::{Plugin, config_text};
 
+/// The kinds that are operators, driven by nobody else.
+const OPERATORS: [PluginKind; 4] = [PluginKind::Map, PluginKind::Filter, PluginKind::FlatMap, PluginKind::Process];
+
 /// One plugin with its options: makes the operator of a plan, and an instance for each subtask.
 #[derive(Debug)]
 pub struct PluginFactory {
@@ -80,6 +83,7 @@ impl OperatorFactory for PluginFactory {
                            if it is to have one";
             return Err(Error::InvalidInput { plugin, message: message.to_owned() }.into());
         }
+        self.plugin.expect(&OPERATORS, "an operator runs a map, a filter, a flat-map or a process")?;
         if kind != PluginKind::Process && !self.keys.is_empty() {
             let (plugin, keys) = (self.plugin.who(), self.keys.join(", "));
             return Err(volley_api::Error::config(format!(

@@ -21,8 +21,8 @@ use crate::keyed::{Declared, Keyed, check_declared};
 use crate::limits::InstancePermit;
 use crate::metrics::CallStats;
 use crate::options::PluginLimits;
-use crate::path::{self, BatchPath, KeyedCall, Reply};
-use crate::plugin::{Description, Plugin, Ready, Who};
+use crate::path::{self, BatchPath, CodecCall, KeyedCall, Reply};
+use crate::plugin::{Description, ENCODE, Plugin, Ready, Who};
 use crate::store::{HostState, JobParts, Phase, new_store};
 use crate::text::visible;
 use crate::ticks::Ticks;
@@ -46,6 +46,8 @@ pub(crate) struct Guest {
     close: TypedFunc<(), ()>,
     path: Box<dyn BatchPath>,
     kind: PluginKind,
+    /// The function that batches go to.
+    function: &'static str,
     who: Who,
     ticks: Arc<Ticks>,
     limits: PluginLimits,
@@ -86,9 +88,10 @@ impl Guest {
             open: typed(&mut store, &instance, &exports.open, "open", who)?,
             close: typed(&mut store, &instance, &exports.close, "close", who)?,
             path: path::new(crossing, &mut store, &instance, exports, kind)
-                .map_err(|error| wrong_type(who, kind.as_str(), &error))?,
+                .map_err(|error| wrong_type(who, kind.function(), &error))?,
             store,
             kind,
+            function: kind.function(),
             who: who.clone(),
             ticks,
             limits: limits.clone(),
@@ -145,6 +148,9 @@ impl Guest {
         if let (Some(state), Some(path)) = (&bound.state, self.path.aggregate()) {
             path.bind_state(state).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
         }
+        if self.kind == PluginKind::Codec && !input.schema.fields().is_empty() {
+            self.function = ENCODE;
+        }
         let own: Vec<_> = bound.ports.iter().map(|port| (Arc::clone(&port.own), port.mode)).collect();
         self.store.data_mut().emitter.bind(own.into());
         Ok(bound)
@@ -167,10 +173,15 @@ impl Guest {
         Ok(bytes)
     }
 
+    /// Which call of a codec the next [`Guest::process`] is.
+    pub(crate) fn codec_call(&mut self, call: CodecCall) {
+        self.path.codec_call(call);
+    }
+
     /// Calls the function of the kind with the batch that was encoded last, of so many rows. `number` identifies the
     /// call: chance depends on it.
     pub(crate) fn process(&mut self, rows: usize, number: u64) -> Result<Result<Reply, contract::Failure>> {
-        self.run(self.kind.as_str(), Parents::Rows(rows), number)
+        self.run(self.function, Parents::Rows(rows), number)
     }
 
     /// Calls a process operator for what was prepared last. The operator's keyed side goes with the call, and comes back

@@ -31,13 +31,17 @@ pub enum PluginKind {
     Process,
     /// Many rows of a group to one row, behind `key_by`.
     Aggregate,
+    /// A function for expressions: one value for every row.
+    Scalar,
+    /// A format of bytes: frames to rows and back.
+    Codec,
 }
 
 impl PluginKind {
-    const ALL: [Self; 5] = [Self::Map, Self::Filter, Self::FlatMap, Self::Process, Self::Aggregate];
+    const ALL: [Self; 7] =
+        [Self::Map, Self::Filter, Self::FlatMap, Self::Process, Self::Aggregate, Self::Scalar, Self::Codec];
 
-    /// The interface that makes the kind: `map`, `filter`, `flat-map`, `process`, `aggregate`. Its function for batches has the
-    /// same name, but for an aggregate's.
+    /// The interface that makes the kind: `map`, `filter`, `flat-map`, `process`, `aggregate`, `scalar`, `codec`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -46,6 +50,19 @@ impl PluginKind {
             Self::FlatMap => "flat-map",
             Self::Process => "process",
             Self::Aggregate => "aggregate",
+            Self::Scalar => "scalar",
+            Self::Codec => "codec",
+        }
+    }
+
+    /// The function of that interface that is called with batches; of an aggregate, that for rows; of a codec, that which
+    /// reads.
+    pub(crate) fn function(self) -> &'static str {
+        match self {
+            Self::Map | Self::Filter | Self::FlatMap | Self::Process => self.as_str(),
+            Self::Aggregate => "update",
+            Self::Scalar => "call",
+            Self::Codec => "decode",
         }
     }
 }

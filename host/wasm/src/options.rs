@@ -67,6 +67,17 @@ pub enum OnError {
     Skip,
 }
 
+/// What becomes of rows for which a function has no value (`on_error` of a function).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnNoValue {
+    /// The expression fails for the row, and so does the job, unless the expression leaves the row out (`CASE`, `AND`). The
+    /// default.
+    #[default]
+    Fail,
+    /// The value is null, and the row is counted as refused.
+    Null,
+}
+
 /// How batches cross to a guest and back. No pipeline file sets it: results are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Crossing {

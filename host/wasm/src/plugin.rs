@@ -24,6 +24,9 @@ use crate::store::{HostState, JobParts};
 use crate::violation::Violation;
 use crate::{Error, Result};
 
+/// The function of a codec that writes.
+pub(crate) const ENCODE: &str = "encode";
+
 /// The shown part of a digest.
 const SHORT_DIGEST_BYTES: usize = 12;
 
@@ -118,6 +121,12 @@ pub struct Plugin {
     on_demand: OnceLock<Ready>,
 }
 
+/// What an instance has said before its first batch.
+pub(crate) struct Introduced {
+    pub(crate) description: Description,
+    pub(crate) bound: Bound,
+}
+
 /// A component in one engine, its imports linked: an instance is one step away.
 pub(crate) struct Ready {
     pub(crate) instance_pre: InstancePre<HostState>,
@@ -129,12 +138,14 @@ pub(crate) struct Exports {
     pub(crate) describe: ComponentExportIndex,
     pub(crate) open: ComponentExportIndex,
     pub(crate) close: ComponentExportIndex,
-    /// The function of the kind; of an aggregate: `update`.
+    /// The function of the kind; of an aggregate: `update`; of a codec, that which reads.
     pub(crate) process: ComponentExportIndex,
     /// What an aggregate has besides.
     pub(crate) aggregate: Option<AggregateExports>,
     /// What a process has besides.
     pub(crate) keyed: Option<KeyedExports>,
+    /// The function of a codec that writes.
+    pub(crate) encode: Option<ComponentExportIndex>,
 }
 
 /// The other functions of an aggregate.
@@ -274,6 +285,24 @@ impl Plugin {
         guest.open(config, input)
     }
 
+    /// What a fresh instance says of itself, and what it agrees to.
+    pub(crate) fn introduce(&self, config: &str, input: &PluginInput, limits: &PluginLimits) -> Result<Introduced> {
+        let mut guest = Guest::instantiate(self, limits, JobParts::default())?;
+        let description = guest.describe()?;
+        Ok(Introduced { description, bound: guest.open(config, input)? })
+    }
+
+    /// Refuses a component of a kind that has another place; `wanted` says what is due, for the message.
+    ///
+    /// # Errors
+    /// When it is of none of these kinds; the message says where its own place is.
+    pub fn expect(&self, kinds: &[PluginKind], wanted: &str) -> Result<()> {
+        if kinds.contains(&self.info.kind) {
+            return Ok(());
+        }
+        Err(Error::WrongPlace { plugin: self.who.to_string(), kind: self.info.kind, wanted: wanted.to_owned() })
+    }
+
     pub(crate) fn engine(&self) -> &PluginEngine {
         &self.engine
     }
@@ -346,7 +375,6 @@ impl Exports {
             }),
             _ => None,
         };
-        let process = if kind == PluginKind::Aggregate { "update" } else { kind.as_str() };
         let keyed = match kind {
             PluginKind::Process => Some(KeyedExports {
                 on_timers: find(&names.kind, "on-timers")?,
@@ -359,9 +387,10 @@ impl Exports {
             describe: find(&names.lifecycle, "describe")?,
             open: find(&names.lifecycle, "open")?,
             close: find(&names.lifecycle, "close")?,
-            process: find(&names.kind, process)?,
+            process: find(&names.kind, kind.function())?,
             aggregate,
             keyed,
+            encode: if kind == PluginKind::Codec { Some(find(&names.kind, ENCODE)?) } else { None },
         })
     }
 }

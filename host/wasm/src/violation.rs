@@ -94,11 +94,13 @@ pub enum Violation {
     CompileLimit,
     /// It is quarantined.
     Quarantined,
+    /// A codec's frames are not those that it was called with, not in order, or not whole where the stream ends.
+    BadFrames,
 }
 
 impl Violation {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::Unreachable,
         Self::OutOfBounds,
         Self::StackOverflow,
@@ -142,6 +144,7 @@ impl Violation {
         Self::WrongType,
         Self::CompileLimit,
         Self::Quarantined,
+        Self::BadFrames,
     ];
 
     /// Its label in metrics: `out_of_bounds`.
@@ -191,6 +194,7 @@ impl Violation {
             Self::WrongType => "wrong_type",
             Self::CompileLimit => "compile_limit",
             Self::Quarantined => "quarantined",
+            Self::BadFrames => "bad_frames",
         }
     }
 }

@@ -72,6 +72,11 @@ impl Buffer {
         bytemuck::cast_slice_mut(&mut self.bytes_mut()[at..])
     }
 
+    /// The first so many bytes alone.
+    pub(crate) fn truncate(&mut self, bytes: usize) {
+        self.len_bytes = self.len_bytes.min(bytes);
+    }
+
     /// No bytes any more; the memory stays.
     pub(crate) fn clear(&mut self) {
         self.len_bytes = 0;

@@ -30,6 +30,26 @@ macro_rules! export_flat_map {
     };
 }
 
+/// Makes a [`ScalarOperator`](crate::ScalarOperator) the function of this component. Once per crate.
+///
+/// Name and version are those of the crate. Outside of wasm it only checks that the type is a scalar.
+#[macro_export]
+macro_rules! export_scalar {
+    ($operator:ty) => {
+        $crate::__export_operator!($operator, ScalarOperator, ScalarRunner, scalar, ::core::option::Option::None);
+    };
+}
+
+/// Makes a [`CodecOperator`](crate::CodecOperator) the format of this component. Once per crate.
+///
+/// Name and version are those of the crate. Outside of wasm it only checks that the type is a codec.
+#[macro_export]
+macro_rules! export_codec {
+    ($operator:ty) => {
+        $crate::__export_operator!($operator, CodecOperator, CodecRunner, codec, ::core::option::Option::None);
+    };
+}
+
 /// Makes an [`AggregateOperator`](crate::AggregateOperator) the operator of this component. Once per crate.
 ///
 /// Name and version are those of the crate. Outside of wasm it only checks that the type is an aggregate.

@@ -19,6 +19,7 @@ mod bits;
 mod buffer;
 pub mod build;
 pub mod clock;
+mod codec;
 pub mod column;
 mod config;
 mod display;
@@ -43,6 +44,7 @@ pub mod random;
 pub mod row;
 #[doc(hidden)]
 pub mod runner;
+mod scalar;
 mod schema;
 pub mod state;
 mod store;
@@ -56,6 +58,7 @@ pub use aggregate::{AggregateOperator, Groups};
 pub use array::{Array, RecordBatch};
 pub use batch::Batch;
 pub use bits::{Bits, BitsBuilder};
+pub use codec::{CodecOperator, Decoded, Encoded, FrameWriter, Frames, Framing};
 pub use column::{Column, ColumnError};
 pub use emitter::{EmitError, Emitter, PortRef};
 pub use float::Float;
@@ -68,19 +71,30 @@ pub use process::{
     Context, Distinct, EventTime, KeyedBatch, NewKeys, ProcessInput, ProcessOperator, TimeDomain, Timer, Timers,
     Watermark,
 };
-pub use row::{Date, Decimal, Emit, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
+pub use row::{Date, Decimal, Emit, Record, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
+pub use scalar::{NullHandling, ScalarOperator};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 pub use state::Value;
 
 pub use writer::Writer;
 
 pub use row::AggregateState;
-pub use volley_sdk_macros::{AggregateState, Columns, aggregate, filter, flat_map, map, process};
+pub use volley_sdk_macros::{AggregateState, Columns, aggregate, codec, filter, flat_map, map, process, scalar};
 
-/// The code of the page about aggregates.
+/// The examples of the pages are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/aggregate-plugins.md")]
-mod aggregate_plugins {}
+struct AggregatePluginsPage;
+
+/// Likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/scalar-plugins.md")]
+struct ScalarPluginsPage;
+
+/// Likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/codec-plugins.md")]
+struct CodecPluginsPage;
 
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]

@@ -12,11 +12,13 @@ use crate::build::Builder;
 use crate::column::Column;
 use crate::gather::{self, gather};
 use crate::row::Output;
-use crate::runner::{Answer, Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner as _};
+use crate::runner::{
+    Answer, Bound, CodecRunner, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner as _, ScalarRunner,
+};
 use crate::wire::{self, Frame};
 use crate::{
-    Array, Failure, Field, FilterOperator, FlatMapOperator, MapOperator, OpenError, RecordBatch, Reject, Schema,
-    WriteMode,
+    Array, CodecOperator, DataType, Failure, Field, FilterOperator, FlatMapOperator, Framing, MapOperator,
+    NullHandling, OpenError, RecordBatch, Reject, ScalarOperator, Schema, WriteMode,
 };
 
 mod aggregate;
@@ -129,6 +131,127 @@ pub fn flat_map<Op: FlatMapOperator>(config: Value, input: &RecordBatch) -> Resu
     }
     runner.close();
     Ok(FlatOutcome { outputs, rejects })
+}
+
+/// Calls a scalar for every row of a batch whose columns are the arguments, whatever their names; gives one column.
+///
+/// As a host does, it puts the nulls in itself where the function does not want to see them.
+///
+/// # Errors
+/// [`TestError`] when the function refuses its arguments, or a row: a host would try with fewer rows.
+pub fn scalar<Op: ScalarOperator>(config: Value, arguments: &RecordBatch) -> Result<Array, TestError> {
+    let columns = arguments.columns().iter().enumerate();
+    let fields = columns.map(|(index, column)| Field::new(format!("arg{index}"), column.data_type().clone()));
+    let named = RecordBatch::with_rows(Schema::new(fields), arguments.columns().to_vec(), arguments.len());
+    let crossed = Crossed::new(&named)?;
+    let mut runner = ScalarRunner::<Op>::open(&config.to_string(), &crossed.schema_message()?)?;
+    let is_null = |row: usize| arguments.columns().iter().any(|column| column.column("").is_null(row));
+    let known: Vec<usize> = match Op::NULLS {
+        NullHandling::See => (0..arguments.len()).collect(),
+        NullHandling::Propagate => (0..arguments.len()).filter(|row| !is_null(*row)).collect(),
+    };
+    let result = runner.bound.wires[0].schema.clone();
+    let mut values = gather(&result.fields()[0].data_type, &[], &[]);
+    if !known.is_empty() {
+        let (fields, columns): (Vec<Field>, Vec<Array>) = crossed.carried(&known).into_iter().unzip();
+        let message = written(&Schema::new(fields), &columns, known.len())?;
+        let answer = runner.call(&message)?.to_vec();
+        values = read(&result, &answer)?.remove(0);
+    }
+    runner.close();
+    if known.len() == arguments.len() {
+        return Ok(values);
+    }
+    // What is known where it is, and the null of a column of one elsewhere.
+    let mut next = 0;
+    let nothing = nulls(&result.fields()[0].data_type)?;
+    let rows: Vec<gather::Row> = (0..arguments.len())
+        .map(|row| {
+            if known.get(next) == Some(&row) {
+                next += 1;
+                (0, next - 1)
+            } else {
+                (1, 0)
+            }
+        })
+        .collect();
+    Ok(gather(&result.fields()[0].data_type, &[values.column(""), nothing.column("")], &rows))
+}
+
+/// A column of one null.
+fn nulls(data_type: &DataType) -> Result<Array, TestError> {
+    use crate::build::{BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder};
+    fn null(mut builder: impl Builder) -> Array {
+        builder.push_null();
+        builder.finish()
+    }
+    Ok(match data_type {
+        DataType::Int64 => null(Int64Builder::new()),
+        DataType::Float64 => null(Float64Builder::new()),
+        DataType::Boolean => null(BooleanBuilder::new()),
+        DataType::Utf8 => null(StringBuilder::new()),
+        DataType::Binary => null(BinaryBuilder::new()),
+        other => return Err(broken(format!("a null of type {other} in a test: give the function no nulls"))),
+    })
+}
+
+/// What a codec made of frames.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecodedOutcome {
+    /// The rows of all frames.
+    pub rows: RecordBatch,
+    /// For each row the frame that it came from.
+    pub frames: Vec<u32>,
+    /// What cannot be read, by the frame.
+    pub rejects: Vec<(u32, Reject)>,
+    /// The bytes that are left of the last frame.
+    pub rest_bytes: usize,
+}
+
+/// Decodes frames in one call.
+///
+/// # Errors
+/// [`TestError`] when the codec refuses to open or the call fails.
+pub fn decode<Op: CodecOperator>(
+    config: Value,
+    framing: Framing,
+    frames: &[&[u8]],
+    end: bool,
+) -> Result<DecodedOutcome, TestError> {
+    let no_columns = wire::write_schema(&Schema::new([])).map_err(broken)?;
+    let mut runner = CodecRunner::<Op>::open(&config.to_string(), &no_columns)?;
+    let mut column = crate::build::BinaryBuilder::new();
+    frames.iter().for_each(|frame| column.push(frame));
+    let schema = Schema::new([Field::new("frame", DataType::Binary)]);
+    let message = written(&schema, &[column.finish()], frames.len())?;
+    let (rows, frames, rejects, rest_bytes) = runner.decode(framing, &message, end)?;
+    let rows = rows.to_vec();
+    let schema = runner.bound.wires[0].schema.clone();
+    let columns = read(&schema, &rows)?;
+    runner.close();
+    Ok(DecodedOutcome { rows: RecordBatch::with_rows(schema, columns, frames.len()), frames, rejects, rest_bytes })
+}
+
+/// Encodes a batch in one call; gives the frames with their first rows, and the refused rows.
+///
+/// # Errors
+/// [`TestError`] when the codec refuses to open or the call fails.
+#[allow(clippy::type_complexity, reason = "frames and rejects, each with a row")]
+pub fn encode<Op: CodecOperator>(
+    config: Value,
+    rows: &RecordBatch,
+) -> Result<(Vec<(u32, Vec<u8>)>, Vec<(u32, Reject)>), TestError> {
+    let crossed = Crossed::new(rows)?;
+    let mut runner = CodecRunner::<Op>::open(&config.to_string(), &crossed.schema_message()?)?;
+    let message = crossed.message(&runner.bound)?;
+    let (frames, firsts, rejects) = runner.encode(&message)?;
+    let schema = Schema::new([Field::new("frame", DataType::Binary)]);
+    let column = read(&schema, frames)?.remove(0);
+    let bytes = column.column("").as_bytes().map_err(broken)?;
+    let frames = firsts.into_iter().enumerate().map(|(at, row)| (row, bytes.get(at).unwrap_or_default().to_vec()));
+    let frames = frames.collect();
+    runner.close();
+    Ok((frames, rejects))
 }
 
 /// The input as it crosses the boundary.

@@ -15,8 +15,10 @@ const DOCUMENTS: [&str; 14] = [
     "connectors/nexmark/README.md",
     "docs/aggregates.md",
     "docs/checkpoints.md",
+    "docs/codec-plugins.md",
     "docs/guarantees.md",
     "docs/rust-api.md",
+    "docs/scalar-plugins.md",
     "docs/what-a-plugin-can-and-cannot-do.md",
     "docs/windows-and-aggregates.md",
 ];

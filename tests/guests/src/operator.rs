@@ -37,7 +37,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// An operator of `kind` (`map`, `filter`, `flat-map`, `process`) that reads these columns.
+    /// An operator of `kind` (`map`, `filter`, `flat-map`, `process`, `scalar`, `codec`) that reads these columns.
     #[must_use]
     pub fn new(kind: impl Into<Cow<'static, str>>, reads: &[&str]) -> Self {
         Self {
@@ -236,6 +236,12 @@ impl Guest {
         self.put(&words_to_bytes(&[0, 0, rejects[0], rejects[1]]))
     }
 
+    /// A codec's successful result: rows, the frame of each, nothing refused and nothing left; gives its address.
+    pub fn decoded(&mut self, rows: &[u8], frames: &[u32]) -> u32 {
+        let (rows, frames) = (self.list(rows, rows.len()), self.list(&words_to_bytes(frames), frames.len()));
+        self.put(&words_to_bytes(&[0, 0, rows[0], rows[1], frames[0], frames[1], 0, 0, 0]))
+    }
+
     /// A failure: 0 `reject-batch`, 1 `retry`, 2 `fatal`; gives its address.
     pub fn failure(&mut self, case: u32, message: &str, retry_ms: u32) -> u32 {
         let [address, length] = if case == 1 { [retry_ms, 0] } else { self.text(message) };
@@ -262,7 +268,10 @@ impl Guest {
         }
         let outputs = self.list(&words_to_bytes(&words), words.len() / 5);
         // Behind them no particulars, which have room for a case, a list and its length.
-        self.put(&words_to_bytes(&[0, reads[0], reads[1], outputs[0], outputs[1], 0, 0, 0, 0]))
+        let particulars = if self.kind == "scalar" { [1, SCALAR, PROPAGATE, 0] } else { [0; 4] };
+        let [is_there, case, first, second] = particulars;
+        let words = [0, reads[0], reads[1], outputs[0], outputs[1], is_there, case, first, second];
+        self.put(&words_to_bytes(&words))
     }
 
     fn description(&mut self) -> u32 {
@@ -292,6 +301,15 @@ impl Guest {
         assert!(heap > DATA_START + self.data.len(), "{} bytes of data reach into the heap", self.data.len());
         let realloc = self.realloc.take().unwrap_or(REALLOC.to_owned());
         let data: String = self.data.iter().map(|byte| format!("\\{byte:02x}")).collect();
+        let function = match &*self.kind {
+            "scalar" => "call",
+            "codec" => "decode",
+            kind => kind,
+        };
+        let parameters = match &*self.kind {
+            "codec" => "(param $framing i32) (param $ptr i32) (param $len i32) (param $end i32)",
+            _ => "(param $ptr i32) (param $len i32)",
+        };
         let process = if self.kind == "process" {
             let (on_timers, on_watermark) = (self.on_timers.take(), self.on_watermark.take());
             let nothing = || format!("(i32.const {unit})");
@@ -304,11 +322,15 @@ impl Guest {
         } else {
             let kind = &self.kind;
             format!(
-                r#"(func $process (export "volley:operator/{kind}@0.1.0#{kind}") (param $ptr i32) (param $len i32)
-    (result i32) (local $i i32) {process})"#
+                r#"(func $process (export "volley:operator/{kind}@0.1.0#{function}") {parameters} (result i32)
+    (local $i i32) {process})"#
             )
         };
         let (kind, pages) = (&self.kind, self.pages);
+        let encode = match &*self.kind {
+            "codec" => ENCODE,
+            _ => "",
+        };
         let (imports, functions, close, post_return) = (&self.imports, &self.functions, &self.close, &self.post_return);
         format!(
             r#"(module
@@ -328,8 +350,9 @@ impl Guest {
     (result i32) (local $i i32) {open})
   (func (export "volley:operator/lifecycle@0.1.0#close") (local $i i32) {close})
   {process}
-  (func (export "cabi_post_volley:operator/{kind}@0.1.0#{kind}") (param $result i32)
+  (func (export "cabi_post_volley:operator/{kind}@0.1.0#{function}") (param $result i32)
     {post_return} (global.set $heap (i32.const {heap})))
+  {encode}
 )"#
         )
     }
@@ -342,6 +365,12 @@ impl Guest {
     }
 }
 
+/// The case of `particulars` that scalars have, and their first way with nulls.
+const SCALAR: u32 = 2;
+const PROPAGATE: u32 = 0;
+
+/// A codec's other function, which no guest of these tests is called for.
+const ENCODE: &str = r#"(func (export "volley:operator/codec@0.1.0#encode") (param i32 i32) (result i32) unreachable)"#;
 /// The functions of a process. What it wants to know of keys is nothing, so that those parameters are always the same.
 const PROCESS: &str = r#"(func $process (export "volley:operator/process@0.1.0#process")
     (param $has_keys i32) (param $first i32) (param $keys i32) (param $keys_len i32)

@@ -42,6 +42,8 @@ pub const CLASSES: &[Class] = &[
     Class { folder: "state", title: "Keyed state" },
     Class { folder: "timers", title: "Timers and watermarks" },
     Class { folder: "data", title: "Data that looks like something else" },
+    Class { folder: "scalar", title: "Functions of expressions" },
+    Class { folder: "codec", title: "Formats of bytes" },
 ];
 
 /// How far a guest gets.

@@ -106,7 +106,7 @@ fn try_it(case: &Case, host: &Host, on_error: OnError, bytes: &[u8], record: Str
         }
         Ok(job) => {
             let (stage, error) = live(&job, record, &mut sink);
-            let violations = job.factory.metrics().snapshot().violations;
+            let violations = job.metrics().snapshot().violations;
             (stage, error, violations.into_iter().map(|(reason, count)| (reason.to_string(), count)).collect())
         }
     };

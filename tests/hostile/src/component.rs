@@ -2,8 +2,10 @@
 //!
 //! What a guest's code may use, beside the names of [`Guest`]:
 //! - functions that it may define: `$on_start`, `$on_describe`, `$on_open`, `$on_process`, `$on_close`, `$on_realloc`,
-//!   `$on_post_return`, and of a process `$on_timers`, `$on_watermark` and `$on_forget`, called in the place of what a good operator does, with the same parameters and results; and `$lie`,
-//!   called before the canned message is given away, to change it
+//!   `$on_post_return`, and of a process `$on_timers`, `$on_watermark` and `$on_forget`, called in the place of what a good
+//!   operator does, with the same parameters and results; and `$lie`, called before the canned message is given away, to
+//!   change it
+//!   (in a codec `$on_process` is `decode`, and the numbers of a row's frame are at `$done`, behind the message)
 //! - globals: `$message`, `$message_bytes` (the canned message) and the addresses of its numbers (`$at_rows`, `$at_body`,
 //!   `$at_node0`, `$at_buffer1`, …); `$done`, `$reject_batch`, `$retry`, `$fatal`, `$open_failed` (addresses
 //!   of results); where rows are emitted `$parents`, `$answer` (room for one of the host's) and `$unit` (success without a
@@ -117,11 +119,16 @@ fn from_hex(text: &str) -> Vec<u8> {
 fn operator(directives: &Directives, code: &str) -> String {
     let kind = directives.kind.as_str();
     let emits = matches!(kind, "flat-map" | "process");
-    let reads: Vec<&str> = directives.reads.iter().map(String::as_str).collect();
+    let reads: Vec<&str> = match kind {
+        "scalar" => vec!["arg0"],
+        "codec" => Vec::new(),
+        _ => directives.reads.iter().map(String::as_str).collect(),
+    };
     let mut guest = Guest::new(kind.to_owned(), &reads).heap(HEAP_START).pages(directives.pages.unwrap_or(16));
     let writes = message::schema(&directives.writes.clone().unwrap_or_else(|| vec!["y: Int64".to_owned()]));
+    let gives_values = kind == "scalar" || kind == "codec";
     if kind != "filter" {
-        guest = guest.output("out", &writes, directives.replaces);
+        guest = guest.output("out", &writes, directives.replaces || gives_values);
     }
     for (name, import) in IMPORTS {
         if directives.imports.iter().any(|wanted| wanted == name) || (name == "emit" && emits) {
@@ -134,10 +141,15 @@ fn operator(directives: &Directives, code: &str) -> String {
     let sends = directives.sends.as_ref().map_or(writes, |columns| message::schema(columns));
     let rows = directives.sends_rows.unwrap_or(directives.rows);
     let globals = canned(&mut guest, kind, &sends, rows);
-    let is_canned = directives.writes.is_some() || directives.sends.is_some() || code.contains("(func $lie");
+    let is_canned =
+        kind == "codec" || directives.writes.is_some() || directives.sends.is_some() || code.contains("(func $lie");
     let hooks = Hooks { code };
     let helpers = if emits { [HELPERS, EMIT].concat() } else { HELPERS.to_owned() };
-    let rejects = if emits { (8, 12) } else { (16, 20) };
+    let rejects = match kind {
+        _ if emits => (8, 12),
+        "codec" => (24, 28),
+        _ => (16, 20),
+    };
     let helpers = helpers
         .replace("%rejects_at", &rejects.0.to_string())
         .replace("%count_at", &rejects.1.to_string())
@@ -156,6 +168,7 @@ fn operator(directives: &Directives, code: &str) -> String {
     };
     let process = match kind {
         "process" => hooks.call("on_process", &["groups", "group_count", "ptr", "len"]),
+        "codec" => hooks.call("on_process", &["framing", "ptr", "len", "end"]),
         _ => hooks.call("on_process", &["ptr", "len"]),
     };
     guest = guest.process(&process.unwrap_or(default));
@@ -193,7 +206,12 @@ fn canned(guest: &mut Guest, kind: &str, sends: &Schema, rows: usize) -> String 
     let mut globals: Vec<(String, u32)> =
         places.into_iter().map(|(name, offset)| (name, message + u32::try_from(offset).expect("small"))).collect();
     let emits = matches!(kind, "flat-map" | "process");
-    let done = if emits { guest.emitted(&[]) } else { guest.filtered(&[], &[]) };
+    let frames: Vec<u32> = (0..).take(rows).collect();
+    let done = match kind {
+        _ if emits => guest.emitted(&[]),
+        "codec" => guest.decoded(&[], &frames),
+        _ => guest.filtered(&[], &[]),
+    };
     globals.extend([
         ("message".to_owned(), message),
         ("message_bytes".to_owned(), u32::try_from(bytes.len()).expect("small")),

@@ -12,11 +12,12 @@ use volley_api::{
 };
 use volley_state::MemoryBackend;
 use volley_wasm::{
-    CompileIn, CompileLimits, EngineSettings, OnError, Plugin, PluginEngine, PluginFactory, PluginKind, PluginLimits,
-    PluginOptions,
+    CompileIn, CompileLimits, EngineSettings, OnError, OnNoValue, Plugin, PluginCodec, PluginEngine, PluginFactory,
+    PluginKind, PluginLimits, PluginMetrics, PluginOptions, PluginScalar,
 };
 
 use crate::component::{POISON, good};
+use crate::values;
 
 /// State that all of a job may have, in bytes.
 const STATE_BYTES_MAX: usize = 4 << 20;
@@ -65,8 +66,15 @@ pub(crate) fn input(rows: usize, poison: Option<usize>, text_bytes: Option<usize
 
 /// A plugin on its way through the life of a job.
 pub(crate) struct Job {
-    pub(crate) factory: PluginFactory,
-    pub(crate) errors_attached: bool,
+    made: Made,
+    errors_attached: bool,
+}
+
+/// What makes the operator; of what is none, one that calls it.
+enum Made {
+    Operator(PluginFactory),
+    Scalar(PluginScalar),
+    Codec(PluginCodec),
 }
 
 impl Job {
@@ -76,15 +84,38 @@ impl Job {
 
     fn of(plugin: Arc<Plugin>, limits: PluginLimits, on_error: OnError) -> Self {
         let options = PluginOptions { limits, on_error, ..PluginOptions::default() };
-        let keys = if plugin.info().kind == PluginKind::Process { vec!["name".to_owned()] } else { Vec::new() };
-        let factory = PluginFactory::new(plugin, options).with_keys(keys);
-        Self { factory, errors_attached: on_error == OnError::DeadLetter }
+        let made = match plugin.info().kind {
+            PluginKind::Scalar if on_error == OnError::Fail => {
+                Made::Scalar(PluginScalar::new(plugin, options, OnNoValue::Fail))
+            }
+            PluginKind::Scalar => Made::Scalar(PluginScalar::new(plugin, options, OnNoValue::Null)),
+            PluginKind::Codec => Made::Codec(PluginCodec::new(plugin, options)),
+            PluginKind::Process => {
+                Made::Operator(PluginFactory::new(plugin, options).with_keys(vec!["name".to_owned()]))
+            }
+            _ => Made::Operator(PluginFactory::new(plugin, options)),
+        };
+        Self { made, errors_attached: on_error == OnError::DeadLetter }
+    }
+
+    /// What is counted.
+    pub(crate) fn metrics(&self) -> Arc<PluginMetrics> {
+        match &self.made {
+            Made::Operator(factory) => factory.metrics(),
+            Made::Scalar(scalar) => scalar.metrics(),
+            Made::Codec(codec) => codec.metrics(),
+        }
     }
 
     /// Binds as `validate` does, and then again as a job that starts.
     pub(crate) fn start(&self) -> Result<Box<dyn Operator>> {
+        let factory = match &self.made {
+            Made::Operator(factory) => factory,
+            Made::Scalar(scalar) => return values::scalar(scalar),
+            Made::Codec(codec) => return values::codec(codec),
+        };
         let event_time = Some(EventTimeColumn::new("x"));
-        self.factory.bind_stream(&StreamType {
+        factory.bind_stream(&StreamType {
             schema: schema(),
             event_time: event_time.clone(),
             is_bounded: true,
@@ -92,7 +123,7 @@ impl Job {
         })?;
         let origins = OriginDirectory::new();
         origins.register(&NodeName::new("flights").expect("a name"), &SplitId::new("a.csv"));
-        self.factory.create(OperatorContext {
+        factory.create(OperatorContext {
             node: NodeName::new("node").expect("a name"),
             subtask: SubtaskId::SINGLE,
             input: schema(),

@@ -13,6 +13,7 @@ mod host;
 mod log;
 mod message;
 mod text;
+mod values;
 
 pub use case::{CLASSES, Case, Class, Limits, Outcome, Stage, cases, folders};
 pub use check::{Verdict, check};

@@ -4,6 +4,7 @@ mod aggregates;
 mod crossing;
 mod pipeline;
 mod start;
+mod values;
 
 use std::error::Error;
 
@@ -17,11 +18,12 @@ use crate::sink::Counting;
 type Case = fn(&Guests, usize) -> Result<(), Box<dyn Error>>;
 
 /// All cases, in the order of their lines.
-pub(crate) const ALL: [(&str, Case); 7] = [
+pub(crate) const ALL: [(&str, Case); 8] = [
     ("R1", crossing::filter_project),
     ("R2", crossing::identity),
     ("R3", crossing::ticks),
     ("R4", pipeline::native),
+    ("R15", values::scalar),
     ("path", crossing::own_against_stock),
     ("start", start::start),
     ("R13", aggregates::by_key),

@@ -128,7 +128,11 @@ impl TextBuffer {
 
     /// The error to give once the records before it are out.
     pub(crate) fn take_failure(&mut self) -> Error {
-        let place = format!("{} after line {}", self.name, self.line);
+        self.take_failure_at(format!("{} after line {}", self.name, self.line))
+    }
+
+    /// The same, at a place in other words.
+    pub(crate) fn take_failure_at(&mut self, place: String) -> Error {
         let source = self.failure.take().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
         match source.kind() {
             // What decompressors say of a stream that is cut off or not theirs.

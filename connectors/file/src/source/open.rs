@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use super::plan::Plan;
 use crate::input::{ByteInput, spool};
 use crate::read::arrow::ArrowInput;
+use crate::read::codec::CodecReader;
 use crate::read::csv::{CsvReader, Header, read_header};
 use crate::read::jsonl::JsonlReader;
 use crate::read::rows::{Batches, RowsReader};
@@ -57,6 +58,13 @@ impl Plan {
         rows_max: usize,
     ) -> Result<Box<dyn BlockingRead>, Error> {
         let path = self.base_dir.join(name);
+        if let Some(codec) = &self.codec {
+            let (byte, row, skip) = Offset::codec(from)?;
+            let input = ByteInput::open(&path, name, self.options.compression, byte)?;
+            let follow = self.options.follow.then(|| path.clone());
+            let text = TextBuffer::new(input, name, byte, 0, follow);
+            return Ok(Box::new(CodecReader::new(text, codec, &self.schema, rows_max)?.after(row, skip)));
+        }
         if self.format.is_text() {
             let (byte, line) = Offset::text(from)?;
             let input = ByteInput::open(&path, name, self.options.compression, byte)?;
@@ -79,6 +87,11 @@ impl Plan {
     pub(super) fn open_stream(&self, head: StreamHead, rows_max: usize) -> Result<Box<dyn BlockingRead>, Error> {
         let name = self.name();
         match (head, self.format) {
+            (StreamHead::Bytes(input), FileFormat::Plugin) => {
+                let codec = self.codec.as_ref().ok_or_else(|| Error::Broken(format!("{name}: no codec")))?;
+                let text = TextBuffer::new(input, name, 0, 0, None);
+                Ok(Box::new(CodecReader::new(text, codec, &self.schema, rows_max)?))
+            }
             (StreamHead::Bytes(input), FileFormat::Avro) => {
                 self.open_rows(name, avro::batches(input, name, rows_max)?, 0, rows_max)
             }

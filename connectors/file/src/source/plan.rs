@@ -18,7 +18,7 @@ use crate::read::csv_scan::Dialect;
 use crate::read::jsonl::JsonRecords;
 use crate::read::rows::plain_schema;
 use crate::read::{arrow as arrow_ipc, avro, parquet};
-use crate::{Compression, Error, FileFormat, FileSourceOptions, discover};
+use crate::{Compression, Error, FileFormat, FileSourceOptions, SourceCodec, discover};
 
 /// The most files that are looked into at plan time; others are checked when they are opened.
 const PLAN_FILES_MAX: usize = 1000;
@@ -36,15 +36,24 @@ pub(crate) struct Plan {
     pub(super) extra: ExtraColumns,
     /// Settings of CSV; those of the default for other formats.
     pub(super) csv: CsvSettings,
+    /// What reads the format `plugin`.
+    pub(super) codec: Option<SourceCodec>,
 }
 
 impl Plan {
-    pub(super) fn of_files(options: FileSourceOptions, base_dir: &Path) -> Result<Self, Error> {
+    pub(super) fn of_files(
+        options: FileSourceOptions,
+        base_dir: &Path,
+        codec: Option<SourceCodec>,
+    ) -> Result<Self, Error> {
         check(&options)?;
         let files = discover::files(base_dir, &options.path, options.format)?;
         let format = format_of(&options, &files)?;
         check_follow(&options, format, &files)?;
         let mut plan = Self::draft(options, base_dir, format, &files[0])?;
+        if let Some(codec) = codec {
+            return plan.by_codec(codec);
+        }
         let declared = plan.options.schema.is_some();
         let sample = &files[..files.len().min(PLAN_FILES_MAX)];
         let rows = plan.options.infer_rows.div_ceil(sample.len());
@@ -72,6 +81,7 @@ impl Plan {
         options: FileSourceOptions,
         path: &Path,
         input: Box<dyn Read + Send>,
+        codec: Option<SourceCodec>,
     ) -> Result<(Self, StreamHead), Error> {
         check(&options)?;
         if options.follow {
@@ -84,6 +94,9 @@ impl Plan {
         let mut plan = Self::draft(options, Path::new(""), format, path)?;
         let name = plan.name().to_owned();
         let mut input = byte_stream(&plan.options, path, input)?;
+        if let Some(codec) = codec {
+            return Ok((plan.by_codec(codec)?, StreamHead::Bytes(input)));
+        }
         let (mut inferred, mut found) = (Columns::new(), None);
         let head = match format {
             FileFormat::Csv | FileFormat::Jsonl => {
@@ -95,7 +108,7 @@ impl Plan {
                 StreamHead::Bytes(input)
             }
             FileFormat::Parquet => StreamHead::Spooled(spool(&mut input, &name)?),
-            FileFormat::Avro => StreamHead::Bytes(input),
+            FileFormat::Avro | FileFormat::Plugin => StreamHead::Bytes(input),
             FileFormat::Arrow => StreamHead::Arrow(ArrowInput::new(input, &name, || None)?),
         };
         let (head, schema) = head.schema(format, &name)?;
@@ -104,6 +117,18 @@ impl Plan {
         }
         plan.settle(inferred, found)?;
         Ok((plan, head))
+    }
+
+    /// The plan where a codec says what the columns are.
+    fn by_codec(self, codec: SourceCodec) -> Result<Self, Error> {
+        if self.options.schema.is_some() {
+            return Err(Error::Options(
+                "`schema` does not go with a codec, which has its own columns: leave it out, and choose with `select`"
+                    .to_owned(),
+            ));
+        }
+        let schema = codec.factory.decoded_schema().map_err(|error| Error::codec(self.name(), error))?;
+        Ok(Self { schema, codec: Some(codec), ..self })
     }
 
     /// What messages call the whole of it.
@@ -139,7 +164,7 @@ impl Plan {
         let extra = if schema.is_some() { ExtraColumns::Leave } else { ExtraColumns::Refuse };
         let csv = CsvSettings { extra_columns: extra, ..csv };
         let schema = schema.unwrap_or_else(|| Schema::empty().into());
-        Ok(Self { options, base_dir: base_dir.to_owned(), format, schema, extra, csv })
+        Ok(Self { options, base_dir: base_dir.to_owned(), format, schema, extra, csv, codec: None })
     }
 
     fn infer_text(&self, input: &mut dyn LiveRead, name: &str, rows: usize) -> Result<Option<Columns>, Error> {
@@ -232,11 +257,11 @@ fn check_follow(options: &FileSourceOptions, format: FileFormat, files: &[PathBu
     }
     let refuse = |what: &str| {
         Err(Error::Options(format!(
-            "{}: `follow` needs csv or jsonl without compression, and this is {what}",
+            "{}: `follow` needs csv, jsonl or a codec, without compression, and this is {what}",
             options.path
         )))
     };
-    if !format.is_text() {
+    if !format.is_stream() {
         return refuse(format.as_str());
     }
     let is_compressed = |file: &PathBuf| options.compression.of_path(file) != Compression::None;

@@ -17,6 +17,7 @@ use parquet::file::properties::WriterProperties;
 use super::seam::{Encoder, Seam};
 use super::{BoxError, Encoding};
 use crate::FileFormat;
+use crate::codec::SinkCodec;
 
 /// The most rows of a Parquet row group …
 const ROW_GROUP_ROWS_MAX: usize = 1024 * 1024;
@@ -45,6 +46,10 @@ pub(super) fn writer(out: Encoder, encoding: &Encoding, schema: &SchemaRef) -> R
             Box::new(CsvWriter { out, encoding: encoding.clone(), schema: Arc::clone(schema), has_header })
         }
         FileFormat::Jsonl => Box::new(JsonlWriter { out }),
+        FileFormat::Plugin => {
+            let codec = encoding.codec.clone().ok_or("no codec")?;
+            Box::new(CodecWriter { out, codec })
+        }
         FileFormat::Parquet => {
             let properties = WriterProperties::builder()
                 .set_compression(ParquetCompression::SNAPPY)
@@ -124,6 +129,27 @@ impl FormatWriter for JsonlWriter {
         writer.finish()?;
         drop(writer);
         Ok(self.out.write_all(&text)?)
+    }
+
+    fn flush(&mut self) -> Result<(), BoxError> {
+        Ok(self.out.flush()?)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Seam, BoxError> {
+        Ok(self.out.finish()?)
+    }
+}
+
+struct CodecWriter {
+    out: Encoder,
+    codec: SinkCodec,
+}
+
+impl FormatWriter for CodecWriter {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), BoxError> {
+        let frames = self.codec.encode(batch)?;
+        frames.iter().flatten().try_for_each(|frame| self.out.write_all(frame))?;
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), BoxError> {

@@ -51,7 +51,8 @@ const FEATURES: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::EXTENDED_CONST);
 
 /// The kinds of operator that this release runs.
-pub const KINDS: [Kind; 5] = [Kind::Map, Kind::Filter, Kind::FlatMap, Kind::Process, Kind::Aggregate];
+pub const KINDS: [Kind; 7] =
+    [Kind::Map, Kind::Filter, Kind::FlatMap, Kind::Process, Kind::Aggregate, Kind::Scalar, Kind::Codec];
 
 /// What an operator does with rows; it follows from the interface that the component exports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,10 +67,14 @@ pub enum Kind {
     Process,
     /// One row for the rows of each key and window.
     Aggregate,
+    /// A function for expressions.
+    Scalar,
+    /// A format of bytes.
+    Codec,
 }
 
 impl Kind {
-    /// The interface's name: `map`, `filter`, `flat-map`, `process`.
+    /// The interface's name: `map`, `filter`, `flat-map`, `process`, `aggregate`, `scalar`, `codec`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Map => "map",
@@ -77,6 +82,8 @@ impl Kind {
             Self::FlatMap => "flat-map",
             Self::Process => "process",
             Self::Aggregate => "aggregate",
+            Self::Scalar => "scalar",
+            Self::Codec => "codec",
         }
     }
 
@@ -299,7 +306,7 @@ mod tests {
     fn none_several_and_strange_versions_are_named() {
         let why = |exports: &[&str]| surface(&[], exports).operator().unwrap_err();
         assert!(why(&[]).contains("exports nothing"));
-        assert!(why(&[LIFECYCLE]).contains("map, filter, flat-map, process or aggregate"));
+        assert!(why(&[LIFECYCLE]).contains("map, filter, flat-map, process, aggregate, scalar or codec"));
         assert!(
             why(&[LIFECYCLE, "volley:operator/map@0.1.0", "volley:operator/filter@0.1.0"]).contains("(map, filter)")
         );

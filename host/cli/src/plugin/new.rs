@@ -54,6 +54,12 @@ pub fn create(request: &NewPlugin) -> Result<Vec<PathBuf>, Error> {
         Kind::FlatMap => {
             (include_str!("../../templates/plugin/flat-map.rs.in"), include_str!("../../templates/plugin/flat-map.md"))
         }
+        Kind::Scalar => {
+            (include_str!("../../templates/plugin/scalar.rs.in"), include_str!("../../templates/plugin/scalar.md"))
+        }
+        Kind::Codec => {
+            (include_str!("../../templates/plugin/codec.rs.in"), include_str!("../../templates/plugin/codec.md"))
+        }
         Kind::Process => {
             (include_str!("../../templates/plugin/process.rs.in"), include_str!("../../templates/plugin/process.md"))
         }

@@ -11,6 +11,7 @@ use super::create;
 use super::function::{Function, Types};
 use crate::Expression;
 use crate::error::{Error, Result};
+use crate::given::Functions;
 use crate::{plan, projection};
 
 /// Aggregates whose types are settled.
@@ -53,13 +54,14 @@ impl Bound {
     /// Plans the aggregates `(name, sql)` over the columns of `input`.
     pub(super) fn new(
         items: &[(String, String)],
+        functions: &Functions,
         input: &SchemaRef,
         event_time: Option<&EventTimeColumn>,
     ) -> volley_api::Result<Self> {
         projection::check_names(items)?;
         let sql = items.first().map_or("", |(_, sql)| sql);
         let planned = plan::on_deep_stack(|| {
-            let mut planner = Planner { input, arguments: Vec::new(), filters: Vec::new() };
+            let mut planner = Planner { input, functions, arguments: Vec::new(), filters: Vec::new() };
             let items = items.iter().map(|(name, sql)| planner.item(name, sql)).collect::<Result<Vec<_>>>()?;
             let arguments = planner.arguments.into_iter().map(|(_, argument)| argument).collect();
             let filters = planner.filters.into_iter().map(|(_, filter)| filter).collect();
@@ -114,6 +116,7 @@ impl Bound {
 
 struct Planner<'a> {
     input: &'a SchemaRef,
+    functions: &'a Functions,
     /// With the text and type by which equal ones are found.
     arguments: Vec<((String, DataType), Argument)>,
     /// With the text by which equal ones are found.
@@ -137,7 +140,7 @@ impl Planner<'_> {
         if let Some(index) = self.filters.iter().position(|(known, _)| *known == text) {
             return Ok(index);
         }
-        let filter = Expression::of_tree(sql, tree, self.input)?;
+        let filter = Expression::of_tree(sql, tree, self.input, self.functions)?;
         match filter.data_type() {
             DataType::Boolean => self.filters.push((text, filter)),
             found => return Err(Error::NotBoolean { sql: text, found: found.to_string() }),
@@ -153,7 +156,7 @@ impl Planner<'_> {
         for_all_rows: bool,
     ) -> Result<(Types, Option<usize>)> {
         let text = tree.to_string();
-        let expression = Expression::of_tree(sql, tree, self.input)?;
+        let expression = Expression::of_tree(sql, tree, self.input, self.functions)?;
         let types = function.types(expression.data_type()).map_err(|takes| Error::Aggregate {
             sql: sql.into(),
             what: format!("takes {takes}, and `{text}` is {}", expression.data_type()),

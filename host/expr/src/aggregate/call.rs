@@ -93,11 +93,11 @@ fn no_call(tree: &Expr) -> String {
 /// What to say of a call of something that is not one of ours.
 fn unknown(name: &str, call: &Expr) -> String {
     match (functions::known(name), inner_aggregate(call)) {
-        (Known::Scalar | Known::NotRepeatable, Some(inner)) => format!(
+        (Known::Scalar | Known::NotRepeatable | Known::Given, Some(inner)) => format!(
             "calls `{name}` with the result of `{inner}`: a call of an aggregate stands alone here, and what is computed of \
              results goes into a `select` that follows"
         ),
-        (Known::Scalar | Known::NotRepeatable, None) => {
+        (Known::Scalar | Known::NotRepeatable | Known::Given, None) => {
             format!("calls `{name}`, a function of one row: {}", allowed())
         }
         (Known::Window, _) => format!("calls `{name}`, a window function: {}", allowed()),

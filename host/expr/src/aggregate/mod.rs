@@ -25,6 +25,7 @@ use volley_api::{AggregateBinding, Aggregator, AggregatorFactory, EventTimeColum
 
 use self::bound::Bound;
 use self::running::Running;
+use crate::given::Functions;
 use crate::wording::{cut, on_one_line};
 
 /// The most characters of a label.
@@ -79,6 +80,7 @@ const LABEL_CHARS_MAX: usize = 100;
 #[derive(Debug)]
 pub struct Aggregates {
     items: Vec<(String, String)>,
+    functions: Functions,
     /// What was made of the last input: one aggregator is made for every window, and planning takes a thread.
     bound: Mutex<Option<Arc<Bound>>>,
 }
@@ -87,7 +89,13 @@ impl Aggregates {
     /// Aggregates by name and SQL, which are checked when the input is known.
     #[must_use]
     pub fn new(items: Vec<(String, String)>) -> Self {
-        Self { items, bound: Mutex::new(None) }
+        Self { items, functions: Functions::default(), bound: Mutex::new(None) }
+    }
+
+    /// The same aggregates, which know of these functions and refuse to call them, in words that say where to.
+    #[must_use]
+    pub fn with_functions(self, functions: &Functions) -> Self {
+        Self { functions: functions.refused(), ..self }
     }
 
     fn bound(&self, input: &SchemaRef, event_time: Option<&EventTimeColumn>) -> Result<Arc<Bound>> {
@@ -99,7 +107,7 @@ impl Aggregates {
         {
             return Ok(Arc::clone(bound));
         }
-        let bound = Arc::new(Bound::new(&self.items, input, event_time)?);
+        let bound = Arc::new(Bound::new(&self.items, &self.functions, input, event_time)?);
         *last = Some(Arc::clone(&bound));
         Ok(bound)
     }

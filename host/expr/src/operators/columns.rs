@@ -11,14 +11,15 @@ use volley_api::{
 };
 
 use super::{Place, label};
-use crate::Projection;
 use crate::expression::SPARSE_ROWS_PER_LIVE_ROW;
 use crate::wording::as_identifier;
+use crate::{Functions, Projection};
 
 /// Makes operators that put out the columns of a list alone, in its order.
 #[derive(Debug, Clone)]
 pub struct SelectFactory {
     items: Vec<(String, String)>,
+    functions: Functions,
 }
 
 impl SelectFactory {
@@ -26,7 +27,13 @@ impl SelectFactory {
     /// items that are written as one text.
     #[must_use]
     pub fn new(items: Vec<(String, String)>) -> Self {
-        Self { items }
+        Self { items, functions: Functions::default() }
+    }
+
+    /// The same columns, whose expressions may call these functions.
+    #[must_use]
+    pub fn with_functions(self, functions: Functions) -> Self {
+        Self { functions, ..self }
     }
 }
 
@@ -40,12 +47,12 @@ impl OperatorFactory for SelectFactory {
     }
 
     fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding> {
-        let projection = Projection::select(&self.items, input)?;
+        let projection = Projection::select_with(&self.items, input, &self.functions)?;
         Ok(OperatorBinding::single(projection.schema(), projection.reads().to_vec()))
     }
 
     fn bind_stream(&self, input: &StreamType) -> Result<OperatorBinding> {
-        bind(&Projection::select(&self.items, &input.schema)?, input)
+        bind(&Projection::select_with(&self.items, &input.schema, &self.functions)?, input)
     }
 
     fn replayed(&self, _: &StreamType) -> Replayed {
@@ -54,9 +61,11 @@ impl OperatorFactory for SelectFactory {
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
         let place = Place::of(&context);
-        let projection = Projection::select(&self.items, &context.input).map_err(|error| place.error(error, None))?;
+        let functions = self.functions.at_work(&context);
+        let projection = Projection::select_with(&self.items, &context.input, &functions)
+            .map_err(|error| place.error(error, None))?;
         let read = projection.over_reads().map_err(|error| place.error(error, None))?;
-        Ok(Box::new(Columns { place, gathered: Gathered::new(&projection, read), projection }))
+        Ok(Box::new(Columns { place, gathered: Gathered::new(&projection, read), projection, functions }))
     }
 }
 
@@ -64,6 +73,7 @@ impl OperatorFactory for SelectFactory {
 #[derive(Debug, Clone)]
 pub struct WithColumnsFactory {
     items: Vec<(String, String)>,
+    functions: Functions,
 }
 
 impl WithColumnsFactory {
@@ -71,7 +81,13 @@ impl WithColumnsFactory {
     /// of the input, not each other.
     #[must_use]
     pub fn new(items: Vec<(String, String)>) -> Self {
-        Self { items }
+        Self { items, functions: Functions::default() }
+    }
+
+    /// The same columns, whose expressions may call these functions.
+    #[must_use]
+    pub fn with_functions(self, functions: Functions) -> Self {
+        Self { functions, ..self }
     }
 }
 
@@ -82,12 +98,12 @@ impl OperatorFactory for WithColumnsFactory {
     }
 
     fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding> {
-        let projection = Projection::with_columns(&self.items, input)?;
+        let projection = Projection::with_columns_with(&self.items, input, &self.functions)?;
         Ok(OperatorBinding::single(projection.schema(), projection.reads().to_vec()))
     }
 
     fn bind_stream(&self, input: &StreamType) -> Result<OperatorBinding> {
-        bind(&Projection::with_columns(&self.items, &input.schema)?, input)
+        bind(&Projection::with_columns_with(&self.items, &input.schema, &self.functions)?, input)
     }
 
     fn replayed(&self, _: &StreamType) -> Replayed {
@@ -96,9 +112,11 @@ impl OperatorFactory for WithColumnsFactory {
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
         let place = Place::of(&context);
-        let projection =
-            Projection::with_columns(&self.items, &context.input).map_err(|error| place.error(error, None))?;
-        Ok(Box::new(Columns { place, gathered: Gathered::new(&projection, projection.clone()), projection }))
+        let functions = self.functions.at_work(&context);
+        let projection = Projection::with_columns_with(&self.items, &context.input, &functions)
+            .map_err(|error| place.error(error, None))?;
+        let gathered = Gathered::new(&projection, projection.clone());
+        Ok(Box::new(Columns { place, gathered, projection, functions }))
     }
 }
 
@@ -114,6 +132,7 @@ struct Columns {
     place: Place,
     projection: Projection,
     gathered: Gathered,
+    functions: Functions,
 }
 
 /// The same projection over the live rows alone, gathered from the columns that it needs.
@@ -160,6 +179,10 @@ impl Operator for Columns {
             volley_api::Error::internal("rows cannot be gathered").caused_by(error).within(&self.place.node)
         })?;
         self.evaluate(&self.gathered.projection, record, output)
+    }
+
+    fn finish(&mut self, _output: &mut dyn Output) -> Result<()> {
+        self.functions.close().map_err(|error| error.within(format_args!("node `{}`", self.place.node)))
     }
 }
 

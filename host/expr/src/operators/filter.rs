@@ -6,7 +6,7 @@ use volley_api::{
 };
 
 use super::{Place, label};
-use crate::{Error, Expression};
+use crate::{Error, Expression, Functions};
 
 /// Makes operators that keep the rows for which an expression is true; false and null are dropped.
 ///
@@ -14,17 +14,24 @@ use crate::{Error, Expression};
 #[derive(Debug, Clone)]
 pub struct FilterFactory {
     sql: String,
+    functions: Functions,
 }
 
 impl FilterFactory {
     /// A filter by a SQL condition, which is checked when the input is known.
     #[must_use]
     pub fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into() }
+        Self { sql: sql.into(), functions: Functions::default() }
     }
 
-    fn parse(&self, input: &SchemaRef) -> crate::Result<Expression> {
-        let expression = Expression::parse(&self.sql, input)?;
+    /// The same filter, whose condition may call these functions.
+    #[must_use]
+    pub fn with_functions(self, functions: Functions) -> Self {
+        Self { functions, ..self }
+    }
+
+    fn parse(&self, input: &SchemaRef, functions: &Functions) -> crate::Result<Expression> {
+        let expression = Expression::parse_with(&self.sql, input, functions)?;
         match expression.data_type() {
             DataType::Boolean => Ok(expression),
             other => Err(Error::NotBoolean { sql: self.sql.clone(), found: other.to_string() }),
@@ -38,7 +45,7 @@ impl OperatorFactory for FilterFactory {
     }
 
     fn bind(&self, input: &SchemaRef) -> Result<OperatorBinding> {
-        Ok(OperatorBinding::single(input.clone(), self.parse(input)?.reads()))
+        Ok(OperatorBinding::single(input.clone(), self.parse(input, &self.functions)?.reads()))
     }
 
     fn replayed(&self, _: &StreamType) -> Replayed {
@@ -47,14 +54,16 @@ impl OperatorFactory for FilterFactory {
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
         let place = Place::of(&context);
-        let condition = self.parse(&context.input).map_err(|error| place.error(error, None))?;
-        Ok(Box::new(Filter { place, condition }))
+        let functions = self.functions.at_work(&context);
+        let condition = self.parse(&context.input, &functions).map_err(|error| place.error(error, None))?;
+        Ok(Box::new(Filter { place, condition, functions }))
     }
 }
 
 struct Filter {
     place: Place,
     condition: Expression,
+    functions: Functions,
 }
 
 impl Operator for Filter {
@@ -65,5 +74,9 @@ impl Operator for Filter {
         };
         let keep = keep.map_err(|error| self.place.error(error, record.origins.as_ref()))?;
         output.emit(0, record.narrow(&keep))
+    }
+
+    fn finish(&mut self, _output: &mut dyn Output) -> Result<()> {
+        self.functions.close().map_err(|error| error.within(format_args!("node `{}`", self.place.node)))
     }
 }

@@ -39,6 +39,12 @@ impl Place {
                 let origin = origins.get(*row_index);
                 self.origins.resolve(origin).map(|(source, split)| (source, split, origin.position))
             }
+            (crate::Error::Function { row_index: Some(row_index), .. }, Some(origins))
+                if *row_index < origins.len() =>
+            {
+                let origin = origins.get(*row_index);
+                self.origins.resolve(origin).map(|(source, split)| (source, split, origin.position))
+            }
             _ => None,
         };
         let error = volley_api::Error::from(error);

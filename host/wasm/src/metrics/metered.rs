@@ -81,6 +81,19 @@ impl<'a> Metered<'a> {
     }
 }
 
+/// The output of what is no operator: nothing passes.
+pub(crate) struct Nowhere;
+
+impl Output for Nowhere {
+    fn emit(&mut self, _: PortIndex, _: StreamRecord) -> Result<()> {
+        Ok(())
+    }
+
+    fn reject(&mut self, _: &StreamRecord, _: Vec<RowReject>) -> Result<()> {
+        Ok(())
+    }
+}
+
 impl Output for Metered<'_> {
     fn emit(&mut self, port: PortIndex, record: StreamRecord) -> Result<()> {
         self.metrics.rows_out.add(record.num_rows() as u64);

@@ -18,7 +18,7 @@ use crate::violation::{Violation, Violations};
 
 pub use self::custom::{Histogram, Metric, NAMES_MAX};
 pub use self::list::METRICS;
-pub(crate) use self::metered::{CpuSampler, Metered};
+pub(crate) use self::metered::{CpuSampler, Metered, Nowhere};
 
 /// What one operator's plugin has done so far, all subtasks together. Times are left out: they differ from run to run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -120,6 +120,12 @@ impl PluginMetrics {
         self.call_time.observe_time(stats.duration);
         self.bytes_in.add(stats.bytes_in as u64);
         self.bytes_out.add(stats.bytes_out as u64);
+    }
+
+    /// Rows that came out, and rows that were refused, of what is no operator.
+    pub(crate) fn rows(&self, out: usize, rejected: usize) {
+        self.rows_out.add(out as u64);
+        self.rows_rejected.add(rejected as u64);
     }
 
     /// Rows have come to an operator that counts them itself.

@@ -11,6 +11,7 @@ use crate::contract::Failure;
 use crate::guest::MESSAGE_BYTES_MAX;
 use crate::path::ReplyOutput;
 use crate::text::visible;
+use crate::violation::Violation;
 use crate::{Error, Result};
 
 /// What became of the rows of one call.
@@ -77,6 +78,10 @@ impl PluginOperator {
                 TreatedRows::Mapped(Box::new(self.mapped(&input.record, part, &message, rejects)?))
             }
             ReplyOutput::Emitted => TreatedRows::Emitted(self.emitted(part, rejects)?),
+            // No operator has such a path: the kind was checked when it was bound.
+            ReplyOutput::Decoded { .. } | ReplyOutput::Encoded { .. } => {
+                return Err(self.broke(Violation::OtherContract, "it answers as a codec"));
+            }
         })
     }
 

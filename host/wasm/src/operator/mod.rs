@@ -8,7 +8,7 @@ mod flat_map;
 mod map;
 mod process;
 mod rejects;
-mod weigh;
+pub(crate) mod weigh;
 
 use std::sync::Arc;
 use std::time::Duration;

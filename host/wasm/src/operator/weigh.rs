@@ -22,7 +22,7 @@ pub(super) fn chunk_rows(parents: &[u32], bytes: &[usize]) -> usize {
 }
 
 /// The bytes of each row, over all columns.
-pub(super) fn row_bytes(batch: &RecordBatch) -> Vec<usize> {
+pub(crate) fn row_bytes(batch: &RecordBatch) -> Vec<usize> {
     let mut bytes = vec![0; batch.num_rows()];
     batch.columns().iter().for_each(|column| add(column, &mut bytes));
     bytes

@@ -6,12 +6,13 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use volley_ipc::{BatchMessage, BatchTemplate};
 use wasmtime::Store;
-use wasmtime::component::{ComponentExportIndex, Instance};
+use wasmtime::component::Instance;
 
-use super::{BatchPath, Process, Reply};
+use super::{BatchPath, CodecCall, Process, Reply};
 use crate::abi::message::{Incoming, Outgoing};
 use crate::contract::Failure;
 use crate::inspect::PluginKind;
+use crate::plugin::Exports;
 use crate::store::HostState;
 
 pub(super) struct Direct {
@@ -19,16 +20,18 @@ pub(super) struct Direct {
     template: Option<BatchTemplate>,
     /// Referred to by nobody else between calls, so that its memory is used again.
     message: Arc<BatchMessage>,
+    codec_call: CodecCall,
 }
 
 impl Direct {
     pub(super) fn new(
         store: &mut Store<HostState>,
         instance: &Instance,
-        export: &ComponentExportIndex,
+        exports: &Exports,
         kind: PluginKind,
     ) -> wasmtime::Result<Self> {
-        Ok(Self { function: Process::new(store, instance, export, kind)?, template: None, message: Arc::default() })
+        let function = Process::new(store, instance, exports, kind)?;
+        Ok(Self { function, template: None, message: Arc::default(), codec_call: CodecCall::default() })
     }
 
     /// The message, to be filled or emptied: a trap may have kept the one before.
@@ -55,8 +58,13 @@ impl BatchPath for Direct {
         filled
     }
 
+    fn codec_call(&mut self, call: CodecCall) {
+        self.codec_call = call;
+    }
+
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>> {
-        let answer = self.function.call(store, Outgoing(Arc::clone(&self.message)), |Incoming(bytes)| bytes);
+        let answer =
+            self.function.call(store, Outgoing(Arc::clone(&self.message)), self.codec_call, |Incoming(bytes)| bytes);
         // An idle operator holds no batch.
         self.message().clear();
         answer

@@ -19,6 +19,7 @@ use wasmtime::component::Instance;
 
 pub(crate) use self::aggregate::{AggregateCall, AggregatePath, AggregateReply};
 pub(crate) use self::keyed::{KeyedCall, KeyedPath};
+pub(crate) use self::process::CodecCall;
 use self::process::Process;
 use crate::abi::message::Outgoing;
 use crate::contract::{Failure, Reject};
@@ -34,6 +35,9 @@ pub(crate) trait BatchPath: Send {
 
     /// Prepares a batch, in wire form, for the next [`BatchPath::call`]; gives the bytes that will cross.
     fn encode(&mut self, batch: &RecordBatch) -> volley_ipc::Result<usize>;
+
+    /// Which call of a codec the next [`BatchPath::call`] is; nothing to other kinds.
+    fn codec_call(&mut self, _call: CodecCall) {}
 
     /// Calls the guest with what was prepared last. An error is a trap.
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>>;
@@ -61,10 +65,14 @@ pub(crate) struct Reply {
 pub(crate) enum ReplyOutput {
     /// A filter's bitmap.
     Keep(Buffer),
-    /// A map's columns, as a message.
+    /// A map's columns, or a scalar's one, as a message.
     Columns(Buffer),
     /// A flat-map's or a process's rows went through `emit`.
     Emitted,
+    /// A codec's rows, as a message; the frame of each; and how much of the last frame it did not use.
+    Decoded { rows: Buffer, frames: Vec<u32>, rest_bytes: u32 },
+    /// A codec's frames, as a message, and the first row of each.
+    Encoded { frames: Buffer, rows: Vec<u32> },
 }
 
 impl ReplyOutput {
@@ -73,6 +81,9 @@ impl ReplyOutput {
         match self {
             Self::Keep(bytes) | Self::Columns(bytes) => bytes.len(),
             Self::Emitted => 0,
+            Self::Decoded { rows: bytes, frames: numbers, .. } | Self::Encoded { frames: bytes, rows: numbers } => {
+                bytes.len() + size_of_val(numbers.as_slice())
+            }
         }
     }
 }
@@ -88,11 +99,10 @@ pub(crate) fn new(
     if let Some(others) = &exports.aggregate {
         return aggregate::new(crossing, store, instance, &exports.process, others);
     }
-    let export = &exports.process;
     Ok(match (kind, crossing) {
         (PluginKind::Process, Crossing::Direct) => Box::new(keyed::Keyed::<Outgoing>::new(store, instance, exports)?),
         (PluginKind::Process, Crossing::Stock) => Box::new(keyed::Keyed::<Vec<u8>>::new(store, instance, exports)?),
-        (_, Crossing::Direct) => Box::new(direct::Direct::new(store, instance, export, kind)?),
-        (_, Crossing::Stock) => Box::new(stock::Stock::new(store, instance, export, kind)?),
+        (_, Crossing::Direct) => Box::new(direct::Direct::new(store, instance, exports, kind)?),
+        (_, Crossing::Stock) => Box::new(stock::Stock::new(store, instance, exports, kind)?),
     })
 }

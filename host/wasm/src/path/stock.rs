@@ -6,26 +6,29 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::Schema;
 use volley_ipc::encode_batch;
 use wasmtime::Store;
-use wasmtime::component::{ComponentExportIndex, Instance};
+use wasmtime::component::Instance;
 
-use super::{BatchPath, Process, Reply};
+use super::{BatchPath, CodecCall, Process, Reply};
 use crate::contract::Failure;
 use crate::inspect::PluginKind;
+use crate::plugin::Exports;
 use crate::store::HostState;
 
 pub(super) struct Stock {
     function: Process<Vec<u8>, Vec<u8>>,
     message: Vec<u8>,
+    codec_call: CodecCall,
 }
 
 impl Stock {
     pub(super) fn new(
         store: &mut Store<HostState>,
         instance: &Instance,
-        export: &ComponentExportIndex,
+        exports: &Exports,
         kind: PluginKind,
     ) -> wasmtime::Result<Self> {
-        Ok(Self { function: Process::new(store, instance, export, kind)?, message: Vec::new() })
+        let function = Process::new(store, instance, exports, kind)?;
+        Ok(Self { function, message: Vec::new(), codec_call: CodecCall::default() })
     }
 }
 
@@ -39,7 +42,11 @@ impl BatchPath for Stock {
         Ok(self.message.len())
     }
 
+    fn codec_call(&mut self, call: CodecCall) {
+        self.codec_call = call;
+    }
+
     fn call(&mut self, store: &mut Store<HostState>) -> wasmtime::Result<Result<Reply, Failure>> {
-        self.function.call(store, self.message.clone(), Buffer::from)
+        self.function.call(store, self.message.clone(), self.codec_call, Buffer::from)
     }
 }

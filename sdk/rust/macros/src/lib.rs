@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod aggregate_state;
+mod codec;
 mod columns;
 mod filter;
 mod flat_map;
@@ -13,6 +14,7 @@ mod map;
 mod options;
 mod parts;
 mod process;
+mod scalar;
 mod signature;
 mod types;
 
@@ -42,6 +44,24 @@ pub fn filter(options: TokenStream, function: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn flat_map(options: TokenStream, function: TokenStream) -> TokenStream {
     expand(flat_map::expand(options.into(), function.into()))
+}
+
+/// Makes a function one for expressions: its arguments are those of the call, in order, its result is the value.
+///
+/// `#[scalar]` says that the result depends on the arguments alone; `#[scalar(replayable)]` that the function asks `clock` or
+/// `random`; `#[scalar(nondeterministic)]` anything else. See the documentation of `volley_sdk`.
+#[proc_macro_attribute]
+pub fn scalar(options: TokenStream, function: TokenStream) -> TokenStream {
+    expand(scalar::expand(options.into(), function.into()))
+}
+
+/// Makes the two functions of an `impl` block a codec: `decode` reads the record at the front of some bytes, `encode` writes
+/// one row, whose columns are its arguments.
+///
+/// Options name the columns, as those of `map` do. See the documentation of `volley_sdk`.
+#[proc_macro_attribute]
+pub fn codec(options: TokenStream, functions: TokenStream) -> TokenStream {
+    expand(codec::expand(options.into(), functions.into()))
 }
 
 /// Makes a function a process: it is called for the rows of keys, with the state of each, and may set timers.

@@ -97,6 +97,42 @@ pub mod flat_map {
     });
 }
 
+/// The export of the world `scalar-operator`.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod scalar {
+    wit_bindgen::generate!({
+        path: "../../wit/volley-operator@0.1.0",
+        inline: "
+            package volley:sdk;
+            world scalar-part {
+                export volley:operator/scalar@0.1.0;
+            }
+        ",
+        pub_export_macro: true,
+        export_macro_name: "export_part",
+        runtime_path: "::volley_sdk::__wit_bindgen::rt",
+        with: { "volley:operator/types@0.1.0": ::volley_sdk::guest::imports::volley::operator::types },
+    });
+}
+
+/// The export of the world `codec-operator`.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod codec {
+    wit_bindgen::generate!({
+        path: "../../wit/volley-operator@0.1.0",
+        inline: "
+            package volley:sdk;
+            world codec-part {
+                export volley:operator/codec@0.1.0;
+            }
+        ",
+        pub_export_macro: true,
+        export_macro_name: "export_part",
+        runtime_path: "::volley_sdk::__wit_bindgen::rt",
+        with: { "volley:operator/types@0.1.0": ::volley_sdk::guest::imports::volley::operator::types },
+    });
+}
+
 /// The export of the world `process-operator`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
 pub mod process {

@@ -5,7 +5,8 @@ use super::memory::{Call, lend};
 use super::panic::install_hook;
 use crate::runner::{Answer, Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
 use crate::{
-    Determinism, EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError, WriteMode, wire,
+    Determinism, EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, NullHandling, OpenError, WriteMode,
+    wire,
 };
 
 use imports::volley::operator::emitter::{self, EmitError as Refused};
@@ -64,7 +65,7 @@ impl<S: Slot> wit::Guest for S {
             S::Runner::open_keyed(&config, &input.schema, input.keys, event_time)
         }
         .map_err(refused)?;
-        let binding = binding(runner.bound()).map_err(refused)?;
+        let binding = binding(runner.bound(), S::Runner::NULLS).map_err(refused)?;
         S::with(|holder| holder.0 = Some(runner));
         Ok(binding)
     }
@@ -90,7 +91,7 @@ fn refused(error: OpenError) -> wit::OpenError {
 }
 
 #[inline(never)]
-fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
+fn binding(bound: &Bound, nulls: Option<NullHandling>) -> Result<wit::Binding, OpenError> {
     let mut outputs = Vec::new();
     for (port, crossing) in bound.binding.ports.iter().zip(&bound.wires) {
         let schema = wire::write_schema(&crossing.schema)
@@ -105,13 +106,19 @@ fn binding(bound: &Bound) -> Result<wit::Binding, OpenError> {
             },
         });
     }
-    // The particulars of an aggregate, or those of a process: nobody is both.
+    // The particulars of one world: nobody is of two.
     let (keys, state) = (&bound.binding.keys, &bound.binding.state);
     let mut particulars = (!keys.is_empty()).then(|| wit::Particulars::Process(keys.clone()));
     if !state.is_empty() {
         let state = wire::write_schema(&state.unpacked());
         let state = state.map_err(|error| OpenError::Failed(format!("the columns of the state: {error}")))?;
         particulars = Some(wit::Particulars::Aggregate(state));
+    }
+    if let Some(nulls) = nulls {
+        particulars = Some(wit::Particulars::Scalar(match nulls {
+            NullHandling::Propagate => wit::NullHandling::Propagate,
+            NullHandling::See => wit::NullHandling::See,
+        }));
     }
     Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars })
 }

@@ -11,10 +11,13 @@ mod memory;
 mod one_thread;
 mod panic;
 mod process_exports;
+mod values;
 
-pub use bindings::{aggregate, filter, flat_map, imports, lifecycle, map, process};
+pub use bindings::{aggregate, codec, filter, flat_map, imports, lifecycle, map, process, scalar};
 pub use exports::{Holder, Slot};
 pub use one_thread::OneThread;
 pub(crate) use process_exports::wit_states;
 
-pub use crate::runner::{AggregateRunner, FilterRunner, FlatMapRunner, MapRunner, ProcessRunner};
+pub use crate::runner::{
+    AggregateRunner, CodecRunner, FilterRunner, FlatMapRunner, MapRunner, ProcessRunner, ScalarRunner,
+};

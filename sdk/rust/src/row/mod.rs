@@ -3,6 +3,7 @@
 mod argument;
 mod cells;
 mod emit;
+mod function;
 mod output;
 mod section;
 mod state;
@@ -14,6 +15,7 @@ pub use argument::Argument;
 pub(crate) use argument::read_f64;
 pub use cells::{Cells, Columns, NoColumns};
 pub use emit::Emit;
+pub use function::{Reading, Record, check_arity, check_type, result_type, results, results_or};
 pub use output::Output;
 pub use section::{Section, SectionColumns, section_bytes, section_len};
 pub use state::{AggregateState, StateField, grow_states};

@@ -25,6 +25,20 @@ pub trait Output: Sized {
 
     /// Adds one row.
     fn write(self, builder: &mut Self::Builder);
+
+    /// A column of so many rows; `None` is a null.
+    #[doc(hidden)]
+    #[inline]
+    fn column(rows: usize, mut value: impl FnMut(usize) -> Option<Self>) -> crate::Array {
+        let mut builder = Self::builder();
+        for row in 0..rows {
+            match value(row) {
+                Some(value) => value.write(&mut builder),
+                None => builder.push_null(),
+            }
+        }
+        builder.finish()
+    }
 }
 
 /// `None` is a null.
@@ -59,6 +73,16 @@ macro_rules! fixed_outputs {
             fn write(self, builder: &mut Self::Builder) {
                 let $value = self;
                 builder.push($inner);
+            }
+
+            #[inline]
+            fn column(rows: usize, mut value: impl FnMut(usize) -> Option<Self>) -> crate::Array {
+                FixedBuilder::<$native>::filled_with($builder, rows, |row| {
+                    value(row).map(|value| {
+                        let $value = value;
+                        $inner
+                    })
+                })
             }
         }
     )*};

@@ -1,16 +1,20 @@
-//! An opened operator between messages: what is the same for all three kinds. The exports of a component and the
+//! An opened operator between messages: what is the same for all kinds. The exports of a component and the
 //! native tests both run through here, so that tests see what a host would see.
 
 mod aggregate;
+mod codec;
 mod kinds;
 mod process;
+mod scalar;
 #[cfg(test)]
 mod steady;
 
 pub use aggregate::AggregateRunner;
+pub use codec::CodecRunner;
 pub(crate) use kinds::Answer;
 pub use kinds::{FilterRunner, FlatMapRunner, MapRunner};
 pub use process::ProcessRunner;
+pub use scalar::ScalarRunner;
 
 use serde::de::DeserializeOwned;
 
@@ -40,6 +44,9 @@ pub(crate) enum Outputs {
 pub trait Runner: Sized + 'static {
     /// What the operator's results depend on.
     const DETERMINISM: crate::Determinism;
+
+    /// What a scalar does about nulls; `None` for other kinds.
+    const NULLS: Option<crate::NullHandling> = None;
 
     /// Opens the operator: configuration as JSON, input as a Schema message.
     fn open(config: &str, input: &[u8]) -> Result<Self, OpenError>;

@@ -54,8 +54,9 @@ impl ReaderTask {
         if ended {
             self.epochs.ended(open.place);
             self.tell_split(open.numbers.1, SplitStatus::Ended).await?;
-        } else {
-            self.stand(&open);
+        } else if let SplitPosition::At(offset) = target {
+            // The same place in the checkpoint's own words, which also say what of the refused has been told.
+            self.epochs.stands(open.place, offset.clone());
         }
         Ok(())
     }
@@ -77,7 +78,7 @@ impl ReaderTask {
         turn: &mut usize,
     ) -> Result<bool, Stopped> {
         let mut by_row = false;
-        while open.reader.offset() != *target {
+        while !self.is_at(&open.reader.offset(), target) {
             let batch = match self.next_of(open).await? {
                 Some(batch) => batch,
                 None => return Err(self.missed_target(split, "it ends before").into()),
@@ -100,6 +101,11 @@ impl ReaderTask {
             stands = Some(reached);
         }
         Ok(false)
+    }
+
+    /// Whether two offsets are one place. Some sources have several for one.
+    fn is_at(&self, offset: &SplitOffset, target: &SplitOffset) -> bool {
+        offset == target || self.source.compare(offset, target) == Some(Ordering::Equal)
     }
 
     /// The next rows of a split; `None` at its end.

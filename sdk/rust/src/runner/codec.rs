@@ -1,0 +1,102 @@
+//! A codec between messages.
+
+use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, read_input, sorted};
+use crate::codec::{Decoded, Frames, Framing};
+use crate::{Binding, CodecOperator, DataType, Failure, Field, OpenError, Port, Schema, WriteMode};
+
+/// The one column that frames cross as.
+const FRAME: &str = "frame";
+
+/// An opened codec, which decodes or encodes.
+pub struct CodecRunner<Op> {
+    operator: Op,
+    pub(crate) bound: Bound,
+    memory: Memory,
+    /// How frames cross, where it encodes.
+    frames: Option<(Port, PortWire)>,
+}
+
+/// Rows that were read: their message, the frame of each, what is refused, and the bytes that are left.
+pub(crate) type DecodedMessage<'a> = (&'a [u8], Vec<u32>, RejectedRows, usize);
+
+/// Frames that were written: their message, the first row of each, and what is refused.
+pub(crate) type EncodedMessage<'a> = (&'a [u8], Vec<u32>, RejectedRows);
+
+impl<Op: CodecOperator> Runner for CodecRunner<Op> {
+    const DETERMINISM: crate::Determinism = Op::DETERMINISM;
+
+    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
+        let config = crate::config::parse(config)?;
+        let rows = read_input(input)?;
+        if rows.fields().is_empty() {
+            let (operator, columns) = Op::decoder(config)?;
+            return Ok(Self { operator, bound: reading(columns)?, memory: Memory::default(), frames: None });
+        }
+        let (operator, reads) = Op::encoder(config, &rows)?;
+        let bound = Bound::new(Binding { reads, ..Binding::default() }, Outputs::None, &rows)?;
+        Ok(Self { operator, bound, memory: Memory::default(), frames: Some(frames()?) })
+    }
+
+    fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    fn close(&mut self) {
+        self.operator.close();
+    }
+}
+
+fn frame_schema() -> Schema {
+    Schema::new([Field { nullable: false, ..Field::new(FRAME, DataType::Binary) }])
+}
+
+/// What is bound to where frames are read: nothing of an input, since they are no columns of one.
+#[inline(never)]
+fn reading(columns: Schema) -> Result<Bound, OpenError> {
+    let binding = Binding::reads([FRAME]).replace(columns);
+    let mut bound = Bound::new(binding, Outputs::One, &frame_schema())?;
+    bound.binding.reads.clear();
+    Ok(bound)
+}
+
+#[inline(never)]
+fn frames() -> Result<(Port, PortWire), OpenError> {
+    let port = Port { name: FRAME.to_owned(), schema: frame_schema(), writes: WriteMode::Replace };
+    let wire = PortWire::new(&port, &Schema::new([]))?;
+    Ok((port, wire))
+}
+
+impl<Op: CodecOperator> CodecRunner<Op> {
+    pub(crate) fn decode(
+        &mut self,
+        framing: Framing,
+        message: &[u8],
+        end: bool,
+    ) -> Result<DecodedMessage<'_>, Failure> {
+        let Self { operator, bound, memory, .. } = self;
+        let (message, out) = memory.align(message);
+        let frame = bound.decode(message)?;
+        let view = bound.view(&frame);
+        let Decoded { columns, frames, rejects, rest_bytes } =
+            operator.decode(&Frames::new(view.at(0).as_bytes()?, framing, end))?;
+        bound.wires[0].encode(&bound.binding.ports[0], &columns, frames.len(), out)?;
+        crate::array::spare(columns);
+        Ok((self.memory.out.bytes(), frames, rejects, rest_bytes))
+    }
+
+    pub(crate) fn encode(&mut self, message: &[u8]) -> Result<EncodedMessage<'_>, Failure> {
+        let Self { operator, bound, memory, frames } = self;
+        let Some((port, wire)) = frames else {
+            return Err(Failure::Fatal("called to encode, and opened to decode".to_owned()));
+        };
+        let (message, out) = memory.align(message);
+        let frame = bound.decode(message)?;
+        let encoded = operator.encode(&bound.view(&frame))?;
+        let rejects = sorted(encoded.rejects, frame.rows)?;
+        let count = encoded.rows.len();
+        let columns = crate::array::collect([encoded.frames]);
+        wire.encode(port, &columns, count, out)?;
+        crate::array::spare(columns);
+        Ok((self.memory.out.bytes(), encoded.rows, rejects))
+    }
+}

@@ -1,0 +1,58 @@
+//! A scalar between messages.
+
+use super::{Bound, Memory, Outputs, Runner, open};
+use crate::{Binding, Failure, Field, NullHandling, OpenError, ScalarOperator, Schema};
+
+/// The name of the one column that a scalar writes.
+const RESULT: &str = "result";
+
+/// An opened scalar.
+pub struct ScalarRunner<Op> {
+    operator: Op,
+    pub(crate) bound: Bound,
+    memory: Memory,
+}
+
+impl<Op: ScalarOperator> Runner for ScalarRunner<Op> {
+    const DETERMINISM: crate::Determinism = Op::DETERMINISM;
+    const NULLS: Option<NullHandling> = Some(Op::NULLS);
+
+    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
+        let (operator, bound) = open(config, input, Outputs::One, |config, arguments| {
+            let (operator, result) = Op::open(config, arguments)?;
+            Ok((operator, binding(arguments, Field::new(RESULT, result))))
+        })?;
+        Ok(Self { operator, bound, memory: Memory::default() })
+    }
+
+    fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    fn close(&mut self) {
+        self.operator.close();
+    }
+}
+
+#[inline(never)]
+fn binding(arguments: &Schema, result: Field) -> Binding {
+    let mut binding = Binding::default();
+    for field in arguments.fields() {
+        binding.reads.push(field.name.clone());
+    }
+    binding.replace(Schema::new([result]))
+}
+
+impl<Op: ScalarOperator> ScalarRunner<Op> {
+    /// The message of the results.
+    pub(crate) fn call(&mut self, message: &[u8]) -> Result<&[u8], Failure> {
+        let Self { operator, bound, memory } = self;
+        let (message, out) = memory.align(message);
+        let frame = bound.decode(message)?;
+        let values = operator.call(&bound.view(&frame))?;
+        let columns = crate::array::collect([values]);
+        bound.wires[0].encode(&bound.binding.ports[0], &columns, frame.rows, out)?;
+        crate::array::spare(columns);
+        Ok(self.memory.out.bytes())
+    }
+}
