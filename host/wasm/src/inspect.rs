@@ -5,6 +5,7 @@ use std::fmt;
 use wasmtime_wasmparser::{BinaryReaderError, Parser, Payload};
 
 use crate::contract::PACKAGE;
+use crate::grants::HTTP;
 use crate::imports::{EMITTER, GRANTED, KEYED, wasi};
 use crate::violation::Violation;
 
@@ -207,6 +208,8 @@ fn check_imports(imports: &[String], kind: PluginKind) -> Result<(), String> {
             (name, _) if KEYED.contains(&name) => {
                 return Err(format!("it imports {import}, which only a process may; it is a {kind}"));
             }
+            // Whether the pipeline grants it is seen where there is one.
+            (HTTP, _) => {}
             _ => return Err(not_granted(import)),
         }
     }

@@ -94,11 +94,17 @@ pub enum Violation {
     CompileLimit,
     /// It is quarantined.
     Quarantined,
+    /// It asked a server that it may not, and was told so.
+    HttpDenied,
+    /// One call sent too many requests, or these and their answers have too many bytes, and it was told so.
+    HttpLimit,
+    /// The same call gave another result when it was made again, and the plugin says that it does not.
+    Nondeterminism,
 }
 
 impl Violation {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 46] = [
         Self::Unreachable,
         Self::OutOfBounds,
         Self::StackOverflow,
@@ -142,6 +148,9 @@ impl Violation {
         Self::WrongType,
         Self::CompileLimit,
         Self::Quarantined,
+        Self::HttpDenied,
+        Self::HttpLimit,
+        Self::Nondeterminism,
     ];
 
     /// Its label in metrics: `out_of_bounds`.
@@ -191,6 +200,9 @@ impl Violation {
             Self::WrongType => "wrong_type",
             Self::CompileLimit => "compile_limit",
             Self::Quarantined => "quarantined",
+            Self::HttpDenied => "http_denied",
+            Self::HttpLimit => "http_limit",
+            Self::Nondeterminism => "nondeterminism",
         }
     }
 }
