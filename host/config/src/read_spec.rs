@@ -10,8 +10,8 @@ use crate::grants::grants;
 use crate::job::WATERMARK_LIMITS;
 use crate::keyed::KEY_COLUMNS_MAX;
 use crate::limits::{
-    BYTES_LIMITS, HTTP_REQUESTS_MAX, LIMIT_KEYS, LimitsSpec, MEMORY_LIMITS, RESTART_KEYS, RESTARTS_MAX, ROWS_MAX, RestartsSpec,
-    TABLE_ELEMENTS_MAX, TIME_LIMITS,
+    BYTES_LIMITS, HTTP_REQUESTS_MAX, LIMIT_KEYS, LimitsSpec, MEMORY_LIMITS, RESTART_KEYS, RESTARTS_MAX, ROWS_MAX,
+    RestartsSpec, TABLE_ELEMENTS_MAX, TIME_LIMITS,
 };
 use crate::place::{Located, Place};
 use crate::read_job::{self, restart, state};
@@ -46,8 +46,7 @@ const PIPELINE_KEYS: [&str; 10] = [
 const ACTION_KEYS: [&str; 7] = ["filter", "select", "with_columns", "plugin", "union", "dedupe", "aggregate"];
 /// Keys that go with `aggregate` and are no action alone.
 const AGGREGATE_PARTS: [&str; 2] = ["key_by", "window"];
-const PLUGIN_KEYS: [&str; 7] =
-    ["component", "config", "limits", "on_error", "trust", "grants", "determinism_sample"];
+const PLUGIN_KEYS: [&str; 7] = ["component", "config", "limits", "on_error", "trust", "grants", "determinism_sample"];
 /// The rarest sample that makes sense.
 const SAMPLE_MAX: u32 = 1_000_000;
 /// The most output columns of one node.

@@ -25,11 +25,8 @@ impl Plugins {
     /// Makes the engine that all plugins of this process share. They are compiled by this program, started once more.
     pub(crate) fn new(host: Host) -> Result<Self> {
         let compile = CompileIn::Child { program: this_program()?, arguments: vec![COMPILE.to_owned()] };
-        let settings = EngineSettings {
-            allow_trusted: host.allow_trusted,
-            http: client(host)?,
-            ..EngineSettings::new(compile)
-        };
+        let settings =
+            EngineSettings { allow_trusted: host.allow_trusted, http: client(host)?, ..EngineSettings::new(compile) };
         let engine = PluginEngine::new(&settings).map_err(Error::from)?;
         Ok(Self { engine, loaded: Mutex::default() })
     }
@@ -86,8 +83,7 @@ fn grants(spec: &GrantsSpec) -> Result<Grants> {
 fn client(host: Host) -> Result<Option<Arc<dyn HttpTransport>>> {
     let runtime = tokio::runtime::Handle::try_current()
         .map_err(|error| Error::new(volley_api::ErrorKind::Internal, format!("plugins without a runtime: {error}")))?;
-    let settings =
-        volley_wasm::HttpClientSettings { allow_private: host.http_allow_private, ..Default::default() };
+    let settings = volley_wasm::HttpClientSettings { allow_private: host.http_allow_private, ..Default::default() };
     Ok(Some(Arc::new(volley_wasm::HttpClient::new(runtime, &settings).map_err(Error::from)?)))
 }
 

@@ -223,10 +223,7 @@ fn parts(
 /// Whom it may send requests to, and through what.
 fn http_grant(plugin: &Plugin, options: &PluginOptions) -> Option<Grant> {
     let transport = plugin.engine().http().filter(|_| !options.grants.http.is_empty())?;
-    Some(Grant {
-        origins: Arc::new(options.grants.http.iter().cloned().collect()),
-        transport: Arc::clone(transport),
-    })
+    Some(Grant { origins: Arc::new(options.grants.http.iter().cloned().collect()), transport: Arc::clone(transport) })
 }
 
 fn same(guest: &Guest, expected: &Bound, bound: &Bound) -> Result<()> {

@@ -112,7 +112,8 @@ impl HttpTransport for HttpClient {
                 answers[place] = Err(denied);
                 continue;
             }
-            let (client, left, turn, sender) = (self.client.clone(), Arc::clone(&left), Arc::clone(&turn), sender.clone());
+            let (client, left, turn, sender) =
+                (self.client.clone(), Arc::clone(&left), Arc::clone(&turn), sender.clone());
             let HttpAllowance { answer_bytes_max, request_timeout, timeout } = *allowance;
             tasks.push(self.runtime.spawn(async move {
                 let one = async {
@@ -127,7 +128,9 @@ impl HttpTransport for HttpClient {
         }
         drop(sender);
         let until = std::time::Instant::now() + allowance.timeout.saturating_add(GRACE);
-        while let Ok((place, answer)) = receiver.recv_timeout(until.saturating_duration_since(std::time::Instant::now())) {
+        while let Ok((place, answer)) =
+            receiver.recv_timeout(until.saturating_duration_since(std::time::Instant::now()))
+        {
             answers[place] = answer;
         }
         tasks.iter().for_each(tokio::task::JoinHandle::abort);

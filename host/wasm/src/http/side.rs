@@ -178,7 +178,9 @@ impl HttpSide {
 
     fn too_many_bytes(&self) -> HttpFailure {
         let (seen, limit) = (self.bytes, self.bytes_max);
-        HttpFailure::LimitExceeded(format!("{seen} bytes of requests and answers in one call; `limits.http_bytes` is {limit}"))
+        HttpFailure::LimitExceeded(format!(
+            "{seen} bytes of requests and answers in one call; `limits.http_bytes` is {limit}"
+        ))
     }
 
     fn admit(&mut self, asked: Asked) -> Result<HttpRequest, HttpFailure> {

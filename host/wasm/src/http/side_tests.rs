@@ -67,7 +67,8 @@ fn without_a_grant_nothing_is_sent() {
 #[test]
 fn headers_that_say_how_a_request_is_carried_are_the_hosts() {
     let (mut side, transport) = side(&PluginLimits::default());
-    for (name, value) in [("Host", "b.example"), ("transfer-encoding", "chunked"), ("a b", ""), ("", ""), ("x", "a\r\nb: c")]
+    for (name, value) in
+        [("Host", "b.example"), ("transfer-encoding", "chunked"), ("a b", ""), ("", ""), ("x", "a\r\nb: c")]
     {
         let headers = vec![(name.to_owned(), value.as_bytes().to_vec())];
         let answers = side.send(vec![Asked { headers, ..get("https://a.example/") }]);
@@ -83,10 +84,14 @@ fn requests_bytes_and_time_are_counted_over_the_whole_call() {
     assert!(side.send(vec![get("https://a.example/"), get("https://a.example/")]).iter().all(Result::is_ok));
     let answers = side.send(vec![get("https://a.example/"), get("https://a.example/")]);
     assert!(answers[0].is_ok());
-    assert!(matches!(&answers[1], Err(HttpFailure::LimitExceeded(words)) if words.contains("`limits.http_requests` is 3")));
+    assert!(
+        matches!(&answers[1], Err(HttpFailure::LimitExceeded(words)) if words.contains("`limits.http_requests` is 3"))
+    );
     side.begin();
     let answers = side.send(vec![get("https://a.example/?2000"), get("https://a.example/")]);
-    assert!(matches!(&answers[0], Err(HttpFailure::LimitExceeded(words)) if words.contains("`limits.http_bytes` is 1000")));
+    assert!(
+        matches!(&answers[0], Err(HttpFailure::LimitExceeded(words)) if words.contains("`limits.http_bytes` is 1000"))
+    );
     side.begin();
     let long = Asked { body: vec![0; 2_000], ..get("https://a.example/") };
     assert!(matches!(side.send(vec![long])[..], [Err(HttpFailure::LimitExceeded(_))]));
@@ -108,6 +113,9 @@ fn a_call_made_again_is_answered_as_before_and_sends_nothing() {
     other.begin();
     let again = [other.send(vec![get("https://a.example/?3")]), other.send(vec![get("https://b.example/")])];
     assert_eq!(first, again);
-    assert!(matches!(other.send(vec![get("https://a.example/")])[..], [Err(HttpFailure::Failed(_))]), "one more than before");
+    assert!(
+        matches!(other.send(vec![get("https://a.example/")])[..], [Err(HttpFailure::Failed(_))]),
+        "one more than before"
+    );
     assert_eq!((sent(&transport).len(), sent(&untouched).len()), (1, 0));
 }

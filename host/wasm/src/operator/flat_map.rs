@@ -107,10 +107,7 @@ impl Rows {
 }
 
 /// The row of the input whose rows differ first between two results of one call, and how.
-pub(super) fn difference(
-    first: &[(PortIndex, Rows)],
-    again: &[(PortIndex, Rows)],
-) -> Option<(Option<usize>, String)> {
+pub(super) fn difference(first: &[(PortIndex, Rows)], again: &[(PortIndex, Rows)]) -> Option<(Option<usize>, String)> {
     let words = |rows: usize, port: usize| format!("{rows} rows on output {port}");
     for ((port, first), (other, again)) in first.iter().zip(again) {
         if port != other {

@@ -191,7 +191,8 @@ fn difference(rows: usize, first: &Treated, again: &Treated) -> Option<(Option<u
             let column = row.and_then(|row| {
                 (0..first.num_columns()).find(|at| first.column(*at).slice(row, 1) != again.column(*at).slice(row, 1))
             });
-            let name = column.map_or_else(String::new, |at| format!(" in column `{}`", first.schema().field(at).name()));
+            let name =
+                column.map_or_else(String::new, |at| format!(" in column `{}`", first.schema().field(at).name()));
             let value = |batch: &arrow::array::RecordBatch| shown(batch, row?, column?);
             let (first, again) = (value(first).unwrap_or_default(), value(again).unwrap_or_default());
             Some((row, format!("first it gave {first}, then {again}{name}")))
@@ -203,9 +204,10 @@ fn difference(rows: usize, first: &Treated, again: &Treated) -> Option<(Option<u
 
 fn rejects_differ(first: &[RowReject], again: &[RowReject]) -> Option<(usize, String)> {
     let words = |reject: Option<&RowReject>| {
-        reject.map_or_else(|| "was not refused".to_owned(), |reject| {
-            visible(&format!("was refused with `{}: {}`", reject.code, reject.message), SHOWN_BYTES_MAX)
-        })
+        reject.map_or_else(
+            || "was not refused".to_owned(),
+            |reject| visible(&format!("was refused with `{}: {}`", reject.code, reject.message), SHOWN_BYTES_MAX),
+        )
     };
     let row = first.iter().chain(again).map(|reject| reject.row).filter(|row| {
         let of = |rejects: &[RowReject]| rejects.iter().find(|reject| reject.row == *row).cloned();
