@@ -280,6 +280,8 @@ mod tests {
         let good = names(&["wasi:io/poll@0.2.0", "volley:operator/log@0.1.3", "volley:operator/emitter@0.1.0"]);
         assert!(check_imports(&good, PluginKind::FlatMap).is_ok());
         assert!(check_imports(&good, PluginKind::Map).expect_err("no emitter").contains("emitter"));
+        // The pipeline decides on it.
+        assert!(check_imports(&names(&["volley:operator/http@0.1.0"]), PluginKind::Filter).is_ok());
         for import in ["wasi:sockets/tcp@0.2.6", "volley:operator/state@0.1.0", "env", "volley:operator/log@0.2.0"] {
             let problem = check_imports(&names(&[import]), PluginKind::Map).expect_err(import);
             assert!(problem.contains(import), "{problem}");
