@@ -32,10 +32,10 @@ fn http_world(kind: &str) -> (Resolve, WorldId) {
     let mut resolve = Resolve::default();
     resolve.push_dir(WIT).expect("the contract parses");
     let own = format!(
-        "package guest:own; world own {{ include volley:operator/{kind}-operator@0.1.0; import volley:operator/http@0.1.0; }}"
+        "package guest:granted; world granted {{ include volley:operator/{kind}-operator@0.1.0; import volley:operator/http@0.1.0; }}"
     );
-    let package = resolve.push_str("own.wit", &own).expect("a world");
-    let world = resolve.select_world(&[package], Some("own")).expect("the world exists");
+    let package = resolve.push_str("granted.wit", &own).expect("a world");
+    let world = resolve.select_world(&[package], Some("granted")).expect("the world exists");
     (resolve, world)
 }
 
