@@ -17,8 +17,8 @@ TARGET_PEERS=$VOLLEY_CACHE/peers
 TARGET_ENGINE_PEERS=$VOLLEY_CACHE/engine-peers
 
 # What the workspace is tested with: one set, so that RocksDB is built once. The SDK's optional part, state on disk, checkpoints
-# in object stores.
-TEST_FEATURES=volley-sdk/arrow,volley-host/rocksdb,volley-host/s3,volley-bench-engine/rocksdb
+# in object stores, requests of plugins.
+TEST_FEATURES=volley-sdk/arrow,volley-host/rocksdb,volley-host/s3,volley-host/http,volley-bench-engine/rocksdb
 
 GUEST_TARGET=wasm32-unknown-unknown
 # Where Debian's rustc-web puts its compiler, which is newer than Debian's usual one.

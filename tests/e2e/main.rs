@@ -19,6 +19,7 @@ mod equivalence;
 mod few_in_memory;
 mod full_disk;
 mod golden_checkpoints;
+mod grants;
 mod graphs;
 mod hostile;
 mod metrics;

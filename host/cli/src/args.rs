@@ -64,13 +64,22 @@ pub(crate) enum PluginCommand {
 
     /// Show what a component is: name, version, operator, contract, imports, columns, digest, size. It is read, never run.
     #[command(after_help = concat!("Examples:\n  volley plugin inspect my-plugin.wasm\n",
-        "  volley plugin inspect my-plugin.wasm --json | jq -r .digest\n\n",
-        "Exit status: 0 hosts of this release would load it, 1 they would not, or it is no component."))]
+        "  volley plugin inspect my-plugin.wasm --json | jq -r .digest\n",
+        "  volley plugin inspect --diff running.wasm new.wasm\n\n",
+        "Exit status: 0 hosts of this release would load it, 1 they would not, or it is no component.\n",
+        "With --diff: 0 the same, byte for byte; 1 they differ, and NEW can take the place of OLD as far as can be told;\n",
+        "3 somebody has to look (more is wanted from the host, or others may depend on what is gone); 4 one of them cannot\n",
+        "be read, or is no component."))]
     Inspect {
         /// The component.
-        file: PathBuf,
+        #[arg(required_unless_present = "diff")]
+        file: Option<PathBuf>,
+        /// Compare two components instead: what differs, and whether the new one can take the old one's place.
+        #[arg(long, num_args = 2, value_names = ["OLD", "NEW"], conflicts_with = "file")]
+        diff: Vec<PathBuf>,
         /// Print JSON: {name, version, file, digest, bytes, kind, world, contract, imports, exports, columns,
-        /// producers, debug_info, problems}.
+        /// states, memory_bytes, producers, debug_info, problems}; with --diff {old, new, verdict, changes: [{what, old,
+        /// new, attention}]}.
         #[arg(long)]
         json: bool,
     },

@@ -5,13 +5,14 @@ mod args;
 mod output;
 mod report;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use args::{BuildArgs, Cli, Command, NewArgs, PluginCommand, WhereArgs};
 use clap::Parser;
 use output::{print, print_json, print_usage, printable};
+use volley_cli::plugin::diff::{self, Verdict};
 use volley_cli::plugin::{BuildRequest, build, inspect, new::NewPlugin, where_};
 use volley_cli::{Error, doctor, new, plugin};
 
@@ -35,7 +36,8 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::New { name, dir } => new_pipeline(&name, dir.as_deref()),
         Command::Plugin(PluginCommand::New(args)) => new_plugin(args),
         Command::Plugin(PluginCommand::Build(args)) => build_plugins(args),
-        Command::Plugin(PluginCommand::Inspect { file, json }) => inspect_plugin(&file, json),
+        Command::Plugin(PluginCommand::Inspect { file: Some(file), json, .. }) => inspect_plugin(&file, json),
+        Command::Plugin(PluginCommand::Inspect { diff, json, .. }) => diff_plugins(&diff, json),
         Command::Plugin(PluginCommand::Where(args)) => find_places(&args),
     }
 }
@@ -94,6 +96,26 @@ fn inspect_plugin(file: &Path, json: bool) -> Result<ExitCode, Error> {
         false => print(&report::inspection(&told))?,
     }
     Ok(status(told.problems.is_empty()))
+}
+
+fn diff_plugins(files: &[PathBuf], json: bool) -> Result<ExitCode, Error> {
+    let told: Vec<_> = files.iter().map(|file| inspect::inspect(file)).collect();
+    let [Ok(old), Ok(new)] = &told[..] else {
+        for error in told.iter().filter_map(|told| told.as_ref().err()) {
+            eprintln!("error: {}", printable(&error.to_string()));
+        }
+        return Ok(ExitCode::from(4));
+    };
+    let difference = diff::diff(old, new);
+    match json {
+        true => print_json(&serde_json::to_value(&difference).expect("strings become JSON"))?,
+        false => print(&report::difference(&difference))?,
+    }
+    Ok(ExitCode::from(match difference.verdict {
+        Verdict::Equal => 0,
+        Verdict::Compatible => 1,
+        Verdict::Attention => 3,
+    }))
 }
 
 fn find_places(args: &WhereArgs) -> Result<ExitCode, Error> {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use volley_cli::doctor::{Check, healthy};
 use volley_cli::plugin::BuiltPlugin;
 use volley_cli::plugin::contract::Kind;
-use volley_cli::plugin::inspect::{Column, Inspection};
+use volley_cli::plugin::diff::{Difference, Verdict};
+use volley_cli::plugin::inspect::{Column, Import, Inspection};
 use volley_cli::plugin::where_::{Frame, Place};
 use volley_cli::table::{Table, bytes};
 
@@ -111,8 +112,16 @@ pub(crate) fn inspection(told: &Inspection) -> String {
     };
     list(&mut table, "reads", columns(|told| Some(&told.columns.as_ref()?.reads)));
     list(&mut table, "writes", columns(writes));
-    let mark = |granted: bool| if granted { "" } else { "  (refused)" };
-    list(&mut table, "imports", told.imports.iter().map(|import| format!("{}{}", import.name, mark(import.granted))));
+    if let Some(states) = &told.states {
+        list(&mut table, "states", states.iter().map(ToString::to_string));
+    }
+    table.row(["memory", &bytes(told.memory_bytes)]);
+    let mark = |import: &Import| match import.grant {
+        _ if !import.granted => "  (refused)".to_owned(),
+        Some(grant) => format!("  (where the pipeline grants it: grants.{grant})"),
+        None => String::new(),
+    };
+    list(&mut table, "imports", told.imports.iter().map(|import| format!("{}{}", import.name, mark(import))));
     list(&mut table, "exports", told.exports.iter().cloned());
     for (field, values) in &told.producers {
         list(&mut table, field, values.iter().cloned());
@@ -142,6 +151,32 @@ fn list(table: &mut Table, heading: &str, values: impl IntoIterator<Item = Strin
     if empty {
         table.row([heading, "none"]);
     }
+}
+
+/// What `volley plugin inspect --diff` found.
+pub(crate) fn difference(found: &Difference) -> String {
+    let mut table = Table::default();
+    for change in &found.changes {
+        let sign = match (&change.old, &change.new) {
+            _ if change.attention.is_some() => "!",
+            (None, _) => "+",
+            (_, None) => "-",
+            _ => "",
+        };
+        let words = match (&change.old, &change.new) {
+            (Some(old), Some(new)) => format!("{old} → {new}"),
+            (Some(only), None) | (None, Some(only)) => only.clone(),
+            (None, None) => String::new(),
+        };
+        let so = change.attention.as_ref().map_or_else(String::new, |why| format!("  ({why})"));
+        table.row([sign, change.what, &format!("{words}{so}")]);
+    }
+    let verdict = match found.verdict {
+        Verdict::Equal => "The same, byte for byte.",
+        Verdict::Compatible => "The new one can take the old one's place, as far as can be told without running them.",
+        Verdict::Attention => "Look at the lines with `!` before the new one takes the old one's place.",
+    };
+    format!("{table}{}{verdict}\n", if found.changes.is_empty() { "" } else { "\n" })
 }
 
 /// What `volley plugin where` found.

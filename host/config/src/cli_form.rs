@@ -34,6 +34,10 @@ pub struct SinglePlugin {
     pub on_error: OnError,
     /// How far the plugin's code is trusted.
     pub trust: Trust,
+    /// The columns that the plugin may see; none for all.
+    pub columns: Option<Vec<String>>,
+    /// The servers that the plugin may send requests to.
+    pub http: Vec<String>,
     /// How many instances each node has; none for the default.
     pub parallelism: Option<u32>,
     /// How many rows a batch has at most; none for the source's own choice.
@@ -65,6 +69,7 @@ impl SinglePlugin {
                         "limits": self.limits,
                         "on_error": self.on_error,
                         "trust": self.trust,
+                        "grants": {},
                     },
                 },
             },
@@ -76,6 +81,13 @@ impl SinglePlugin {
         for (port, (kind, options)) in &self.sides {
             document["sinks"][format!("side-{port}")] =
                 json!({ "from": format!("plugin.{port}"), kind.as_str(): options });
+        }
+        let grants = &mut document["operators"]["plugin"]["plugin"]["grants"];
+        if let Some(columns) = &self.columns {
+            grants["columns"] = json!(columns);
+        }
+        if !self.http.is_empty() {
+            grants["http"] = json!(self.http);
         }
         for (key, value) in [("parallelism", self.parallelism), ("batch_rows", self.batch_rows)] {
             if let Some(value) = value {

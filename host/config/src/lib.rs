@@ -14,6 +14,7 @@ mod cli_form;
 mod de;
 mod error;
 mod fields;
+mod grants;
 mod graph;
 mod interpolate;
 mod job;
@@ -39,6 +40,7 @@ use std::sync::Arc;
 
 pub use cli_form::{ConnectorOptions, SinglePlugin, set};
 pub use error::{ConfigError, ConfigErrors, Problem};
+pub use grants::{ColumnsGrant, GrantsSpec};
 pub use interpolate::{Environment, ProcessEnvironment};
 pub use job::{CheckpointSpec, RestartSpec, RestartStrategy, StateBackendKind, StateSpec};
 pub use keyed::{

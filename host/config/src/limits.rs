@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::units::{ByteCount, TimeSpan};
 
 /// The keys of `limits`, in the order of [`LimitsSpec`].
-pub(crate) const LIMIT_KEYS: [&str; 10] = [
+pub(crate) const LIMIT_KEYS: [&str; 14] = [
     "memory",
     "deadline",
     "open_deadline",
@@ -22,6 +22,10 @@ pub(crate) const LIMIT_KEYS: [&str; 10] = [
     "bytes_per_row",
     "transfer",
     "table_elements",
+    "http_requests",
+    "http_bytes",
+    "http_timeout",
+    "http_time",
     "restarts",
 ];
 
@@ -43,6 +47,9 @@ pub(crate) const ROWS_MAX: u32 = 1 << 24;
 
 /// The most elements of a table that a limit can let a plugin have: 80 MB of the host's memory for each table.
 pub(crate) const TABLE_ELEMENTS_MAX: u32 = 10_000_000;
+
+/// The most requests that a limit can let one call send.
+pub(crate) const HTTP_REQUESTS_MAX: u32 = 65_536;
 
 /// The most fresh instances that a budget can allow.
 pub(crate) const RESTARTS_MAX: u32 = 1_000_000;
@@ -82,6 +89,20 @@ pub struct LimitsSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000_000))]
     pub table_elements: Option<NonZeroU32>,
+    /// The most requests that one call may send: 1 to 65,536. Default: 256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 65_536))]
+    pub http_requests: Option<NonZeroU32>,
+    /// The most bytes of requests and answers of one call together: 1KiB to 4GiB. Default: 16MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_bytes: Option<ByteCount>,
+    /// The most time for one request, from the look-up of its name to the last byte of its answer: 1ms to 1h. Default: 10s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_timeout: Option<TimeSpan>,
+    /// The most time for all requests of one call together, which does not count towards `deadline`: 1ms to 1h. Default:
+    /// 30s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http_time: Option<TimeSpan>,
     /// How often it may fail and be started again before it is quarantined.
     #[serde(skip_serializing_if = "RestartsSpec::is_empty")]
     #[schemars(default)]

@@ -6,11 +6,12 @@ use volley_api::{NodeName, PortName};
 
 use crate::error::{ConfigError, Findings, Problem};
 use crate::fields::{Fields, only};
+use crate::grants::grants;
 use crate::job::WATERMARK_LIMITS;
 use crate::keyed::KEY_COLUMNS_MAX;
 use crate::limits::{
-    BYTES_LIMITS, LIMIT_KEYS, LimitsSpec, MEMORY_LIMITS, RESTART_KEYS, RESTARTS_MAX, ROWS_MAX, RestartsSpec,
-    TABLE_ELEMENTS_MAX, TIME_LIMITS,
+    BYTES_LIMITS, HTTP_REQUESTS_MAX, LIMIT_KEYS, LimitsSpec, MEMORY_LIMITS, RESTART_KEYS, RESTARTS_MAX, ROWS_MAX,
+    RestartsSpec, TABLE_ELEMENTS_MAX, TIME_LIMITS,
 };
 use crate::place::{Located, Place};
 use crate::read_functions::functions;
@@ -47,7 +48,9 @@ const PIPELINE_KEYS: [&str; 11] = [
 const ACTION_KEYS: [&str; 7] = ["filter", "select", "with_columns", "plugin", "union", "dedupe", "aggregate"];
 /// Keys that go with `aggregate` and are no action alone.
 const AGGREGATE_PARTS: [&str; 2] = ["key_by", "window"];
-const PLUGIN_KEYS: [&str; 5] = ["component", "config", "limits", "on_error", "trust"];
+const PLUGIN_KEYS: [&str; 7] = ["component", "config", "limits", "on_error", "trust", "grants", "determinism_sample"];
+/// The rarest sample that makes sense.
+const SAMPLE_MAX: u32 = 1_000_000;
 /// The most output columns of one node.
 const COLUMNS_MAX: usize = 10_000;
 
@@ -258,7 +261,13 @@ pub(crate) fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginS
     let on_error = fields.read("on_error").unwrap_or_default();
     let trust = fields.read("trust").unwrap_or_default();
     let limits = fields.get("limits").and_then(|view| limits(&view, fields.findings)).unwrap_or_default();
-    Some(PluginSpec { component: component?, config, limits, on_error, trust })
+    let grants = fields.get("grants").and_then(|view| grants(&view, fields.findings)).unwrap_or_default();
+    let determinism_sample = fields.get("determinism_sample").and_then(|view| {
+        let sample = view.read().ok().filter(|sample: &u32| *sample <= SAMPLE_MAX);
+        let expected = || view.expected(&format!("a whole number from 0 to {SAMPLE_MAX}"));
+        fields.findings.note(sample.ok_or_else(expected))
+    });
+    Some(PluginSpec { component: component?, config, limits, on_error, trust, grants, determinism_sample })
 }
 
 pub(crate) fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {
@@ -273,6 +282,10 @@ pub(crate) fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsS
         bytes_per_row: fields.measure("bytes_per_row", BYTES_LIMITS),
         transfer: fields.measure("transfer", BYTES_LIMITS),
         table_elements: fields.bounded("table_elements", TABLE_ELEMENTS_MAX),
+        http_requests: fields.bounded("http_requests", HTTP_REQUESTS_MAX),
+        http_bytes: fields.measure("http_bytes", BYTES_LIMITS),
+        http_timeout: fields.measure("http_timeout", TIME_LIMITS),
+        http_time: fields.measure("http_time", TIME_LIMITS),
         restarts: fields.get("restarts").and_then(|view| restarts(&view, fields.findings)).unwrap_or_default(),
     })
 }

@@ -14,6 +14,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use volley_api::{NodeName, PortName};
 
+use crate::grants::GrantsSpec;
 use crate::job::{CheckpointSpec, RestartSpec, StateSpec};
 use crate::keyed::{AggregateSpec, DedupeSpec, EventTimeSpec, Names, WindowSpec, names};
 use crate::limits::LimitsSpec;
@@ -316,6 +317,15 @@ pub struct PluginSpec {
     #[serde(skip_serializing_if = "Trust::is_untrusted")]
     #[schemars(default)]
     pub trust: Trust,
+    /// What it may see and reach.
+    #[serde(skip_serializing_if = "GrantsSpec::is_default")]
+    #[schemars(default)]
+    pub grants: GrantsSpec,
+    /// One of so many calls is made a second time, in a fresh instance, to see whether the plugin is as deterministic as it
+    /// says: 0 (none) to 1,000,000. What differs is counted and logged. Default: 256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub determinism_sample: Option<u32>,
 }
 
 /// A function for expressions: a WebAssembly component, its configuration and its limits.

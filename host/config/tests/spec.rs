@@ -154,6 +154,8 @@ fn single(errors: bool) -> SinglePlugin {
         limits: LimitsSpec { memory: Some(ByteCount::mebibytes(1)), ..LimitsSpec::default() },
         on_error: if errors { OnError::DeadLetter } else { OnError::Fail },
         trust: if errors { Trust::Trusted } else { Trust::Untrusted },
+        columns: None,
+        http: Vec::new(),
         parallelism: Some(3),
         batch_rows: None,
         input: ("file".to_owned(), json!({ "path": "-", "format": "csv" })),

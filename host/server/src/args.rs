@@ -228,6 +228,9 @@ pub(crate) struct Host {
     /// Honours `trust: trusted` of plugins: their code runs without a deadline. For code that you vouch for.
     #[arg(long)]
     pub(crate) allow_trusted: bool,
+    /// Lets plugins reach the servers that they are granted in private networks and on this machine too.
+    #[arg(long)]
+    pub(crate) http_allow_private: bool,
 }
 
 /// How a job is run and reported.
@@ -311,6 +314,12 @@ pub(crate) struct Single {
     /// How far the plugin's code is trusted.
     #[arg(long, value_enum, default_value_t = Trust::Untrusted, requires = "plugin")]
     pub(crate) trust: Trust,
+    /// A column that the plugin may see. May be given several times; without it, it sees all.
+    #[arg(long = "grant-column", value_name = "NAME", requires = "plugin")]
+    pub(crate) grant_columns: Vec<String>,
+    /// A server that the plugin may send requests to, for example https://api.example.com:443. May be given several times.
+    #[arg(long, value_name = "SERVER", requires = "plugin")]
+    pub(crate) grant_http: Vec<String>,
     /// The most memory that each instance may use, for example 256MiB. Default: 64MiB.
     #[arg(long, value_name = "SIZE", requires = "plugin")]
     pub(crate) memory: Option<ByteCount>,

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use volley_api::{Error, Result};
-use volley_config::{ByteCount, FunctionSpec, LimitsSpec, OnError, PluginSpec, Section};
+use volley_config::{ByteCount, ColumnsGrant, FunctionSpec, GrantsSpec, LimitsSpec, OnError, PluginSpec, Section};
 use volley_wasm::{
-    CompileIn, EngineSettings, OnNoValue, Plugin, PluginCodec, PluginEngine, PluginKind, PluginLimits, PluginOptions,
-    PluginScalar, Trust,
+    CompileIn, EngineSettings, Grants, HttpTransport, OnNoValue, Origin, Plugin, PluginCodec, PluginEngine, PluginKind,
+    PluginLimits, PluginOptions, PluginScalar, Trust,
 };
 
 use crate::args::{COMPILE, Host};
@@ -25,7 +25,8 @@ impl Plugins {
     /// Makes the engine that all plugins of this process share. They are compiled by this program, started once more.
     pub(crate) fn new(host: Host) -> Result<Self> {
         let compile = CompileIn::Child { program: this_program()?, arguments: vec![COMPILE.to_owned()] };
-        let settings = EngineSettings { allow_trusted: host.allow_trusted, ..EngineSettings::new(compile) };
+        let settings =
+            EngineSettings { allow_trusted: host.allow_trusted, http: client(host)?, ..EngineSettings::new(compile) };
         let engine = PluginEngine::new(&settings).map_err(Error::from)?;
         Ok(Self { engine, loaded: Mutex::default() })
     }
@@ -38,7 +39,9 @@ impl Plugins {
             OnError::DeadLetter => volley_wasm::OnError::DeadLetter,
             OnError::Skip => volley_wasm::OnError::Skip,
         };
-        Ok((plugin, PluginOptions { on_error, ..options(&spec.config, &spec.limits)? }))
+        let grants = grants(&spec.grants)?;
+        let determinism_sample = spec.determinism_sample.unwrap_or(PluginOptions::default().determinism_sample);
+        Ok((plugin, PluginOptions { on_error, grants, determinism_sample, ..options(&spec.config, &spec.limits)? }))
     }
 
     /// The function that an entry of a pipeline's `functions` describes.
@@ -82,6 +85,34 @@ fn options(config: &Section, limits: &LimitsSpec) -> Result<PluginOptions> {
     Ok(PluginOptions { config, limits: self::limits(limits), ..PluginOptions::default() })
 }
 
+/// The grants of a pipeline file.
+fn grants(spec: &GrantsSpec) -> Result<Grants> {
+    let columns = match &spec.columns {
+        ColumnsGrant::All => None,
+        ColumnsGrant::Named(names) => Some(names.iter().map(|name| name.value.clone()).collect()),
+    };
+    let origin = |text: &volley_config::Located<String>| {
+        Origin::parse(&text.value).map_err(|error| Error::from(text.place.error(error.to_string())))
+    };
+    Ok(Grants { columns, http: spec.http.iter().map(origin).collect::<Result<_>>()? })
+}
+
+/// What sends the requests of plugins, by the runtime of this process.
+#[cfg(feature = "http")]
+fn client(host: Host) -> Result<Option<Arc<dyn HttpTransport>>> {
+    let runtime = tokio::runtime::Handle::try_current()
+        .map_err(|error| Error::new(volley_api::ErrorKind::Internal, format!("plugins without a runtime: {error}")))?;
+    let settings = volley_wasm::HttpClientSettings { allow_private: host.http_allow_private, ..Default::default() };
+    Ok(Some(Arc::new(volley_wasm::HttpClient::new(runtime, &settings).map_err(Error::from)?)))
+}
+
+/// Nothing does in a host that was built without.
+#[cfg(not(feature = "http"))]
+#[allow(clippy::unnecessary_wraps, reason = "the same as with the feature")]
+fn client(_: Host) -> Result<Option<Arc<dyn HttpTransport>>> {
+    Ok(None)
+}
+
 /// The limits of a pipeline file; what it does not say keeps its default.
 fn limits(spec: &LimitsSpec) -> PluginLimits {
     let default = PluginLimits::default();
@@ -101,6 +132,10 @@ fn limits(spec: &LimitsSpec) -> PluginLimits {
         rows_per_row_max: count(spec.rows_per_row, default.rows_per_row_max),
         transfer_bytes_max: bytes(spec.transfer, default.transfer_bytes_max),
         table_elements_max: count(spec.table_elements, default.table_elements_max),
+        http_requests_max: count(spec.http_requests, default.http_requests_max),
+        http_bytes_max: bytes(spec.http_bytes, default.http_bytes_max),
+        http_request_timeout: spec.http_timeout.map_or(default.http_request_timeout, |time| time.0),
+        http_call_timeout: spec.http_time.map_or(default.http_call_timeout, |time| time.0),
         restarts_max: count(spec.restarts.max, default.restarts_max),
         restarts_within: spec.restarts.within.map_or(default.restarts_within, |time| time.0),
     }

@@ -32,6 +32,8 @@ pub(crate) fn spec(single: &Single) -> Result<PipelineSpec> {
             args::Trust::Untrusted => Trust::Untrusted,
             args::Trust::Trusted => Trust::Trusted,
         },
+        columns: (!single.grant_columns.is_empty()).then(|| single.grant_columns.clone()),
+        http: single.grant_http.clone(),
         parallelism: Some(single.parallelism.get()),
         batch_rows: single.how.batch_rows.map(std::num::NonZeroU32::get),
         input: file(&single.input, single.input_format.as_deref()),

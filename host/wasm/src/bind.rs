@@ -13,6 +13,7 @@ use crate::bind_keys::BoundKeys;
 use crate::bind_state;
 use crate::bind_values;
 use crate::contract::{self, NullHandling, WriteMode};
+use crate::grants::hidden;
 use crate::guest::broke;
 use crate::input::PluginInput;
 use crate::inspect::PluginKind;
@@ -150,21 +151,37 @@ pub(crate) fn check(
             return Err(broke(who, "open", Violation::BadBinding, problem));
         }
     };
+    let granted = input.granted.as_deref();
     let input = &input.schema;
-    let reads = reads(who, input, &binding.reads)?;
+    let hidden = hidden(input, granted);
+    let reads = reads(who, input, &hidden, &binding.reads)?;
     let projected = input.project(&reads)?;
     let wire = wire_schema(&projected).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
     let ports = ports(kind, who, input, keys.as_ref().map(|keys| &keys.carried), binding.outputs)?;
+    for port in ports.iter().filter(|port| port.mode == WriteMode::Append) {
+        if let Some(field) = port.own.fields().iter().find(|field| hidden.contains(&field.name().as_str())) {
+            let (port, name) = (&port.name, field.name());
+            let message = format!(
+                "its output `{port}` would take the place of the column `{name}`, which `grants.columns` does not have: \
+                 add it there, or rename one of the two"
+            );
+            return Err(Error::InvalidInput { plugin: who.to_string(), message });
+        }
+    }
     Ok(Bound { reads, read_names: binding.reads, wire: Arc::new(wire), ports, nulls: None, state, keys })
 }
 
-pub(crate) fn reads(who: &Who, input: &Schema, names: &[String]) -> Result<Vec<usize>> {
+pub(crate) fn reads(who: &Who, input: &Schema, hidden: &[&str], names: &[String]) -> Result<Vec<usize>> {
     let mut seen = HashSet::new();
     let mut indices = Vec::with_capacity(names.len().min(input.fields().len()));
     for name in names {
         let shown = visible(name, NAME_BYTES_MAX);
         if !seen.insert(name) {
             return Err(broke(who, "open", Violation::BadBinding, format!("it reads the column `{shown}` twice")));
+        }
+        if hidden.contains(&name.as_str()) {
+            let message = format!("it reads the column `{shown}`, which `grants.columns` does not have: add it there");
+            return Err(Error::InvalidInput { plugin: who.to_string(), message });
         }
         let mut found = input.fields().iter().enumerate().filter(|(_, field)| field.name() == name);
         let Some((index, _)) = found.next() else {

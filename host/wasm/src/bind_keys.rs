@@ -191,7 +191,7 @@ mod tests {
         ];
         let event_time = Some(EventTimeColumn { name: "t".into(), offset_ms: -1 });
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-        PluginInput { schema: Arc::new(Schema::new(fields.to_vec())), keys, event_time }
+        PluginInput { keys, event_time, ..PluginInput::new(Arc::new(Schema::new(fields.to_vec()))) }
     }
 
     fn who() -> Who {

@@ -38,7 +38,7 @@ pub(crate) fn scalar(who: &Who, input: &SchemaRef, binding: Binding) -> Result<B
     if ports[0].own.fields().len() != 1 {
         return Err(broke(&format!("a scalar's output has one column, its has {}", ports[0].own.fields().len())));
     }
-    let reads = reads(who, input, &binding.reads)?;
+    let reads = reads(who, input, &[], &binding.reads)?;
     let wire = wire_schema(input).map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
     Ok(Bound {
         reads,
@@ -62,7 +62,7 @@ pub(crate) fn codec(who: &Who, input: &SchemaRef, binding: Binding) -> Result<Bo
         if found > 0 {
             return Err(broke(format!("a codec that writes has no outputs, it names {found}")));
         }
-        let reads = reads(who, input, &binding.reads)?;
+        let reads = reads(who, input, &[], &binding.reads)?;
         let wire = wire_schema(&input.project(&reads)?);
         let wire = wire.map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
         return Ok(Bound {
@@ -79,7 +79,7 @@ pub(crate) fn codec(who: &Who, input: &SchemaRef, binding: Binding) -> Result<Bo
         return Err(broke("a codec that reads has exactly one output, which replaces all columns".to_owned()));
     }
     // There are no columns to read: whoever names one is told so.
-    let reads = reads(who, input, &binding.reads)?;
+    let reads = reads(who, input, &[], &binding.reads)?;
     let ports = ports(PluginKind::Codec, who, input, None, binding.outputs)?;
     Ok(Bound { reads, read_names: binding.reads, wire: frames_schema(), ports, nulls: None, state: None, keys: None })
 }

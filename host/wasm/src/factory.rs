@@ -58,6 +58,13 @@ impl PluginFactory {
         Arc::clone(&self.metrics)
     }
 
+    /// The input as far as it is granted, to a plugin that imports nothing else.
+    fn granted(&self, input: PluginInput) -> Result<PluginInput, Error> {
+        let (who, grants) = (self.plugin.who(), &self.options.grants);
+        grants.check_imports(who, self.plugin.info(), self.plugin.engine().http().is_some())?;
+        grants.narrow(who, input)
+    }
+
     fn count(&self, error: &Error) {
         if let Some(violation) = error.violation() {
             self.metrics.violation(violation);
@@ -90,7 +97,7 @@ impl OperatorFactory for PluginFactory {
                 "{plugin} is a {kind}, which has no keys: leave out `key_by: {keys}` (a process and an aggregate have keys)"
             )));
         }
-        let input = PluginInput::of_stream(input, &self.keys);
+        let input = self.granted(PluginInput::of_stream(input, &self.keys)).inspect_err(|error| self.count(error))?;
         let bound = self.plugin.bind_fresh(&config_text(&self.options.config), &input, &self.options.limits);
         let bound = bound.inspect_err(|error| self.count(error))?;
         let binding = bound.to_operator_binding();
@@ -101,7 +108,9 @@ impl OperatorFactory for PluginFactory {
     fn create(&self, context: OperatorContext) -> volley_api::Result<Box<dyn Operator>> {
         let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let event_time = context.event_time.clone();
-        let input = PluginInput { schema: Arc::clone(&context.input), keys: self.keys.clone(), event_time };
+        let keys = self.keys.clone();
+        let input = PluginInput { keys, event_time, ..PluginInput::new(Arc::clone(&context.input)) };
+        let input = self.granted(input).inspect_err(|error| self.count(error))?;
         let expected = bound.filter(|(bound_to, _)| *bound_to == input).map(|(_, bound)| bound);
         let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, input, expected);
         let instances = instances.inspect_err(|error| self.count(error))?;

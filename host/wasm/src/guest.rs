@@ -13,6 +13,7 @@ use wasmtime::component::{ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 use crate::bind::{self, Bound};
 use crate::contract;
 use crate::engine::is_pool_full;
+use crate::grants::{hidden, listed};
 use crate::imports::emitter::Parents;
 use crate::imports::wasi;
 use crate::input::PluginInput;
@@ -137,12 +138,12 @@ impl Guest {
     pub(crate) fn open(&mut self, config: &str, input: &PluginInput) -> Result<Bound> {
         let states = if self.kind == PluginKind::Process { self.described()?.1 } else { Vec::new() };
         let wire = |source| Error::Wire { plugin: self.who.to_string(), source };
-        let schema = encode_schema(&wire_schema(&input.schema).map_err(wire)?).map_err(wire)?;
+        let schema = encode_schema(&wire_schema(&*input.shown()?).map_err(wire)?).map_err(wire)?;
         let (open, config, described) = (self.open, config.to_owned(), input.to_contract(schema));
         let (answer,) = self.call("open", Phase::Binding, self.limits.open_deadline, |store, _| {
             open.call(&mut *store, (config, described))
         })?;
-        let binding = answer.map_err(|error| self.refused(&error))?;
+        let binding = answer.map_err(|error| self.refused(&error, input))?;
         let bound = bind::check(self.kind, &self.who, input, binding, states)?;
         self.path.bind(&bound.wire).map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
         if let (Some(state), Some(path)) = (&bound.state, self.path.aggregate()) {
@@ -156,9 +157,15 @@ impl Guest {
         Ok(bound)
     }
 
-    fn refused(&self, error: &contract::OpenError) -> Error {
+    fn refused(&self, error: &contract::OpenError, input: &PluginInput) -> Error {
         let plugin = self.who.to_string();
-        let shown = |message: &str| visible(message, MESSAGE_BYTES_MAX);
+        // The plugin does not know that there are more, and so cannot say it.
+        let hidden = hidden(&input.schema, input.granted.as_deref());
+        let hint = match &hidden[..] {
+            [] => String::new(),
+            names => format!(" (not shown to it, since `grants.columns` does not have them: {})", listed(names)),
+        };
+        let shown = |message: &str| format!("{}{hint}", visible(message, MESSAGE_BYTES_MAX));
         match error {
             contract::OpenError::InvalidConfig(message) => Error::InvalidConfig { plugin, message: shown(message) },
             contract::OpenError::InvalidInput(message) => Error::InvalidInput { plugin, message: shown(message) },
@@ -239,6 +246,7 @@ impl Guest {
         let state = self.store.data_mut();
         state.emitter.begin(parents);
         state.random.begin(number);
+        state.http.begin();
         let bytes_in = state.transfer.incoming();
         let started = Instant::now();
         let answer = self.call(function, Phase::Batch, self.limits.deadline, |store, path| path.call(store));
@@ -276,6 +284,11 @@ impl Guest {
         self.store.data_mut().random.begin(number);
         let close = self.close;
         self.call("close", Phase::Closing, self.limits.deadline, |store, _| close.call(&mut *store, ()))
+    }
+
+    /// The host's side of the instance, between calls.
+    pub(crate) fn host_side(&mut self) -> &mut HostState {
+        self.store.data_mut()
     }
 
     /// What the last successful call emitted.

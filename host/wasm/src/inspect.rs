@@ -5,6 +5,7 @@ use std::fmt;
 use wasmtime_wasmparser::{BinaryReaderError, Parser, Payload};
 
 use crate::contract::PACKAGE;
+use crate::grants::HTTP;
 use crate::imports::{EMITTER, GRANTED, KEYED, wasi};
 use crate::violation::Violation;
 
@@ -228,6 +229,8 @@ fn check_imports(imports: &[String], kind: PluginKind) -> Result<(), String> {
             (name, _) if KEYED.contains(&name) => {
                 return Err(format!("it imports {import}, which only a process may; it is a {kind}"));
             }
+            // Whether the pipeline grants it is seen where there is one.
+            (HTTP, _) => {}
             _ => return Err(not_granted(import)),
         }
     }
@@ -298,6 +301,8 @@ mod tests {
         let good = names(&["wasi:io/poll@0.2.0", "volley:operator/log@0.1.3", "volley:operator/emitter@0.1.0"]);
         assert!(check_imports(&good, PluginKind::FlatMap).is_ok());
         assert!(check_imports(&good, PluginKind::Map).expect_err("no emitter").contains("emitter"));
+        // The pipeline decides on it.
+        assert!(check_imports(&names(&["volley:operator/http@0.1.0"]), PluginKind::Filter).is_ok());
         for import in ["wasi:sockets/tcp@0.2.6", "volley:operator/state@0.1.0", "env", "volley:operator/log@0.2.0"] {
             let problem = check_imports(&names(&[import]), PluginKind::Map).expect_err(import);
             assert!(problem.contains(import), "{problem}");

@@ -1,19 +1,20 @@
 //! The instance of one subtask, and the fresh ones that take its place when it fails.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use volley_api::OperatorContext;
 
 use crate::bind::Bound;
 use crate::guest::Guest;
+use crate::http::side::Grant;
 use crate::imports::log::LogRate;
 use crate::imports::random::Random;
 use crate::input::PluginInput;
 use crate::inspect::PluginKind;
 use crate::metrics::PluginMetrics;
 use crate::options::{PluginLimits, PluginOptions};
-use crate::plugin::{Plugin, Who, config_text};
+use crate::plugin::{Determinism, Plugin, Who, config_text};
 use crate::store::JobParts;
 use crate::violation::Violation;
 use crate::{Error, Result};
@@ -36,6 +37,8 @@ pub(crate) struct Instances {
     log_rate: Arc<LogRate>,
     /// When fresh instances were made, within the last `restarts_within`; as many as the budget at most.
     restarts_ms: VecDeque<u64>,
+    /// What the plugin says of itself, once it was asked.
+    determinism: OnceLock<Determinism>,
 }
 
 impl Instances {
@@ -67,6 +70,7 @@ impl Instances {
             made: 1,
             log_rate,
             restarts_ms: VecDeque::new(),
+            determinism: OnceLock::new(),
         })
     }
 
@@ -87,6 +91,34 @@ impl Instances {
             self.made += 1;
         }
         Ok(self.guest.as_mut().expect("made just now, if it was not there"))
+    }
+
+    /// One of so many calls is made twice.
+    pub(crate) fn determinism_sample(&self) -> u32 {
+        self.options.determinism_sample
+    }
+
+    /// What the plugin says of itself. A fresh instance is asked, once.
+    pub(crate) fn determinism(&self) -> Result<Determinism> {
+        if let Some(known) = self.determinism.get() {
+            return Ok(*known);
+        }
+        let said = self.plugin.describe(&self.options.limits)?.determinism;
+        Ok(*self.determinism.get_or_init(|| said))
+    }
+
+    /// A fresh instance, bound, that works aside: with what a job's instance has, made other by `with`.
+    pub(crate) fn aside(&self, with: impl FnOnce(JobParts) -> JobParts) -> Result<Guest> {
+        let job = with(parts(&self.plugin, &self.options, &self.metrics, &self.context, &self.log_rate));
+        let mut guest = Guest::instantiate(&self.plugin, &self.options.limits, job)?;
+        let bound = guest.open(&self.config, &self.input)?;
+        same(&guest, &self.bound, &bound)?;
+        Ok(guest)
+    }
+
+    /// Puts an instance in the place of the present one, which is given out.
+    pub(crate) fn exchange(&mut self, guest: Option<Guest>) -> Option<Guest> {
+        std::mem::replace(&mut self.guest, guest)
     }
 
     /// The number of the present instance: fresh ones have others.
@@ -162,17 +194,36 @@ fn make(
     input: &PluginInput,
     log_rate: &Arc<LogRate>,
 ) -> Result<(Guest, Bound)> {
-    let job = JobParts {
+    let job = parts(plugin, options, metrics, context, log_rate);
+    let mut guest = Guest::instantiate(plugin, &options.limits, job)?;
+    let bound = guest.open(config, input)?;
+    Ok((guest, bound))
+}
+
+/// What an instance of the job has.
+fn parts(
+    plugin: &Plugin,
+    options: &PluginOptions,
+    metrics: &Arc<PluginMetrics>,
+    context: &OperatorContext,
+    log_rate: &Arc<LogRate>,
+) -> JobParts {
+    JobParts {
         metrics: Arc::clone(metrics),
         clock: Arc::clone(&context.clock),
         random: Random::new(context.seeds, context.node.clone(), context.subtask),
         task: Some((context.node.to_string(), context.subtask.index)),
         log_rate: Arc::clone(log_rate),
         crossing: options.crossing,
-    };
-    let mut guest = Guest::instantiate(plugin, &options.limits, job)?;
-    let bound = guest.open(config, input)?;
-    Ok((guest, bound))
+        http: http_grant(plugin, options),
+        is_muted: false,
+    }
+}
+
+/// Whom it may send requests to, and through what.
+fn http_grant(plugin: &Plugin, options: &PluginOptions) -> Option<Grant> {
+    let transport = plugin.engine().http().filter(|_| !options.grants.http.is_empty())?;
+    Some(Grant { origins: Arc::new(options.grants.http.iter().cloned().collect()), transport: Arc::clone(transport) })
 }
 
 fn same(guest: &Guest, expected: &Bound, bound: &Bound) -> Result<()> {

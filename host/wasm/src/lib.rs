@@ -22,7 +22,9 @@ mod contract;
 mod engine;
 mod error;
 mod factory;
+mod grants;
 mod guest;
+mod http;
 mod imports;
 mod input;
 mod inspect;
@@ -50,6 +52,13 @@ pub use compile::{CompileIn, CompileLimits, compile_worker};
 pub use engine::{EngineSettings, PluginEngine, PoolMisses, PoolSettings, Trust};
 pub use error::{Error, Result};
 pub use factory::PluginFactory;
+pub use grants::Grants;
+pub use http::{
+    AddressKind, HttpAllowance, HttpAnswer, HttpFailure, HttpMethod, HttpRequest, HttpResponse, HttpTransport,
+    InvalidOrigin, Origin, kind_of_address,
+};
+#[cfg(feature = "http")]
+pub use http::{HttpClient, HttpClientSettings, Lookup};
 pub use imports::emitter::EMITS_PER_CALL_MAX;
 pub use imports::log::{BYTES_PER_CALL_MAX as LOG_BYTES_PER_CALL_MAX, LINES_PER_CALL_MAX as LOG_LINES_PER_CALL_MAX};
 pub use input::PluginInput;
@@ -61,7 +70,7 @@ pub use keyed::{
 pub use limits::HostLimits;
 pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METRIC_NAMES_MAX, PluginMetrics};
 pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
-pub use options::{Crossing, OnError, OnNoValue, PluginLimits, PluginOptions};
+pub use options::{Crossing, DETERMINISM_SAMPLE, OnError, OnNoValue, PluginLimits, PluginOptions};
 pub use plugin::{Description, Determinism, Plugin, PluginBinding, PluginPort};
 pub use scalar::PluginScalar;
 pub use trap::{Trap, TrapFrame, TrapReason};

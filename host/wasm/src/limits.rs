@@ -231,6 +231,13 @@ impl Deadline {
         *self = Self { name, limit, at_first_tick: None };
     }
 
+    /// CPU time that the host used on the guest's thread, which does not count.
+    pub(crate) fn exclude(&mut self, used: Duration) {
+        if let Some(first) = &mut self.at_first_tick {
+            *first += used;
+        }
+    }
+
     /// Called by the guest's own thread when it notices a tick.
     pub(crate) fn on_tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
         let now = thread_cpu_time();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::grants::Grants;
+
 /// What one instance of a plugin may use. The same values hold for every subtask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PluginLimits {
@@ -32,6 +34,16 @@ pub struct PluginLimits {
     pub restarts_max: usize,
     /// Default: 60 s.
     pub restarts_within: Duration,
+    /// Requests that one call may send (`limits.http_requests`). Default: 256.
+    pub http_requests_max: usize,
+    /// Bytes of requests and answers of one call together (`limits.http_bytes`). Default: 16 MiB.
+    pub http_bytes_max: usize,
+    /// Time for one request, by the wall, from the look-up of its name to the last byte of its answer
+    /// (`limits.http_timeout`). Default: 10 s.
+    pub http_request_timeout: Duration,
+    /// Time that all requests of one call may take together, by the wall (`limits.http_time`); it does not count towards
+    /// `deadline`, which is of CPU time. Default: 30 s.
+    pub http_call_timeout: Duration,
 }
 
 impl Default for PluginLimits {
@@ -48,6 +60,10 @@ impl Default for PluginLimits {
             table_elements_max: 100_000,
             restarts_max: 1_024,
             restarts_within: Duration::from_secs(60),
+            http_requests_max: 256,
+            http_bytes_max: 16 << 20,
+            http_request_timeout: Duration::from_secs(10),
+            http_call_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -88,8 +104,11 @@ pub enum Crossing {
     Stock,
 }
 
+/// Of how many calls one is made twice, unless told otherwise.
+pub const DETERMINISM_SAMPLE: u32 = 256;
+
 /// What the pipeline file says about one plugin.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PluginOptions {
     /// Handed to the plugin's `open` as JSON text; null counts as `{}`. Default: null.
     pub config: serde_json::Value,
@@ -99,4 +118,22 @@ pub struct PluginOptions {
     pub on_error: OnError,
     /// How batches cross. Default: direct.
     pub crossing: Crossing,
+    /// What it may see, and whom it may ask. Default: all columns, nobody.
+    pub grants: Grants,
+    /// One of so many calls on batches is made twice, to see whether the plugin is as deterministic as it says; 0: none.
+    /// Default: [`DETERMINISM_SAMPLE`].
+    pub determinism_sample: u32,
+}
+
+impl Default for PluginOptions {
+    fn default() -> Self {
+        Self {
+            config: serde_json::Value::Null,
+            limits: PluginLimits::default(),
+            on_error: OnError::default(),
+            crossing: Crossing::default(),
+            grants: Grants::default(),
+            determinism_sample: DETERMINISM_SAMPLE,
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use volley_api::{Clock, SystemClock};
 use wasmtime::{Engine, Store};
 
+use crate::http::side::{Grant, HttpSide};
 use crate::imports::emitter::Emitter;
 use crate::imports::log::{Log, LogRate};
 use crate::imports::random::Random;
@@ -44,6 +45,7 @@ pub(crate) struct HostState {
     pub(crate) now_ms: Option<u64>,
     pub(crate) random: Random,
     pub(crate) emitter: Emitter,
+    pub(crate) http: HttpSide,
     /// Keys, states and timers, while a call of a process operator runs.
     pub(crate) keyed: Option<Box<Keyed>>,
     pub(crate) wasi: Wasi,
@@ -65,6 +67,11 @@ pub(crate) struct NotNow {
 }
 
 impl NotNow {
+    /// Something was called that is only for batches and timers.
+    pub(crate) fn outside_a_batch(import: &'static str) -> Self {
+        Self { import, rule: "neither a batch nor timers are processed" }
+    }
+
     /// State or timers were called, and no key is under way.
     pub(crate) fn without_key(import: &'static str) -> Self {
         Self { import, rule: "no key is under way: it is for `process` and `on-timers`" }
@@ -83,13 +90,17 @@ pub(crate) struct JobParts {
     pub(crate) log_rate: Arc<LogRate>,
     /// How batches cross.
     pub(crate) crossing: Crossing,
+    /// Whom it may send requests to.
+    pub(crate) http: Option<Grant>,
+    /// Its lines go nowhere.
+    pub(crate) is_muted: bool,
 }
 
 impl Default for JobParts {
     fn default() -> Self {
         let (metrics, clock) = (Arc::new(PluginMetrics::default()), Arc::new(SystemClock));
         let (log_rate, crossing) = (Arc::default(), Crossing::default());
-        Self { metrics, clock, random: Random::default(), task: None, log_rate, crossing }
+        Self { metrics, clock, random: Random::default(), task: None, log_rate, crossing, http: None, is_muted: false }
     }
 }
 
@@ -112,12 +123,13 @@ pub(crate) fn new_store(
         transfer: Transfer::new(limits),
         lift_bytes_max: lift_bytes_max(limits),
         deadline: Deadline::default(),
-        log: Log::new(who, job.task, job.log_rate),
+        log: Log::new(who, job.task, job.log_rate).muted(job.is_muted),
         metrics: job.metrics,
         clock: job.clock,
         now_ms: None,
         random: job.random,
         emitter: Emitter::new(limits),
+        http: HttpSide::new(limits, job.http),
         keyed: None,
         wasi: Wasi::default(),
     };

@@ -96,11 +96,17 @@ pub enum Violation {
     Quarantined,
     /// A codec's frames are not those that it was called with, not in order, or not whole where the stream ends.
     BadFrames,
+    /// It asked a server that it may not, and was told so.
+    HttpDenied,
+    /// One call sent too many requests, or these and their answers have too many bytes, and it was told so.
+    HttpLimit,
+    /// The same call gave another result when it was made again, and the plugin says that it does not.
+    Nondeterminism,
 }
 
 impl Violation {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 47] = [
         Self::Unreachable,
         Self::OutOfBounds,
         Self::StackOverflow,
@@ -145,6 +151,9 @@ impl Violation {
         Self::CompileLimit,
         Self::Quarantined,
         Self::BadFrames,
+        Self::HttpDenied,
+        Self::HttpLimit,
+        Self::Nondeterminism,
     ];
 
     /// Its label in metrics: `out_of_bounds`.
@@ -195,6 +204,9 @@ impl Violation {
             Self::CompileLimit => "compile_limit",
             Self::Quarantined => "quarantined",
             Self::BadFrames => "bad_frames",
+            Self::HttpDenied => "http_denied",
+            Self::HttpLimit => "http_limit",
+            Self::Nondeterminism => "nondeterminism",
         }
     }
 }

@@ -31,6 +31,7 @@ mod gather;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
+pub mod http;
 mod int256;
 pub mod kernels;
 mod layout;

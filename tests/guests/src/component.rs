@@ -17,11 +17,26 @@ const WASI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../host/wasm/tests/w
 #[must_use]
 pub fn component(kind: &str, wasi: bool, text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let (resolve, world) = world(kind, wasi);
+    let (resolve, world) = if text.contains(HTTP) { http_world(kind) } else { world(kind, wasi) };
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embeds");
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module).expect("a module of the world");
     encoder.encode().expect("a component")
+}
+
+/// How a guest that sends requests names the import.
+const HTTP: &str = "volley:operator/http@";
+
+/// The world of a kind with the import that no world has of itself, as an author would write it.
+fn http_world(kind: &str) -> (Resolve, WorldId) {
+    let mut resolve = Resolve::default();
+    resolve.push_dir(WIT).expect("the contract parses");
+    let own = format!(
+        "package guest:granted; world granted {{ include volley:operator/{kind}-operator@0.1.0; import volley:operator/http@0.1.0; }}"
+    );
+    let package = resolve.push_str("granted.wit", &own).expect("a world");
+    let world = resolve.select_world(&[package], Some("granted")).expect("the world exists");
+    (resolve, world)
 }
 
 /// The world of a kind, with or without WASI.

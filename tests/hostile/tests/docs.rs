@@ -14,6 +14,12 @@ const PAGE: &str = "docs/what-a-plugin-can-and-cannot-do.md";
 const NOT_IN_THE_SUITE: &[(Violation, &str)] = &[
     (Violation::HostBudget, "takes many plugins at once: host/wasm/tests/plugin"),
     (Violation::ImpureOpen, "a fresh instance can see nothing that differs from the last"),
+    (Violation::HttpDenied, "needs a host with a client and a grant: host/wasm/tests/plugin/grants.rs"),
+    (Violation::HttpLimit, "needs a host with a client and a grant: host/wasm/src/http/side_tests.rs"),
+    (
+        Violation::Nondeterminism,
+        "one call in 256 is looked at, unless more is asked for: host/wasm/tests/plugin/twice.rs",
+    ),
     (Violation::OtherContract, "the host's own guard against calling an instance that trapped"),
 ];
 
@@ -90,7 +96,7 @@ fn consequence(outcome: Outcome) -> &'static str {
 fn limits() -> String {
     let schema = volley_config::pipeline_schema(&[], &[]);
     let default = PluginLimits::default();
-    let rows: [(&str, String, &str); 11] = [
+    let rows: [(&str, String, &str); 15] = [
         ("memory", bytes(default.memory_bytes_max), "`memory`"),
         ("deadline", time(default.deadline), "`deadline`"),
         ("open_deadline", time(default.open_deadline), "`deadline`"),
@@ -100,6 +106,10 @@ fn limits() -> String {
         ("bytes_per_row", bytes(default.bytes_per_row_max), "`amplification`"),
         ("transfer", bytes(default.transfer_bytes_max), "`transfer_bytes`"),
         ("table_elements", count(default.table_elements_max), "`table`"),
+        ("http_requests", count(default.http_requests_max), "`http_limit`"),
+        ("http_bytes", bytes(default.http_bytes_max), "`http_limit`"),
+        ("http_timeout", time(default.http_request_timeout), ""),
+        ("http_time", time(default.http_call_timeout), ""),
         ("restarts.max", count(default.restarts_max), "`quarantined`"),
         ("restarts.within", time(default.restarts_within), ""),
     ];

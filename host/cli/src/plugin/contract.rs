@@ -13,6 +13,9 @@ pub const PACKAGE: &str = "volley:operator";
 /// The versions of [`PACKAGE`] that this release understands: `0.1.x`.
 pub const SUPPORTED: &str = "0.1";
 
+/// The import that hosts link only where the pipeline grants it.
+const HTTP: &str = "http";
+
 /// Imports that every operator may have.
 const IMPORTS: [&str; 5] = ["types", "log", "metrics", "clock", "random"];
 
@@ -245,9 +248,15 @@ pub fn granted(import: &str, kind: Option<Kind>) -> bool {
         || match name {
             "emitter" => matches!(kind, Some(Kind::FlatMap | Kind::Process)),
             "state" | "timers" => kind == Some(Kind::Process),
+            HTTP => kind.is_some(),
             _ => false,
         };
     known && supported(version)
+}
+
+/// What the pipeline has to grant for an import, as a key of `grants`; `None` for those that need nothing.
+pub fn grant_for(import: &str) -> Option<&'static str> {
+    interface(import).filter(|(package, name, _)| *package == PACKAGE && *name == HTTP).map(|_| "http")
 }
 
 /// Imports outside [`PACKAGE`], which a plugin built by this tool must not have.
@@ -328,6 +337,9 @@ mod tests {
         assert!(!granted("wasi:sockets/tcp@0.2.6", Some(Kind::Map)));
         assert!(!granted("wasi:http/outgoing-handler@0.2.6", Some(Kind::Map)));
         assert!(!granted("plain", Some(Kind::Map)));
+        assert!(granted("volley:operator/http@0.1.0", Some(Kind::Filter)));
+        assert_eq!(grant_for("volley:operator/http@0.1.3"), Some("http"));
+        assert_eq!((grant_for("volley:operator/log@0.1.0"), grant_for("wasi:http/types@0.2.0")), (None, None));
     }
 
     #[test]

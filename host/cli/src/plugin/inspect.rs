@@ -1,12 +1,13 @@
 //! `volley plugin inspect`: what a component is and wants, read from its bytes; nothing of it ever runs.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wasmparser::{BinaryReader, ProducersSectionReader};
+use wasmparser::{BinaryReader, Parser, Payload, ProducersSectionReader};
 
-use super::contract::{self, Surface, granted};
+use super::contract::{self, Surface, grant_for, granted};
 use super::sections::{CoreModule, core_modules, outer_custom};
 use super::{digest, read};
 use crate::Error;
@@ -39,6 +40,10 @@ pub struct Inspection {
     pub exports: Vec<String>,
     /// The columns it reads and writes, where its SDK states them; operators that decide in `open` do not.
     pub columns: Option<Columns>,
+    /// The keyed states that it declares, where its SDK states them.
+    pub states: Option<Vec<StatedState>>,
+    /// Bytes of linear memory that it begins with, all its modules together.
+    pub memory_bytes: u64,
     /// Languages and tools that made it, as `field → name version`.
     pub producers: BTreeMap<String, Vec<String>>,
     /// Whether it carries source lines.
@@ -54,6 +59,42 @@ pub struct Import {
     pub name: String,
     /// Whether hosts of this release link it for an operator of this kind.
     pub granted: bool,
+    /// The key of `grants` under which the pipeline has to grant it besides; absent where it need not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<&'static str>,
+}
+
+/// A keyed state, as an SDK states it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatedState {
+    /// Its name.
+    pub name: String,
+    /// `value`, `map`, `list` or `merge`.
+    pub kind: String,
+    /// The columns of a map's keys, as the SDK words them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<String>,
+    /// The columns of its values, as the SDK words them.
+    pub values: String,
+    /// The version of its form.
+    pub version: u32,
+    /// After how long without a write an entry is forgotten.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<u64>,
+}
+
+impl fmt::Display for StatedState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} of ", self.name, self.kind)?;
+        if let Some(keys) = &self.keys {
+            write!(f, "{keys} → ")?;
+        }
+        write!(f, "{}, version {}", self.values, self.version)?;
+        if let Some(ttl_ms) = self.ttl_ms {
+            write!(f, ", for {ttl_ms} ms")?;
+        }
+        f.write_str(")")
+    }
 }
 
 /// The columns that an operator reads and writes.
@@ -72,6 +113,7 @@ struct Statement {
     version: Option<String>,
     reads: Option<Vec<Column>>,
     writes: Option<Vec<Column>>,
+    states: Option<Vec<StatedState>>,
 }
 
 impl Statement {
@@ -100,7 +142,7 @@ pub fn inspect(path: &Path) -> Result<Inspection, Error> {
     inspect_bytes(path, &bytes).map_err(|why| Error::NotAComponent { path: path.into(), why })
 }
 
-fn inspect_bytes(path: &Path, bytes: &[u8]) -> Result<Inspection, String> {
+pub(super) fn inspect_bytes(path: &Path, bytes: &[u8]) -> Result<Inspection, String> {
     let surface = Surface::read(bytes)?;
     let modules = core_modules(bytes)?;
     let mut problems = Vec::new();
@@ -108,12 +150,15 @@ fn inspect_bytes(path: &Path, bytes: &[u8]) -> Result<Inspection, String> {
     let kind = operator.as_ref().map(|operator| operator.kind);
     problems.extend(surface.refused(kind).into_iter().map(|name| format!("no host of this release offers {name}")));
     problems.extend(contract::validate(bytes).err());
-    let Statement { name, version, reads, writes } = statement(bytes, &modules).unwrap_or_else(|why| {
+    let Statement { name, version, reads, writes, states } = statement(bytes, &modules).unwrap_or_else(|why| {
         problems.push(why);
         Statement::default()
     });
-    let imports =
-        surface.imports.iter().map(|name| Import { name: name.clone(), granted: granted(name, kind) }).collect();
+    let imports = surface
+        .imports
+        .iter()
+        .map(|name| Import { name: name.clone(), granted: granted(name, kind), grant: grant_for(name) })
+        .collect();
     Ok(Inspection {
         name,
         version,
@@ -126,6 +171,8 @@ fn inspect_bytes(path: &Path, bytes: &[u8]) -> Result<Inspection, String> {
         imports,
         exports: surface.exports,
         columns: Statement::columns(reads, writes),
+        states,
+        memory_bytes: memory_bytes(&modules),
         producers: producers(bytes, &modules),
         debug_info: modules.iter().any(CoreModule::has_lines),
         problems,
@@ -144,6 +191,17 @@ fn statement(bytes: &[u8], modules: &[CoreModule<'_>]) -> Result<Statement, Stri
     serde_json::from_slice(data).map_err(|error| {
         format!("its section `{OPERATOR_SECTION}`, which states its name and columns, cannot be read: {error}")
     })
+}
+
+/// The pages that its modules begin with. What cannot be read has none: the validator says so.
+fn memory_bytes(modules: &[CoreModule<'_>]) -> u64 {
+    let payloads = modules.iter().flat_map(|module| Parser::new(0).parse_all(module.bytes).map_while(Result::ok));
+    let memories = payloads.filter_map(|payload| match payload {
+        Payload::MemorySection(memories) => Some(memories),
+        _ => None,
+    });
+    let pages = memories.flat_map(|memories| memories.into_iter().map_while(Result::ok)).map(|memory| memory.initial);
+    pages.fold(0, u64::saturating_add).saturating_mul(64 << 10)
 }
 
 /// Who made it; sections that cannot be read say nothing, since nobody depends on them.
@@ -189,7 +247,7 @@ mod tests {
         assert_eq!(told.kind, Some("map"));
         assert_eq!(told.world.as_deref(), Some("volley:operator/map-operator@0.1.0"));
         assert_eq!(told.contract.as_deref(), Some("0.1.0"));
-        assert_eq!(told.imports, [Import { name: "volley:operator/log@0.1.0".into(), granted: true }]);
+        assert_eq!(told.imports, [Import { name: "volley:operator/log@0.1.0".into(), granted: true, grant: None }]);
         let columns = told.columns.unwrap();
         assert_eq!((columns.reads[0].name.as_str(), columns.reads[0].data_type.as_str()), ("distance", "Float64"));
         assert_eq!(columns.writes[0].name, "km");

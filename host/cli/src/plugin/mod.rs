@@ -6,6 +6,7 @@ mod compact;
 pub mod componentize;
 pub mod contract;
 pub mod debug_build;
+pub mod diff;
 pub mod inspect;
 mod names;
 pub mod new;

@@ -17,6 +17,7 @@ pub use pool::{PoolMisses, PoolSettings};
 
 use crate::cache::{Cache, CacheKey, default_cache_dir};
 use crate::compile::{self, CompileIn, CompileLimits, Problem};
+use crate::http::HttpTransport;
 use crate::limits::{HostBudget, HostLimits};
 use crate::quarantine::Quarantine;
 use crate::ticks::Ticks;
@@ -62,6 +63,8 @@ pub struct EngineSettings {
     pub pool: PoolSettings,
     /// What all plugins may use together.
     pub limits: HostLimits,
+    /// What sends the requests of plugins that are granted any. Default: nothing, and such plugins are not loaded.
+    pub http: Option<Arc<dyn HttpTransport>>,
 }
 
 impl EngineSettings {
@@ -75,6 +78,7 @@ impl EngineSettings {
             allow_trusted: false,
             pool: PoolSettings::default(),
             limits: HostLimits::default(),
+            http: None,
         }
     }
 }
@@ -159,6 +163,10 @@ impl PluginEngine {
         let started = Arc::new(started.map_err(|error| Error::engine(&error))?);
         *pair = Some(Arc::clone(&started));
         Ok(started)
+    }
+
+    pub(crate) fn http(&self) -> Option<&Arc<dyn HttpTransport>> {
+        self.settings.http.as_ref()
     }
 
     pub(crate) fn allows(&self, trust: Trust) -> bool {

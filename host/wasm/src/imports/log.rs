@@ -69,13 +69,19 @@ pub(crate) struct Log {
     full: Option<Violation>,
     /// The last line of level error in the present call: a panic writes one before it traps.
     last_error: Option<String>,
+    is_muted: bool,
 }
 
 impl Log {
     pub(crate) fn new(who: &Who, task: Option<(String, u32)>, rate: Arc<LogRate>) -> Self {
         let (operator, subtask) = task.map_or((who.name.clone(), None), |(node, index)| (node, Some(index)));
         let digest = who.short_digest().to_owned();
-        Self { operator, subtask, digest, rate, lines: 0, bytes: 0, full: None, last_error: None }
+        Self { operator, subtask, digest, rate, lines: 0, bytes: 0, full: None, last_error: None, is_muted: false }
+    }
+
+    /// Writes nothing, where its instance works aside.
+    pub(crate) fn muted(self, is_muted: bool) -> Self {
+        Self { is_muted, ..self }
     }
 
     /// The node, when the plugin runs in a job.
@@ -96,7 +102,7 @@ impl Log {
 
     /// Whether a line of that level is looked at: errors always, since they explain the trap that may follow.
     fn wants(&self, level: Level) -> bool {
-        level == Level::Error || (self.full.is_none() && level >= max_level())
+        level == Level::Error || (!self.is_muted && self.full.is_none() && level >= max_level())
     }
 
     /// Writes one line that is wanted; says why it was dropped, if it was.
@@ -104,6 +110,9 @@ impl Log {
         let line = visible(message, LINE_BYTES_MAX);
         if level == Level::Error {
             self.last_error = Some(line.clone());
+        }
+        if self.is_muted {
+            return None;
         }
         self.full = self.full.or_else(|| self.take(now_ms, line.len()));
         if self.full.is_none() {

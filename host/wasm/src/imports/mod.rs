@@ -2,6 +2,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod emitter;
+mod http;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod random;
@@ -13,6 +14,7 @@ use wasmtime::Engine;
 use wasmtime::component::{Linker, LinkerInstance};
 
 use crate::contract::{PACKAGE, VERSION};
+use crate::grants::HTTP;
 use crate::store::HostState;
 
 /// The interfaces that every world may import. `types` has no functions: it only carries types.
@@ -35,6 +37,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     emitter::link(&mut interface(&mut linker, EMITTER)?)?;
     state::link(&mut interface(&mut linker, KEYED[0])?)?;
     timers::link(&mut interface(&mut linker, KEYED[1])?)?;
+    http::link(&mut interface(&mut linker, HTTP)?)?;
     wasi::link(&mut linker)?;
     Ok(linker)
 }

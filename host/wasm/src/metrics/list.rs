@@ -55,6 +55,7 @@ pub static METRICS: &[Description] = &[
     VIOLATIONS,
     RESTARTS,
     QUARANTINED,
+    HTTP_REQUESTS,
 ];
 
 const fn counter(unit: Unit, name: &'static str, help: &'static str) -> Description {
@@ -119,6 +120,14 @@ const QUARANTINED: Description = Description::new(
     "1 while the plugin is not started again because it failed too often, else 0.",
 );
 
+const HTTP_REQUESTS: Description = Description::new(
+    Kind::Counter,
+    Unit::Count,
+    "volley_plugin_http_requests_total",
+    &["operator", "plugin", "digest", "outcome"],
+    "Requests that the plugin sent to servers: answered (whatever the status), or failed (denied, no answer, a limit).",
+);
+
 /// The numbers of one operator's plugin, under its labels.
 pub(super) struct Shown {
     metrics: Arc<PluginMetrics>,
@@ -161,6 +170,9 @@ fn show(metrics: &PluginMetrics, labels: [&str; 3], quarantined: bool, into: &mu
     }
     for (direction, bytes) in [("in", &metrics.bytes_in), ("out", &metrics.bytes_out)] {
         into.add(&BYTES_COPIED, &[operator, plugin, digest, direction], Value::Whole(bytes.get()));
+    }
+    for (outcome, requests) in [("answered", &metrics.http_answered), ("failed", &metrics.http_failed)] {
+        into.add(&HTTP_REQUESTS, &[operator, plugin, digest, outcome], Value::Whole(requests.get()));
     }
     // Reasons that never happened stand there with 0: an alert on an increase needs the number before the first.
     let happened = metrics.violations.snapshot();

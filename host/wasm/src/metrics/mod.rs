@@ -13,6 +13,7 @@ use std::time::Duration;
 use volley_telemetry::{Counter, Gauge, Histogram as Buckets, Registry};
 
 use self::custom::Custom;
+use crate::http::HttpAnswer;
 use crate::plugin::Plugin;
 use crate::violation::{Violation, Violations};
 
@@ -60,6 +61,8 @@ pub struct PluginMetrics {
     bytes_in: Counter,
     bytes_out: Counter,
     memory_bytes: Gauge,
+    http_answered: Counter,
+    http_failed: Counter,
 }
 
 /// One call on a batch, however it ended.
@@ -87,11 +90,20 @@ impl Default for PluginMetrics {
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
             memory_bytes: Gauge::default(),
+            http_answered: Counter::default(),
+            http_failed: Counter::default(),
         }
     }
 }
 
 impl PluginMetrics {
+    /// What became of requests that were sent together.
+    pub(crate) fn http(&self, answers: &[HttpAnswer]) {
+        let answered = answers.iter().flatten().count();
+        self.http_answered.add(answered as u64);
+        self.http_failed.add((answers.len() - answered) as u64);
+    }
+
     /// A copy of everything as it stands.
     #[must_use]
     pub fn snapshot(&self) -> MetricsSnapshot {

@@ -68,7 +68,13 @@ impl PluginOperator {
         }
     }
 
-    fn gated(&mut self, input: &Input, part: Part, output: ReplyOutput, rejects: &[RowReject]) -> Result<TreatedRows> {
+    pub(super) fn gated(
+        &mut self,
+        input: &Input,
+        part: Part,
+        output: ReplyOutput,
+        rejects: &[RowReject],
+    ) -> Result<TreatedRows> {
         Ok(match output {
             ReplyOutput::Keep(bitmap) => {
                 self.check_bitmap(part, &bitmap)?;

@@ -106,6 +106,31 @@ impl Rows {
     }
 }
 
+/// The row of the input whose rows differ first between two results of one call, and how.
+pub(super) fn difference(first: &[(PortIndex, Rows)], again: &[(PortIndex, Rows)]) -> Option<(Option<usize>, String)> {
+    let words = |rows: usize, port: usize| format!("{rows} rows on output {port}");
+    for ((port, first), (other, again)) in first.iter().zip(again) {
+        if port != other {
+            return Some((None, format!("first it put out rows on output {port}, then on output {other}")));
+        }
+        let rows = first.batch.num_rows().min(again.batch.num_rows());
+        let same = |row: &usize| {
+            let parents = first.parents.value(*row) == again.parents.value(*row);
+            parents && first.batch.slice(*row, 1).columns() == again.batch.slice(*row, 1).columns()
+        };
+        let is_same = first.parents == again.parents && first.batch.columns() == again.batch.columns();
+        if is_same {
+            continue;
+        }
+        let row = (0..rows).find(|row| !same(row));
+        let parent = row.and_then(|row| usize::try_from(first.parents.value(row)).ok());
+        let (first, again) = (words(first.batch.num_rows(), *port), words(again.batch.num_rows(), *port));
+        return Some((parent, format!("first it gave {first}, then {again}, and some are others")));
+    }
+    let (count, other) = (first.len(), again.len());
+    (count != other).then(|| (None, format!("first it put out rows on {count} outputs, then on {other}")))
+}
+
 /// Many small emits become one batch, in order.
 fn join(emissions: &[&Emission]) -> Result<Option<Rows>> {
     let Some(first) = emissions.first() else { return Ok(None) };

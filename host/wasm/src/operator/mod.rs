@@ -8,6 +8,7 @@ mod flat_map;
 mod map;
 mod process;
 mod rejects;
+mod twice;
 pub(crate) mod weigh;
 
 use std::sync::Arc;
@@ -57,6 +58,8 @@ pub(crate) struct PluginOperator {
     keyed: Option<Box<Keyed>>,
     /// When the first timer of the clock is due, in milliseconds since 1970.
     clock_due_ms: Option<i64>,
+    /// Which calls are made twice.
+    sample: twice::Sample,
 }
 
 /// A record on its way through the plugin.
@@ -84,6 +87,7 @@ impl Part {
 impl PluginOperator {
     /// An operator of instances that are bound; a process opens its states.
     pub(crate) fn new(instances: Instances, on_error: OnError, context: OperatorContext) -> volley_api::Result<Self> {
+        let sample = instances.determinism_sample();
         let keys = instances.bound().keys.as_ref();
         let mut keyed = keys.map(|keys| Keyed::open(&context, &keys.fields, &keys.states).map(Box::new)).transpose()?;
         let clock_due_ms = keyed.as_mut().map(|keyed| keyed.timers().next_clock_ms()).transpose()?.flatten();
@@ -96,6 +100,7 @@ impl PluginOperator {
             call_rows_max: CALL_ROWS_MAX,
             encoded: None,
             cpu: CpuSampler::default(),
+            sample: twice::Sample::new(sample),
             keyed,
             clock_due_ms,
         })
@@ -209,7 +214,7 @@ impl Operator for PluginOperator {
         while offset < rows {
             let part = self.next_part(&input, offset)?;
             self.calls += 1;
-            match self.attempt(&input, part) {
+            match self.attempt_sampled(&input, part) {
                 Ok(treated) => self.deliver(&input, part, treated, &mut keep, output)?,
                 Err(error) => self.bisect(&input, part, error, &mut keep, output)?,
             }

@@ -17,6 +17,7 @@ pub mod imports {
                 import volley:operator/emitter@0.1.0;
                 import volley:operator/state@0.1.0;
                 import volley:operator/timers@0.1.0;
+                import volley:operator/http@0.1.0;
             }
         ",
         runtime_path: "::volley_sdk::__wit_bindgen::rt",
