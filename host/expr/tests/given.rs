@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use volley_api::{Error, Result, ScalarBinding, ScalarContext, ScalarFunction, ScalarFunctionFactory, ScalarOutcome};
 use volley_expr::{Expression, Functions};
@@ -41,7 +41,7 @@ impl ScalarFunctionFactory for Next {
 
 impl ScalarFunction for Instance {
     fn call(&mut self, arguments: &RecordBatch) -> Result<ScalarOutcome> {
-        self.0.lock().unwrap().push(arguments.num_rows());
+        self.0.lock().expect("not poisoned").push(arguments.num_rows());
         let x = arguments.column(0).as_primitive::<Float64Type>();
         if x.iter().flatten().any(|x| x == 1000.0) {
             return Err(Error::plugin("it is quarantined"));
@@ -57,13 +57,13 @@ impl ScalarFunction for Instance {
 fn given(is_deterministic: bool) -> (Arc<Next>, Functions) {
     let next = Arc::new(Next { is_deterministic, instances: AtomicUsize::new(0), calls: Arc::default() });
     let factory: Arc<dyn ScalarFunctionFactory> = Arc::clone(&next) as _;
-    let functions = Functions::new([("next".to_owned(), factory)]).unwrap();
+    let functions = Functions::new([("next".to_owned(), factory)]).expect("as said");
     (next, functions)
 }
 
 fn batch(x: &[Option<f64>]) -> RecordBatch {
     let x: ArrayRef = Arc::new(Float64Array::from(x.to_vec()));
-    RecordBatch::try_from_iter_with_nullable([("x", x, true)]).unwrap()
+    RecordBatch::try_from_iter_with_nullable([("x", x, true)]).expect("as said")
 }
 
 fn numbers(array: &ArrayRef) -> Vec<Option<f64>> {
@@ -74,34 +74,38 @@ fn numbers(array: &ArrayRef) -> Vec<Option<f64>> {
 fn each_place_has_an_instance_and_a_batch_is_one_call() {
     let (next, functions) = given(true);
     let batch = batch(&[Some(1.0), None, Some(3.0)]);
-    let sum = Expression::parse_with("NEXT(x) + next(x * 2)", &batch.schema(), &functions).unwrap();
+    let sum = Expression::parse_with("NEXT(x) + next(x * 2)", &batch.schema(), &functions).expect("as said");
     assert_eq!(sum.reads(), ["x"]);
     for _ in 0..2 {
-        assert_eq!(numbers(&sum.evaluate(&batch).unwrap()), [Some(5.0), None, Some(11.0)]);
+        assert_eq!(numbers(&sum.evaluate(&batch).expect("as said")), [Some(5.0), None, Some(11.0)]);
     }
-    assert_eq!((next.instances.load(Ordering::Relaxed), next.calls.lock().unwrap().as_slice()), (2, &[3; 4][..]));
+    assert_eq!(
+        (next.instances.load(Ordering::Relaxed), next.calls.lock().expect("as said").as_slice()),
+        (2, &[3; 4][..])
+    );
 }
 
 #[test]
 fn constants_are_folded_where_nothing_else_counts() {
     let batch = batch(&[Some(1.0); 9]);
     let (next, functions) = given(true);
-    let constant = Expression::parse_with("next(next(1.5))", &batch.schema(), &functions).unwrap();
-    assert_eq!(numbers(&constant.evaluate(&batch).unwrap()), [Some(3.5); 9]);
-    assert!(next.calls.lock().unwrap().iter().all(|rows| *rows == 1));
+    let constant = Expression::parse_with("next(next(1.5))", &batch.schema(), &functions).expect("as said");
+    assert_eq!(numbers(&constant.evaluate(&batch).expect("as said")), [Some(3.5); 9]);
+    assert!(next.calls.lock().expect("as said").iter().all(|rows| *rows == 1));
     let (next, functions) = given(false);
-    let constant = Expression::parse_with("next(1.5)", &batch.schema(), &functions).unwrap();
-    assert!(next.calls.lock().unwrap().is_empty(), "not while planning");
-    assert_eq!(numbers(&constant.evaluate(&batch).unwrap()), [Some(2.5); 9]);
-    assert_eq!(next.calls.lock().unwrap().as_slice(), [9]);
+    let constant = Expression::parse_with("next(1.5)", &batch.schema(), &functions).expect("as said");
+    assert!(next.calls.lock().expect("as said").is_empty(), "not while planning");
+    assert_eq!(numbers(&constant.evaluate(&batch).expect("as said")), [Some(2.5); 9]);
+    assert_eq!(next.calls.lock().expect("as said").as_slice(), [9]);
 }
 
 #[test]
 fn a_row_fails_alone_and_only_where_it_is_needed() {
     let (_, functions) = given(true);
     let batch = batch(&[Some(1.0), Some(2.0), Some(-4.0), Some(3.0)]);
-    let evaluate = |sql: &str| Expression::parse_with(sql, &batch.schema(), &functions).unwrap().evaluate(&batch);
-    let guarded = evaluate("CASE WHEN x > 0 THEN next(x) ELSE 0.0 END").unwrap();
+    let evaluate =
+        |sql: &str| Expression::parse_with(sql, &batch.schema(), &functions).expect("as said").evaluate(&batch);
+    let guarded = evaluate("CASE WHEN x > 0 THEN next(x) ELSE 0.0 END").expect("as said");
     assert_eq!(numbers(&guarded), [Some(2.0), Some(3.0), Some(0.0), Some(4.0)]);
     let error = Error::from(evaluate("next(x)").unwrap_err());
     assert_eq!(error.kind(), volley_api::ErrorKind::Data);
@@ -113,11 +117,11 @@ fn a_row_fails_alone_and_only_where_it_is_needed() {
 fn what_no_rows_can_help_is_not_tried_again() {
     let (next, functions) = given(true);
     let batch = batch(&[Some(1000.0); 64]);
-    let expression = Expression::parse_with("next(x) > 1", &batch.schema(), &functions).unwrap();
+    let expression = Expression::parse_with("next(x) > 1", &batch.schema(), &functions).expect("as said");
     let error = Error::from(expression.evaluate(&batch).unwrap_err());
     assert_eq!(error.kind(), volley_api::ErrorKind::Plugin);
     assert_eq!(error.to_string(), "expression `next(x) > 1` calls `next`: it is quarantined");
-    assert_eq!(next.calls.lock().unwrap().as_slice(), [64]);
+    assert_eq!(next.calls.lock().expect("as said").as_slice(), [64]);
 }
 
 #[test]

@@ -58,7 +58,8 @@ impl Plugins {
     /// The codec that a file's `format: { plugin: … }` describes.
     pub(crate) fn codec(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginCodec> {
         let plugin = self.load(&folder.join(spec.component.value.as_str()), spec.trust)?;
-        Ok(PluginCodec::new(plugin, options(&spec.config, &spec.limits)?))
+        let grants = grants(&spec.grants)?;
+        Ok(PluginCodec::new(plugin, PluginOptions { grants, ..options(&spec.config, &spec.limits)? }))
     }
 
     fn load(&self, path: &Path, trust: volley_config::Trust) -> Result<Arc<Plugin>> {

@@ -58,11 +58,9 @@ impl PluginFactory {
         Arc::clone(&self.metrics)
     }
 
-    /// The input as far as it is granted, to a plugin that imports nothing else.
+    /// The input as far as it is granted.
     fn granted(&self, input: PluginInput) -> Result<PluginInput, Error> {
-        let (who, grants) = (self.plugin.who(), &self.options.grants);
-        grants.check_imports(who, self.plugin.info(), self.plugin.engine().http().is_some())?;
-        grants.narrow(who, input)
+        self.options.grants.apply(&self.plugin, input).inspect_err(|error| self.count(error))
     }
 
     fn count(&self, error: &Error) {
@@ -97,7 +95,7 @@ impl OperatorFactory for PluginFactory {
                 "{plugin} is a {kind}, which has no keys: leave out `key_by: {keys}` (a process and an aggregate have keys)"
             )));
         }
-        let input = self.granted(PluginInput::of_stream(input, &self.keys)).inspect_err(|error| self.count(error))?;
+        let input = self.granted(PluginInput::of_stream(input, &self.keys))?;
         let bound = self.plugin.bind_fresh(&config_text(&self.options.config), &input, &self.options.limits);
         let bound = bound.inspect_err(|error| self.count(error))?;
         let binding = bound.to_operator_binding();
@@ -110,7 +108,7 @@ impl OperatorFactory for PluginFactory {
         let event_time = context.event_time.clone();
         let keys = self.keys.clone();
         let input = PluginInput { keys, event_time, ..PluginInput::new(Arc::clone(&context.input)) };
-        let input = self.granted(input).inspect_err(|error| self.count(error))?;
+        let input = self.granted(input)?;
         let expected = bound.filter(|(bound_to, _)| *bound_to == input).map(|(_, bound)| bound);
         let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, input, expected);
         let instances = instances.inspect_err(|error| self.count(error))?;
@@ -131,7 +129,7 @@ impl OperatorFactory for PluginFactory {
     }
 
     fn state_views(&self, input: &StreamType) -> volley_api::Result<Vec<StateView>> {
-        let wanted = PluginInput::of_stream(input, &self.keys);
+        let wanted = self.granted(PluginInput::of_stream(input, &self.keys))?;
         let bound = || self.bound.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let known = match bound().filter(|(bound_to, _)| *bound_to == wanted) {
             Some(known) => Some(known),

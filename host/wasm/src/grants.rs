@@ -11,7 +11,7 @@ use arrow::datatypes::Schema;
 use crate::http::Origin;
 use crate::input::PluginInput;
 use crate::inspect::PluginInfo;
-use crate::plugin::Who;
+use crate::plugin::{Plugin, Who};
 use crate::violation::Violation;
 use crate::{Error, Result};
 
@@ -32,8 +32,17 @@ pub struct Grants {
 }
 
 impl Grants {
+    /// The input of a plugin as far as it is granted; a plugin that imports what is not granted is refused.
+    ///
+    /// # Errors
+    /// As [`Grants::check_imports`] and [`Grants::narrow`].
+    pub(crate) fn apply(&self, plugin: &Plugin, input: PluginInput) -> Result<PluginInput> {
+        self.check_imports(plugin.who(), plugin.info(), plugin.engine().http().is_some())?;
+        self.narrow(plugin.who(), input)
+    }
+
     /// Refuses a component that imports what is not granted, naming the import and the grant.
-    pub(crate) fn check_imports(&self, who: &Who, info: &PluginInfo, has_client: bool) -> Result<()> {
+    fn check_imports(&self, who: &Who, info: &PluginInfo, has_client: bool) -> Result<()> {
         let Some(import) = info.imports.iter().find(|import| is_http(import)) else { return Ok(()) };
         let refused = |problem: String| {
             Err(Error::Load { plugin: who.to_string(), violation: Violation::ImportNotGranted, problem })
@@ -56,7 +65,7 @@ impl Grants {
     ///
     /// # Errors
     /// When a column is granted that the input does not have, or a key is not granted.
-    pub(crate) fn narrow(&self, who: &Who, input: PluginInput) -> Result<PluginInput> {
+    fn narrow(&self, who: &Who, input: PluginInput) -> Result<PluginInput> {
         let Some(columns) = &self.columns else { return Ok(input) };
         let invalid = |message: String| Error::InvalidInput { plugin: who.to_string(), message };
         for name in columns {

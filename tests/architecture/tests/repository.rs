@@ -4,7 +4,7 @@ use volley_test_architecture::repository::Repository;
 use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 16] = [
     "ARCHITECTURE.md",
     "README.md",
     "CONTRIBUTING.md",

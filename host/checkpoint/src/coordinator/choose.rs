@@ -9,9 +9,6 @@ use crate::manifest::Manifest;
 use crate::store::{CheckpointStore, EpochState, Newest, Run, Savepoint};
 use crate::{Damage, Restored};
 
-/// A sink that has not said by then whether output is visible cannot be asked.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-
 /// What a run goes on from.
 #[derive(Default)]
 pub(super) struct Chosen {

@@ -61,7 +61,6 @@ impl Default for CoordinatorOptions {
     fn default() -> Self {
         Self {
             sinks: BTreeMap::new(),
-
             clock: Arc::new(SystemClock),
             answer_within: ANSWER_WITHIN,
             savepoint_within: Duration::from_secs(60),

@@ -77,8 +77,11 @@ impl PluginAggregates {
         Arc::clone(&self.metrics)
     }
 
-    fn input(&self, schema: &SchemaRef, event_time: Option<&EventTimeColumn>) -> PluginInput {
-        PluginInput { schema: Arc::clone(schema), keys: self.keys.clone(), event_time: event_time.cloned() }
+    /// The input as far as it is granted.
+    fn input(&self, schema: &SchemaRef, event_time: Option<&EventTimeColumn>) -> Result<PluginInput> {
+        let (keys, event_time) = (self.keys.clone(), event_time.cloned());
+        let input = PluginInput { keys, event_time, ..PluginInput::new(Arc::clone(schema)) };
+        self.options.grants.apply(&self.plugin, input).inspect_err(|error| self.count(error))
     }
 
     fn known(&self, input: &PluginInput) -> Option<Bound> {
@@ -103,7 +106,7 @@ impl AggregatorFactory for PluginAggregates {
     }
 
     fn bind(&self, input: &SchemaRef, event_time: Option<&EventTimeColumn>) -> volley_api::Result<AggregateBinding> {
-        let input = self.input(input, event_time);
+        let input = self.input(input, event_time)?;
         let bound = match self.known(&input) {
             Some(bound) => bound,
             None => {
@@ -132,7 +135,7 @@ impl AggregatorFactory for PluginAggregates {
         role: AggregatorRole,
         input: &SchemaRef,
     ) -> volley_api::Result<Option<Box<dyn AggregatorPool>>> {
-        let bound_to = self.input(&context.input, context.event_time.as_ref());
+        let bound_to = self.input(&context.input, context.event_time.as_ref())?;
         let expected = self.known(&bound_to);
         let instances = Instances::start(&self.plugin, &self.options, &self.metrics, context, bound_to, expected);
         let instances = instances.inspect_err(|error| self.count(error))?;

@@ -49,13 +49,19 @@ impl PluginCodec {
         Arc::clone(&self.metrics)
     }
 
+    /// The rows as far as they are granted.
+    fn input(&self, rows: &SchemaRef) -> Result<PluginInput> {
+        let input = PluginInput::new(Arc::clone(rows));
+        self.options.grants.apply(&self.plugin, input).inspect_err(|error| self.count(error))
+    }
+
     fn agreed(&self, rows: &SchemaRef) -> Result<Bound> {
         let mut last = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, bound)) = last.as_ref().filter(|(known, _)| known == rows) {
             return Ok(bound.clone());
         }
         self.plugin.expect(&[PluginKind::Codec], "a format is a codec")?;
-        let input = PluginInput::new(Arc::clone(rows));
+        let input = self.input(rows)?;
         let bound = self.plugin.introduce(&config_text(&self.options.config), &input, &self.options.limits);
         let bound = bound.inspect_err(|error| self.count(error))?.bound;
         *last = Some((Arc::clone(rows), bound.clone()));
@@ -66,7 +72,7 @@ impl PluginCodec {
         let bound = self.agreed(rows)?;
         let node = context.node.clone();
         let context = operator_context(context.node, context.subtask, Arc::clone(rows), context.clock, context.seeds);
-        let input = PluginInput::new(Arc::clone(rows));
+        let input = self.input(rows)?;
         let instances = Instances::start(&self.plugin, &self.options, &self.metrics, &context, input, Some(bound));
         Ok(Calls::new(instances.inspect_err(|error| self.count(error))?, node, function))
     }

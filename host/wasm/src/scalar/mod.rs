@@ -56,7 +56,7 @@ impl PluginScalar {
             return Ok(agreed.clone());
         }
         self.plugin.expect(&[PluginKind::Scalar], "an expression calls a scalar")?;
-        let input = PluginInput::new(Arc::clone(arguments));
+        let input = self.options.grants.apply(&self.plugin, PluginInput::new(Arc::clone(arguments)))?;
         let introduced = self.plugin.introduce(&config_text(&self.options.config), &input, &self.options.limits)?;
         let bound = introduced.bound;
         let result = bound.ports[0].own.field(0);

@@ -1,6 +1,6 @@
 //! Rows of state on standard output, as they come: lines of JSON, or tables.
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use volley_api::{Result, dead_letter};

@@ -182,8 +182,12 @@ fn views_show_what_calls_have_left() {
                 }
             }
         }
-        [&mut last, &mut sums, &mut marked].map(|state| state.commit(&groups, now_ms).expect("stored"));
-        [&mut pages, &mut seen].map(|state| state.commit(&groups).expect("stored"));
+        for state in [&mut last, &mut sums, &mut marked] {
+            state.commit(&groups, now_ms).expect("stored");
+        }
+        for state in [&mut pages, &mut seen] {
+            state.commit(&groups).expect("stored");
+        }
         timers.commit(&groups).expect("stored");
     }
     let user = |user: usize| USERS[user];
