@@ -36,7 +36,12 @@ pub(super) fn run(chaos: &Chaos) -> Section {
     let mut section = Section::new("damage", what);
     let found = (|| -> Result<()> {
         // The newest checkpoint holds output of which some is visible, all, or nothing.
-        let places = [("commit-before:20", false), ("epoch-begun:9", false), ("epoch-complete:6", false), ("epoch-begun:9", true)];
+        let places = [
+            ("commit-before:20", false),
+            ("epoch-begun:9", false),
+            ("epoch-complete:6", false),
+            ("epoch-begun:9", true),
+        ];
         for (number, (broken_at, by_order)) in (0..).zip(places) {
             let shape = Shape { by_order, ..Shape::steady(chaos.state(number), 1_500) };
             let mut job = Job::new(chaos, shape)?;
