@@ -62,6 +62,11 @@ pub trait AggregatorFactory: Send + Sync + Debug {
         Ok(None)
     }
 
+    /// Whether it makes the same of the same rows when they are read again. Default: yes.
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     /// Whether rows may be refused. Default: no.
     fn can_reject(&self) -> bool {
         false

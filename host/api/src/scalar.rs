@@ -55,6 +55,12 @@ pub trait ScalarFunctionFactory: Send + Sync + Debug {
     /// ([`crate::ErrorKind::Plugin`]).
     fn bind(&self, arguments: &SchemaRef) -> Result<ScalarBinding>;
 
+    /// Whether it gives the same for the same rows when they are read again, so that state behind it can be made again.
+    /// Default: yes.
+    fn is_repeatable(&self) -> bool {
+        true
+    }
+
     /// Makes the instance for one place. `arguments` is a schema that `bind` accepted.
     ///
     /// # Errors

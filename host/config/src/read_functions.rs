@@ -2,6 +2,7 @@
 
 use crate::error::{ConfigError, ConfigErrors, Findings, Problem};
 use crate::fields::Fields;
+use crate::grants::{ColumnsGrant, GrantsSpec, grants};
 use crate::place::Located;
 use crate::read_spec::{limits, plugin};
 use crate::section::{Field, Section, View};
@@ -9,7 +10,7 @@ use crate::spec::{FunctionSpec, OnError, OnNoValue, PluginSpec};
 use crate::suggest::Unknown;
 use crate::tree::NodeKind;
 
-const FUNCTION_KEYS: [&str; 5] = ["component", "config", "limits", "on_error", "trust"];
+const FUNCTION_KEYS: [&str; 6] = ["component", "config", "limits", "on_error", "trust", "grants"];
 
 /// The longest name of a function, in bytes.
 const NAME_BYTES_MAX: usize = 64;
@@ -42,8 +43,20 @@ fn function(name: &str, view: &View<'_>, findings: &mut Findings) -> Option<Func
     };
     let trust = fields.read("trust").unwrap_or_default();
     let limits = fields.get("limits").and_then(|view| limits(&view, fields.findings)).unwrap_or_default();
+    let grants = match fields.get("grants") {
+        Some(view) => {
+            let granted = grants(&view, fields.findings)?;
+            if granted.columns != ColumnsGrant::All {
+                let message = "a function sees its arguments, and no columns: leave `columns` out";
+                fields.findings.push(&view.place, Problem::Value(message.to_owned()));
+                return None;
+            }
+            granted
+        }
+        None => GrantsSpec::default(),
+    };
     let name = Located { value: name.to_owned(), place: view.owner.clone(), written: None };
-    Some(FunctionSpec { name, component: component?, config, limits, on_error, trust })
+    Some(FunctionSpec { name, component: component?, config, limits, on_error, trust, grants })
 }
 
 /// `fail` or `null`, which YAML takes for no value where it stands without quotes.
@@ -91,6 +104,11 @@ fn read_format(options: &Section, findings: &mut Findings) -> Option<PluginSpec>
     if spec.on_error != OnError::Fail {
         let message =
             "a format has no `on_error`: what it cannot read goes to the source's `errors`, where somebody reads it";
+        findings.push(&view.place, Problem::Value(message.to_owned()));
+        return None;
+    }
+    if spec.determinism_sample.is_some() {
+        let message = "a format has no `determinism_sample`: what it reads and writes is not looked at twice";
         findings.push(&view.place, Problem::Value(message.to_owned()));
         return None;
     }

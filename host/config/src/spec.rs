@@ -352,6 +352,10 @@ pub struct FunctionSpec {
     #[serde(skip_serializing_if = "Trust::is_untrusted")]
     #[schemars(default)]
     pub trust: Trust,
+    /// The servers that it may ask (`http`); it sees its arguments, and no columns. Default: none.
+    #[serde(skip_serializing_if = "GrantsSpec::is_default")]
+    #[schemars(default)]
+    pub grants: GrantsSpec,
 }
 
 /// What happens to rows for which a function has no value: that it refuses, or that make it trap, exceed a limit or break

@@ -46,6 +46,20 @@ impl Functions {
         Ok(Self { by_name: Arc::new(by_name), ..Self::default() })
     }
 
+    /// Whether expressions give the same for the same rows when these are read again: no function that stands in them depends
+    /// on more. A name in a text of theirs counts as well.
+    pub(crate) fn are_repeatable_in<'a>(&self, expressions: impl IntoIterator<Item = &'a str>) -> bool {
+        let others: Vec<&str> =
+            self.by_name.iter().filter(|(_, function)| !function.is_repeatable()).map(|(name, _)| &name[..]).collect();
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let mut expressions = expressions.into_iter();
+        others.is_empty()
+            || !expressions.any(|sql| {
+                let words = sql.split(|letter: char| !u8::try_from(letter).is_ok_and(is_word));
+                words.map(str::to_lowercase).any(|word| others.contains(&word.as_str()))
+            })
+    }
+
     /// Whether a function may have that name.
     ///
     /// # Errors

@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type, SchemaRef};
-use volley_api::{Error, Result, ScalarBinding, ScalarContext, ScalarFunction, ScalarFunctionFactory, ScalarOutcome};
-use volley_expr::{Expression, Functions};
+use volley_api::{
+    Error, OperatorFactory, Replayed, Result, ScalarBinding, ScalarContext, ScalarFunction, ScalarFunctionFactory,
+    ScalarOutcome, StreamType,
+};
+use volley_expr::{Expression, FilterFactory, Functions, SelectFactory, WithColumnsFactory};
 
 /// Adds one to a number; has no value for negative ones, and stops at 1000.
 #[derive(Debug)]
@@ -31,6 +34,10 @@ impl ScalarFunctionFactory for Next {
         }
         let is_deterministic = self.is_deterministic;
         Ok(ScalarBinding { data_type: DataType::Float64, nullable: true, is_deterministic })
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.is_deterministic
     }
 
     fn create(&self, _: &SchemaRef, _: ScalarContext) -> Result<Box<dyn ScalarFunction>> {
@@ -68,6 +75,26 @@ fn batch(x: &[Option<f64>]) -> RecordBatch {
 
 fn numbers(array: &ArrayRef) -> Vec<Option<f64>> {
     array.as_primitive::<Float64Type>().iter().collect()
+}
+
+#[test]
+fn state_behind_a_function_that_gives_something_else_each_time_is_not_made_again() {
+    let stream = StreamType { schema: batch(&[]).schema(), event_time: None, is_bounded: true, is_revised: false };
+    for (is_deterministic, sql, expected) in [
+        (true, "next(x) > 1", Replayed::RowByRow),
+        (false, "x > 1", Replayed::RowByRow),
+        (false, "CASE WHEN x > 1 THEN NEXT (x) > 2 ELSE false END", Replayed::Otherwise),
+        (false, "nexts + x > 1", Replayed::RowByRow),
+    ] {
+        let functions = || given(is_deterministic).1;
+        let columns = || vec![("y".to_owned(), "x".to_owned()), ("z".to_owned(), sql.to_owned())];
+        let found = [
+            FilterFactory::new(sql).with_functions(functions()).replayed(&stream),
+            SelectFactory::new(columns()).with_functions(functions()).replayed(&stream),
+            WithColumnsFactory::new(columns()).with_functions(functions()).replayed(&stream),
+        ];
+        assert_eq!(found, [expected; 3], "{sql}");
+    }
 }
 
 #[test]

@@ -52,7 +52,8 @@ impl Plugins {
             volley_config::OnNoValue::Fail => OnNoValue::Fail,
             volley_config::OnNoValue::Null => OnNoValue::Null,
         };
-        Ok(PluginScalar::new(plugin, options(&spec.config, &spec.limits)?, on_no_value))
+        let options = PluginOptions { grants: grants(&spec.grants)?, ..options(&spec.config, &spec.limits)? };
+        Ok(PluginScalar::new(plugin, options, on_no_value))
     }
 
     /// The codec that a file's `format: { plugin: … }` describes.

@@ -139,7 +139,10 @@ pub(crate) fn check(
     let mut state = None;
     let keys = match kind {
         PluginKind::Scalar => return bind_values::scalar(who, &input.schema, binding),
-        PluginKind::Codec => return bind_values::codec(who, &input.schema, binding),
+        PluginKind::Codec => {
+            let hidden = hidden(&input.schema, input.granted.as_deref());
+            return bind_values::codec(who, &input.schema, &hidden, binding);
+        }
         PluginKind::Process => Some(BoundKeys::check(who, input, binding.particulars, states)?),
         PluginKind::Aggregate => {
             state = Some(bind_state::check(who, binding.particulars)?);
@@ -312,6 +315,20 @@ mod tests {
         let bound = bind(PluginKind::Filter, &["a"], vec![]).expect("good");
         assert_eq!(bound.ports[0].schema.fields().len(), 2);
         assert_eq!(bound.reads, [0]);
+    }
+
+    #[test]
+    fn a_codec_that_writes_reads_no_column_that_is_not_granted() {
+        let input = schema(&[("id", DataType::Int64), ("card", DataType::Utf8)]);
+        let bind = |granted: &[&str]| {
+            let granted = Some(granted.iter().map(|name| (*name).to_owned()).collect());
+            let binding = contract::Binding { reads: vec!["card".to_owned()], outputs: Vec::new(), particulars: None };
+            let input = PluginInput { granted, ..PluginInput::new(Arc::clone(&input)) };
+            check(PluginKind::Codec, &who(), &input, binding, Vec::new())
+        };
+        let error = bind(&["id"]).expect_err("not granted").to_string();
+        assert!(error.contains("`card`") && error.contains("`grants.columns`"), "{error}");
+        assert_eq!(bind(&["id", "card"]).expect("granted").reads, [1]);
     }
 
     #[test]

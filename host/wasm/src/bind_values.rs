@@ -51,8 +51,8 @@ pub(crate) fn scalar(who: &Who, input: &SchemaRef, binding: Binding) -> Result<B
     })
 }
 
-/// A codec: rows of its own when the input has no columns, otherwise no output.
-pub(crate) fn codec(who: &Who, input: &SchemaRef, binding: Binding) -> Result<Bound> {
+/// A codec: rows of its own when the input has no columns, otherwise no output. Of `hidden` columns it is not to know.
+pub(crate) fn codec(who: &Who, input: &SchemaRef, hidden: &[&str], binding: Binding) -> Result<Bound> {
     let broke = |problem: String| broke(who, "open", Violation::BadBinding, problem);
     if binding.particulars.is_some() {
         return Err(broke("it agrees to particulars of another world; a codec has none".to_owned()));
@@ -62,7 +62,7 @@ pub(crate) fn codec(who: &Who, input: &SchemaRef, binding: Binding) -> Result<Bo
         if found > 0 {
             return Err(broke(format!("a codec that writes has no outputs, it names {found}")));
         }
-        let reads = reads(who, input, &[], &binding.reads)?;
+        let reads = reads(who, input, hidden, &binding.reads)?;
         let wire = wire_schema(&input.project(&reads)?);
         let wire = wire.map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
         return Ok(Bound {

@@ -118,10 +118,7 @@ impl OperatorFactory for PluginFactory {
     fn replayed(&self, _: &StreamType) -> Replayed {
         let info = self.plugin.info();
         let is_by_row = matches!(info.kind, PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap);
-        // What they answer depends on more than the rows.
-        let asks = |name: &&str| info.imports.iter().any(|import| import.contains(&format!("/{name}@")));
-        let is_pure = !["clock", "random", "http", "state", "timers"].iter().any(asks);
-        if is_by_row && is_pure { Replayed::RowByRow } else { Replayed::Otherwise }
+        if is_by_row && info.is_closed() { Replayed::RowByRow } else { Replayed::Otherwise }
     }
 
     fn keys(&self) -> Option<&[String]> {

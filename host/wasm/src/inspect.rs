@@ -93,6 +93,14 @@ pub struct PluginInfo {
     pub exports: Vec<String>,
 }
 
+impl PluginInfo {
+    /// Whether it can ask for nothing that differs from one run to the next: the time, chance, a server.
+    pub(crate) fn is_closed(&self) -> bool {
+        let asks = |name: &str| self.imports.iter().any(|import| import.contains(&format!("/{name}@")));
+        !["clock", "random", HTTP].into_iter().any(asks)
+    }
+}
+
 /// The full names under which a component exports what the host calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExportNames {

@@ -47,8 +47,12 @@ impl MapOperator for LookUp {
         let texts = batch.at(0).as_str()?;
         let mut answers: BTreeMap<&str, Result<Option<String>, Reject>> = BTreeMap::new();
         answers.extend(texts.iter().flatten().map(|text| (text, Ok(None))));
-        let requests = answers.keys().map(|text| Request::get(format!("{}{}", self.url, escaped(text)))).collect();
-        for (answer, came) in answers.values_mut().zip(http::send(requests)) {
+        // A step would be another place of the server: nobody is asked for it.
+        answers.iter_mut().filter(|(text, _)| is_step(text)).for_each(|(text, answer)| *answer = Err(no_name(text)));
+        let asked = answers.keys().filter(|text| !is_step(text));
+        let requests = asked.map(|text| Request::get(format!("{}{}", self.url, escaped(text)))).collect();
+        let unanswered = answers.iter_mut().filter(|(text, _)| !is_step(text));
+        for ((_, answer), came) in unanswered.zip(http::send(requests)) {
             *answer = understood(came);
         }
         let (mut column, mut rejects) = (StringBuilder::new(), Rejects::new());
@@ -78,6 +82,15 @@ fn understood(answer: Result<Response, HttpError>) -> Result<Option<String>, Rej
         Some(text) => Ok(Some(text.trim_end().to_owned())),
         None => Err(Reject::new("no-text", "the server answered with what is no text")),
     }
+}
+
+/// Whether it would lead out of the path that it is put behind.
+fn is_step(text: &str) -> bool {
+    text == "." || text == ".."
+}
+
+fn no_name(text: &str) -> Reject {
+    Reject::new("no-name", format!("`{text}` is a step in a path, and no name"))
 }
 
 /// As a part of a path.

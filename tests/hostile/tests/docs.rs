@@ -145,7 +145,7 @@ fn described(name: &str, property: &Value, default: &str) -> (String, String) {
 fn fixed() -> String {
     let host = HostLimits::default();
     let compile = CompileLimits::default();
-    let rows: [(&str, String, &str); 25] = [
+    let rows: [(&str, String, &str); 26] = [
         ("memory of all plugins of a host together", bytes(host.memory_bytes_max), "`host_budget`"),
         ("instances of all plugins of a host together", count(host.instances_max), "`host_budget`"),
         ("a component's file", bytes(volley_wasm::COMPONENT_BYTES_MAX), "`not_a_component`"),
@@ -174,6 +174,11 @@ fn fixed() -> String {
             "`state_value`",
         ),
         ("state that one call has written", bytes(volley_wasm::STATE_BYTES_PER_CALL_MAX), "`state_value`"),
+        (
+            "state that one call reads, with some bytes for each entry and column",
+            bytes(volley_wasm::STATE_READ_BYTES_PER_CALL_MAX),
+            "`state_value`",
+        ),
         (
             "entries of state that one call reads and writes",
             count(volley_wasm::STATE_ENTRIES_PER_CALL_MAX),

@@ -10,7 +10,7 @@ use volley_api::{
     StreamRecord, StreamType,
 };
 
-use super::{Place, label};
+use super::{Place, label, replayed};
 use crate::expression::SPARSE_ROWS_PER_LIVE_ROW;
 use crate::wording::as_identifier;
 use crate::{Functions, Projection};
@@ -56,7 +56,7 @@ impl OperatorFactory for SelectFactory {
     }
 
     fn replayed(&self, _: &StreamType) -> Replayed {
-        Replayed::RowByRow
+        replayed(&self.functions, self.items.iter().map(|(_, sql)| sql.as_str()))
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {
@@ -107,7 +107,7 @@ impl OperatorFactory for WithColumnsFactory {
     }
 
     fn replayed(&self, _: &StreamType) -> Replayed {
-        Replayed::RowByRow
+        replayed(&self.functions, self.items.iter().map(|(_, sql)| sql.as_str()))
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {

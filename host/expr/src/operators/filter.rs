@@ -5,7 +5,7 @@ use volley_api::{
     Operator, OperatorBinding, OperatorContext, OperatorFactory, Output, Replayed, Result, StreamRecord, StreamType,
 };
 
-use super::{Place, label};
+use super::{Place, label, replayed};
 use crate::{Error, Expression, Functions};
 
 /// Makes operators that keep the rows for which an expression is true; false and null are dropped.
@@ -49,7 +49,7 @@ impl OperatorFactory for FilterFactory {
     }
 
     fn replayed(&self, _: &StreamType) -> Replayed {
-        Replayed::RowByRow
+        replayed(&self.functions, [self.sql.as_str()])
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {

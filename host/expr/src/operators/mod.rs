@@ -8,8 +8,9 @@ pub use columns::{SelectFactory, WithColumnsFactory};
 pub use filter::FilterFactory;
 pub use union::UnionFactory;
 
-use volley_api::{NodeName, OperatorContext, OriginColumn, OriginDirectory};
+use volley_api::{NodeName, OperatorContext, OriginColumn, OriginDirectory, Replayed};
 
+use crate::given::Functions;
 use crate::wording::{cut, on_one_line};
 
 /// The most characters of an operator's label.
@@ -18,6 +19,11 @@ const LABEL_CHARS_MAX: usize = 100;
 /// A label for drawings of the plan: on one line, of bounded length.
 fn label(kind: &str, text: &str) -> String {
     cut(&format!("{kind} {}", on_one_line(text)), LABEL_CHARS_MAX)
+}
+
+/// What a replay makes of rows that go through expressions.
+fn replayed<'a>(functions: &Functions, expressions: impl IntoIterator<Item = &'a str>) -> Replayed {
+    if functions.are_repeatable_in(expressions) { Replayed::RowByRow } else { Replayed::Otherwise }
 }
 
 /// What a failure is told by: the node, and the names behind the origins of its rows.

@@ -238,7 +238,12 @@ impl OperatorFactory for WindowFactory {
     fn replayed(&self, input: &StreamType) -> Replayed {
         let is_of_time = matches!(self.window, Window::Tumbling { .. } | Window::Sliding { .. } | Window::Global);
         let is_order_free = self.plan(input).is_ok_and(|planned| planned.is_order_free);
-        if is_of_time && is_order_free && !self.revises() { Replayed::AsASet } else { Replayed::Otherwise }
+        let is_repeatable = self.aggregates.is_repeatable();
+        if is_of_time && is_order_free && is_repeatable && !self.revises() {
+            Replayed::AsASet
+        } else {
+            Replayed::Otherwise
+        }
     }
 
     fn create(&self, context: OperatorContext) -> Result<Box<dyn Operator>> {

@@ -145,6 +145,10 @@ impl AggregatorFactory for PluginAggregates {
         Ok(Some(Box::new(Pool::new(session))))
     }
 
+    fn is_repeatable(&self) -> bool {
+        self.plugin.info().is_closed()
+    }
+
     fn can_reject(&self) -> bool {
         true
     }

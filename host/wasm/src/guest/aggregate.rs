@@ -34,6 +34,7 @@ impl Guest {
         let function = call.function();
         let state = self.store.data_mut();
         state.random.begin(number);
+        state.http.begin();
         let bytes_in = state.transfer.incoming() + call.numbers_bytes();
         state.transfer.prepare(bytes_in);
         let started = Instant::now();

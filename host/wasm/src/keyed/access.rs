@@ -4,9 +4,11 @@ use arrow::array::BooleanBufferBuilder;
 use arrow::buffer::Buffer;
 use volley_api::Result;
 
+use super::budget::{Budget, Counted, TooMuch};
 use super::columns::RowBytes;
 use super::limits::{
-    STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX, STATE_VALUE_BYTES_MAX,
+    STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX, STATE_READ_BYTES_PER_CALL_MAX,
+    STATE_VALUE_BYTES_MAX,
 };
 use super::{Keyed, Several, Single, Store};
 use crate::abi::message::Outgoing;
@@ -28,11 +30,12 @@ impl Keyed {
         let (Store::Single(_), now_ms) = (&self.states[state as usize].store, self.now_ms) else {
             return Err(self.wrong_kind(state, "get"));
         };
-        let read = self.with_single(state, |single, known| {
-            let (present, values) = single.get(known, groups, now_ms)?;
-            Ok(Found { present: bitmap(&present), values: single.columns.message(&values)? })
+        let read = self.with_single(state, |single, known, budget| {
+            single.get(known, groups, now_ms, budget)?.map_or_else(too_much, |(present, values)| {
+                Ok(Ok(Found { present: bitmap(&present), values: single.columns.message(&values)? }))
+            })
         });
-        self.available(read)
+        self.read(read)
     }
 
     /// Kinds `value` and `merge`: writes.
@@ -57,11 +60,11 @@ impl Keyed {
         let removed = match &mut self.states[state as usize].store {
             Store::Single(single) => {
                 single.remove(groups);
-                Ok(())
+                Ok(Ok(()))
             }
-            Store::Several(several) => several.remove(&self.groups, groups),
+            Store::Several(several) => several.remove(&self.groups, groups, &mut self.budget),
         };
-        self.available(removed)
+        self.read(removed)
     }
 
     /// Kind `merge`: adds rows.
@@ -86,10 +89,10 @@ impl Keyed {
                 })
             })
             .collect();
-        let base = self.with_single(state, |single, known| single.get(known, &distinct, now_ms));
-        let (_, base) = self.available(base)?;
+        let base = self.with_single(state, |single, known, budget| single.get(known, &distinct, now_ms, budget));
+        let (_, base) = self.read(base)?;
         let merged = super::merge::merge(&functions, &schema, &base, &into, &added)?;
-        let rows = self.with_single(state, |single, _| {
+        let rows = self.with_single(state, |single, _, _| {
             let rows = single.columns.rows(&merged)?;
             single.put(&distinct, &rows);
             Ok(())
@@ -103,11 +106,12 @@ impl Keyed {
         self.admit(state, groups)?;
         let keys = self.map_keys(state, groups, map_keys, "map-get")?;
         let now_ms = self.now_ms;
-        let read = self.with_several(state, |several, known| {
-            let (present, values) = several.map_get(known, groups, &keys, now_ms)?;
-            Ok(Found { present: bitmap(&present), values: several.columns.message(&values)? })
+        let read = self.with_several(state, |several, known, budget| {
+            several.map_get(known, groups, &keys, now_ms, budget)?.map_or_else(too_much, |(present, values)| {
+                Ok(Ok(Found { present: bitmap(&present), values: several.columns.message(&values)? }))
+            })
         });
-        self.available(read)
+        self.read(read)
     }
 
     /// Kind `map`: writes.
@@ -119,7 +123,7 @@ impl Keyed {
         let longest_key = (0..keys.len()).map(|row| keys.row(row).len()).max().unwrap_or_default();
         self.check_rows(&rows, longest_key)?;
         let now_ms = self.now_ms;
-        let put = self.with_several(state, |several, known| several.map_put(known, groups, &keys, &rows, now_ms));
+        let put = self.with_several(state, |several, known, _| several.map_put(known, groups, &keys, &rows, now_ms));
         self.available(put)?.map_err(|group| self.too_many_entries(group))?;
         self.check_written()
     }
@@ -128,7 +132,7 @@ impl Keyed {
     pub(crate) fn map_remove(&mut self, state: u32, groups: &[u32], map_keys: &Buffer) -> Answer<()> {
         self.admit(state, groups)?;
         let keys = self.map_keys(state, groups, map_keys, "map-remove")?;
-        let removed = self.with_several(state, |several, known| several.map_remove(known, groups, &keys));
+        let removed = self.with_several(state, |several, known, _| several.map_remove(known, groups, &keys));
         self.available(removed)
     }
 
@@ -143,15 +147,17 @@ impl Keyed {
             return Err(StateError::InvalidBatch(format!("group {group} is asked for twice")));
         }
         let now_ms = self.now_ms;
-        let read = self.with_several(state, |several, known| {
-            let (places, keys, values) = several.entries(known, groups, now_ms)?;
-            let map_keys = match &several.map_keys {
-                Some(columns) => columns.message(&keys)?,
-                None => super::Columns::new(&keys.schema())?.message(&keys)?,
-            };
-            Ok((places.len(), Entries { groups: places, map_keys, values: several.columns.message(&values)? }))
+        let read = self.with_several(state, |several, known, budget| {
+            several.entries(known, groups, now_ms, budget)?.map_or_else(too_much, |(places, keys, values)| {
+                let map_keys = match &several.map_keys {
+                    Some(columns) => columns.message(&keys)?,
+                    None => super::Columns::new(&keys.schema())?.message(&keys)?,
+                };
+                let values = several.columns.message(&values)?;
+                Ok(Ok((places.len(), Entries { groups: places, map_keys, values })))
+            })
         });
-        let (count, entries) = self.available(read)?;
+        let (count, entries) = self.read(read)?;
         self.count_entries(count)?;
         Ok(entries)
     }
@@ -164,8 +170,9 @@ impl Keyed {
         }
         let rows = self.values(state, groups, values)?;
         self.check_rows(&rows, 0)?;
+        self.check_keys(groups)?;
         let now_ms = self.now_ms;
-        let appended = self.with_several(state, |several, known| several.append(known, groups, &rows, now_ms));
+        let appended = self.with_several(state, |several, known, _| several.append(known, groups, &rows, now_ms));
         self.available(appended)?.map_err(|group| self.too_many_entries(group))?;
         self.check_written()
     }
@@ -231,6 +238,17 @@ impl Keyed {
         Err(self.exceeds(Violation::StateValue, words))
     }
 
+    /// Whether the keys of groups, which are stored with every entry, are short enough together.
+    fn check_keys(&mut self, groups: &[u32]) -> Answer<()> {
+        let seen: usize = groups.iter().map(|group| self.groups.key(*group).key.len()).sum();
+        if seen <= STATE_BYTES_PER_CALL_MAX {
+            return Ok(());
+        }
+        let words =
+            format!("keys of {seen} bytes for the entries of one call; the limit is {STATE_BYTES_PER_CALL_MAX}");
+        Err(self.exceeds(Violation::StateValue, words))
+    }
+
     fn check_written(&mut self) -> Answer<()> {
         let written = |state: &super::State| match &state.store {
             Store::Single(single) => single.written_bytes(),
@@ -251,6 +269,7 @@ impl Keyed {
     }
 
     fn map_keys(&mut self, state: u32, groups: &[u32], message: &Buffer, function: &str) -> Answer<RowBytes> {
+        self.check_keys(groups)?;
         let columns = match &self.states[state as usize].store {
             Store::Several(Several { map_keys: Some(columns), .. }) => columns,
             _ => return Err(self.wrong_kind(state, function)),
@@ -270,9 +289,13 @@ impl Keyed {
         self.available(rows)
     }
 
-    fn with_single<T>(&mut self, state: u32, with: impl FnOnce(&mut Single, &super::Groups) -> Result<T>) -> Result<T> {
+    fn with_single<T>(
+        &mut self,
+        state: u32,
+        with: impl FnOnce(&mut Single, &super::Groups, &mut Budget) -> Result<T>,
+    ) -> Result<T> {
         match &mut self.states[state as usize].store {
-            Store::Single(single) => with(single, &self.groups),
+            Store::Single(single) => with(single, &self.groups, &mut self.budget),
             Store::Several(_) => Err(volley_api::Error::internal("a state of many rows was taken for one of one")),
         }
     }
@@ -280,12 +303,20 @@ impl Keyed {
     fn with_several<T>(
         &mut self,
         state: u32,
-        with: impl FnOnce(&mut Several, &super::Groups) -> Result<T>,
+        with: impl FnOnce(&mut Several, &super::Groups, &mut Budget) -> Result<T>,
     ) -> Result<T> {
         match &mut self.states[state as usize].store {
-            Store::Several(several) => with(several, &self.groups),
+            Store::Several(several) => with(several, &self.groups, &mut self.budget),
             Store::Single(_) => Err(volley_api::Error::internal("a state of one row was taken for one of many")),
         }
+    }
+
+    /// The answer of the storage to a read, unless there is more than a call may read.
+    fn read<T>(&mut self, answer: Counted<T>) -> Answer<T> {
+        self.available(answer)?.map_err(|TooMuch| {
+            let words = format!("more than {STATE_READ_BYTES_PER_CALL_MAX} bytes of state read in one call");
+            self.exceeds(Violation::StateValue, words)
+        })
     }
 
     /// The answer of the storage; where it failed, the call fails too, whatever the plugin makes of it.
@@ -296,6 +327,10 @@ impl Keyed {
             StateError::Unavailable(words)
         })
     }
+}
+
+fn too_much<T>(too_much: TooMuch) -> Counted<T> {
+    Ok(Err(too_much))
 }
 
 fn bitmap(present: &[bool]) -> Vec<u8> {

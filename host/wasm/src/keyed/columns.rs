@@ -59,6 +59,11 @@ impl Columns {
         Ok(Self { schema: Arc::clone(schema), found, codec, template })
     }
 
+    /// Bytes that a row takes in these columns at the least, there or not.
+    pub(crate) fn row_bytes_min(&self) -> usize {
+        self.found.fields().iter().map(|field| field.data_type().primitive_width().unwrap_or(16).max(16)).sum()
+    }
+
     /// A batch from a guest, which must have one row for each group.
     pub(crate) fn gate(&self, message: &Buffer, rows: usize, bytes_max: usize) -> Result<RecordBatch, StateError> {
         let limits = GateLimits { bytes_max, rows_max: rows, logical_bytes_max: bytes_max };

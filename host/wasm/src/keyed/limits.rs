@@ -18,6 +18,15 @@ pub const STATE_ENTRIES_PER_KEY_MAX: usize = 65_536;
 /// Entries of state that one call may read and write.
 pub const STATE_ENTRIES_PER_CALL_MAX: usize = 1 << 20;
 
+/// Bytes of state that one call may read, as they are stored, with [`STATE_ENTRY_BYTES`] for each entry and what its columns take.
+pub const STATE_READ_BYTES_PER_CALL_MAX: usize = 64 << 20;
+
+/// What an entry counts for beside its bytes.
+pub(crate) const STATE_ENTRY_BYTES: usize = 32;
+
+/// Values that are read from the storage before what they are counted: each has [`STATE_VALUE_BYTES_MAX`] at most.
+pub(crate) const STATE_PAGE_ENTRIES: usize = 256;
+
 /// Bytes of state that one call may have written and not yet stored.
 pub const STATE_BYTES_PER_CALL_MAX: usize = 64 << 20;
 

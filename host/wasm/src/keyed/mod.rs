@@ -5,8 +5,10 @@
 //! fresh instance, with other rows beside the guilty one or without it.
 
 mod access;
+mod budget;
 mod columns;
 mod declare;
+mod entry;
 mod groups;
 mod life;
 mod limits;
@@ -27,11 +29,13 @@ use volley_api::{Error, KeyCodec, KeyRows, KeyedSnapshot, OperatorContext, Resul
 pub(crate) use self::declare::{Declared, check as check_declared};
 pub use self::limits::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
-    STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
+    STATE_READ_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX,
+    TIMERS_PER_KEY_MAX,
 };
 pub(crate) use self::timers::Due;
 pub(crate) use self::view::views;
 
+use self::budget::Budget;
 use self::columns::Columns;
 use self::groups::Groups;
 use self::life::Life;
@@ -65,6 +69,8 @@ pub(crate) struct Keyed {
     has_groups: bool,
     /// Entries of state that the call has read and written.
     entries: usize,
+    /// What the call under way may still read.
+    budget: Budget,
     exceeded: Option<(Violation, String)>,
     failure: Option<Error>,
 }
@@ -124,6 +130,7 @@ impl Keyed {
             now_ms: 0,
             has_groups: false,
             entries: 0,
+            budget: Budget::new(),
             exceeded: None,
             failure: None,
         })
@@ -193,6 +200,7 @@ impl Keyed {
         self.groups.begin();
         self.has_groups = true;
         self.entries = 0;
+        self.budget = Budget::new();
         self.exceeded = None;
         self.now_ms = match (self.watermark, self.context.event_time.is_some()) {
             (Some(Watermark::AtMs(at_ms)), true) => at_ms,

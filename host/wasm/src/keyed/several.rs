@@ -10,23 +10,19 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 use volley_api::{Error, KeyGroup, KeyedState, Namespace, Result, StateEntry, StateKey};
 
+use super::budget::{Budget, Counted};
 use super::columns::{Columns, RowBytes};
+use super::entry::{Apart, Count, KEY_LENGTH_BYTES, taken_apart, whole};
 use super::groups::Groups;
 use super::life::Life;
-use super::limits::STATE_ENTRIES_PER_KEY_MAX;
+use super::limits::{STATE_ENTRIES_PER_KEY_MAX, STATE_PAGE_ENTRIES};
 use super::single::VALUES;
 
 /// Where it stands how many entries each group has.
 const COUNTS: Namespace = Namespace(1);
 
-/// Entries that come from the state at once.
-const PAGE_ENTRIES: usize = 256;
-
 /// Entries that a sweep looks at.
 const SWEEP_ENTRIES: usize = 512;
-
-/// Bytes of the length of the group's key, which stands before each row so that an entry tells whose it is.
-const KEY_LENGTH_BYTES: usize = 4;
 
 /// Many rows for each key.
 pub(crate) struct Several {
@@ -42,54 +38,10 @@ pub(crate) struct Several {
     swept: Option<StateEntry>,
 }
 
-/// How many entries a group has, and the number of a list's next row.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Count {
-    entries: u64,
-    next: u64,
-}
-
-impl Count {
-    fn to_bytes(self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&self.entries.to_le_bytes());
-        bytes[8..].copy_from_slice(&self.next.to_le_bytes());
-        bytes
-    }
-
-    fn of_bytes(bytes: &[u8]) -> Result<Self> {
-        let damaged = || Error::external("a stored count is not of sixteen bytes");
-        let (entries, next) = bytes.split_first_chunk::<8>().ok_or_else(damaged)?;
-        let next = next.first_chunk::<8>().ok_or_else(damaged)?;
-        Ok(Self { entries: u64::from_le_bytes(*entries), next: u64::from_le_bytes(*next) })
-    }
-}
-
-/// An entry as it is stored, taken apart: when it was written, where it carries that, the key of its group, the map's key or
-/// the number of the list's row, and the row. `None` where it is too short for these.
-pub(super) fn taken_apart<'a>(life: Life, key: &'a [u8], cell: &'a [u8]) -> Option<Apart<'a>> {
-    let (written_ms, cell) = life.opened(cell)?;
-    let (length, row) = cell.split_first_chunk::<KEY_LENGTH_BYTES>()?;
-    let (key, place) = key.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    Some(Apart { written_ms, key, place, row })
-}
-
-/// The parts of an entry.
-pub(super) struct Apart<'a> {
-    pub(super) written_ms: Option<i64>,
-    pub(super) key: &'a [u8],
-    pub(super) place: &'a [u8],
-    pub(super) row: &'a [u8],
-}
-
-/// The number of a list's row, of those bytes behind its group's key.
-pub(super) fn number_of(place: &[u8]) -> Option<u64> {
-    place.as_array().copied().map(u64::from_be_bytes)
-}
-
-/// The whole key of an entry.
-fn whole(key: StateKey<'_>, entry: &[u8]) -> Vec<u8> {
-    [key.key, entry].concat()
+/// A cell where it is.
+enum Cell<'a> {
+    Written(&'a [u8]),
+    Stored(Bytes),
 }
 
 impl Several {
@@ -111,17 +63,56 @@ impl Several {
         life.read(now_ms, cell)?.get(KEY_LENGTH_BYTES..)
     }
 
-    /// Cells by whole keys: written in this call, or stored.
-    fn cells(&mut self, keys: &[(KeyGroup, Vec<u8>)]) -> Result<Vec<Option<Bytes>>> {
-        let unwritten = keys.iter().filter(|(_, key)| !self.written.contains_key(key));
-        let unwritten: Vec<StateKey<'_>> = unwritten.map(|(group, key)| StateKey { group: *group, key }).collect();
-        let mut stored =
-            if unwritten.is_empty() { Vec::new() } else { self.state.get_many(VALUES, &unwritten)? }.into_iter();
-        let cell = |(_, key): &(KeyGroup, Vec<u8>)| match self.written.get(key) {
-            Some((_, value)) => value.as_ref().map(|cell| Bytes::copy_from_slice(cell)),
-            None => stored.next().flatten(),
-        };
-        Ok(keys.iter().map(cell).collect())
+    /// Hands on the cells of whole keys, in order: written in this call, or stored; `false` ends it.
+    fn each_cell(&mut self, keys: &[(KeyGroup, Vec<u8>)], mut to: impl FnMut(Option<Cell<'_>>) -> bool) -> Result<()> {
+        for page in keys.chunks(STATE_PAGE_ENTRIES) {
+            let unwritten = page.iter().filter(|(_, key)| !self.written.contains_key(key));
+            let unwritten: Vec<StateKey<'_>> = unwritten.map(|(group, key)| StateKey { group: *group, key }).collect();
+            let mut stored =
+                if unwritten.is_empty() { Vec::new() } else { self.state.get_many(VALUES, &unwritten)? }.into_iter();
+            for (_, key) in page {
+                let goes_on = match self.written.get(key) {
+                    Some((_, value)) => to(value.as_deref().map(Cell::Written)),
+                    None => to(stored.next().flatten().map(Cell::Stored)),
+                };
+                if !goes_on {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Cells by whole keys, counted.
+    fn cells(&mut self, keys: &[(KeyGroup, Vec<u8>)], budget: &mut Budget) -> Counted<Vec<Option<Bytes>>> {
+        let row_bytes = self.columns.row_bytes_min();
+        let (mut cells, mut counted) = (Vec::with_capacity(keys.len()), Ok(()));
+        self.each_cell(keys, |cell| {
+            let bytes = match &cell {
+                None => 0,
+                Some(Cell::Written(cell)) => cell.len(),
+                Some(Cell::Stored(cell)) => cell.len(),
+            };
+            counted = budget.take(row_bytes + bytes);
+            if counted.is_ok() {
+                cells.push(cell.map(|cell| match cell {
+                    Cell::Written(cell) => Bytes::copy_from_slice(cell),
+                    Cell::Stored(cell) => cell,
+                }));
+            }
+            counted.is_ok()
+        })?;
+        Ok(counted.map(|()| cells))
+    }
+
+    /// Which whole keys have a cell.
+    fn are_there(&mut self, keys: &[(KeyGroup, Vec<u8>)]) -> Result<Vec<bool>> {
+        let mut there = Vec::with_capacity(keys.len());
+        self.each_cell(keys, |cell| {
+            there.push(cell.is_some());
+            true
+        })?;
+        Ok(there)
     }
 
     fn count(&mut self, groups: &Groups, group: u32) -> Result<Count> {
@@ -160,12 +151,16 @@ impl Several {
         of: &[u32],
         map_keys: &RowBytes,
         now_ms: i64,
-    ) -> Result<(Vec<bool>, RecordBatch)> {
-        let cells = self.cells(&Self::map_entries(groups, of, map_keys))?;
+        budget: &mut Budget,
+    ) -> Counted<(Vec<bool>, RecordBatch)> {
+        let cells = match self.cells(&Self::map_entries(groups, of, map_keys), budget)? {
+            Ok(cells) => cells,
+            Err(too_much) => return Ok(Err(too_much)),
+        };
         let life = self.life;
         let rows: Vec<Option<&[u8]>> =
             cells.iter().map(|cell| cell.as_ref().and_then(|cell| Self::row(life, now_ms, cell))).collect();
-        Ok((rows.iter().map(Option::is_some).collect(), self.columns.batch(&rows)?))
+        Ok(Ok((rows.iter().map(Option::is_some).collect(), self.columns.batch(&rows)?)))
     }
 
     /// Sets a map's values; the group that would get too many entries, where there is one, before anything is changed.
@@ -178,11 +173,11 @@ impl Several {
         now_ms: i64,
     ) -> Result<Result<(), u32>> {
         let keys = Self::map_entries(groups, of, map_keys);
-        let cells = self.cells(&keys)?;
+        let there = self.are_there(&keys)?;
         let mut counts: HashMap<u32, Count> = HashMap::new();
         let mut new: std::collections::HashSet<&[u8]> = std::collections::HashSet::new();
-        for ((group, (_, key)), cell) in of.iter().zip(&keys).zip(&cells) {
-            if cell.is_some() || !new.insert(key) {
+        for ((group, (_, key)), is_there) in of.iter().zip(&keys).zip(&there) {
+            if *is_there || !new.insert(key) {
                 continue;
             }
             let mut count = counts.get(group).copied().map_or_else(|| self.count(groups, *group), Ok)?;
@@ -203,9 +198,9 @@ impl Several {
     /// Removes a map's entries.
     pub(crate) fn map_remove(&mut self, groups: &Groups, of: &[u32], map_keys: &RowBytes) -> Result<()> {
         let keys = Self::map_entries(groups, of, map_keys);
-        let cells = self.cells(&keys)?;
-        for (((key_group, key), group), cell) in keys.into_iter().zip(of).zip(cells) {
-            if cell.is_some() && self.written.get(&key).is_none_or(|(_, value)| value.is_some()) {
+        let there = self.are_there(&keys)?;
+        for (((key_group, key), group), is_there) in keys.into_iter().zip(of).zip(there) {
+            if is_there && self.written.get(&key).is_none_or(|(_, value)| value.is_some()) {
                 let mut count = self.count(groups, *group)?;
                 count.entries = count.entries.saturating_sub(1);
                 self.counts.insert(*group, count);
@@ -244,8 +239,9 @@ impl Several {
         Ok(Ok(()))
     }
 
-    /// All that there is of a group, alive or not: whole keys and cells, in order.
-    fn all(&mut self, key: StateKey<'_>) -> Result<BTreeMap<Vec<u8>, Bytes>> {
+    /// All that there is of a group, alive or not: whole keys and cells, in order; without `with_cells` these are empty.
+    fn all(&mut self, key: StateKey<'_>, with_cells: bool, budget: &mut Budget) -> Counted<BTreeMap<Vec<u8>, Bytes>> {
+        let row_bytes = self.columns.row_bytes_min();
         let mut all = BTreeMap::new();
         let mut after = StateEntry {
             group: key.group,
@@ -254,14 +250,18 @@ impl Several {
             value: Bytes::new(),
         };
         'pages: loop {
-            let page = self.state.scan(VALUES..=VALUES, Some(&after), PAGE_ENTRIES)?;
-            let is_last = page.len() < PAGE_ENTRIES;
+            let page = self.state.scan(VALUES..=VALUES, Some(&after), STATE_PAGE_ENTRIES)?;
+            let is_last = page.len() < STATE_PAGE_ENTRIES;
             for entry in page {
                 if entry.group != key.group || !entry.key.starts_with(key.key) {
                     break 'pages;
                 }
-                all.insert(entry.key.to_vec(), entry.value.clone());
-                after = entry;
+                let cell = if with_cells { entry.value.clone() } else { Bytes::new() };
+                if let Err(too_much) = budget.take(row_bytes + entry.key.len() + cell.len()) {
+                    return Ok(Err(too_much));
+                }
+                all.insert(entry.key.to_vec(), cell);
+                after = StateEntry { value: Bytes::new(), ..entry };
             }
             if is_last {
                 break;
@@ -269,12 +269,20 @@ impl Several {
         }
         let written = self.written.range(key.key.to_vec()..).take_while(|(whole, _)| whole.starts_with(key.key));
         for (whole, (_, value)) in written {
-            match value {
-                Some(cell) => all.insert(whole.clone(), Bytes::copy_from_slice(cell)),
-                None => all.remove(whole),
+            let cell = match value {
+                Some(cell) if with_cells => &cell[..],
+                Some(_) => &[],
+                None => {
+                    all.remove(whole);
+                    continue;
+                }
             };
+            if let Err(too_much) = budget.take(row_bytes + whole.len() + cell.len()) {
+                return Ok(Err(too_much));
+            }
+            all.insert(whole.clone(), Bytes::copy_from_slice(cell));
         }
-        Ok(all)
+        Ok(Ok(all))
     }
 
     /// All entries of groups: for each its group's place in `of`, the map's keys (no columns for a list) and the values.
@@ -283,14 +291,18 @@ impl Several {
         groups: &Groups,
         of: &[u32],
         now_ms: i64,
-    ) -> Result<(Vec<u32>, RecordBatch, RecordBatch)> {
+        budget: &mut Budget,
+    ) -> Counted<(Vec<u32>, RecordBatch, RecordBatch)> {
         let mut entries: Vec<(u32, Vec<u8>, Bytes)> = Vec::new();
         for (place, group) in (0..).zip(of) {
             let key = groups.key(*group);
             let skip = key.key.len();
             let life = self.life;
-            let all = self.all(key)?.into_iter();
-            let alive = all.filter(|(_, cell)| Self::row(life, now_ms, cell).is_some());
+            let all = match self.all(key, true, budget)? {
+                Ok(all) => all,
+                Err(too_much) => return Ok(Err(too_much)),
+            };
+            let alive = all.into_iter().filter(|(_, cell)| Self::row(life, now_ms, cell).is_some());
             entries.extend(alive.map(|(whole, cell)| (place, whole[skip..].to_vec(), cell)));
         }
         let values: Vec<Option<&[u8]>> =
@@ -300,19 +312,24 @@ impl Several {
             Some(map_keys) => map_keys.batch(&entries.iter().map(|(_, key, _)| Some(&key[..])).collect::<Vec<_>>())?,
             None => values.project(&[]).map_err(|error| Error::internal("entries without keys").caused_by(error))?,
         };
-        Ok((entries.iter().map(|(place, ..)| *place).collect(), keys, values))
+        Ok(Ok((entries.iter().map(|(place, ..)| *place).collect(), keys, values)))
     }
 
-    /// Removes all that there is of groups.
-    pub(crate) fn remove(&mut self, groups: &Groups, of: &[u32]) -> Result<()> {
+    /// Removes all that there is of groups, or nothing where that is too much.
+    pub(crate) fn remove(&mut self, groups: &Groups, of: &[u32], budget: &mut Budget) -> Counted<()> {
+        let mut gone = Vec::new();
         for group in of {
             let key = groups.key(*group);
-            for whole in self.all(key)?.into_keys() {
-                self.write(whole, key.group, None);
+            match self.all(key, false, budget)? {
+                Ok(all) => gone.extend(all.into_keys().map(|whole| (whole, key.group))),
+                Err(too_much) => return Ok(Err(too_much)),
             }
-            self.counts.insert(*group, Count::default());
         }
-        Ok(())
+        for (whole, group) in gone {
+            self.write(whole, group, None);
+        }
+        self.counts.extend(of.iter().map(|group| (*group, Count::default())));
+        Ok(Ok(()))
     }
 
     /// The call has succeeded: what it wrote is stored.

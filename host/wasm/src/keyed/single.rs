@@ -6,9 +6,11 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 use volley_api::{KeyedState, Namespace, Result, StateEntry, StateKey};
 
+use super::budget::{Budget, Counted};
 use super::columns::{Columns, RowBytes};
 use super::groups::Groups;
 use super::life::Life;
+use super::limits::STATE_PAGE_ENTRIES;
 
 /// Where all values are.
 pub(super) const VALUES: Namespace = Namespace(0);
@@ -79,9 +81,18 @@ impl Single {
         &mut *self.state
     }
 
-    /// The values of groups: one bit for each that has one, and the rows.
-    pub(crate) fn get(&mut self, groups: &Groups, wanted: &[u32], now_ms: i64) -> Result<(Vec<bool>, RecordBatch)> {
-        let stored = self.stored(groups, wanted)?;
+    /// The values of groups: one bit for each that has one, and the rows; or that they are too much.
+    pub(crate) fn get(
+        &mut self,
+        groups: &Groups,
+        wanted: &[u32],
+        now_ms: i64,
+        budget: &mut Budget,
+    ) -> Counted<(Vec<bool>, RecordBatch)> {
+        let stored = match self.stored(groups, wanted, budget)? {
+            Ok(stored) => stored,
+            Err(too_much) => return Ok(Err(too_much)),
+        };
         let mut stored = stored.iter();
         let rows: Vec<Option<&[u8]>> = wanted
             .iter()
@@ -90,14 +101,34 @@ impl Single {
                 None => stored.next()?.as_deref().and_then(|cell| self.life.read(now_ms, cell)),
             })
             .collect();
-        Ok((rows.iter().map(Option::is_some).collect(), self.columns.batch(&rows)?))
+        Ok(Ok((rows.iter().map(Option::is_some).collect(), self.columns.batch(&rows)?)))
     }
 
-    /// What is stored of those groups of which nothing was written in this call.
-    fn stored(&mut self, groups: &Groups, wanted: &[u32]) -> Result<Vec<Option<Bytes>>> {
-        let unwritten = wanted.iter().filter(|group| self.written.get(**group).is_none());
-        let keys: Vec<StateKey<'_>> = unwritten.map(|group| groups.key(*group)).collect();
-        if keys.is_empty() { Ok(Vec::new()) } else { self.state.get_many(VALUES, &keys) }
+    /// What is stored of those groups of which nothing was written in this call; all that is wanted is counted.
+    fn stored(&mut self, groups: &Groups, wanted: &[u32], budget: &mut Budget) -> Counted<Vec<Option<Bytes>>> {
+        let row_bytes = self.columns.row_bytes_min();
+        let mut keys: Vec<StateKey<'_>> = Vec::with_capacity(wanted.len());
+        for group in wanted {
+            let written = match self.written.get(*group) {
+                Some(value) => value.as_ref().map_or(0, Range::len),
+                None => {
+                    keys.push(groups.key(*group));
+                    0
+                }
+            };
+            if let Err(too_much) = budget.take(row_bytes + written) {
+                return Ok(Err(too_much));
+            }
+        }
+        let mut stored = Vec::with_capacity(keys.len());
+        for page in keys.chunks(STATE_PAGE_ENTRIES) {
+            let page = self.state.get_many(VALUES, page)?;
+            if let Err(too_much) = page.iter().flatten().try_for_each(|value| budget.take(value.len())) {
+                return Ok(Err(too_much));
+            }
+            stored.extend(page);
+        }
+        Ok(Ok(stored))
     }
 
     /// Sets the values of groups, row by row.

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, StringArray, UInt32Array, UInt64Array};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use volley_api::{Error, KeyCodec, Result, RowCodec, StateDecoder, StateEntry, StateRows, StateView};
 
-use super::several::{Apart, number_of, taken_apart};
+use super::entry::{Apart, number_of, taken_apart};
 use super::single::VALUES;
 use super::timers::count_of;
 use super::{CLOCK_TIMERS, Declared, Due, EVENT_TIMERS, Life, TIMER_COUNTS, listed, timer_layout};

@@ -105,7 +105,8 @@ impl PluginOperator {
         let rows = part.of(&input.record);
         let row = row.map_or_else(
             || format!("a batch of {} rows", part.rows),
-            |row| format!("{}; row: {}", self.place(&rows, part, row), self.shown(&rows, row)),
+            // Its values are nobody's who reads logs: the place says where to look.
+            |row| self.place(&rows, part, row),
         );
         tracing::warn!(
             operator = %self.context.node,

@@ -90,6 +90,10 @@ impl ScalarFunctionFactory for PluginScalar {
         Ok(self.counted(self.agreed(arguments))?.0)
     }
 
+    fn is_repeatable(&self) -> bool {
+        self.plugin.info().is_closed()
+    }
+
     fn create(&self, arguments: &SchemaRef, context: ScalarContext) -> volley_api::Result<Box<dyn ScalarFunction>> {
         let (_, bound) = self.counted(self.agreed(arguments))?;
         let node = context.node.clone();
