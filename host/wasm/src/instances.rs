@@ -13,7 +13,7 @@ use crate::input::PluginInput;
 use crate::inspect::PluginKind;
 use crate::metrics::PluginMetrics;
 use crate::options::{PluginLimits, PluginOptions};
-use crate::plugin::{Plugin, Who, config_text};
+use crate::plugin::{Determinism, Plugin, Who, config_text};
 use crate::store::JobParts;
 use crate::violation::Violation;
 use crate::{Error, Result};
@@ -87,6 +87,24 @@ impl Instances {
             self.made += 1;
         }
         Ok(self.guest.as_mut().expect("made just now, if it was not there"))
+    }
+
+    /// Whether there is an instance that has not failed.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.guest.is_some()
+    }
+
+    /// An instance beside the present one, bound to the same.
+    pub(crate) fn another(&self) -> Result<Guest> {
+        let Self { plugin, options, config, metrics, context, input, log_rate, .. } = self;
+        let (guest, bound) = make(plugin, options, config, metrics, context, input, log_rate)?;
+        same(&guest, &self.bound, &bound)?;
+        Ok(guest)
+    }
+
+    /// What the plugin says that its results depend on.
+    pub(crate) fn determinism(&mut self) -> Result<Determinism> {
+        Ok(self.guest()?.describe()?.determinism)
     }
 
     /// The number of the present instance: fresh ones have others.

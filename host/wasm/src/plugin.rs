@@ -133,6 +133,16 @@ pub(crate) struct Exports {
     pub(crate) process: ComponentExportIndex,
     /// What a process has besides.
     pub(crate) keyed: Option<KeyedExports>,
+    /// What an operator has that holds state itself.
+    pub(crate) snapshot: Option<SnapshotExports>,
+}
+
+/// The functions of the interface `snapshot`.
+pub(crate) struct SnapshotExports {
+    pub(crate) snapshot: ComponentExportIndex,
+    pub(crate) restore: ComponentExportIndex,
+    pub(crate) can_migrate: ComponentExportIndex,
+    pub(crate) migrate: ComponentExportIndex,
 }
 
 /// The other functions of a process.
@@ -337,12 +347,22 @@ impl Exports {
             }),
             PluginKind::Map | PluginKind::Filter | PluginKind::FlatMap => None,
         };
+        let snapshot = match &names.snapshot {
+            Some(interface) => Some(SnapshotExports {
+                snapshot: find(interface, "snapshot")?,
+                restore: find(interface, "restore")?,
+                can_migrate: find(interface, "can-migrate")?,
+                migrate: find(interface, "migrate")?,
+            }),
+            None => None,
+        };
         Ok(Self {
             describe: find(&names.lifecycle, "describe")?,
             open: find(&names.lifecycle, "open")?,
             close: find(&names.lifecycle, "close")?,
             process: find(&names.kind, kind.as_str())?,
             keyed,
+            snapshot,
         })
     }
 }

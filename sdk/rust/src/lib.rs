@@ -43,6 +43,7 @@ pub mod row;
 #[doc(hidden)]
 pub mod runner;
 mod schema;
+mod snapshot;
 pub mod state;
 mod store;
 #[cfg(not(target_arch = "wasm32"))]
@@ -68,6 +69,7 @@ pub use process::{
 };
 pub use row::{Date, Decimal, Emit, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
+pub use snapshot::{SnapshotOperator, StatePart};
 pub use state::Value;
 
 pub use writer::Writer;

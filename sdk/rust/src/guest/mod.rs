@@ -10,8 +10,9 @@ mod memory;
 mod one_thread;
 mod panic;
 mod process_exports;
+mod snapshot_exports;
 
-pub use bindings::{filter, flat_map, imports, lifecycle, map, process};
+pub use bindings::{filter, flat_map, imports, lifecycle, map, process, snapshot};
 pub use exports::{Holder, Slot};
 pub use one_thread::OneThread;
 pub(crate) use process_exports::wit_states;

@@ -3,6 +3,7 @@
 
 mod kinds;
 mod process;
+mod snapshot;
 #[cfg(test)]
 mod steady;
 

@@ -18,6 +18,8 @@ pub(crate) trait Host {
     /// For each entry the place of its group; then map keys and values.
     fn entries(&mut self, state: u32, groups: &[u32]) -> Result<(Vec<u32>, Vec<u8>, Vec<u8>), StateError>;
     fn append(&mut self, state: u32, groups: &[u32], values: &[u8]) -> Result<(), StateError>;
+    /// The key groups of keys.
+    fn key_groups(&mut self, groups: &[u32]) -> Result<Vec<u8>, StateError>;
     /// Registers timers, or deletes them.
     fn change_timers(&mut self, timers: &[Timer], register: bool) -> Result<(), StateError>;
 }
