@@ -19,6 +19,7 @@ mod few_in_memory;
 mod full_disk;
 mod golden_checkpoints;
 mod graphs;
+mod held;
 mod hostile;
 mod metrics;
 mod month;
