@@ -14,10 +14,12 @@ use crate::bind::{self, Bound};
 use crate::contract;
 use crate::engine::is_pool_full;
 use crate::grants::{hidden, listed};
+use crate::held::{Logged, Tape, TapeAnswer};
+use crate::hooks::Hooks;
 use crate::imports::emitter::Parents;
 use crate::imports::wasi;
 use crate::input::PluginInput;
-use crate::inspect::PluginKind;
+use crate::inspect::{self, PluginKind};
 use crate::keyed::{Declared, Keyed, check_declared};
 use crate::limits::InstancePermit;
 use crate::metrics::CallStats;
@@ -41,17 +43,18 @@ type Open = TypedFunc<(String, contract::Input), (Result<contract::Binding, cont
 
 /// An instance. After a trap it answers no further call: its store is to be dropped.
 pub(crate) struct Guest {
-    store: Store<HostState>,
+    pub(crate) store: Store<HostState>,
     describe: TypedFunc<(), (contract::Description,)>,
     open: Open,
     close: TypedFunc<(), ()>,
     path: Box<dyn BatchPath>,
+    pub(crate) hooks: Option<Hooks>,
     kind: PluginKind,
     /// The function that batches go to.
     function: &'static str,
-    who: Who,
+    pub(crate) who: Who,
     ticks: Arc<Ticks>,
-    limits: PluginLimits,
+    pub(crate) limits: PluginLimits,
     trapped: bool,
     _permit: InstancePermit,
 }
@@ -90,6 +93,8 @@ impl Guest {
             close: typed(&mut store, &instance, &exports.close, "close", who)?,
             path: path::new(crossing, &mut store, &instance, exports, kind)
                 .map_err(|error| wrong_type(who, kind.function(), &error))?,
+            hooks: Hooks::find(&mut store, &instance, exports)
+                .map_err(|error| wrong_type(who, inspect::SNAPSHOT, &error))?,
             store,
             kind,
             function: kind.function(),
@@ -214,6 +219,39 @@ impl Guest {
         }
     }
 
+    /// Answers of the host are noted in the next call.
+    pub(crate) fn note(&mut self) {
+        self.store.data_mut().tape = Tape::Noting(Vec::new());
+    }
+
+    /// What was noted in the last call, and the time that it was told.
+    pub(crate) fn noted(&mut self) -> (Vec<TapeAnswer>, Option<u64>) {
+        let state = self.store.data_mut();
+        (state.tape.take(), state.now_ms)
+    }
+
+    /// Makes a call again that was made in an earlier instance. What it puts out is dropped.
+    pub(crate) fn repeat(&mut self, call: &Logged) -> Result<()> {
+        if let Some(batch) = &call.batch {
+            self.encode(batch)?;
+        }
+        let keys = call.keys.as_ref().map(|(first, keys)| (*first, keys));
+        self.prepare(keys, call.call.clone())?;
+        self.store.data_mut().tape = Tape::Playing(call.answers.clone().into(), call.now_ms);
+        let function = call.call.function();
+        let answer = self.run(function, call.parents, call.number);
+        let left_over = self.store.data_mut().tape.left_over();
+        drop(self.take_emissions());
+        let diverged = |problem: String| Err(self.broke(function, Violation::Diverged, problem));
+        match (answer?, left_over) {
+            (_, Some(import)) => diverged(format!("it does not call `{import}` as it did when the call was made first")),
+            (answer, None) if answer.is_err() != call.has_failed => {
+                diverged("it answers otherwise than when the call was made first".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Prepares what the next call of a process operator is for; `keys` are new to the instance, from that number on.
     pub(crate) fn prepare(&mut self, keys: Option<(u32, &RecordBatch)>, call: KeyedCall) -> Result<()> {
         let wire = |source| Error::Wire { plugin: self.who.to_string(), source };
@@ -301,7 +339,7 @@ impl Guest {
         broke(&self.who, function, violation, problem)
     }
 
-    fn call<R>(
+    pub(crate) fn call<R>(
         &mut self,
         function: &'static str,
         phase: Phase,
@@ -335,7 +373,7 @@ fn guarded<R>(
 ) -> Result<R> {
     let state = store.data_mut();
     state.phase = call.phase;
-    state.now_ms = None;
+    state.now_ms = state.tape.now_ms();
     state.limiter.refused = None;
     state.transfer.begin();
     let deadline_name =

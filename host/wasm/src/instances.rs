@@ -93,6 +93,16 @@ impl Instances {
         Ok(self.guest.as_mut().expect("made just now, if it was not there"))
     }
 
+    /// Whether there is an instance that has not failed.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.guest.is_some()
+    }
+
+    /// An instance beside the present one, bound to the same.
+    pub(crate) fn another(&self) -> Result<Guest> {
+        self.aside(|parts| parts)
+    }
+
     /// One of so many calls is made twice.
     pub(crate) fn determinism_sample(&self) -> u32 {
         self.options.determinism_sample

@@ -24,6 +24,8 @@ mod error;
 mod factory;
 mod grants;
 mod guest;
+mod held;
+mod hooks;
 mod http;
 mod imports;
 mod input;
@@ -63,6 +65,7 @@ pub use imports::emitter::EMITS_PER_CALL_MAX;
 pub use imports::log::{BYTES_PER_CALL_MAX as LOG_BYTES_PER_CALL_MAX, LINES_PER_CALL_MAX as LOG_LINES_PER_CALL_MAX};
 pub use input::PluginInput;
 pub use inspect::{COMPONENT_BYTES_MAX, PluginInfo, PluginKind};
+pub use held::{PARTS_MAX, SNAPSHOT_FAILURES_MAX};
 pub use keyed::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
     STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,

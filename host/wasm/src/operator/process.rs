@@ -43,13 +43,15 @@ impl PluginOperator {
         let rows = part.offset..part.offset + part.rows;
         let begun = self.keyed_side()?.begin_rows(keys, rows, input.record.max_event_time);
         let CallKeys { groups, new } = begun.map_err(Error::State)?;
-        self.call_keyed(new, KeyedCall::Rows(groups), Parents::Rows(part.rows))
+        let batch = self.held.is_some().then(|| input.wire.slice(part.offset, part.rows));
+        self.call_keyed(new, KeyedCall::Rows(groups), batch, Parents::Rows(part.rows))
     }
 
     fn call_keyed(
         &mut self,
         new: Option<(u32, Vec<ArrayRef>)>,
         call: KeyedCall,
+        batch: Option<RecordBatch>,
         parents: Parents,
     ) -> Result<std::result::Result<Reply, Failure>> {
         let function = call.function();
@@ -60,10 +62,25 @@ impl PluginOperator {
             }
             _ => None,
         };
-        let Self { instances, keyed, calls, .. } = self;
+        let logged = self.logged(crossing.as_ref(), &call, batch, parents);
+        let Self { instances, keyed, calls, held, .. } = self;
         let guest = instances.guest()?;
         guest.prepare(crossing.as_ref().map(|(first, batch)| (*first, batch)), call)?;
-        guest.process_keyed(function, parents, *calls, keyed)
+        let (Some(mut logged), Some(held)) = (logged, held) else {
+            return guest.process_keyed(function, parents, *calls, keyed);
+        };
+        guest.note();
+        let answer = guest.process_keyed(function, parents, *calls, keyed);
+        (logged.answers, logged.now_ms) = guest.noted();
+        match &answer {
+            Ok(Ok(_)) => held.under_way = Some(logged),
+            Ok(Err(_)) => {
+                logged.has_failed = true;
+                held.push(logged);
+            }
+            Err(_) => {}
+        }
+        answer
     }
 
     /// Sees to it that the instance and the host mean the same keys by their numbers.
@@ -76,12 +93,16 @@ impl PluginOperator {
         } else if keyed.is_full(rows) {
             keyed.forget();
             self.instances.guest()?.forget()?;
+            if let Some(held) = &mut self.held {
+                held.forgot();
+            }
         }
         Ok(())
     }
 
     /// A call has succeeded, and what it put out is good: what it wrote is stored.
     pub(super) fn commit(&mut self) -> Result<()> {
+        self.keep_call();
         let Some(keyed) = self.keyed.as_deref_mut() else { return Ok(()) };
         keyed.commit().map_err(Error::State)?;
         self.clock_due_ms = keyed.timers().next_clock_ms().map_err(Error::State)?;
@@ -179,10 +200,11 @@ impl PluginOperator {
     ) -> Result<std::result::Result<Vec<(PortIndex, Rows)>, String>> {
         let mut retries = 0;
         loop {
+            self.ensure()?;
             self.meet(due.len())?;
             let begun = self.keyed_side()?.begin_timers(due, domain).map_err(Error::State)?;
             let (CallKeys { new, .. }, timers) = begun;
-            match self.call_keyed(new, KeyedCall::Timers(timers), Parents::Timers(due.len()))? {
+            match self.call_keyed(new, KeyedCall::Timers(timers), None, Parents::Timers(due.len()))? {
                 Ok(_) => {
                     let rows = self.emitted(Part { offset: 0, rows: due.len() }, &[])?;
                     self.commit()?;
@@ -310,9 +332,10 @@ impl PluginOperator {
         self.calls += 1;
         let (mut retries, mut failures) = (0, 0);
         loop {
+            self.ensure()?;
             self.meet(0)?;
             self.keyed_side()?.begin_watermark();
-            let answer = self.call_keyed(None, KeyedCall::Watermark(watermark), Parents::None);
+            let answer = self.call_keyed(None, KeyedCall::Watermark(watermark), None, Parents::None);
             let ports = match answer {
                 Ok(Ok(_)) => self.emitted(Part { offset: 0, rows: 1 }, &[]),
                 Ok(Err(failure)) => {
@@ -323,6 +346,7 @@ impl PluginOperator {
             };
             match ports {
                 Ok(ports) => {
+                    self.keep_call();
                     let options = RecordBatchOptions::new().with_row_count(Some(1));
                     let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
                     let rows = StreamRecord::new(nothing.map_err(Error::from)?);
