@@ -88,4 +88,7 @@ pub struct PluginOptions {
     pub on_error: OnError,
     /// How batches cross. Default: direct.
     pub crossing: Crossing,
+    /// Where bundles of failed calls go, which [`replay`](crate::replay) makes again; all operators of a job share one.
+    /// Bundles have rows and state of the job in them. Default: none are written.
+    pub repro: Option<std::sync::Arc<crate::Repro>>,
 }

@@ -4,7 +4,7 @@ use volley_test_architecture::repository::Repository;
 use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
-const DOCUMENTS: [&str; 14] = [
+const DOCUMENTS: [&str; 15] = [
     "ARCHITECTURE.md",
     "README.md",
     "CONTRIBUTING.md",
@@ -17,6 +17,7 @@ const DOCUMENTS: [&str; 14] = [
     "docs/checkpoints.md",
     "docs/guarantees.md",
     "docs/rust-api.md",
+    "docs/state-of-plugins.md",
     "docs/what-a-plugin-can-and-cannot-do.md",
     "docs/windows-and-aggregates.md",
 ];

@@ -9,6 +9,7 @@ mod held;
 mod map;
 mod process;
 mod rejects;
+mod repro;
 mod weigh;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use self::attempt::{Treated, TreatedRows};
 use self::flat_map::Carried;
 use self::held::Opened;
 use crate::contract::WriteMode;
-use crate::held::{Held, Stored};
+use crate::held::{Held, Logged, Stored};
 use crate::instances::Instances;
 use crate::keyed::Keyed;
 use crate::metrics::{CpuSampler, Metered};
@@ -62,6 +63,8 @@ pub(crate) struct PluginOperator {
     stored: Option<Stored>,
     /// What the host keeps of an operator that holds state itself.
     held: Option<Box<Held>>,
+    /// The call that was made last, where bundles are written of those that fail.
+    last: Option<Box<Logged>>,
     /// When the first timer of the clock is due, in milliseconds since 1970.
     clock_due_ms: Option<i64>,
 }
@@ -112,6 +115,7 @@ impl PluginOperator {
             keyed,
             stored,
             held,
+            last: None,
             clock_due_ms,
         })
     }

@@ -76,6 +76,7 @@ impl Setup {
             limits: self.limits.clone(),
             on_error: self.on_error,
             crossing: self.crossing,
+            repro: None,
         };
         Ok(PluginFactory::new(load(component)?, options))
     }
