@@ -234,6 +234,14 @@ pub enum Error {
         /// What happened.
         source: Box<Error>,
     },
+    /// A repro bundle cannot be used.
+    #[error("the bundle {path}: {problem}")]
+    Bundle {
+        /// The folder.
+        path: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
     /// A plugin that holds state itself has failed to give it, too often in a row.
     #[error("operator `{operator}`: the plugin was asked {failures} times in a row for the state that it holds: {source}")]
     SnapshotsFail {
@@ -258,6 +266,7 @@ impl Error {
             | Self::InvalidInput { .. }
             | Self::Wire { .. }
             | Self::WrongPlace { .. }
+            | Self::Bundle { .. }
             | Self::TrustNotAllowed { .. } => ErrorKind::Config,
             Self::NotAComponent { .. }
             | Self::Load { .. }

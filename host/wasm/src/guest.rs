@@ -14,7 +14,6 @@ use crate::bind::{self, Bound};
 use crate::contract;
 use crate::engine::is_pool_full;
 use crate::grants::{hidden, listed};
-use crate::held::{Logged, Tape, TapeAnswer};
 use crate::hooks::Hooks;
 use crate::imports::emitter::Parents;
 use crate::imports::wasi;
@@ -49,7 +48,7 @@ pub(crate) struct Guest {
     close: TypedFunc<(), ()>,
     path: Box<dyn BatchPath>,
     pub(crate) hooks: Option<Hooks>,
-    kind: PluginKind,
+    pub(crate) kind: PluginKind,
     /// The function that batches go to.
     function: &'static str,
     pub(crate) who: Who,
@@ -219,39 +218,6 @@ impl Guest {
         }
     }
 
-    /// Answers of the host are noted in the next call.
-    pub(crate) fn note(&mut self) {
-        self.store.data_mut().tape = Tape::Noting(Vec::new());
-    }
-
-    /// What was noted in the last call, and the time that it was told.
-    pub(crate) fn noted(&mut self) -> (Vec<TapeAnswer>, Option<u64>) {
-        let state = self.store.data_mut();
-        (state.tape.take(), state.now_ms)
-    }
-
-    /// Makes a call again that was made in an earlier instance. What it puts out is dropped.
-    pub(crate) fn repeat(&mut self, call: &Logged) -> Result<()> {
-        if let Some(batch) = &call.batch {
-            self.encode(batch)?;
-        }
-        let keys = call.keys.as_ref().map(|(first, keys)| (*first, keys));
-        self.prepare(keys, call.call.clone())?;
-        self.store.data_mut().tape = Tape::Playing(call.answers.clone().into(), call.now_ms);
-        let function = call.call.function();
-        let answer = self.run(function, call.parents, call.number);
-        let left_over = self.store.data_mut().tape.left_over();
-        drop(self.take_emissions());
-        let diverged = |problem: String| Err(self.broke(function, Violation::Diverged, problem));
-        match (answer?, left_over) {
-            (_, Some(import)) => diverged(format!("it does not call `{import}` as it did when the call was made first")),
-            (answer, None) if answer.is_err() != call.has_failed => {
-                diverged("it answers otherwise than when the call was made first".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Prepares what the next call of a process operator is for; `keys` are new to the instance, from that number on.
     pub(crate) fn prepare(&mut self, keys: Option<(u32, &RecordBatch)>, call: KeyedCall) -> Result<()> {
         let wire = |source| Error::Wire { plugin: self.who.to_string(), source };
@@ -275,7 +241,7 @@ impl Guest {
         Ok(())
     }
 
-    fn run(
+    pub(crate) fn run(
         &mut self,
         function: &'static str,
         parents: Parents,

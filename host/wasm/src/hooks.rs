@@ -68,17 +68,13 @@ impl Guest {
     /// Hands the operator state of its own that it gave before.
     pub(crate) fn restore(&mut self, parts: &[Part]) -> Result<()> {
         let (restore, parts) = (self.hooks()?.restore, parts.to_vec());
-        let (answer,) = self.call("restore", Phase::Binding, self.limits.open_deadline, |store, _| {
-            restore.call(store, (parts,))
-        })?;
+        let (answer,) =
+            self.call("restore", Phase::Binding, self.limits.open_deadline, |store, _| restore.call(store, (parts,)))?;
         answer.map_err(|failure| self.hook_failed("restore", &failure))
     }
 
     /// Asks whether state of these declarations can be brought over; `Err` inside: in the plugin's words, why not.
-    pub(crate) fn can_migrate(
-        &mut self,
-        earlier: Vec<StateDeclaration>,
-    ) -> Result<std::result::Result<(), String>> {
+    pub(crate) fn can_migrate(&mut self, earlier: Vec<StateDeclaration>) -> Result<std::result::Result<(), String>> {
         let can_migrate = self.hooks()?.can_migrate;
         let (answer,) = self.call("can-migrate", Phase::Binding, self.limits.open_deadline, |store, _| {
             can_migrate.call(store, (earlier,))

@@ -9,6 +9,7 @@
 //! the boundary stands in `src/abi/`, each piece with its proof.
 
 mod abi;
+mod again;
 mod aggregate;
 mod bind;
 mod bind_keys;
@@ -39,6 +40,7 @@ mod options;
 mod path;
 mod plugin;
 mod quarantine;
+mod repro;
 mod scalar;
 mod store;
 mod text;
@@ -75,6 +77,7 @@ pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METR
 pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 pub use options::{Crossing, DETERMINISM_SAMPLE, OnError, OnNoValue, PluginLimits, PluginOptions};
 pub use plugin::{Description, Determinism, Plugin, PluginBinding, PluginPort};
+pub use repro::{REPRO_BUNDLES_MAX, REPRO_BYTES_MAX, Replayed, Repro, replay};
 pub use scalar::PluginScalar;
 pub use trap::{Trap, TrapFrame, TrapReason};
 pub use violation::Violation;

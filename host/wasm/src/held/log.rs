@@ -20,17 +20,22 @@ pub(crate) enum Entry {
 pub(crate) struct Logged {
     /// Keys that were new, from that number on, as they crossed.
     pub(crate) keys: Option<(u32, RecordBatch)>,
-    pub(crate) call: KeyedCall,
+    /// What a process is called for; other kinds have one function, of the rows alone.
+    pub(crate) call: Option<KeyedCall>,
     /// The rows, as they crossed.
     pub(crate) batch: Option<RecordBatch>,
     pub(crate) parents: Parents,
     /// Its number, on which chance depends.
     pub(crate) number: u64,
+    /// Where its stream of random numbers begins.
+    pub(crate) random: u64,
     /// The time that it was told.
     pub(crate) now_ms: Option<u64>,
     pub(crate) answers: Vec<Answer>,
     /// Whether the plugin answered with a failure.
     pub(crate) has_failed: bool,
+    /// What it came to, in words that are the same only where it does the same; for bundles.
+    pub(crate) returned: Option<String>,
 }
 
 impl Logged {
@@ -39,6 +44,10 @@ impl Logged {
         let batch = |batch: &RecordBatch| batch.get_array_memory_size();
         let keys = self.keys.as_ref().map_or(0, |(_, keys)| batch(keys));
         let answers: usize = self.answers.iter().map(Answer::bytes).sum();
-        size_of::<Self>() + self.call.bytes() + self.batch.as_ref().map_or(0, batch) + keys + answers
+        size_of::<Self>()
+            + self.call.as_ref().map_or(0, KeyedCall::bytes)
+            + self.batch.as_ref().map_or(0, batch)
+            + keys
+            + answers
     }
 }

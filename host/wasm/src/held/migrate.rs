@@ -47,12 +47,7 @@ impl Migration {
     /// # Errors
     /// When the kind of a state, or the columns of a map's keys, have changed; or the component that wrote the checkpoint held
     /// state itself, and the present one does not.
-    pub(crate) fn of(
-        context: &OperatorContext,
-        keys: &str,
-        present: &Record,
-        who: &Who,
-    ) -> Result<Option<Self>> {
+    pub(crate) fn of(context: &OperatorContext, keys: &str, present: &Record, who: &Who) -> Result<Option<Self>> {
         let restored = &context.restored.keyed;
         let layout_of = |name: &str| Some(&*restored.get(name)?.first()?.layout);
         let Some(earlier) = layout_of(STATE).and_then(Record::of_layout) else { return Ok(None) };
@@ -169,7 +164,8 @@ fn component(digest: &str) -> String {
 }
 
 fn check_kind(before: &Declared, now: &Declared, context: &OperatorContext) -> Result<()> {
-    let same_keys = before.map_keys.as_ref().map(|keys| keys.fields()) == now.map_keys.as_ref().map(|keys| keys.fields());
+    let same_keys =
+        before.map_keys.as_ref().map(|keys| keys.fields()) == now.map_keys.as_ref().map(|keys| keys.fields());
     if before.kind_name() == now.kind_name() && same_keys {
         return Ok(());
     }
@@ -229,11 +225,8 @@ struct Cell<'a> {
 impl Bringing {
     fn new(before: &Declared, now: &Declared, context: &OperatorContext) -> Result<Self> {
         let clock = || i64::try_from(context.clock.now_ms()).unwrap_or(i64::MAX);
-        let written_ms = if context.event_time.is_some() {
-            context.restored_watermark_ms().unwrap_or_else(clock)
-        } else {
-            clock()
-        };
+        let written_ms =
+            if context.event_time.is_some() { context.restored_watermark_ms().unwrap_or_else(clock) } else { clock() };
         Ok(Self {
             before: Columns::new(&before.values)?,
             map_keys: before.map_keys.as_ref().map(Columns::new).transpose()?,
@@ -272,7 +265,8 @@ impl Bringing {
         let keys = entries.iter().zip(&cells).map(map_key).collect::<Result<Vec<_>>>()?;
         let keys = map_keys.batch(&keys.iter().map(|key| Some(&key[..])).collect::<Vec<_>>())?;
         let of = |batch: &RecordBatch| (batch.schema().fields().to_vec(), batch.columns().to_vec());
-        let ((mut fields, mut columns), (more_fields, more)): ((Vec<FieldRef>, Vec<ArrayRef>), _) = (of(&keys), of(&values));
+        let ((mut fields, mut columns), (more_fields, more)): ((Vec<FieldRef>, Vec<ArrayRef>), _) =
+            (of(&keys), of(&values));
         fields.extend(more_fields);
         columns.extend(more);
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
@@ -292,7 +286,8 @@ impl Bringing {
             let row = rows.row(row);
             if row.len() + entry.key.len() > STATE_VALUE_BYTES_MAX {
                 let bytes = row.len() + entry.key.len();
-                let problem = format!("its `migrate` gave a value of {bytes} bytes; the limit is {STATE_VALUE_BYTES_MAX}");
+                let problem =
+                    format!("its `migrate` gave a value of {bytes} bytes; the limit is {STATE_VALUE_BYTES_MAX}");
                 return Err(Problem::Plugin(problem));
             }
             let mut cell = Vec::with_capacity(WRITTEN_BYTES + KEY_LENGTH_BYTES + row.len());

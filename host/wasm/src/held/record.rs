@@ -120,7 +120,9 @@ fn word(function: MergeFunction) -> &'static str {
 }
 
 fn of_word(word: &str) -> Option<MergeFunction> {
-    [MergeFunction::Sum, MergeFunction::Min, MergeFunction::Max].into_iter().find(|function| self::word(*function) == word)
+    [MergeFunction::Sum, MergeFunction::Min, MergeFunction::Max]
+        .into_iter()
+        .find(|function| self::word(*function) == word)
 }
 
 #[cfg(test)]

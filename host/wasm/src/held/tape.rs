@@ -134,7 +134,10 @@ impl Answer {
                 }
                 Given::KeyGroups(Ok(groups)) => groups.len(),
                 Given::KeyGroups(Err(_))
-                | Given::Found(Err(_)) | Given::Entries(Err(_)) | Given::Done(_) | Given::Timers(_) => 0,
+                | Given::Found(Err(_))
+                | Given::Entries(Err(_))
+                | Given::Done(_)
+                | Given::Timers(_) => 0,
             }
     }
 }

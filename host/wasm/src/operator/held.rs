@@ -46,12 +46,11 @@ impl Opened {
             migration.adopt(&mut restoring, &listed, &record)?;
             helper = Some(guest);
         }
-        let keyed = Keyed::open(&restoring, &keys.fields, &keys.states, |declared, state| {
-            match (&migration, &mut helper) {
+        let keyed =
+            Keyed::open(&restoring, &keys.fields, &keys.states, |declared, state| match (&migration, &mut helper) {
                 (Some(migration), Some(guest)) => migration.bring(declared, state, guest, context),
                 _ => Ok(()),
-            }
-        })?;
+            })?;
         drop(helper);
         let mut stored = Stored::open(&restoring, &record)?;
         let held = if record.holds_state {
@@ -88,7 +87,11 @@ impl PluginOperator {
             let may_go_on = self.held.as_mut().is_some_and(|held| held.snapshot_failed());
             if !may_go_on {
                 let operator = self.context.node.to_string();
-                return Err(Error::SnapshotsFail { operator, failures: SNAPSHOT_FAILURES_MAX, source: Box::new(error) });
+                return Err(Error::SnapshotsFail {
+                    operator,
+                    failures: SNAPSHOT_FAILURES_MAX,
+                    source: Box::new(error),
+                });
             }
             self.recover()?;
         }
@@ -161,20 +164,24 @@ impl PluginOperator {
     pub(super) fn logged(
         &self,
         keys: Option<&(u32, RecordBatch)>,
-        call: &crate::path::KeyedCall,
+        call: Option<&crate::path::KeyedCall>,
         batch: Option<RecordBatch>,
         parents: crate::imports::emitter::Parents,
     ) -> Option<Box<Logged>> {
-        self.held.as_ref()?;
+        if self.held.is_none() && self.instances.repro().is_none() {
+            return None;
+        }
         Some(Box::new(Logged {
             keys: keys.cloned(),
-            call: call.clone(),
+            call: call.cloned(),
             batch,
             parents,
             number: self.calls,
+            random: 0,
             now_ms: None,
             answers: Vec::new(),
             has_failed: false,
+            returned: None,
         }))
     }
 

@@ -9,6 +9,7 @@ mod held;
 mod map;
 mod process;
 mod rejects;
+mod repro;
 mod twice;
 pub(crate) mod weigh;
 
@@ -23,7 +24,7 @@ use self::attempt::{Treated, TreatedRows};
 use self::flat_map::Carried;
 use self::held::Opened;
 use crate::contract::WriteMode;
-use crate::held::{Held, Stored};
+use crate::held::{Held, Logged, Stored};
 use crate::instances::Instances;
 use crate::keyed::Keyed;
 use crate::metrics::{CpuSampler, Metered};
@@ -63,6 +64,8 @@ pub(crate) struct PluginOperator {
     stored: Option<Stored>,
     /// What the host keeps of an operator that holds state itself.
     held: Option<Box<Held>>,
+    /// The call that was made last, where bundles are written of those that fail.
+    last: Option<Box<Logged>>,
     /// When the first timer of the clock is due, in milliseconds since 1970.
     clock_due_ms: Option<i64>,
     /// Which calls are made twice.
@@ -117,6 +120,7 @@ impl PluginOperator {
             keyed,
             stored,
             held,
+            last: None,
             clock_due_ms,
         })
     }

@@ -37,13 +37,23 @@ impl PluginOperator {
     pub(super) fn call(&mut self, input: &Input, part: Part) -> Result<std::result::Result<Reply, Failure>> {
         let Some(keys) = &input.keys else {
             let calls = self.calls;
-            return self.instances.guest()?.process(part.rows, calls);
+            let batch = self.instances.repro().map(|_| input.wire.slice(part.offset, part.rows));
+            let called = self.logged(None, None, batch, Parents::Rows(part.rows));
+            let guest = self.instances.guest()?;
+            let answer = guest.process(part.rows, calls);
+            if let Some(mut called) = called {
+                (called.random, called.now_ms) = guest.chance();
+                called.returned = Some(guest.told(&answer));
+                self.last = Some(called);
+            }
+            return answer;
         };
         self.meet(part.rows)?;
         let rows = part.offset..part.offset + part.rows;
         let begun = self.keyed_side()?.begin_rows(keys, rows, input.record.max_event_time);
         let CallKeys { groups, new } = begun.map_err(Error::State)?;
-        let batch = self.held.is_some().then(|| input.wire.slice(part.offset, part.rows));
+        let is_kept = self.held.is_some() || self.instances.repro().is_some();
+        let batch = is_kept.then(|| input.wire.slice(part.offset, part.rows));
         self.call_keyed(new, KeyedCall::Rows(groups), batch, Parents::Rows(part.rows))
     }
 
@@ -62,16 +72,21 @@ impl PluginOperator {
             }
             _ => None,
         };
-        let logged = self.logged(crossing.as_ref(), &call, batch, parents);
-        let Self { instances, keyed, calls, held, .. } = self;
+        let logged = self.logged(crossing.as_ref(), Some(&call), batch, parents);
+        let Self { instances, keyed, calls, held, last, .. } = self;
+        let tells = instances.repro().is_some();
         let guest = instances.guest()?;
         guest.prepare(crossing.as_ref().map(|(first, batch)| (*first, batch)), call)?;
-        let (Some(mut logged), Some(held)) = (logged, held) else {
-            return guest.process_keyed(function, parents, *calls, keyed);
-        };
+        let Some(mut logged) = logged else { return guest.process_keyed(function, parents, *calls, keyed) };
         guest.note();
         let answer = guest.process_keyed(function, parents, *calls, keyed);
         (logged.answers, logged.now_ms) = guest.noted();
+        (logged.random, _) = guest.chance();
+        if tells {
+            logged.returned = Some(guest.told(&answer));
+            *last = Some(logged.clone());
+        }
+        let Some(held) = held else { return answer };
         match &answer {
             Ok(Ok(_)) => held.under_way = Some(logged),
             Ok(Err(_)) => {
@@ -283,6 +298,7 @@ impl PluginOperator {
         error: Error,
         output: &mut dyn Output,
     ) -> volley_api::Result<()> {
+        self.bundle(&error);
         if self.stops_at_failures() {
             let rows = self.refused_timers(due)?;
             return Err(error.at_row(&format!("a timer; row: {}", self.shown(&rows, 0))).into());

@@ -9,10 +9,10 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use volley_api::{
     KeyGroupRange, KeyedSnapshot, ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OperatorState,
-    OriginColumn, OriginDirectory, Positions, Result, SeedSource, StateFile, StatePart, StreamRecord, StreamType,
-    SubtaskId, SnapshotContent,
+    OriginColumn, OriginDirectory, Positions, Result, SeedSource, SnapshotContent, StateFile, StatePart, StreamRecord,
+    StreamType, SubtaskId,
 };
-use volley_wasm::{OnError, Plugin, PluginFactory, PluginLimits, PluginOptions};
+use volley_wasm::{OnError, Plugin, PluginFactory, PluginLimits, PluginOptions, Repro, replay};
 
 use crate::harness::{Collected, engine};
 use crate::memory::Memory;
@@ -54,20 +54,28 @@ struct Job {
     subtask: SubtaskId,
     restored: OperatorState,
     on_error: OnError,
+    repro: Option<PathBuf>,
 }
 
 impl Job {
     fn new(path: &PathBuf, config: serde_json::Value) -> Self {
         let restored = OperatorState::default();
-        Self { path: path.clone(), config, subtask: SubtaskId::SINGLE, restored, on_error: OnError::DeadLetter }
+        Self {
+            path: path.clone(),
+            config,
+            subtask: SubtaskId::SINGLE,
+            restored,
+            on_error: OnError::DeadLetter,
+            repro: None,
+        }
     }
 
     fn start(&self) -> Result<Box<dyn Operator>> {
         let plugin = Plugin::load(engine(), &self.path)?;
-        let limits =
-            PluginLimits { open_deadline: std::time::Duration::from_secs(2), ..PluginLimits::default() };
-        let options =
-            PluginOptions { config: self.config.clone(), on_error: self.on_error, limits, ..PluginOptions::default() };
+        let limits = PluginLimits { open_deadline: std::time::Duration::from_secs(2), ..PluginLimits::default() };
+        let repro = self.repro.as_deref().map(|folder| Arc::new(Repro::new(folder)));
+        let config = self.config.clone();
+        let options = PluginOptions { config, on_error: self.on_error, limits, repro, ..PluginOptions::default() };
         let factory = PluginFactory::new(plugin, options).with_keys(vec!["key".to_owned()]);
         factory.bind_stream(&StreamType { schema: schema(), event_time: None, is_bounded: true, is_revised: false })?;
         factory.create(OperatorContext {
@@ -117,7 +125,8 @@ fn stored(folder: &tempfile::TempDir, instances: Vec<Vec<KeyedSnapshot>>) -> Res
 fn found(collected: &Collected) -> Vec<[i64; 3]> {
     let mut rows = Vec::new();
     for (_, record) in &collected.rows {
-        let column = |name: &str| record.batch.column_by_name(name).expect("a column").as_primitive::<Int64Type>().clone();
+        let column =
+            |name: &str| record.batch.column_by_name(name).expect("a column").as_primitive::<Int64Type>().clone();
         let (keys, counts, sums) = (column("key"), column("count"), column("sum"));
         rows.extend((0..keys.len()).map(|row| [keys.value(row), counts.value(row), sums.value(row)]));
     }
@@ -277,4 +286,37 @@ fn state_of_an_earlier_version_is_brought_over_or_refused_by_name() {
     let newer = stored(&folder, vec![operator.snapshot().expect("snapshots")]).expect("stores");
     let back = Job { restored: newer, ..Job::new(&path, serde_json::json!({})) }.error();
     assert!(back.contains("`sums` (version 2) of `kept`") && back.contains("bring over `sums` of version 2"), "{back}");
+}
+
+#[test]
+fn a_failed_call_is_kept_and_fails_again_to_the_last_code_offset() {
+    let (path, next) = (component!("keeper"), component!("keeper-next"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let job = Job { repro: Some(folder.path().join("repro")), ..Job::new(&path, serde_json::json!({ "poison": 333 })) };
+    let mut operator = job.start().expect("starts");
+    for begin in (0..400).step_by(50) {
+        operator.process(rows(begin..begin + 50), &mut Collected::default()).expect("processes");
+        if begin == 200 {
+            operator.snapshot().expect("snapshots");
+        }
+    }
+    let bundles: Vec<PathBuf> = std::fs::read_dir(folder.path().join("repro"))
+        .expect("there")
+        .map(|entry| entry.expect("one").path())
+        .collect();
+    assert_eq!(bundles.len(), 1, "{bundles:?}");
+    for _ in 0..2 {
+        let replayed = replay(engine(), &bundles[0], None).expect("replays");
+        assert!(replayed.is_same() && replayed.same_component, "{replayed:?}");
+        assert!(replayed.before.starts_with("trap in process: unreachable; at Some("), "{replayed:?}");
+        assert!(replayed.error.contains("a poisoned row"), "{replayed:?}");
+    }
+    // Another component does something else, or does not get there.
+    let other = replay(engine(), &bundles[0], Some(&next));
+    assert!(other.as_ref().is_err() || other.is_ok_and(|replayed| !replayed.is_same()));
+    let bundle = bundles[0].join("bundle.json");
+    let text = std::fs::read_to_string(&bundle).expect("text");
+    std::fs::write(&bundle, text.replace("\"format\": 1", "\"format\": 9")).expect("writes");
+    let error = replay(engine(), &bundles[0], None).expect_err("another form").to_string();
+    assert!(error.contains("version 9; this host knows version 1"), "{error}");
 }
