@@ -210,6 +210,48 @@ pub enum Error {
     /// Keyed state could not be read or written.
     #[error("{0}")]
     State(volley_api::Error),
+    /// A checkpoint has state that the plugin held itself, and it could not take it over.
+    #[error(
+        "operator `{operator}` cannot go on from the checkpoint: {source} (its state there is of version {versions}). Run the \
+         component that wrote the checkpoint, or begin with --fresh"
+    )]
+    NotRestored {
+        /// The node.
+        operator: String,
+        /// Versions of the parts, by the plugin's own count.
+        versions: String,
+        /// What happened.
+        source: Box<Error>,
+    },
+    /// A plugin that holds state itself has failed, and a fresh instance could not be brought to where it was.
+    #[error(
+        "operator `{operator}`: the plugin has failed, and a fresh instance does not get to where it was: {source}. The job \
+         has to go back to its last checkpoint (`restart:` does that by itself)"
+    )]
+    NotRecovered {
+        /// The node.
+        operator: String,
+        /// What happened.
+        source: Box<Error>,
+    },
+    /// A repro bundle cannot be used.
+    #[error("the bundle {path}: {problem}")]
+    Bundle {
+        /// The folder.
+        path: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// A plugin that holds state itself has failed to give it, too often in a row.
+    #[error("operator `{operator}`: the plugin was asked {failures} times in a row for the state that it holds: {source}")]
+    SnapshotsFail {
+        /// The node.
+        operator: String,
+        /// How often.
+        failures: u32,
+        /// What happened the last time.
+        source: Box<Error>,
+    },
     /// Rows could not be gathered or put together.
     #[error("{0}")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -224,6 +266,7 @@ impl Error {
             | Self::InvalidInput { .. }
             | Self::Wire { .. }
             | Self::WrongPlace { .. }
+            | Self::Bundle { .. }
             | Self::TrustNotAllowed { .. } => ErrorKind::Config,
             Self::NotAComponent { .. }
             | Self::Load { .. }
@@ -241,6 +284,9 @@ impl Error {
             // A file that is not there or not readable is the disk's matter; one that is no component is the plugin's.
             Self::Read { .. } | Self::RetriesExhausted { .. } => ErrorKind::External,
             Self::State(error) => error.kind(),
+            Self::NotRestored { source, .. }
+            | Self::NotRecovered { source, .. }
+            | Self::SnapshotsFail { source, .. } => source.kind(),
             Self::Engine(_) | Self::Arrow(_) => ErrorKind::Internal,
         }
     }
@@ -257,6 +303,9 @@ impl Error {
             Self::Fatal { .. } => Some(Violation::Fatal),
             Self::RetriesExhausted { .. } => Some(Violation::Retries),
             Self::NotAComponent { .. } => Some(Violation::NotAComponent),
+            Self::NotRestored { source, .. } | Self::NotRecovered { source, .. } => source.violation(),
+            // It was counted each time.
+            Self::SnapshotsFail { .. } => None,
             _ => None,
         }
     }
@@ -311,7 +360,8 @@ impl From<Error> for volley_api::Error {
             return error;
         }
         let api = Self::new(error.kind(), error.to_string());
-        let api = if matches!(error, Error::RetriesExhausted { .. }) { api.retryable() } else { api };
+        let may_pass = matches!(error, Error::RetriesExhausted { .. } | Error::NotRecovered { .. });
+        let api = if may_pass { api.retryable() } else { api };
         api.caused_by(error)
     }
 }

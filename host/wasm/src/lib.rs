@@ -9,6 +9,7 @@
 //! the boundary stands in `src/abi/`, each piece with its proof.
 
 mod abi;
+mod again;
 mod aggregate;
 mod bind;
 mod bind_keys;
@@ -24,6 +25,8 @@ mod error;
 mod factory;
 mod grants;
 mod guest;
+mod held;
+mod hooks;
 mod http;
 mod imports;
 mod input;
@@ -37,6 +40,7 @@ mod options;
 mod path;
 mod plugin;
 mod quarantine;
+mod repro;
 mod scalar;
 mod store;
 mod text;
@@ -63,6 +67,7 @@ pub use imports::emitter::EMITS_PER_CALL_MAX;
 pub use imports::log::{BYTES_PER_CALL_MAX as LOG_BYTES_PER_CALL_MAX, LINES_PER_CALL_MAX as LOG_LINES_PER_CALL_MAX};
 pub use input::PluginInput;
 pub use inspect::{COMPONENT_BYTES_MAX, PluginInfo, PluginKind};
+pub use held::{PARTS_MAX, SNAPSHOT_FAILURES_MAX};
 pub use keyed::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
     STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
@@ -72,6 +77,7 @@ pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METR
 pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 pub use options::{Crossing, DETERMINISM_SAMPLE, OnError, OnNoValue, PluginLimits, PluginOptions};
 pub use plugin::{Description, Determinism, Plugin, PluginBinding, PluginPort};
+pub use repro::{REPRO_BUNDLES_MAX, REPRO_BYTES_MAX, Replayed, Repro, replay};
 pub use scalar::PluginScalar;
 pub use trap::{Trap, TrapFrame, TrapReason};
 pub use violation::Violation;

@@ -10,6 +10,7 @@ use crate::imports::emitter::Emitter;
 use crate::imports::log::{Log, LogRate};
 use crate::imports::random::Random;
 use crate::imports::wasi::Wasi;
+use crate::held::Tape;
 use crate::keyed::Keyed;
 use crate::limits::{Deadline, HostBudget, Limiter, Transfer};
 use crate::metrics::PluginMetrics;
@@ -48,6 +49,8 @@ pub(crate) struct HostState {
     pub(crate) http: HttpSide,
     /// Keys, states and timers, while a call of a process operator runs.
     pub(crate) keyed: Option<Box<Keyed>>,
+    /// What the host answers in the call under way: noted, or given once more.
+    pub(crate) tape: Tape,
     pub(crate) wasi: Wasi,
 }
 
@@ -131,6 +134,7 @@ pub(crate) fn new_store(
         emitter: Emitter::new(limits),
         http: HttpSide::new(limits, job.http),
         keyed: None,
+        tape: Tape::Off,
         wasi: Wasi::default(),
     };
     let mut store = Store::new(engine, state);

@@ -114,6 +114,11 @@ impl Emitter {
         self.exceeded.take()
     }
 
+    /// What the call has emitted so far.
+    pub(crate) fn emissions(&self) -> &[Emission] {
+        &self.emissions
+    }
+
     /// What the call emitted, now that it has succeeded.
     pub(crate) fn take(&mut self) -> Vec<Emission> {
         std::mem::take(&mut self.emissions)

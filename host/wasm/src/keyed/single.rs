@@ -11,7 +11,7 @@ use super::groups::Groups;
 use super::life::Life;
 
 /// Where all values are.
-pub(super) const VALUES: Namespace = Namespace(0);
+pub(crate) const VALUES: Namespace = Namespace(0);
 
 /// Entries that a sweep looks at.
 const SWEEP_ENTRIES: usize = 512;

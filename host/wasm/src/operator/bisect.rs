@@ -89,10 +89,15 @@ impl PluginOperator {
         let Some(violation) = error.violation() else { return Err(error) };
         self.instances.count(violation);
         if !error.may_be_of_rows() {
+            // Others are of no call.
+            if matches!(error, Error::Fatal { .. } | Error::RetriesExhausted { .. }) {
+                self.bundle(&error);
+            }
             return Err(error);
         }
         // What a broken promise says of the plugin holds for every row: with nobody to take rows, it ends here.
         if matches!(error, Error::Contract { .. }) && self.stops_at_failures() {
+            self.bundle(&error);
             return Err(error);
         }
         self.instances.discard();
@@ -102,6 +107,7 @@ impl PluginOperator {
 
     /// The one row of `part` is guilty.
     fn blamed(&self, input: &Input, part: Part, violation: Violation, error: Error) -> Result<Treated> {
+        self.bundle(&error);
         if self.stops_at_failures() {
             let row = part.of(&input.record);
             return Err(error.at_row(&format!("{}; row: {}", self.place(&row, part, 0), self.shown(&row, 0))));

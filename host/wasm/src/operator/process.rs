@@ -37,19 +37,31 @@ impl PluginOperator {
     pub(super) fn call(&mut self, input: &Input, part: Part) -> Result<std::result::Result<Reply, Failure>> {
         let Some(keys) = &input.keys else {
             let calls = self.calls;
-            return self.instances.guest()?.process(part.rows, calls);
+            let batch = self.instances.repro().map(|_| input.wire.slice(part.offset, part.rows));
+            let called = self.logged(None, None, batch, Parents::Rows(part.rows));
+            let guest = self.instances.guest()?;
+            let answer = guest.process(part.rows, calls);
+            if let Some(mut called) = called {
+                (called.random, called.now_ms) = guest.chance();
+                called.returned = Some(guest.told(&answer));
+                self.last = Some(called);
+            }
+            return answer;
         };
         self.meet(part.rows)?;
         let rows = part.offset..part.offset + part.rows;
         let begun = self.keyed_side()?.begin_rows(keys, rows, input.record.max_event_time);
         let CallKeys { groups, new } = begun.map_err(Error::State)?;
-        self.call_keyed(new, KeyedCall::Rows(groups), Parents::Rows(part.rows))
+        let is_kept = self.held.is_some() || self.instances.repro().is_some();
+        let batch = is_kept.then(|| input.wire.slice(part.offset, part.rows));
+        self.call_keyed(new, KeyedCall::Rows(groups), batch, Parents::Rows(part.rows))
     }
 
     fn call_keyed(
         &mut self,
         new: Option<(u32, Vec<ArrayRef>)>,
         call: KeyedCall,
+        batch: Option<RecordBatch>,
         parents: Parents,
     ) -> Result<std::result::Result<Reply, Failure>> {
         let function = call.function();
@@ -60,10 +72,30 @@ impl PluginOperator {
             }
             _ => None,
         };
-        let Self { instances, keyed, calls, .. } = self;
+        let logged = self.logged(crossing.as_ref(), Some(&call), batch, parents);
+        let Self { instances, keyed, calls, held, last, .. } = self;
+        let tells = instances.repro().is_some();
         let guest = instances.guest()?;
         guest.prepare(crossing.as_ref().map(|(first, batch)| (*first, batch)), call)?;
-        guest.process_keyed(function, parents, *calls, keyed)
+        let Some(mut logged) = logged else { return guest.process_keyed(function, parents, *calls, keyed) };
+        guest.note();
+        let answer = guest.process_keyed(function, parents, *calls, keyed);
+        (logged.answers, logged.now_ms) = guest.noted();
+        (logged.random, _) = guest.chance();
+        if tells {
+            logged.returned = Some(guest.told(&answer));
+            *last = Some(logged.clone());
+        }
+        let Some(held) = held else { return answer };
+        match &answer {
+            Ok(Ok(_)) => held.under_way = Some(logged),
+            Ok(Err(_)) => {
+                logged.has_failed = true;
+                held.push(logged);
+            }
+            Err(_) => {}
+        }
+        answer
     }
 
     /// Sees to it that the instance and the host mean the same keys by their numbers.
@@ -76,12 +108,16 @@ impl PluginOperator {
         } else if keyed.is_full(rows) {
             keyed.forget();
             self.instances.guest()?.forget()?;
+            if let Some(held) = &mut self.held {
+                held.forgot();
+            }
         }
         Ok(())
     }
 
     /// A call has succeeded, and what it put out is good: what it wrote is stored.
     pub(super) fn commit(&mut self) -> Result<()> {
+        self.keep_call();
         let Some(keyed) = self.keyed.as_deref_mut() else { return Ok(()) };
         keyed.commit().map_err(Error::State)?;
         self.clock_due_ms = keyed.timers().next_clock_ms().map_err(Error::State)?;
@@ -179,10 +215,11 @@ impl PluginOperator {
     ) -> Result<std::result::Result<Vec<(PortIndex, Rows)>, String>> {
         let mut retries = 0;
         loop {
+            self.ensure()?;
             self.meet(due.len())?;
             let begun = self.keyed_side()?.begin_timers(due, domain).map_err(Error::State)?;
             let (CallKeys { new, .. }, timers) = begun;
-            match self.call_keyed(new, KeyedCall::Timers(timers), Parents::Timers(due.len()))? {
+            match self.call_keyed(new, KeyedCall::Timers(timers), None, Parents::Timers(due.len()))? {
                 Ok(_) => {
                     let rows = self.emitted(Part { offset: 0, rows: due.len() }, &[])?;
                     self.commit()?;
@@ -261,6 +298,7 @@ impl PluginOperator {
         error: Error,
         output: &mut dyn Output,
     ) -> volley_api::Result<()> {
+        self.bundle(&error);
         if self.stops_at_failures() {
             let rows = self.refused_timers(due)?;
             return Err(error.at_row(&format!("a timer; row: {}", self.shown(&rows, 0))).into());
@@ -310,9 +348,10 @@ impl PluginOperator {
         self.calls += 1;
         let (mut retries, mut failures) = (0, 0);
         loop {
+            self.ensure()?;
             self.meet(0)?;
             self.keyed_side()?.begin_watermark();
-            let answer = self.call_keyed(None, KeyedCall::Watermark(watermark), Parents::None);
+            let answer = self.call_keyed(None, KeyedCall::Watermark(watermark), None, Parents::None);
             let ports = match answer {
                 Ok(Ok(_)) => self.emitted(Part { offset: 0, rows: 1 }, &[]),
                 Ok(Err(failure)) => {
@@ -323,6 +362,7 @@ impl PluginOperator {
             };
             match ports {
                 Ok(ports) => {
+                    self.keep_call();
                     let options = RecordBatchOptions::new().with_row_count(Some(1));
                     let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
                     let rows = StreamRecord::new(nothing.map_err(Error::from)?);

@@ -1,0 +1,235 @@
+//! Plugins that hold state themselves: killed and dealt out anew they go on with it; rows and hooks that trap cost nothing that
+//! they did not cost without it; and host-held state of an earlier version is brought over.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::checkpoints::{kill, start};
+use crate::support::{Folder, Outcome, keeper, plugin};
+
+/// Rows of the source.
+const ROWS: i64 = 6_000;
+/// Keys that they are of.
+const KEYS: i64 = 11;
+const CHECKPOINTS: &str = "checkpoint: { interval: 50ms, location: checkpoints }\n";
+
+/// One source, whose rows of a key come in order, and a plugin behind it.
+fn pipeline(component: &Path, rate: &str, more: &str, config: &str, options: &str) -> String {
+    format!(
+        "name: held
+{more}sources: {{ made: {{ parallelism: 1, file: {{ path: rows.csv{rate} }} }} }}
+operators:
+  kept:
+    from: made
+    key_by: key
+    plugin: {{ component: \"{}\", config: {{ {config} }}{options} }}
+sinks:
+  out: {{ from: kept, file: {{ path: out/, format: jsonl }} }}
+  dead: {{ from: kept.errors, file: {{ path: dead/, format: jsonl }} }}
+",
+        component.display()
+    )
+}
+
+fn folder() -> Folder {
+    let folder = Folder::new();
+    let rows = (0..ROWS).map(|row| format!("{row},{}\n", row % KEYS));
+    folder.write("rows.csv", std::iter::once("id,key\n".to_owned()).chain(rows).collect::<String>());
+    folder
+}
+
+/// What there has to be without the rows of these values: for each row key, count, sum.
+fn expected(without: &[i64]) -> Vec<[i64; 3]> {
+    let mut known: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    let mut rows = Vec::new();
+    for id in (0..ROWS).filter(|id| !without.contains(id)) {
+        let (count, sum) = known.entry(id % KEYS).or_default();
+        (*count, *sum) = (*count + 1, *sum + id);
+        rows.push([id % KEYS, *count, *sum]);
+    }
+    rows.sort_unstable();
+    rows
+}
+
+fn rows_in(folder: &Folder, of: &str) -> Vec<Value> {
+    let files = folder.files();
+    let texts = files.iter().filter(|name| name.starts_with(of)).map(|name| folder.read(name));
+    texts.flat_map(|text| text.lines().map(|line| serde_json::from_str(line).expect("a whole row")).collect::<Vec<_>>()).collect()
+}
+
+fn found(folder: &Folder) -> Vec<[i64; 3]> {
+    let number = |row: &Value, name: &str| row[name].as_i64().unwrap_or_else(|| panic!("no number `{name}` in {row}"));
+    let mut rows: Vec<[i64; 3]> =
+        rows_in(folder, "out/part-").iter().map(|row| ["key", "count", "sum"].map(|name| number(row, name))).collect();
+    rows.sort_unstable();
+    rows
+}
+
+fn assert_same(found: &[[i64; 3]], expected: &[[i64; 3]]) {
+    let differs = found.iter().zip(expected).find(|(found, expected)| found != expected);
+    assert_eq!(differs, None, "found, expected");
+    assert_eq!(found.len(), expected.len());
+}
+
+fn killed_and_rescaled(more: &str, config: &str, options: &str, without: &[i64]) -> Folder {
+    let folder = folder();
+    folder.write("p.yaml", pipeline(&keeper("keeper"), ", rate: 3000", &format!("{CHECKPOINTS}{more}"), config, options));
+    for parallelism in ["1", "3"] {
+        let running = start(&folder, &["--parallelism", parallelism]);
+        kill(&folder, running);
+    }
+    folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+    assert_same(&found(&folder), &expected(without));
+    folder
+}
+
+#[test]
+fn held_state_follows_its_keys() {
+    let folder = killed_and_rescaled("", "", "", &[]);
+    let shown = folder.succeed(&["checkpoints", "inspect", "checkpoints", "--json"]);
+    let manifest = shown.json();
+    let layout = manifest["operators"]["kept"]["keyed"]["host-component"][0]["layout"].as_str().expect("a layout");
+    assert!(layout.starts_with("component ") && layout.contains("; holds state itself; declared ["), "{layout}");
+    assert!(layout.contains("\"sums\"") && layout.contains("\"version\":1"), "{layout}");
+}
+
+#[cfg(feature = "rocksdb")]
+#[test]
+fn the_same_on_disk() {
+    killed_and_rescaled("state: { backend: rocksdb, location: state }\n", "", "", &[]);
+}
+
+/// Rows after which an instance is in a state that it must not keep are found all the same, and nothing else is lost.
+#[test]
+fn poison_rows_are_found_whatever_is_held() {
+    let poison = 2_500;
+    let folder = killed_and_rescaled("", &format!("poison: {poison}"), ", on_error: dead_letter", &[poison]);
+    let dead = rows_in(&folder, "dead/part-");
+    assert_eq!(dead.len(), 1, "{dead:?}");
+    assert_eq!(dead[0]["code"], "plugin-unreachable");
+    assert!(dead[0]["row"].as_str().expect("a row").contains("2500"), "{}", dead[0]);
+}
+
+#[test]
+fn without_a_policy_a_poison_row_stops_the_job_by_name() {
+    let folder = folder();
+    folder.write("p.yaml", pipeline(&keeper("keeper"), "", "", "poison: 17", ""));
+    let outcome = folder.run(&["run", "p.yaml", "-q"]);
+    assert_ne!(outcome.code, Some(0));
+    assert!(outcome.stderr.contains("a poisoned row"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("\\\"id\\\":17") || outcome.stderr.contains("\"id\":17"), "{}", outcome.stderr);
+}
+
+/// A snapshot that traps costs its checkpoint, and no more.
+#[test]
+fn a_trap_in_snapshot_abandons_the_checkpoint_and_the_job_goes_on() {
+    let folder = killed_and_rescaled("", "fail: every-other-snapshot", "", &[]);
+    drop(folder);
+}
+
+fn fails(config: &str, settings: &str) -> Outcome {
+    let folder = folder();
+    let checkpoints = format!("checkpoint: {{ interval: 50ms, location: checkpoints{settings} }}\n");
+    folder.write("p.yaml", pipeline(&keeper("keeper"), ", rate: 3000", &checkpoints, config, ""));
+    folder.run(&["run", "p.yaml", "-q"])
+}
+
+#[test]
+fn snapshots_that_always_fail_or_lie_stop_the_job_and_say_why() {
+    let cases = [
+        ("snapshot", "no snapshot today"),
+        ("refuse", "not today"),
+        ("size", "has 1048577 bytes; the limit is 1048576"),
+        ("parts", "parts of state; the limit is 65536"),
+    ];
+    for (fail, words) in cases {
+        let outcome = fails(&format!("fail: {fail}"), ", tolerable_failures: 2");
+        assert_ne!(outcome.code, Some(0), "{fail}");
+        assert!(outcome.stderr.contains(words), "{fail}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("checkpoints in a row have failed"), "{fail}: {}", outcome.stderr);
+    }
+}
+
+/// State of key groups that another instance has.
+#[test]
+fn a_snapshot_of_other_key_groups_is_no_snapshot() {
+    let folder = folder();
+    let checkpoints = "checkpoint: { interval: 50ms, location: checkpoints, tolerable_failures: 0 }\n";
+    folder.write("p.yaml", pipeline(&keeper("keeper"), ", rate: 3000", checkpoints, "fail: group", ""));
+    let outcome = folder.run(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+    assert_ne!(outcome.code, Some(0));
+    assert!(outcome.stderr.contains("is of key group 255; this instance has 0 to 127"), "{}", outcome.stderr);
+}
+
+/// A job with a checkpoint behind it.
+fn with_checkpoint(component: &str) -> Folder {
+    let folder = folder();
+    folder.write("p.yaml", pipeline(&keeper(component), ", rate: 3000", CHECKPOINTS, "", ""));
+    let running = start(&folder, &[]);
+    kill(&folder, running);
+    folder
+}
+
+#[test]
+fn a_restore_that_traps_or_never_ends_is_stopped_by_name() {
+    let folder = with_checkpoint("keeper");
+    for (fail, words) in [("restore", "nothing is restored today"), ("restore-for-ever", "CPU time")] {
+        folder.write("p.yaml", pipeline(&keeper("keeper"), "", CHECKPOINTS, &format!("fail: {fail}"), ""));
+        let outcome = folder.run(&["run", "p.yaml", "-q"]);
+        assert_ne!(outcome.code, Some(0), "{fail}");
+        let error = &outcome.stderr;
+        assert!(error.contains(words) && error.contains("`kept` cannot go on from the checkpoint"), "{fail}: {error}");
+        assert!(error.contains("version 3") && error.contains("--fresh"), "{fail}: {error}");
+    }
+    folder.write("p.yaml", pipeline(&keeper("keeper"), "", CHECKPOINTS, "", ""));
+    folder.succeed(&["run", "p.yaml", "-q"]);
+    assert_same(&found(&folder), &expected(&[]));
+}
+
+#[test]
+fn state_of_an_earlier_version_is_brought_over() {
+    let folder = with_checkpoint("keeper");
+    folder.write("p.yaml", pipeline(&keeper("keeper-next"), "", CHECKPOINTS, "", ""));
+    folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "3"]);
+    // Sums go on where they were; rows from there on say that their sum was brought over.
+    let (found, expected) = (found(&folder), expected(&[]));
+    let sums = |rows: &[[i64; 3]]| {
+        let mut sums: Vec<[i64; 2]> = rows.iter().map(|row| [row[0], row[2]]).collect();
+        sums.sort_unstable();
+        sums
+    };
+    assert_eq!(sums(&found), sums(&expected));
+    let last = found.iter().filter(|row| row[2] == expected.iter().filter(|other| other[0] == row[0]).map(|row| row[2]).max().unwrap_or_default());
+    assert!(last.clone().count() >= 11 && last.clone().all(|row| row[1] == 1), "{:?}", last.collect::<Vec<_>>());
+    let shown = folder.succeed(&["checkpoints", "inspect", "checkpoints", "--json"]).json();
+    let layout = shown["operators"]["kept"]["keyed"]["sums"][0]["layout"].as_str().expect("a layout").to_owned();
+    assert!(layout.contains("Float64") && layout.contains("version 2"), "{layout}");
+}
+
+#[test]
+fn a_migration_that_cannot_be_is_refused_before_the_place_is_claimed() {
+    let folder = with_checkpoint("keeper-next");
+    let before = folder.succeed(&["checkpoints", "list", "checkpoints", "--json"]).json();
+    let cases = [
+        // The older one knows nothing of the newer one's state.
+        (keeper("keeper"), "it does not know how to bring over `sums` of version 2"),
+        // One that exports no `snapshot` at all.
+        (plugin("sessionizer"), "exports no `snapshot`"),
+    ];
+    for (component, words) in cases {
+        let config = if words.contains("exports") { "gap_ms: 5" } else { "" };
+        let text = pipeline(&component, "", CHECKPOINTS, config, "");
+        let text = if words.contains("exports") {
+            text.replace("path: rows.csv }", "path: rows.csv }, event_time: { column: id, max_out_of_orderness: 0s }")
+        } else {
+            text
+        };
+        folder.write("p.yaml", text);
+        let outcome = folder.run(&["run", "p.yaml", "-q"]);
+        assert_ne!(outcome.code, Some(0), "{words}");
+        assert!(outcome.stderr.contains(words) && outcome.stderr.contains("--fresh"), "{words}: {}", outcome.stderr);
+        assert_eq!(folder.succeed(&["checkpoints", "list", "checkpoints", "--json"]).json(), before, "nothing was claimed");
+    }
+}
