@@ -4,9 +4,11 @@ use sha2::{Digest as _, Sha256};
 use volley_ipc::encode_batch;
 
 use crate::cache::hex;
-use crate::contract::Failure;
+use crate::contract::{Failure, Reject};
 use crate::guest::Guest;
-use crate::held::{Logged, Tape, TapeAnswer};
+use crate::held::{Logged, Tape};
+use crate::hooks::words_of;
+use crate::imports::emitter::Emission;
 use crate::path::{KeyedCall, Reply, ReplyOutput};
 use crate::violation::Violation;
 use crate::{Error, Result};
@@ -14,21 +16,52 @@ use crate::{Error, Result};
 /// What a call answers: an error is a trap or a limit, a failure inside is the plugin's own.
 type Answered = Result<std::result::Result<Reply, Failure>>;
 
+/// What a call came to.
+#[derive(Debug)]
+pub(crate) enum CameTo {
+    /// An error or a failure, in words that differ wherever anything does.
+    Failed(String),
+    /// It gave this back. The digest is made where it is wanted.
+    Gave { output: ReplyOutput, rejects: Vec<Reject>, emissions: Vec<Emission> },
+}
+
+impl CameTo {
+    /// In words that differ wherever anything does: the error with code offsets, or the digest of what was given back.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Failed(words) => words.clone(),
+            Self::Gave { output, rejects, emissions } => {
+                format!("returned, sha256 {}", digest(output, rejects, emissions))
+            }
+        }
+    }
+}
+
 impl Guest {
-    /// Answers of the host are noted in the next call.
+    /// Answers of the host are noted in the next call; what servers answer too, unless that is given from somewhere.
     pub(crate) fn note(&mut self) {
-        self.store.data_mut().tape = Tape::Noting(Vec::new());
+        let state = self.store.data_mut();
+        state.tape = Tape::Noting(Vec::new());
+        state.notes_http = state.http.is_plain();
+        if state.notes_http {
+            state.http.record(true);
+        }
     }
 
-    /// What was noted in the last call, and the time that it was told.
-    pub(crate) fn noted(&mut self) -> (Vec<TapeAnswer>, Option<u64>) {
+    /// Puts what was noted in the last call into it: answers, time, chance.
+    pub(crate) fn noted(&mut self, call: &mut Logged) {
         let state = self.store.data_mut();
-        (state.tape.take(), state.now_ms)
+        call.answers = state.tape.take();
+        call.http = state.http.recorded();
+        if std::mem::take(&mut state.notes_http) {
+            state.http.record(false);
+        }
+        (call.random, call.now_ms) = (state.random.seed(), state.now_ms);
     }
 
     /// Makes a call again that was made in an earlier instance. What it puts out is dropped.
     pub(crate) fn repeat(&mut self, call: &Logged) -> Result<()> {
-        let function = call.call.as_ref().map_or(self.kind.as_str(), KeyedCall::function);
+        let function = self.function_of(call);
         let answer = self.once_more(function, call)?;
         let left_over = self.store.data_mut().tape.left_over();
         drop(self.take_emissions());
@@ -44,6 +77,11 @@ impl Guest {
         }
     }
 
+    /// The exported function that a call is of.
+    pub(crate) fn function_of(&self, call: &Logged) -> &'static str {
+        call.call.as_ref().map_or(self.kind.function(), KeyedCall::function)
+    }
+
     fn once_more(&mut self, function: &'static str, call: &Logged) -> Result<Answered> {
         if let Some(batch) = &call.batch {
             self.encode(batch)?;
@@ -54,54 +92,71 @@ impl Guest {
         }
         let state = self.store.data_mut();
         state.tape = Tape::Playing(call.answers.clone().into(), call.now_ms);
+        state.http.replay(call.http.clone().into());
         state.random.fix(call.random);
         let answer = self.run(function, call.parents, call.number);
-        self.store.data_mut().random.unfix();
+        let state = self.store.data_mut();
+        state.random.unfix();
+        state.http.record(false);
         Ok(answer)
     }
 
-    /// Makes a call again, and says what it comes to: see [`Guest::told`].
-    pub(crate) fn outcome(&mut self, call: &Logged) -> Result<String> {
-        let function = call.call.as_ref().map_or(self.kind.as_str(), KeyedCall::function);
+    /// Makes a call again, and says what it comes to: see [`CameTo::words`]; and in words for people, where it fails.
+    pub(crate) fn outcome(&mut self, call: &Logged) -> Result<(String, Option<String>)> {
+        let function = self.function_of(call);
         let answer = self.once_more(function, call)?;
-        self.store.data_mut().tape.left_over();
-        Ok(self.told(&answer))
+        let left_over = self.store.data_mut().tape.left_over();
+        let answer = match (answer, &call.exceeded, left_over) {
+            (Ok(_), _, Some(import)) => {
+                let problem = format!("it does not call `{import}` as it did in the job");
+                Err(self.broke(function, Violation::Diverged, problem))
+            }
+            // It asked for the same, and the host refused the same.
+            (Ok(_), Some((violation, problem)), None) => Err(self.exceeded(function, *violation, problem.clone())),
+            (answer, ..) => answer,
+        };
+        let message = match &answer {
+            Ok(Ok(_)) => None,
+            Ok(Err(failure)) => Some(words_of(failure)),
+            Err(error) => Some(error.to_string()),
+        };
+        Ok((self.came_to(&answer).words(), message))
     }
 
-    /// What a call came to, in words that differ wherever anything does: the error with code offsets, or the digest of what it
-    /// gave back.
-    pub(crate) fn told(&self, answer: &Answered) -> String {
-        match answer {
-            // Time that was used differs from run to run, and what it is called in a job.
+    /// What a call came to.
+    pub(crate) fn came_to(&self, answer: &Answered) -> CameTo {
+        let reply = match answer {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(failure)) => return CameTo::Failed(format!("{failure:?}")),
+            // How much time was used differs from run to run, and so does where it ended.
+            Err(Error::Trap(trap)) if trap.reason.violation() == Violation::Deadline => {
+                return CameTo::Failed(format!("{} in {}", Violation::Deadline, trap.function));
+            }
             Err(Error::Trap(trap)) => {
-                let frames: Vec<String> = trap.frames.iter().map(|frame| format!("{:?}", frame.code_offset)).collect();
-                format!("trap in {}: {}; at {}", trap.function, trap.reason.violation(), frames.join(", "))
+                let offset = |offset: Option<usize>| offset.map_or("?".to_owned(), |offset| format!("{offset:#x}"));
+                let frames: Vec<String> = trap.frames.iter().map(|frame| offset(frame.code_offset)).collect();
+                let (function, reason) = (&trap.function, trap.reason.violation());
+                return CameTo::Failed(format!("trap in {function}: {reason}; at {}", frames.join(" < ")));
             }
             Err(Error::Limit { function, violation, .. } | Error::Contract { function, violation, .. }) => {
-                format!("{violation} in {function}")
+                return CameTo::Failed(format!("{violation} in {function}"));
             }
-            Err(error) => error.to_string(),
-            Ok(Err(failure)) => format!("{failure:?}"),
-            Ok(Ok(reply)) => format!("returned, sha256 {}", self.digest(reply)),
-        }
+            Err(error) => return CameTo::Failed(error.to_string()),
+        };
+        let emissions = self.store.data().emitter.emissions().to_vec();
+        CameTo::Gave { output: reply.output.clone(), rejects: reply.rejects.clone(), emissions }
     }
+}
 
-    fn digest(&self, reply: &Reply) -> String {
-        let mut digest = Sha256::new();
-        if let ReplyOutput::Keep(bytes) | ReplyOutput::Columns(bytes) = &reply.output {
-            digest.update(bytes.as_slice());
-        }
-        digest.update(format!("{:?}", reply.rejects));
-        for emission in self.store.data().emitter.emissions() {
-            digest.update(format!("{} {:?}", emission.port, emission.parents.values()));
-            digest.update(encode_batch(&emission.batch).unwrap_or_default());
-        }
-        hex(&digest.finalize())
+fn digest(output: &ReplyOutput, rejects: &[Reject], emissions: &[Emission]) -> String {
+    let mut digest = Sha256::new();
+    if let ReplyOutput::Keep(bytes) | ReplyOutput::Columns(bytes) = output {
+        digest.update(bytes.as_slice());
     }
-
-    /// Where the random numbers of the last call began, and the time that it was told.
-    pub(crate) fn chance(&self) -> (u64, Option<u64>) {
-        let state = self.store.data();
-        (state.random.seed(), state.now_ms)
+    digest.update(format!("{rejects:?}"));
+    for emission in emissions {
+        digest.update(format!("{} {:?}", emission.port, emission.parents.values()));
+        digest.update(encode_batch(&emission.batch).unwrap_or_default());
     }
+    hex(&digest.finalize())
 }

@@ -273,7 +273,7 @@ impl Guest {
     }
 
     /// The error for a limit of a call that was exceeded.
-    fn exceeded(&self, function: &str, violation: Violation, problem: String) -> Error {
+    pub(crate) fn exceeded(&self, function: &str, violation: Violation, problem: String) -> Error {
         Error::Limit {
             operator: self.store.data().log.operator_in_job().unwrap_or_default(),
             plugin: self.who.to_string(),

@@ -56,29 +56,32 @@ impl Guest {
     /// All state of the operator's own, checked. Anything but good parts of these key groups is an error.
     pub(crate) fn snapshot(&mut self, key_groups: KeyGroupRange) -> Result<Vec<Part>> {
         let snapshot = self.hooks()?.snapshot;
-        let (parts,) =
-            self.call("snapshot", Phase::Binding, self.limits.open_deadline, |store, _| snapshot.call(store, ()))?;
-        let parts = parts.map_err(|failure| self.hook_failed("snapshot", &failure))?;
-        match check_parts(&parts, key_groups, self.limits.output_bytes_max) {
+        let given =
+            self.call("snapshot", Phase::Binding, self.limits.open_deadline, |store, _| snapshot.call(store, ()));
+        let parts = given.and_then(|(parts,)| parts.map_err(|failure| self.hook_failed("snapshot", &failure)));
+        let parts = parts.and_then(|parts| match check_parts(&parts, key_groups, self.limits.output_bytes_max) {
             Ok(()) => Ok(parts),
             Err((violation, problem)) => Err(self.broke("snapshot", violation, problem)),
-        }
+        });
+        self.counted(parts)
     }
 
     /// Hands the operator state of its own that it gave before.
     pub(crate) fn restore(&mut self, parts: &[Part]) -> Result<()> {
         let (restore, parts) = (self.hooks()?.restore, parts.to_vec());
-        let (answer,) =
-            self.call("restore", Phase::Binding, self.limits.open_deadline, |store, _| restore.call(store, (parts,)))?;
-        answer.map_err(|failure| self.hook_failed("restore", &failure))
+        let answer =
+            self.call("restore", Phase::Binding, self.limits.open_deadline, |store, _| restore.call(store, (parts,)));
+        let answer = answer.and_then(|(answer,)| answer.map_err(|failure| self.hook_failed("restore", &failure)));
+        self.counted(answer)
     }
 
     /// Asks whether state of these declarations can be brought over; `Err` inside: in the plugin's words, why not.
     pub(crate) fn can_migrate(&mut self, earlier: Vec<StateDeclaration>) -> Result<std::result::Result<(), String>> {
         let can_migrate = self.hooks()?.can_migrate;
-        let (answer,) = self.call("can-migrate", Phase::Binding, self.limits.open_deadline, |store, _| {
+        let answer = self.call("can-migrate", Phase::Binding, self.limits.open_deadline, |store, _| {
             can_migrate.call(store, (earlier,))
-        })?;
+        });
+        let (answer,) = self.counted(answer)?;
         Ok(answer.map_err(|message| visible(&message, MESSAGE_BYTES_MAX)))
     }
 
@@ -89,9 +92,10 @@ impl Guest {
         values: Vec<u8>,
     ) -> Result<std::result::Result<Buffer, String>> {
         let migrate = self.hooks()?.migrate;
-        let (answer,) = self.call("migrate", Phase::Binding, self.limits.open_deadline, |store, _| {
+        let answer = self.call("migrate", Phase::Binding, self.limits.open_deadline, |store, _| {
             migrate.call(store, (earlier, values))
-        })?;
+        });
+        let (answer,) = self.counted(answer)?;
         Ok(answer.map(|message| message.0).map_err(|failure| words_of(&failure)))
     }
 
@@ -100,7 +104,17 @@ impl Guest {
         self.hooks.as_ref().ok_or_else(missing)
     }
 
+    /// Counts what the plugin did wrong, where it did.
+    pub(crate) fn counted<T>(&self, result: Result<T>) -> Result<T> {
+        result.inspect_err(|error| {
+            if let Some(violation) = error.violation() {
+                self.store.data().metrics.violation(violation);
+            }
+        })
+    }
+
     fn hook_failed(&self, function: &str, failure: &Failure) -> Error {
-        self.broke(function, Violation::SnapshotFailed, words_of(failure))
+        let (plugin, function) = (self.who.to_string(), function.to_owned());
+        Error::HookFailed { plugin, function, message: words_of(failure) }
     }
 }

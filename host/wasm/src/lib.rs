@@ -77,7 +77,7 @@ pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METR
 pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 pub use options::{Crossing, DETERMINISM_SAMPLE, OnError, OnNoValue, PluginLimits, PluginOptions};
 pub use plugin::{Description, Determinism, Plugin, PluginBinding, PluginPort};
-pub use repro::{REPRO_BUNDLES_MAX, REPRO_BYTES_MAX, Replayed, Repro, replay};
+pub use repro::{REPRO_BUNDLES_MAX, REPRO_BYTES_MAX, ReplayOptions, Replayed, Repro, replay};
 pub use scalar::PluginScalar;
 pub use trap::{Trap, TrapFrame, TrapReason};
 pub use violation::Violation;

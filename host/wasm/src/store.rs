@@ -23,7 +23,7 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 /// Which export is running, and so which imports may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Instantiation, `describe`, `open`, `forget`: only `log`, and WASI, which is inert.
+    /// Instantiation, `describe`, `open`, `forget`, and the functions of `snapshot`: only `log`, and WASI, which is inert.
     Binding,
     /// A batch, timers or a watermark are being processed: everything.
     Batch,
@@ -51,6 +51,8 @@ pub(crate) struct HostState {
     pub(crate) keyed: Option<Box<Keyed>>,
     /// What the host answers in the call under way: noted, or given once more.
     pub(crate) tape: Tape,
+    /// Whether answers of servers are kept for the call under way alone.
+    pub(crate) notes_http: bool,
     pub(crate) wasi: Wasi,
 }
 
@@ -135,6 +137,7 @@ pub(crate) fn new_store(
         http: HttpSide::new(limits, job.http),
         keyed: None,
         tape: Tape::Off,
+        notes_http: false,
         wasi: Wasi::default(),
     };
     let mut store = Store::new(engine, state);

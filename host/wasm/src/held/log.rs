@@ -3,8 +3,10 @@
 use arrow::array::RecordBatch;
 
 use super::tape::Answer;
+use crate::http::HttpAnswer;
 use crate::imports::emitter::Parents;
 use crate::path::KeyedCall;
+use crate::violation::Violation;
 
 /// What an instance was told, in order.
 #[derive(Debug)]
@@ -32,10 +34,12 @@ pub(crate) struct Logged {
     /// The time that it was told.
     pub(crate) now_ms: Option<u64>,
     pub(crate) answers: Vec<Answer>,
+    /// What servers answered, request by request of each `send`.
+    pub(crate) http: Vec<Vec<HttpAnswer>>,
+    /// The limit of state or timers that it passed, where it did: the host knows, and nothing of the answers says which.
+    pub(crate) exceeded: Option<(Violation, String)>,
     /// Whether the plugin answered with a failure.
     pub(crate) has_failed: bool,
-    /// What it came to, in words that are the same only where it does the same; for bundles.
-    pub(crate) returned: Option<String>,
 }
 
 impl Logged {
@@ -44,10 +48,12 @@ impl Logged {
         let batch = |batch: &RecordBatch| batch.get_array_memory_size();
         let keys = self.keys.as_ref().map_or(0, |(_, keys)| batch(keys));
         let answers: usize = self.answers.iter().map(Answer::bytes).sum();
+        let http: usize = self.http.iter().flatten().flatten().map(|response| response.size_bytes()).sum();
         size_of::<Self>()
             + self.call.as_ref().map_or(0, KeyedCall::bytes)
             + self.batch.as_ref().map_or(0, batch)
             + keys
             + answers
+            + http
     }
 }

@@ -19,7 +19,7 @@ pub(crate) use self::log::{Entry, Logged};
 pub(crate) use self::migrate::Migration;
 pub(crate) use self::record::Record;
 pub(crate) use self::stored::{Abandoned, STATE as RECORD_STATE, Stored};
-pub(crate) use self::tape::{Answer as TapeAnswer, Given, Tape, Taped};
+pub(crate) use self::tape::{Answer as TapeAnswer, Diverged, Given, Tape, Taped};
 
 use crate::contract::Part;
 

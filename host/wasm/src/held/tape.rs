@@ -124,6 +124,18 @@ impl Tape {
 }
 
 impl Answer {
+    /// Whether it says that a limit is passed.
+    pub(crate) fn is_limit(&self) -> bool {
+        matches!(
+            self.given,
+            Given::Done(Err(StateError::LimitExceeded(_)))
+                | Given::Found(Err(StateError::LimitExceeded(_)))
+                | Given::Entries(Err(StateError::LimitExceeded(_)))
+                | Given::KeyGroups(Err(StateError::LimitExceeded(_)))
+                | Given::Timers(Err(TimerError::LimitExceeded(_)))
+        )
+    }
+
     /// About how many bytes of memory it takes.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>()

@@ -124,6 +124,9 @@ impl PluginOperator {
             Ok(())
         };
         if let Err(error) = again() {
+            if let Some(violation) = error.violation() {
+                instances.count(violation);
+            }
             instances.discard();
             return Err(Error::NotRecovered { operator: context.node.to_string(), source: Box::new(error) });
         }
@@ -139,7 +142,10 @@ impl PluginOperator {
     fn take_parts(&mut self) -> Result<()> {
         let Self { instances, held: Some(held), keyed, context, .. } = self else { return Ok(()) };
         let guest = instances.guest()?;
-        let taken = guest.snapshot(context.key_groups()).and_then(|parts| guest.forget().map(|()| parts));
+        let taken = guest.snapshot(context.key_groups()).and_then(|parts| {
+            let forgot = guest.forget();
+            guest.counted(forgot).map(|()| parts)
+        });
         match taken {
             Ok(parts) => {
                 held.snapshot_taken(parts);
@@ -150,9 +156,6 @@ impl PluginOperator {
                 Ok(())
             }
             Err(error) => {
-                if let Some(violation) = error.violation() {
-                    instances.count(violation);
-                }
                 instances.discard();
                 self.encoded = None;
                 Err(error)
@@ -180,8 +183,9 @@ impl PluginOperator {
             random: 0,
             now_ms: None,
             answers: Vec::new(),
+            http: Vec::new(),
+            exceeded: None,
             has_failed: false,
-            returned: None,
         }))
     }
 

@@ -24,11 +24,12 @@ use self::attempt::{Treated, TreatedRows};
 use self::flat_map::Carried;
 use self::held::Opened;
 use crate::contract::WriteMode;
-use crate::held::{Held, Logged, Stored};
+use crate::held::{Held, Stored};
 use crate::instances::Instances;
 use crate::keyed::Keyed;
 use crate::metrics::{CpuSampler, Metered};
 use crate::options::OnError;
+use crate::repro::Last;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
@@ -65,7 +66,7 @@ pub(crate) struct PluginOperator {
     /// What the host keeps of an operator that holds state itself.
     held: Option<Box<Held>>,
     /// The call that was made last, where bundles are written of those that fail.
-    last: Option<Box<Logged>>,
+    last: Option<Last>,
     /// When the first timer of the clock is due, in milliseconds since 1970.
     clock_due_ms: Option<i64>,
     /// Which calls are made twice.

@@ -17,6 +17,7 @@ use crate::guest::MESSAGE_BYTES_MAX;
 use crate::imports::emitter::Parents;
 use crate::keyed::{CallKeys, Due, Keyed};
 use crate::path::{KeyedCall, Reply};
+use crate::repro::Last;
 use crate::text::{cut, visible};
 use crate::violation::Violation;
 use crate::{Error, Result};
@@ -40,12 +41,11 @@ impl PluginOperator {
             let batch = self.instances.repro().map(|_| input.wire.slice(part.offset, part.rows));
             let called = self.logged(None, None, batch, Parents::Rows(part.rows));
             let guest = self.instances.guest()?;
+            let Some(mut called) = called else { return guest.process(part.rows, calls) };
+            guest.note();
             let answer = guest.process(part.rows, calls);
-            if let Some(mut called) = called {
-                (called.random, called.now_ms) = guest.chance();
-                called.returned = Some(guest.told(&answer));
-                self.last = Some(called);
-            }
+            guest.noted(&mut called);
+            self.last = Some(Last { call: called, came_to: guest.came_to(&answer) });
             return answer;
         };
         self.meet(part.rows)?;
@@ -74,25 +74,26 @@ impl PluginOperator {
         };
         let logged = self.logged(crossing.as_ref(), Some(&call), batch, parents);
         let Self { instances, keyed, calls, held, last, .. } = self;
-        let tells = instances.repro().is_some();
+        let is_kept = instances.repro().is_some();
         let guest = instances.guest()?;
         guest.prepare(crossing.as_ref().map(|(first, batch)| (*first, batch)), call)?;
         let Some(mut logged) = logged else { return guest.process_keyed(function, parents, *calls, keyed) };
         guest.note();
         let answer = guest.process_keyed(function, parents, *calls, keyed);
-        (logged.answers, logged.now_ms) = guest.noted();
-        (logged.random, _) = guest.chance();
-        if tells {
-            logged.returned = Some(guest.told(&answer));
-            *last = Some(logged.clone());
+        guest.noted(&mut logged);
+        logged.has_failed = matches!(answer, Ok(Err(_)));
+        if let Err(Error::Limit { violation, problem, .. }) = &answer
+            && logged.answers.iter().any(|answer| answer.is_limit())
+        {
+            logged.exceeded = Some((*violation, problem.clone()));
+        }
+        if is_kept {
+            *last = Some(Last { call: logged.clone(), came_to: guest.came_to(&answer) });
         }
         let Some(held) = held else { return answer };
         match &answer {
             Ok(Ok(_)) => held.under_way = Some(logged),
-            Ok(Err(_)) => {
-                logged.has_failed = true;
-                held.push(logged);
-            }
+            Ok(Err(_)) => held.push(logged),
             Err(_) => {}
         }
         answer
@@ -262,13 +263,14 @@ impl PluginOperator {
                 let keyed = self.timer_rows(due, domain)?;
                 self.send_emitted(&Carried { rows: keyed.clone(), keyed: Some(keyed) }, ports, output)
             }
-            Err(message) if self.stops_at_failures() => Err(Error::RejectedBatch {
-                operator: self.context.node.to_string(),
-                plugin: self.instances.who().to_string(),
-                rows: due.len(),
-                message: visible(&message, MESSAGE_BYTES_MAX),
-            }
-            .into()),
+            Err(message) if self.stops_at_failures() => Err(self
+                .kept(Error::RejectedBatch {
+                    operator: self.context.node.to_string(),
+                    plugin: self.instances.who().to_string(),
+                    rows: due.len(),
+                    message: visible(&message, MESSAGE_BYTES_MAX),
+                })
+                .into()),
             Err(message) => self.drop_timers(due, domain, REJECT_BATCH, &message, output),
         }
     }
@@ -298,11 +300,12 @@ impl PluginOperator {
         error: Error,
         output: &mut dyn Output,
     ) -> volley_api::Result<()> {
-        self.bundle(&error);
         if self.stops_at_failures() {
             let rows = self.refused_timers(due)?;
-            return Err(error.at_row(&format!("a timer; row: {}", self.shown(&rows, 0))).into());
+            let error = error.at_row(&format!("a timer; row: {}", self.shown(&rows, 0)));
+            return Err(self.kept(error).into());
         }
+        self.bundle(&error);
         let code = format!("plugin-{}", violation.as_str().replace('_', "-"));
         let message = cut(&error.to_string(), MESSAGE_BYTES_MAX).to_owned();
         self.drop_timers(due, domain, &code, &message, output)
@@ -323,6 +326,15 @@ impl PluginOperator {
         // The numbers that were just given out are of no instance.
         keyed.forget();
         keyed.is_met_by(u64::MAX);
+        if self.instances.is_alive() {
+            // It refused them and is well, and knows keys by numbers that are void now.
+            self.instances.guest()?.forget()?;
+            let instance = self.instances.number();
+            self.keyed_side()?.is_met_by(instance);
+            if let Some(held) = &mut self.held {
+                held.forgot();
+            }
+        }
         let rows = self.refused_timers(due)?;
         let message = cut(message, MESSAGE_BYTES_MAX);
         let reject = |row| RowReject { row, code: code.to_owned(), message: message.to_owned() };
@@ -372,7 +384,7 @@ impl PluginOperator {
                     let (_, error) = self.failed(error)?;
                     failures += 1;
                     if failures > 1 {
-                        return Err(error.into());
+                        return Err(self.kept(error).into());
                     }
                 }
             }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use volley_api::EventTimeColumn;
 use volley_ipc::{BatchMessage, GateLimits, decode_batch, decode_schema};
 
-use super::REPRO_BYTES_MAX;
+use super::{REPRO_BYTES_MAX, http};
 use crate::abi::message::Outgoing;
 use crate::contract::{Entries, Found, Part, StateError, TimeDomain, Timer, TimerError, Watermark};
 use crate::held::{Entry, Given, Logged, TapeAnswer};
@@ -16,9 +16,10 @@ use crate::imports::emitter::Parents;
 use crate::input::PluginInput;
 use crate::options::PluginLimits;
 use crate::path::KeyedCall;
+use crate::violation::Violation;
 
 /// What is wrong with a bundle.
-type Decoded<T> = Result<T, String>;
+pub(super) type Decoded<T> = Result<T, String>;
 
 /// Imports whose answers a bundle may have.
 const IMPORTS: [&str; 12] = [
@@ -36,7 +37,7 @@ const IMPORTS: [&str; 12] = [
     "timers.delete",
 ];
 
-fn field<'a>(value: &'a Value, name: &str) -> Decoded<&'a Value> {
+pub(super) fn field<'a>(value: &'a Value, name: &str) -> Decoded<&'a Value> {
     value.get(name).ok_or_else(|| format!("it has no `{name}`"))
 }
 
@@ -52,11 +53,11 @@ fn whole<T: TryFrom<u64>>(value: &Value) -> Option<T> {
     T::try_from(value.as_u64()?).ok()
 }
 
-fn list<T>(value: &Value, name: &str, of: impl Fn(&Value) -> Decoded<T>) -> Decoded<Vec<T>> {
+pub(super) fn list<T>(value: &Value, name: &str, of: impl Fn(&Value) -> Decoded<T>) -> Decoded<Vec<T>> {
     field(value, name)?.as_array().ok_or_else(|| format!("`{name}` is no list"))?.iter().map(of).collect()
 }
 
-fn bytes(value: &Value, name: &str) -> Decoded<Vec<u8>> {
+pub(super) fn bytes(value: &Value, name: &str) -> Decoded<Vec<u8>> {
     let digits = text(value, name)?.as_bytes();
     let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let byte = |pair: &[u8]| match pair {
@@ -114,7 +115,7 @@ pub(super) fn limits(value: &Value) -> Decoded<PluginLimits> {
 
 pub(super) fn input(value: &Value) -> Decoded<PluginInput> {
     let schema = decode_schema(&bytes(value, "schema")?).map_err(|error| format!("`schema`: {error}"))?;
-    let key = |key: &Value| key.as_str().map(str::to_owned).ok_or_else(|| "a key is no text".to_owned());
+    let key = |key: &Value| key.as_str().map(str::to_owned).ok_or_else(|| "the name of a column is no text".to_owned());
     let time = field(value, "event_time")?;
     let event_time = if time.is_null() {
         None
@@ -122,7 +123,16 @@ pub(super) fn input(value: &Value) -> Decoded<PluginInput> {
         let offset_ms = field(time, "offset_ms")?.as_i64().ok_or("`offset_ms` is no number")?;
         Some(EventTimeColumn { offset_ms, ..EventTimeColumn::new(text(time, "column")?) })
     };
-    Ok(PluginInput { schema: Arc::new(schema), keys: list(value, "keys", key)?, event_time })
+    let granted = match field(value, "granted")? {
+        Value::Null => None,
+        _ => Some(list(value, "granted", key)?),
+    };
+    Ok(PluginInput { schema: Arc::new(schema), keys: list(value, "keys", key)?, event_time, granted })
+}
+
+/// The operator's name, and which of its instances it was, out of how many.
+pub(super) fn operator(value: &Value) -> Decoded<(String, u32, u32)> {
+    Ok((text(value, "name")?.to_owned(), number(value, "instance")?, number(value, "instances")?))
 }
 
 /// What the operator held, if it held anything, and what was called since.
@@ -181,9 +191,18 @@ pub(super) fn call(value: &Value, rows: Option<RecordBatch>) -> Decoded<Logged> 
             _ => Some(number(value, "now_ms")?),
         },
         answers: list(value, "answers", answer)?,
+        http: http::decode(value)?,
+        exceeded: match field(value, "exceeded")? {
+            Value::Null => None,
+            exceeded => Some((violation(text(exceeded, "which")?)?, text(exceeded, "words")?.to_owned())),
+        },
         has_failed: field(value, "has_failed")?.as_bool().ok_or("`has_failed` is not true or false")?,
-        returned: field(value, "returned")?.as_str().map(str::to_owned),
     })
+}
+
+fn violation(label: &str) -> Decoded<Violation> {
+    let found = Violation::ALL.into_iter().find(|violation| violation.as_str() == label);
+    found.ok_or_else(|| format!("no limit is called `{label}`"))
 }
 
 fn timer(value: &Value) -> Decoded<Timer> {

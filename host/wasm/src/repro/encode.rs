@@ -1,12 +1,14 @@
 //! A failed call as a bundle.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use serde_json::{Value, json};
+use volley_api::SubtaskId;
 use volley_ipc::{encode_batch, encode_schema, wire_schema};
 
-use super::{FORMAT, Failed};
+use super::{FORMAT, Failed, http};
 use crate::abi::message::Outgoing;
 use crate::cache::hex;
 use crate::contract::{Part, StateError, TimeDomain, Timer, TimerError, Watermark};
@@ -21,33 +23,50 @@ use crate::plugin::Who;
 /// The end of an Arrow stream.
 const STREAM_END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
-/// Everything of a bundle but the rows.
-pub(crate) fn bundle(
-    failed: &Failed<'_>,
-    who: &Who,
-    kind: PluginKind,
-    config: &str,
-    limits: &PluginLimits,
-    input: &PluginInput,
-) -> volley_ipc::Result<Value> {
-    let event_time = input.event_time.as_ref();
-    Ok(json!({
-        "format": FORMAT,
-        "host": env!("CARGO_PKG_VERSION"),
-        "component": { "name": who.name, "digest": who.digest, "file": who.file },
-        "kind": kind.as_str(),
-        "config": config,
-        "limits": self::limits(limits),
-        "input": {
-            "schema": hex(&encode_schema(&wire_schema(&input.schema)?)?),
-            "keys": input.keys,
-            "event_time": event_time.map(|time| json!({ "column": &*time.name, "offset_ms": time.offset_ms })),
-        },
-        "parts": failed.held.map(|held| held.parts.iter().map(part).collect::<Vec<_>>()),
-        "log": failed.log().iter().map(entry).collect::<volley_ipc::Result<Vec<_>>>()?,
-        "call": call(failed.call)?,
-        "error": failed.error,
-    }))
+/// What a bundle is made of.
+pub(crate) struct Bundle<'a> {
+    pub(crate) failed: &'a Failed<'a>,
+    pub(crate) who: &'a Who,
+    /// Where its component lies.
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) kind: PluginKind,
+    /// The node, and which of its instances.
+    pub(crate) operator: (&'a str, SubtaskId),
+    pub(crate) config: &'a str,
+    pub(crate) limits: &'a PluginLimits,
+    pub(crate) input: &'a PluginInput,
+}
+
+impl Bundle<'_> {
+    /// Everything of a bundle but the rows.
+    pub(crate) fn to_json(&self) -> volley_ipc::Result<Value> {
+        let Self { failed, who, file, kind, operator: (node, subtask), config, limits, input } = self;
+        let event_time = input.event_time.as_ref();
+        Ok(json!({
+            "format": FORMAT,
+            "host": env!("CARGO_PKG_VERSION"),
+            "component": {
+                "name": who.name,
+                "digest": who.digest,
+                "file": file.as_ref().map(|file| file.display().to_string()),
+            },
+            "kind": kind.as_str(),
+            "operator": { "name": node, "instance": subtask.index, "instances": subtask.parallelism },
+            "config": config,
+            "limits": self::limits(limits),
+            "input": {
+                "schema": hex(&encode_schema(&wire_schema(&input.schema)?)?),
+                "granted": input.granted,
+                "keys": input.keys,
+                "event_time": event_time.map(|time| json!({ "column": &*time.name, "offset_ms": time.offset_ms })),
+            },
+            "parts": failed.held.map(|held| held.parts.iter().map(part).collect::<Vec<_>>()),
+            "log": failed.log().iter().map(entry).collect::<volley_ipc::Result<Vec<_>>>()?,
+            "call": call(&failed.last.call)?,
+            "came_to": failed.last.came_to.words(),
+            "error": failed.error,
+        }))
+    }
 }
 
 /// The rows of a call as an Arrow stream; of none, nothing.
@@ -116,8 +135,9 @@ fn call(logged: &Logged) -> volley_ipc::Result<Value> {
         "random": logged.random,
         "now_ms": logged.now_ms,
         "answers": logged.answers.iter().map(answer).collect::<Vec<_>>(),
+        "http": http::encode(&logged.http),
+        "exceeded": logged.exceeded.as_ref().map(|(which, words)| json!({ "which": which.as_str(), "words": words })),
         "has_failed": logged.has_failed,
-        "returned": logged.returned,
     }))
 }
 
