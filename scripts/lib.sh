@@ -26,6 +26,7 @@ DEBIAN_RUSTC=/usr/bin/rustc
 
 # The example operators as components, beside the sources they were built from.
 PLUGINS_OUT=$ROOT/build/plugins
+# Operators of tests that hold state themselves.
 KEEPERS_OUT=$ROOT/build/keepers
 # The same for operators in other languages, which only tests use.
 GUESTS_OUT=$ROOT/build/guests

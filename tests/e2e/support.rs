@@ -70,7 +70,9 @@ pub(crate) fn keeper(name: &str) -> PathBuf {
         build(&request).unwrap_or_else(|error| panic!("the tests' operators cannot be built: {error}"));
         out
     });
-    folder.join(format!("{name}.wasm"))
+    let path = folder.join(format!("{name}.wasm"));
+    assert!(path.is_file(), "{} is missing: run `make plugins`, or unset VOLLEY_TEST_KEEPERS", path.display());
+    path
 }
 
 /// The month of flights as CSV text: the header and the first `rows` rows.

@@ -108,9 +108,13 @@ impl Guest {
     pub(crate) fn counted<T>(&self, result: Result<T>) -> Result<T> {
         result.inspect_err(|error| {
             if let Some(violation) = error.violation() {
-                self.store.data().metrics.violation(violation);
+                self.count(violation);
             }
         })
+    }
+
+    pub(crate) fn count(&self, violation: Violation) {
+        self.store.data().metrics.violation(violation);
     }
 
     fn hook_failed(&self, function: &str, failure: &Failure) -> Error {

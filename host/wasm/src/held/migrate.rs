@@ -8,15 +8,16 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{FieldRef, Schema};
 use bytes::Bytes;
-use volley_api::{Error, KeyedState, OperatorContext, Result, StateEntry, StateKey};
+use volley_api::{Error, ErrorKind, KeyedState, OperatorContext, Result, StateEntry, StateKey};
 use volley_ipc::encode_batch;
 
 use super::record::{Record, to_contract};
 use super::stored::STATE;
-use crate::contract::{StateDeclaration, StateKind};
+use crate::contract::{StateDeclaration, StateError, StateKind};
 use crate::guest::Guest;
 use crate::keyed::{Columns, Declared, STATE_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, VALUES, lasting};
 use crate::plugin::Who;
+use crate::violation::Violation;
 
 /// Rows that a plugin brings over in one call, at most.
 const ROWS_PER_CALL_MAX: usize = 1_024;
@@ -98,6 +99,12 @@ impl Migration {
         Ok(())
     }
 
+    /// As [`Migration::refused`], where the plugin did not even answer.
+    pub(crate) fn refused_by(&self, context: &OperatorContext, who: &Who, error: crate::Error) -> Error {
+        let refused = self.refused(context, who, &error.to_string());
+        Error::new(error.kind(), refused.to_string()).caused_by(error)
+    }
+
     /// What to do about a state that cannot be brought over, beside why.
     pub(crate) fn refused(&self, context: &OperatorContext, who: &Who, why: &str) -> Error {
         let version = |before: &Declared| format!("`{}` (version {})", before.name, before.version);
@@ -121,10 +128,10 @@ impl Migration {
     ) -> Result<()> {
         let Some(before) = self.changed.iter().find(|before| before.name == now.name) else { return Ok(()) };
         let who = guest.who.to_string();
-        let cannot = |why: &str| {
+        let cannot = |kind: ErrorKind, why: &str| {
             let (name, node) = (&now.name, &context.node);
             let (from, to) = (before.version, now.version);
-            Error::config(format!(
+            Error::new(kind, format!(
                 "{who} cannot bring state `{name}` of `{node}` over from version {from} to version {to}: {why}. Run the component \
                  that wrote the checkpoint ({}), or begin with --fresh",
                 component(&self.digest)
@@ -140,9 +147,14 @@ impl Migration {
             while !rest.is_empty() {
                 let (entries, others) = rest.split_at(as_many_as_cross(rest));
                 let message = encode_batch(&bringing.batch(entries)?).map_err(ipc)?;
-                let answer = guest.migrate(earlier.clone(), message)?.map_err(|why| cannot(&why))?;
-                let cells = bringing.cells(entries, &answer).map_err(|why| match why {
-                    Problem::Plugin(why) => cannot(&why),
+                let answer = guest.migrate(earlier.clone(), message);
+                let answer = answer.map_err(|error| cannot(error.kind(), &error.to_string()).caused_by(error))?;
+                let cells = answer.map_err(Problem::Plugin).and_then(|answer| bringing.cells(entries, &answer));
+                let cells = cells.map_err(|why| match why {
+                    Problem::Plugin(why) => {
+                        guest.count(Violation::SnapshotFailed);
+                        cannot(ErrorKind::Plugin, &why)
+                    }
                     Problem::Host(error) => error,
                 })?;
                 let keys: Vec<StateKey<'_>> =
@@ -278,7 +290,13 @@ impl Bringing {
         let batch = self
             .now
             .gate(answer, entries.len(), STATE_BYTES_PER_CALL_MAX)
-            .map_err(|error| Problem::Plugin(format!("its `migrate` gave {error:?}")))?;
+            .map_err(|error| {
+                let why = match error {
+                    StateError::InvalidBatch(words) => words,
+                    other => format!("{other:?}"),
+                };
+                Problem::Plugin(format!("its `migrate` gave what the state cannot hold: {why}"))
+            })?;
         let rows = self.now.rows(&batch)?;
         let mut cells = Vec::with_capacity(entries.len());
         for (row, entry) in entries.iter().enumerate() {

@@ -42,7 +42,8 @@ impl Opened {
             // Of its own, so that the operator's instance is restored before anything else.
             let mut guest = instances.another()?;
             let earlier = migration.earlier().map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
-            guest.can_migrate(earlier)?.map_err(|why| migration.refused(context, &who, &why))?;
+            let can = guest.can_migrate(earlier).map_err(|error| migration.refused_by(context, &who, error))?;
+            can.map_err(|why| migration.refused(context, &who, &why))?;
             migration.adopt(&mut restoring, &listed, &record)?;
             helper = Some(guest);
         }

@@ -1,5 +1,5 @@
-//! Operators that hold state themselves, built from `tests/guests/rust`: given to `VOLLEY_TEST_KEEPERS`, which `make test` sets.
-//! Without it these tests have nothing to run and say so.
+//! Operators that hold state themselves, built from `tests/guests/rust` by `make plugins`: taken from `VOLLEY_TEST_KEEPERS`, or
+//! from `build/keepers`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,29 +12,18 @@ use volley_api::{
     OriginColumn, OriginDirectory, Positions, Result, SeedSource, SnapshotContent, StateFile, StatePart, StreamRecord,
     StreamType, SubtaskId,
 };
-use volley_wasm::{OnError, Plugin, PluginFactory, PluginLimits, PluginOptions, Repro, replay};
+use volley_wasm::{OnError, Plugin, PluginFactory, PluginLimits, PluginOptions, ReplayOptions, Repro, replay};
 
 use crate::harness::{Collected, engine};
 use crate::memory::Memory;
 
 const KEYS: i64 = 5;
 
-fn component(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("VOLLEY_TEST_KEEPERS")?;
-    Some(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder).join(format!("{name}.wasm")))
-}
-
-/// The components, or nothing to test.
-macro_rules! component {
-    ($name:expr) => {
-        match component($name) {
-            Some(path) => path,
-            None => {
-                eprintln!("not tested: VOLLEY_TEST_KEEPERS is not set");
-                return;
-            }
-        }
-    };
+fn component(name: &str) -> PathBuf {
+    let folder = std::env::var_os("VOLLEY_TEST_KEEPERS").unwrap_or_else(|| "build/keepers".into());
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder).join(format!("{name}.wasm"));
+    assert!(path.is_file(), "{} is missing: run `make plugins` (or `make test`)", path.display());
+    path
 }
 
 fn schema() -> SchemaRef {
@@ -160,7 +149,7 @@ fn share(record: &StreamRecord, subtask: SubtaskId) -> StreamRecord {
 
 #[test]
 fn held_state_goes_through_checkpoints_and_is_dealt_out_anew() {
-    let path = component!("keeper");
+    let path = component("keeper");
     let folder = tempfile::tempdir().expect("a folder");
     let mut collected = Collected::default();
     let mut first = Job::new(&path, serde_json::json!({})).start().expect("starts");
@@ -201,7 +190,7 @@ fn stored_at(
 
 #[test]
 fn poison_rows_are_found_and_what_they_left_in_memory_is_gone() {
-    let path = component!("keeper");
+    let path = component("keeper");
     let folder = tempfile::tempdir().expect("a folder");
     let mut collected = Collected::default();
     let mut operator = Job::new(&path, serde_json::json!({ "poison": 333 })).start().expect("starts");
@@ -218,7 +207,7 @@ fn poison_rows_are_found_and_what_they_left_in_memory_is_gone() {
 
 #[test]
 fn a_snapshot_that_traps_costs_its_checkpoint_alone() {
-    let path = component!("keeper");
+    let path = component("keeper");
     let folder = tempfile::tempdir().expect("a folder");
     let mut collected = Collected::default();
     let mut operator = Job::new(&path, serde_json::json!({ "fail": "every-other-snapshot" })).start().expect("starts");
@@ -234,7 +223,7 @@ fn a_snapshot_that_traps_costs_its_checkpoint_alone() {
 
 #[test]
 fn snapshots_that_lie_are_none() {
-    let path = component!("keeper");
+    let path = component("keeper");
     let folder = tempfile::tempdir().expect("a folder");
     let cases = [
         ("group", "key group 255; this instance has 0 to 127"),
@@ -256,7 +245,7 @@ fn snapshots_that_lie_are_none() {
 
 #[test]
 fn a_restore_that_traps_or_never_ends_is_stopped_by_name() {
-    let path = component!("keeper");
+    let path = component("keeper");
     let folder = tempfile::tempdir().expect("a folder");
     let mut operator = Job::new(&path, serde_json::json!({})).start().expect("starts");
     operator.process(rows(0..100), &mut Collected::default()).expect("processes");
@@ -270,7 +259,7 @@ fn a_restore_that_traps_or_never_ends_is_stopped_by_name() {
 
 #[test]
 fn state_of_an_earlier_version_is_brought_over_or_refused_by_name() {
-    let (path, next) = (component!("keeper"), component!("keeper-next"));
+    let (path, next) = (component("keeper"), component("keeper-next"));
     let folder = tempfile::tempdir().expect("a folder");
     let mut operator = Job::new(&path, serde_json::json!({})).start().expect("starts");
     operator.process(rows(0..100), &mut Collected::default()).expect("processes");
@@ -290,7 +279,7 @@ fn state_of_an_earlier_version_is_brought_over_or_refused_by_name() {
 
 #[test]
 fn a_failed_call_is_kept_and_fails_again_to_the_last_code_offset() {
-    let (path, next) = (component!("keeper"), component!("keeper-next"));
+    let (path, next) = (component("keeper"), component("keeper-next"));
     let folder = tempfile::tempdir().expect("a folder");
     let job = Job { repro: Some(folder.path().join("repro")), ..Job::new(&path, serde_json::json!({ "poison": 333 })) };
     let mut operator = job.start().expect("starts");
@@ -306,17 +295,25 @@ fn a_failed_call_is_kept_and_fails_again_to_the_last_code_offset() {
         .collect();
     assert_eq!(bundles.len(), 1, "{bundles:?}");
     for _ in 0..2 {
-        let replayed = replay(engine(), &bundles[0], None).expect("replays");
-        assert!(replayed.is_same() && replayed.same_component, "{replayed:?}");
-        assert!(replayed.before.starts_with("trap in process: unreachable; at Some("), "{replayed:?}");
-        assert!(replayed.error.contains("a poisoned row"), "{replayed:?}");
+        let replayed = replay(engine(), &bundles[0], &ReplayOptions::default()).expect("replays");
+        assert!(replayed.is_same() && replayed.same_component(), "{replayed:?}");
+        assert!(replayed.before.starts_with("trap in process: unreachable; at 0x"), "{replayed:?}");
+        let error_now = replayed.error_now.as_deref().unwrap_or_default();
+        assert!(replayed.error.contains("a poisoned row") && error_now.contains("a poisoned row"), "{replayed:?}");
+        assert_eq!((replayed.operator.0.as_str(), replayed.function.as_str()), ("kept", "process"));
+        assert!(replayed.calls_before > 0, "it had counted some rows since it gave its state");
     }
-    // Another component does something else, or does not get there.
-    let other = replay(engine(), &bundles[0], Some(&next));
-    assert!(other.as_ref().is_err() || other.is_ok_and(|replayed| !replayed.is_same()));
+    // Another component is refused unless it is asked for, and does something else, or does not get there.
+    let with = |allow_other| {
+        let options = ReplayOptions { component: Some(next.clone()), allow_other };
+        replay(engine(), &bundles[0], &options)
+    };
+    let error = with(false).expect_err("another component").to_string();
+    assert!(error.contains("is of the component sha256") && error.contains("--allow-other"), "{error}");
+    assert!(with(true).map_or(true, |replayed| !replayed.is_same() && !replayed.same_component()));
     let bundle = bundles[0].join("bundle.json");
     let text = std::fs::read_to_string(&bundle).expect("text");
     std::fs::write(&bundle, text.replace("\"format\": 1", "\"format\": 9")).expect("writes");
-    let error = replay(engine(), &bundles[0], None).expect_err("another form").to_string();
+    let error = replay(engine(), &bundles[0], &ReplayOptions::default()).expect_err("another form").to_string();
     assert!(error.contains("version 9; this host knows version 1"), "{error}");
 }
