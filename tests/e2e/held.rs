@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
+use volley_cli::plugin::replay::{ReplayRequest, command};
 
-use crate::checkpoints::{kill, start};
-use crate::support::{Folder, Outcome, keeper, plugin};
+use crate::checkpoints::{has_completed, kill, start};
+use crate::support::{Folder, Outcome, Running, eventually, keeper, plugin};
 
 /// Rows of the source.
 const ROWS: i64 = 6_000;
@@ -60,9 +61,13 @@ fn rows_in(folder: &Folder, of: &str) -> Vec<Value> {
 }
 
 fn found(folder: &Folder) -> Vec<[i64; 3]> {
+    rows_of(folder, "out/part-")
+}
+
+fn rows_of(folder: &Folder, of: &str) -> Vec<[i64; 3]> {
     let number = |row: &Value, name: &str| row[name].as_i64().unwrap_or_else(|| panic!("no number `{name}` in {row}"));
     let mut rows: Vec<[i64; 3]> =
-        rows_in(folder, "out/part-").iter().map(|row| ["key", "count", "sum"].map(|name| number(row, name))).collect();
+        rows_in(folder, of).iter().map(|row| ["key", "count", "sum"].map(|name| number(row, name))).collect();
     rows.sort_unstable();
     rows
 }
@@ -120,6 +125,38 @@ fn without_a_policy_a_poison_row_stops_the_job_by_name() {
     assert_ne!(outcome.code, Some(0));
     assert!(outcome.stderr.contains("a poisoned row"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("\\\"id\\\":17") || outcome.stderr.contains("\"id\":17"), "{}", outcome.stderr);
+}
+
+/// The call that failed, kept by the job and made again by the tool.
+#[test]
+fn a_poison_row_is_kept_and_traps_again_at_the_same_place() {
+    let folder = folder();
+    folder.write("p.yaml", pipeline(&keeper("keeper"), "", CHECKPOINTS, "poison: 1700", ""));
+    let outcome = folder.run(&["run", "p.yaml", "-q", "--repro", "failed"]);
+    let kept = folder.path("failed/kept-0-0");
+    outcome.says("run", 4, &["a poisoned row", &format!("`volley plugin replay {}` makes it again", kept.display())]);
+    assert!(folder.files().iter().any(|name| name == "failed/kept-0-0/input.arrow"), "{:?}", folder.files());
+    let again = |request: ReplayRequest| {
+        let host = Some(env!("CARGO_BIN_EXE_volley-host").into());
+        Running::start(&mut command(&ReplayRequest { bundle: kept.clone(), host, ..request })).finish()
+    };
+    let outcome = again(ReplayRequest { json: true, ..ReplayRequest::default() });
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    let told = outcome.json();
+    assert_eq!((&told["same"], &told["operator"], &told["function"]), (&true.into(), &"kept".into(), &"process".into()));
+    assert!(told["before"].as_str().expect("words").starts_with("trap in process: unreachable; at 0x"), "{told}");
+    assert!(told["error_now"].as_str().expect("words").contains("a poisoned row"), "{told}");
+    let outcome = again(ReplayRequest::default());
+    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert!(outcome.text().contains("the same happened again") && outcome.text().contains("`kept`"), "{}", outcome.text());
+    // Another component is refused unless it is asked for; this one does not take the configuration.
+    let other = || ReplayRequest { component: Some(keeper("keeper-next")), ..ReplayRequest::default() };
+    again(other()).says("another component", 2, &["is of the component sha256", "--allow-other"]);
+    again(ReplayRequest { allow_other: true, ..other() }).says("it does not open", 2, &["unknown field `poison`"]);
+    let nothing = ReplayRequest { bundle: folder.path("failed"), ..ReplayRequest::default() };
+    let host = Some(env!("CARGO_BIN_EXE_volley-host").into());
+    let outcome = Running::start(&mut command(&ReplayRequest { host, ..nothing })).finish();
+    outcome.says("no bundle", 2, &["it has no file `bundle.json`"]);
 }
 
 /// A snapshot that traps costs its checkpoint, and no more.
@@ -206,6 +243,81 @@ fn state_of_an_earlier_version_is_brought_over() {
     let shown = folder.succeed(&["checkpoints", "inspect", "checkpoints", "--json"]).json();
     let layout = shown["operators"]["kept"]["keyed"]["sums"][0]["layout"].as_str().expect("a layout").to_owned();
     assert!(layout.contains("Float64") && layout.contains("version 2"), "{layout}");
+}
+
+/// The same from a savepoint, by a component of another digest.
+#[test]
+fn another_component_goes_on_from_a_savepoint() {
+    let folder = folder();
+    folder.write("p.yaml", pipeline(&keeper("keeper"), ", rate: 2000", CHECKPOINTS, "", ""));
+    let running = start(&folder, &[]);
+    let has_rows = eventually(|| {
+        let outcome = folder.run(&["status", "job", "--json"]);
+        outcome.code == Some(0) && has_completed(&outcome.json(), 2)
+    });
+    assert!(has_rows, "it comes to checkpoints");
+    folder.succeed(&["savepoint", "job", "before"]);
+    kill(&folder, running);
+    let next = pipeline(&keeper("keeper-next"), "", CHECKPOINTS, "", "").replace("out/", "next/").replace("dead/", "gone/");
+    folder.write("p.yaml", next);
+    folder.succeed(&["run", "p.yaml", "-q", "--from", "before", "--parallelism", "2"]);
+    let found = rows_of(&folder, "next/part-");
+    let expected = expected(&[]);
+    assert!(!found.is_empty() && found.len() < expected.len(), "{} rows", found.len());
+    // They are the last of each key, each with the sum that it would have had; and all say that it was brought over.
+    let sums: Vec<[i64; 2]> = expected.iter().map(|row| [row[0], row[2]]).collect();
+    let missing = found.iter().find(|row| row[1] != 1 || !sums.contains(&[row[0], row[2]]));
+    assert_eq!(missing, None, "key, brought over, sum");
+    for key in 0..KEYS {
+        let last = |rows: &mut dyn Iterator<Item = [i64; 2]>| rows.filter(|row| row[0] == key).map(|row| row[1]).max();
+        assert_eq!(last(&mut found.iter().map(|row| [row[0], row[2]])), last(&mut sums.iter().copied()), "key {key}");
+    }
+}
+
+/// What is usual for a key, learnt in the plugin's own memory, outlives kills and goes with its key.
+#[test]
+fn anomalies_are_the_same_straight_and_killed_and_rescaled() {
+    let pipeline = |rate: &str, more: &str, out: &str| {
+        format!(
+            "name: anomalies
+watermark_interval: 0s
+{more}sources:
+  made:
+    parallelism: 1
+    file: {{ path: values.csv{rate} }}
+    event_time: {{ column: at, max_out_of_orderness: 0s }}
+operators:
+  unusual:
+    from: made
+    key_by: key
+    plugin: {{ component: \"{}\", config: {{ column: x, silence_ms: 100000, warm_up: 30, threshold: 3 }} }}
+sinks: {{ out: {{ from: unusual, file: {{ path: {out}/, format: jsonl }} }} }}
+",
+            plugin("anomaly").display()
+        )
+    };
+    let folder = Folder::new();
+    // Each key has a level of its own, some noise, and a leap now and then.
+    let value = |row: i64| row % 13 * 100 + row * row % 7 + if row % 401 == 400 { 90 } else { 0 };
+    let rows = (0..ROWS).map(|row| format!("key {},{},{}\n", row % 13, row * 1_000, value(row)));
+    folder.write("values.csv", std::iter::once("key,at,x\n".to_owned()).chain(rows).collect::<String>());
+    folder.write("straight.yaml", pipeline("", "", "straight"));
+    folder.succeed(&["run", "straight.yaml", "-q"]);
+    folder.write("p.yaml", pipeline(", rate: 3000", CHECKPOINTS, "out"));
+    for parallelism in ["1", "3"] {
+        let running = start(&folder, &["--parallelism", parallelism]);
+        kill(&folder, running);
+    }
+    folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+    let lines = |of: &str| {
+        let mut lines: Vec<String> = rows_in(&folder, of).iter().map(Value::to_string).collect();
+        lines.sort_unstable();
+        lines
+    };
+    let (straight, found) = (lines("straight/part-"), lines("out/part-"));
+    let of_kind = |kind: &str| straight.iter().filter(|line| line.contains(kind)).count();
+    assert!(of_kind("outlier") >= 5 && of_kind("silent") == 13, "{straight:#?}");
+    assert_eq!(found, straight);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod held;
 mod load;
 mod memory;
 mod pool;
+mod repro;
 mod run;
 mod traps;
 mod trust;
