@@ -38,10 +38,10 @@ fn own_world(kind: &str, text: &str) -> (Resolve, WorldId) {
     let import = if text.contains(HTTP) { "import volley:operator/http@0.1.0;" } else { "" };
     let export = if text.contains(SNAPSHOT) { "export volley:operator/snapshot@0.1.0;" } else { "" };
     let own = format!(
-        "package guest:own; world own {{ include volley:operator/{kind}-operator@0.1.0; {import} {export} }}"
+        "package guest:written; world written {{ include volley:operator/{kind}-operator@0.1.0; {import} {export} }}"
     );
-    let package = resolve.push_str("own.wit", &own).expect("a world");
-    let world = resolve.select_world(&[package], Some("own")).expect("the world exists");
+    let package = resolve.push_str("written.wit", &own).expect("a world");
+    let world = resolve.select_world(&[package], Some("written")).expect("the world exists");
     (resolve, world)
 }
 

@@ -5,14 +5,10 @@ use volley_sdk::build::{Builder as _, BooleanBuilder, Float64Builder};
 use volley_sdk::state::StateDeclaration;
 use volley_sdk::{Array, Batch, Failure, Emit, SnapshotOperator, StatePart, Value, process};
 
-/// What it does wrong.
+/// Nothing: what the version before it takes is refused.
 #[derive(Debug, Clone, Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-pub struct Config {
-    /// `migrate`, `rows`, `for-ever`.
-    #[serde(default)]
-    fail: String,
-}
+pub struct Config {}
 
 #[process(outputs = ["count", "sum"], snapshot)]
 fn keeper_next(
