@@ -108,7 +108,8 @@ pub(crate) fn predecessor(case: &Case) -> Option<Vec<u8>> {
     let directives: Directives = toml::from_str("tries = \"nothing\"\nkind = \"process\"").expect("the least that a case has");
     let states = case.directives.earlier.clone();
     let sends = states.first().map(|(_, columns)| columns.clone());
-    let directives = Directives { states, sends, imports: vec!["put".to_owned()], ..directives };
+    let rows = case.directives.rows;
+    let directives = Directives { states, sends, rows, imports: vec!["put".to_owned()], ..directives };
     let code = "(func $on_process (param $groups i32) (param $count i32) (param $ptr i32) (param $len i32) (result i32)
       (call $put (i32.const 0) (local.get $groups) (local.get $count) (global.get $message) (global.get $message_bytes)
         (global.get $answer))

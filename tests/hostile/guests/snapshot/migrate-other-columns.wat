@@ -1,6 +1,6 @@
 ;;! tries = "brings its state over to other columns than it declares"
 ;;! kind = "process"
-;;! states = [["kept", ["z: Float64"]]]
+;;! states = [["kept", ["z: Utf8"]]]
 ;;! earlier = [["kept", ["y: Int64"]]]
 ;;! ends = "restore"
 ;;! counted = { snapshot_failed = 1 }
