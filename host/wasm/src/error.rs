@@ -221,7 +221,9 @@ pub enum Error {
         message: String,
     },
     /// A call has failed and was kept with all that it depends on.
-    #[error("{source}. The call is kept in {bundle} (with rows and state as they are): `volley plugin replay {bundle}` makes it again")]
+    #[error(
+        "{source}. The call is kept in {bundle} (with rows and state as they are): `volley plugin replay {bundle}` makes it again"
+    )]
     Kept {
         /// What happened.
         source: Box<Error>,
@@ -269,7 +271,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A plugin that holds state itself has failed to give it, too often in a row.
-    #[error("operator `{operator}`: the plugin was asked {failures} times in a row for the state that it holds: {source}")]
+    #[error(
+        "operator `{operator}`: the plugin was asked {failures} times in a row for the state that it holds: {source}"
+    )]
     SnapshotsFail {
         /// The node.
         operator: String,
@@ -333,7 +337,9 @@ impl Error {
             Self::NotAComponent { .. } => Some(Violation::NotAComponent),
             Self::HookFailed { .. } => Some(Violation::SnapshotFailed),
             // What is within these was counted when it happened.
-            Self::Kept { .. } | Self::NotRestored { .. } | Self::NotRecovered { .. } | Self::SnapshotsFail { .. } => None,
+            Self::Kept { .. } | Self::NotRestored { .. } | Self::NotRecovered { .. } | Self::SnapshotsFail { .. } => {
+                None
+            }
             _ => None,
         }
     }

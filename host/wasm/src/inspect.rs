@@ -213,8 +213,7 @@ fn check_exports(exports: &[String]) -> Result<(PluginKind, ExportNames, String)
     {
         return Err(format!("it exports {name}, which is for operators with state; it is a {kind}"));
     }
-    let names =
-        ExportNames { lifecycle: (*lifecycle).clone(), kind: kind_name.clone(), snapshot: snapshot.cloned() };
+    let names = ExportNames { lifecycle: (*lifecycle).clone(), kind: kind_name.clone(), snapshot: snapshot.cloned() };
     Ok((kind, names, version.to_owned()))
 }
 

@@ -57,6 +57,7 @@ pub use engine::{EngineSettings, PluginEngine, PoolMisses, PoolSettings, Trust};
 pub use error::{Error, Result};
 pub use factory::PluginFactory;
 pub use grants::Grants;
+pub use held::{PARTS_MAX, SNAPSHOT_FAILURES_MAX};
 pub use http::{
     AddressKind, HttpAllowance, HttpAnswer, HttpFailure, HttpMethod, HttpRequest, HttpResponse, HttpTransport,
     InvalidOrigin, Origin, kind_of_address,
@@ -67,7 +68,6 @@ pub use imports::emitter::EMITS_PER_CALL_MAX;
 pub use imports::log::{BYTES_PER_CALL_MAX as LOG_BYTES_PER_CALL_MAX, LINES_PER_CALL_MAX as LOG_LINES_PER_CALL_MAX};
 pub use input::PluginInput;
 pub use inspect::{COMPONENT_BYTES_MAX, PluginInfo, PluginKind};
-pub use held::{PARTS_MAX, SNAPSHOT_FAILURES_MAX};
 pub use keyed::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
     STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,

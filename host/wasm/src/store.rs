@@ -5,12 +5,12 @@ use std::sync::Arc;
 use volley_api::{Clock, SystemClock};
 use wasmtime::{Engine, Store};
 
+use crate::held::Tape;
 use crate::http::side::{Grant, HttpSide};
 use crate::imports::emitter::Emitter;
 use crate::imports::log::{Log, LogRate};
 use crate::imports::random::Random;
 use crate::imports::wasi::Wasi;
-use crate::held::Tape;
 use crate::keyed::Keyed;
 use crate::limits::{Deadline, HostBudget, Limiter, Transfer};
 use crate::metrics::PluginMetrics;

@@ -105,7 +105,8 @@ pub(crate) fn predecessor(case: &Case) -> Option<Vec<u8>> {
     if case.directives.earlier.is_empty() {
         return None;
     }
-    let directives: Directives = toml::from_str("tries = \"nothing\"\nkind = \"process\"").expect("the least that a case has");
+    let directives: Directives =
+        toml::from_str("tries = \"nothing\"\nkind = \"process\"").expect("the least that a case has");
     let states = case.directives.earlier.clone();
     let sends = states.first().map(|(_, columns)| columns.clone());
     let rows = case.directives.rows;

@@ -131,11 +131,14 @@ impl Migration {
         let cannot = |kind: ErrorKind, why: &str| {
             let (name, node) = (&now.name, &context.node);
             let (from, to) = (before.version, now.version);
-            Error::new(kind, format!(
-                "{who} cannot bring state `{name}` of `{node}` over from version {from} to version {to}: {why}. Run the component \
+            Error::new(
+                kind,
+                format!(
+                    "{who} cannot bring state `{name}` of `{node}` over from version {from} to version {to}: {why}. Run the component \
                  that wrote the checkpoint ({}), or begin with --fresh",
-                component(&self.digest)
-            ))
+                    component(&self.digest)
+                ),
+            )
         };
         let ipc = |error| Error::internal("stored values cannot cross").caused_by(error);
         let bringing = Bringing::new(before, now, context)?;
@@ -287,16 +290,13 @@ impl Bringing {
 
     /// What is stored from now on: the plugin's rows, behind what stood before the earlier ones.
     fn cells(&self, entries: &[StateEntry], answer: &arrow::buffer::Buffer) -> Result<Vec<Vec<u8>>, Problem> {
-        let batch = self
-            .now
-            .gate(answer, entries.len(), STATE_BYTES_PER_CALL_MAX)
-            .map_err(|error| {
-                let why = match error {
-                    StateError::InvalidBatch(words) => words,
-                    other => format!("{other:?}"),
-                };
-                Problem::Plugin(format!("its `migrate` gave what the state cannot hold: {why}"))
-            })?;
+        let batch = self.now.gate(answer, entries.len(), STATE_BYTES_PER_CALL_MAX).map_err(|error| {
+            let why = match error {
+                StateError::InvalidBatch(words) => words,
+                other => format!("{other:?}"),
+            };
+            Problem::Plugin(format!("its `migrate` gave what the state cannot hold: {why}"))
+        })?;
         let rows = self.now.rows(&batch)?;
         let mut cells = Vec::with_capacity(entries.len());
         for (row, entry) in entries.iter().enumerate() {

@@ -22,16 +22,14 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::FieldRef;
-use volley_api::{
-    Error, KeyCodec, KeyRows, KeyedSnapshot, KeyedState, OperatorContext, Result, StateKey, Watermark,
-};
+use volley_api::{Error, KeyCodec, KeyRows, KeyedSnapshot, KeyedState, OperatorContext, Result, StateKey, Watermark};
 
+pub(crate) use self::columns::Columns;
 pub(crate) use self::declare::{Declared, check as check_declared};
 pub use self::limits::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
     STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
 };
-pub(crate) use self::columns::Columns;
 pub(crate) use self::names::lasting;
 pub(crate) use self::single::VALUES;
 pub(crate) use self::timers::Due;

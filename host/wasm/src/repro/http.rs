@@ -57,11 +57,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let response = HttpResponse {
-            status: 404,
-            headers: vec![("a".to_owned(), vec![0xff, 0])],
-            body: b"no \" such".to_vec(),
-        };
+        let response =
+            HttpResponse { status: 404, headers: vec![("a".to_owned(), vec![0xff, 0])], body: b"no \" such".to_vec() };
         let sends = vec![
             vec![Ok(response), Err(HttpFailure::TimedOut), Err(HttpFailure::Denied("`x`".to_owned()))],
             Vec::new(),

@@ -122,7 +122,17 @@ pub fn replay(engine: &Arc<PluginEngine>, folder: &Path, options: &ReplayOptions
     let (now, error_now) = guest.outcome(&call)?;
     let calls_before = log.iter().filter(|entry| matches!(entry, Entry::Call(_))).count();
     let function = guest.function_of(&call).to_owned();
-    Ok(Replayed { operator, function, calls_before, before, now, error, error_now, digest: digest.to_owned(), digest_now })
+    Ok(Replayed {
+        operator,
+        function,
+        calls_before,
+        before,
+        now,
+        error,
+        error_now,
+        digest: digest.to_owned(),
+        digest_now,
+    })
 }
 
 /// A file of a bundle; more than one may have is not read.

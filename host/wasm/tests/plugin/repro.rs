@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use volley_api::{
-    ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginDirectory, Replayed as ReadAgain, SeedSource,
-    StreamType, SubtaskId,
+    ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginDirectory, Replayed as ReadAgain,
+    SeedSource, StreamType, SubtaskId,
 };
 use volley_test_guests::SnapshotBodies;
 use volley_wasm::{
@@ -221,7 +221,10 @@ fn with_servers(place: &Place, sample: u32) -> (Box<dyn Operator>, Arc<Counting>
         ..EngineSettings::new(CompileIn::ThisProcess)
     };
     let engine = PluginEngine::new(&settings).expect("starts");
-    let grants = Grants { columns: Some(vec!["x".to_owned()]), http: vec![Origin::parse("https://a.example").expect("a server")] };
+    let grants = Grants {
+        columns: Some(vec!["x".to_owned()]),
+        http: vec![Origin::parse("https://a.example").expect("a server")],
+    };
     let options = PluginOptions { grants, determinism_sample: sample, ..place.options() };
     (place.start(&engine, options, &[]), counting)
 }

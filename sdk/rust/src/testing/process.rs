@@ -8,9 +8,7 @@ use super::{Crossed, FlatOutcome, TestError, batch, broken, joined, read, taken,
 use crate::process::{EventTime, TimeDomain, Timer, Watermark};
 use crate::runner::{ProcessRunner, Runner as _};
 use crate::state::{Found, FoundEntries, Host, MergeFunction, StateDeclaration, StateError, StateKind};
-use crate::{
-    Array, BitsBuilder, Field, ProcessOperator, RecordBatch, Schema, SnapshotOperator, StatePart, WriteMode,
-};
+use crate::{Array, BitsBuilder, Field, ProcessOperator, RecordBatch, Schema, SnapshotOperator, StatePart, WriteMode};
 
 /// A process operator in a test, with its state and timers.
 pub struct Process<Op> {
