@@ -15,12 +15,15 @@ use crate::text::visible;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
+/// A function that may answer that it cannot.
+type Function<P, R> = TypedFunc<P, (std::result::Result<R, Failure>,)>;
+
 /// The functions, where the component has them.
 pub(crate) struct Hooks {
-    snapshot: TypedFunc<(), (std::result::Result<Vec<Part>, Failure>,)>,
-    restore: TypedFunc<(Vec<Part>,), (std::result::Result<(), Failure>,)>,
+    snapshot: Function<(), Vec<Part>>,
+    restore: Function<(Vec<Part>,), ()>,
     can_migrate: TypedFunc<(Vec<StateDeclaration>,), (std::result::Result<(), String>,)>,
-    migrate: TypedFunc<(StateDeclaration, Vec<u8>), (std::result::Result<Incoming, Failure>,)>,
+    migrate: Function<(StateDeclaration, Vec<u8>), Incoming>,
 }
 
 impl Hooks {
@@ -31,10 +34,10 @@ impl Hooks {
     ) -> wasmtime::Result<Option<Self>> {
         let Some(exports) = &exports.snapshot else { return Ok(None) };
         Ok(Some(Self {
-            snapshot: instance.get_typed_func(&mut *store, &exports.snapshot)?,
-            restore: instance.get_typed_func(&mut *store, &exports.restore)?,
-            can_migrate: instance.get_typed_func(&mut *store, &exports.can_migrate)?,
-            migrate: instance.get_typed_func(&mut *store, &exports.migrate)?,
+            snapshot: instance.get_typed_func(&mut *store, exports.snapshot)?,
+            restore: instance.get_typed_func(&mut *store, exports.restore)?,
+            can_migrate: instance.get_typed_func(&mut *store, exports.can_migrate)?,
+            migrate: instance.get_typed_func(&mut *store, exports.migrate)?,
         }))
     }
 }

@@ -2,7 +2,7 @@
 //! from `build/keepers`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
@@ -47,10 +47,10 @@ struct Job {
 }
 
 impl Job {
-    fn new(path: &PathBuf, config: serde_json::Value) -> Self {
+    fn new(path: &Path, config: serde_json::Value) -> Self {
         let restored = OperatorState::default();
         Self {
-            path: path.clone(),
+            path: path.to_owned(),
             config,
             subtask: SubtaskId::SINGLE,
             restored,
@@ -173,7 +173,7 @@ fn held_state_goes_through_checkpoints_and_is_dealt_out_anew() {
 /// What a job of that parallelism leaves behind which has processed these rows from there on.
 fn stored_at(
     folder: &tempfile::TempDir,
-    path: &PathBuf,
+    path: &Path,
     from: &OperatorState,
     parallelism: u32,
     ids: std::ops::Range<i64>,
