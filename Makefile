@@ -27,7 +27,7 @@ fuzz: ## ten minutes of hostile bytes against the gate: ARGS="--seconds 60 --see
 lint: ## formatting, clippy, scripts, licences
 	@scripts/lint
 
-plugins: ## the example operators as components, in build/plugins
+plugins: ## the example operators as components, in build/plugins (and those of tests, in build/keepers)
 	@scripts/plugins
 
 clean: ## deletes what make built, the caches included

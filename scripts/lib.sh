@@ -26,6 +26,8 @@ DEBIAN_RUSTC=/usr/bin/rustc
 
 # The example operators as components, beside the sources they were built from.
 PLUGINS_OUT=$ROOT/build/plugins
+# Operators of tests that hold state themselves.
+KEEPERS_OUT=$ROOT/build/keepers
 # The same for operators in other languages, which only tests use.
 GUESTS_OUT=$ROOT/build/guests
 
@@ -129,4 +131,9 @@ progress_line() {
 # build_plugins VOLLEY: every operator of plugins/ as a component in PLUGINS_OUT.
 build_plugins() {
     CARGO_TARGET_DIR=$TARGET_GUEST "$1" plugin build "$ROOT/plugins" --locked --out "$PLUGINS_OUT/"
+}
+
+# build_keepers VOLLEY: the tests' operators that hold state themselves as components in KEEPERS_OUT.
+build_keepers() {
+    CARGO_TARGET_DIR=$TARGET_GUEST "$1" plugin build "$ROOT/tests/guests/rust" --locked --out "$KEEPERS_OUT/"
 }

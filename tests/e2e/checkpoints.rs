@@ -38,11 +38,17 @@ pub(crate) fn has_completed(status: &Value, checkpoints: u64) -> bool {
     status["checkpoints"]["completed"].as_u64() >= Some(checkpoints)
 }
 
-/// Kills a job in the middle, with rows put out and checkpoints behind it.
-pub(crate) fn kill(folder: &Folder, mut running: Running) {
+/// Kills a job in the middle, with rows put out by every sink and checkpoints behind it.
+pub(crate) fn kill(folder: &Folder, running: Running) {
+    kill_with(folder, running, |_| true);
+}
+
+/// The same, as soon as the sinks of these names have put out rows.
+pub(crate) fn kill_with(folder: &Folder, mut running: Running, is_awaited: impl Fn(&Value) -> bool) {
     let is_in_the_middle = |status: &Value| {
         let nodes = status["nodes"].as_array().expect("nodes");
-        let wrote = nodes.iter().filter(|node| node["role"] == "sink").all(|node| node["rows_in"].as_u64() > Some(0));
+        let sinks = nodes.iter().filter(|node| node["role"] == "sink" && is_awaited(&node["name"]));
+        let wrote = sinks.clone().count() > 0 && sinks.clone().all(|node| node["rows_in"].as_u64() > Some(0));
         wrote && has_completed(status, 2)
     };
     let mut has_ended = false;

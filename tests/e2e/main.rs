@@ -21,6 +21,7 @@ mod full_disk;
 mod golden_checkpoints;
 mod grants;
 mod graphs;
+mod held;
 mod hostile;
 mod metrics;
 mod month;

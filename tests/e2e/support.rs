@@ -51,6 +51,30 @@ pub(crate) fn plugin(name: &str) -> PathBuf {
     path
 }
 
+/// An operator of `tests/guests/rust`: from `VOLLEY_TEST_KEEPERS`, or built here, all of them once.
+pub(crate) fn keeper(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        if let Some(folder) = std::env::var_os("VOLLEY_TEST_KEEPERS") {
+            return repository().join(folder);
+        }
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("keepers");
+        std::fs::create_dir_all(&out).expect("a folder for components");
+        let request = BuildRequest {
+            dir: repository().join("tests/guests/rust"),
+            out: Some(out.clone()),
+            locked: true,
+            target_dir: Some(cache().join("guest")),
+            ..BuildRequest::default()
+        };
+        build(&request).unwrap_or_else(|error| panic!("the tests' operators cannot be built: {error}"));
+        out
+    });
+    let path = folder.join(format!("{name}.wasm"));
+    assert!(path.is_file(), "{} is missing: run `make plugins`, or unset VOLLEY_TEST_KEEPERS", path.display());
+    path
+}
+
 /// The month of flights as CSV text: the header and the first `rows` rows.
 pub(crate) fn flights(rows: usize) -> String {
     let file = std::fs::File::open(month()).expect("the month of flights");

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use volley_cli::plugin::contract::Kind;
+use volley_cli::plugin::replay::ReplayRequest;
 
 const EXIT: &str = "Exit status: 0 done, 1 a check or a build failed or its output could not be written, 2 the command line or \
     the project is wrong, 141 the reader of standard output went away.";
@@ -89,6 +90,16 @@ pub(crate) enum PluginCommand {
         "  volley plugin where deployed.wasm 0x1a2b 0x1c00 --debug-build with-lines.wasm --json\n\n",
         "Exit status: 0 found, 1 no build with source lines, or another plugin's offset, 2 an offset that is no number."))]
     Where(WhereArgs),
+
+    /// Make a call again that has failed in a job, from what `volley-host run --repro DIR` has kept of it.
+    ///
+    /// It is made by `volley-host`: in a fresh instance that is first brought to where the one of the job was, with the same
+    /// rows, state, answers of servers, time and chance. Nothing is asked of the outside.
+    #[command(after_help = concat!("Examples:\n  volley plugin replay failed/late-0-0\n",
+        "  volley plugin replay failed/late-0-0 --component mended.wasm --allow-other --json | jq .same\n\n",
+        "Exit status: 0 the same happened again, to the last byte and code offset, 1 something else happened,\n",
+        "2 the call could not be made: no host, no such component, or it is another one."))]
+    Replay(ReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -144,6 +155,32 @@ pub(crate) struct WhereArgs {
     /// Print JSON: [{offset, frames: [{function, file, line, column}]}], innermost function first.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// The folder of one kept call, as the job's error names it.
+    pub(crate) bundle: PathBuf,
+    /// The component [default: the file that the job ran].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) component: Option<PathBuf>,
+    /// Take a component of another digest, to see whether that one gets over the call.
+    #[arg(long)]
+    pub(crate) allow_other: bool,
+    /// The host [default: `volley-host` beside this tool, else in PATH].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) host: Option<PathBuf>,
+    /// Print JSON: {same, operator, instance, instances, function, calls_before, digest, digest_now, before, now, error,
+    /// error_now}.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl From<ReplayArgs> for ReplayRequest {
+    fn from(args: ReplayArgs) -> Self {
+        let ReplayArgs { bundle, component, allow_other, host, json } = args;
+        Self { bundle, component, allow_other, json, host }
+    }
 }
 
 /// The kinds, as words on the command line.

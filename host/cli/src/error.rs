@@ -81,6 +81,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// There is no host to make a call again.
+    #[error("cannot run {}: {source}; a call is made again by a host: put `volley-host` beside this tool or into PATH, or name it with --host", program.display())]
+    NoHost {
+        /// The program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+
     /// Cargo ended with an error, which it has explained on stderr.
     #[error("`cargo {step}` failed in {} ({status}); its messages stand above", dir.display())]
     Cargo {
@@ -223,6 +232,7 @@ impl Error {
                 | Self::OutIsFile { .. }
                 | Self::OutIsSpecial { .. }
                 | Self::BadOffset { .. }
+                | Self::NoHost { .. }
         )
     }
 

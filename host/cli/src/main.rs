@@ -13,6 +13,7 @@ use args::{BuildArgs, Cli, Command, NewArgs, PluginCommand, WhereArgs};
 use clap::Parser;
 use output::{print, print_json, print_usage, printable};
 use volley_cli::plugin::diff::{self, Verdict};
+use volley_cli::plugin::replay::replay;
 use volley_cli::plugin::{BuildRequest, build, inspect, new::NewPlugin, where_};
 use volley_cli::{Error, doctor, new, plugin};
 
@@ -39,6 +40,7 @@ fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Plugin(PluginCommand::Inspect { file: Some(file), json, .. }) => inspect_plugin(&file, json),
         Command::Plugin(PluginCommand::Inspect { diff, json, .. }) => diff_plugins(&diff, json),
         Command::Plugin(PluginCommand::Where(args)) => find_places(&args),
+        Command::Plugin(PluginCommand::Replay(args)) => Ok(ExitCode::from(replay(&args.into())?)),
     }
 }
 

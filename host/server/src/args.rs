@@ -87,6 +87,8 @@ Examples:
     Savepoint(Savepoint),
     /// Lists what an operator keeps by key in a checkpoint or savepoint, or shows and filters its rows. Nothing is changed.
     State(State),
+    /// Makes a call of a plugin again that has failed, from what `run --repro DIR` has kept of it. Nothing is asked of the outside.
+    Replay(Replay),
     /// Prints the JSON Schema of the pipeline file, for editors.
     Schema,
     /// Compiles one plugin from standard input to standard output. The host starts itself with it; it is not for people.
@@ -193,6 +195,31 @@ pub(crate) struct Stop {
     pub(crate) json: bool,
 }
 
+/// What `replay` takes.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The instance is brought to where it was, and gets the same rows, the same state, the same answers of servers, time and chance.
+The exit code is 0 where the same happens again, to the last byte and code offset, and 6 where something else does.
+
+Examples:
+  volley-host run pipeline.yaml --repro failed       # keeps what fails
+  volley-host replay failed/late-0-0
+  volley-host replay failed/late-0-0 --component mended.wasm --allow-other")]
+pub(crate) struct Replay {
+    /// The folder of one kept call, as the job's error names it.
+    #[arg(value_name = "BUNDLE")]
+    pub(crate) bundle: PathBuf,
+    /// The component. Default: the file that the job ran.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) component: Option<PathBuf>,
+    /// Takes a component of another digest, to see whether that one gets over the call.
+    #[arg(long)]
+    pub(crate) allow_other: bool,
+    /// Prints what happened as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// What `validate` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
@@ -248,6 +275,11 @@ pub(crate) struct How {
     /// What the host allows.
     #[command(flatten)]
     pub(crate) host: Host,
+    /// Keeps each call of a plugin that fails, with all that it depends on, in a folder of its own within this one: at most 16
+    /// in a job, of at most 64 MiB each. `volley plugin replay` makes such a call again. They have rows and state of the job
+    /// in them as they are. Default: none is kept.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) repro: Option<PathBuf>,
     /// Serves metrics for Prometheus at http://ADDR/metrics while the job runs, for example 127.0.0.1:9464. Loopback
     /// addresses only; port 0 picks a free one, and standard error says which.
     #[arg(long, value_name = "ADDR")]

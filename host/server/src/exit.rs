@@ -13,11 +13,15 @@ Exit codes:
   3    the data is not what was declared, and no errors output takes it
   4    a plugin could not be loaded, trapped or gave up
   5    an outside system failed: a disk, a network, a file that is not there; a checkpoint is damaged; a later start of the job has taken over
+  6    `replay`: the call came out otherwise than in the job
   130  interrupted: once (or `stop --drain`) with input left, and what was read is committed, or checkpointed (`stop` too); twice (or `stop` without checkpoints), and nothing is
   141  the reader of standard output went away";
 
 /// The code of a job that was stopped with input left, or broken off.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// The code of a call that was made again and came out otherwise.
+pub(crate) const OTHERWISE: u8 = 6;
 
 /// The exit code for a kind of failure.
 pub(crate) fn code(kind: ErrorKind) -> ExitCode {

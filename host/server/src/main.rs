@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod bundle;
 mod checkpoints;
 mod compose;
 mod connectors;
@@ -107,6 +108,7 @@ async fn execute(cli: &Cli) -> (Result<Ending>, bool) {
         Some(Command::Checkpoints(command)) => (stored::checkpoints(command, load).await, stored::is_json(command)),
         Some(Command::Savepoint(asked)) => savepoint(asked).await,
         Some(Command::State(asked)) => (state(asked).await, asked.json),
+        Some(Command::Replay(asked)) => (bundle::replay(asked).await, asked.json),
         Some(Command::Validate(validate)) => (self::validate(validate).await, validate.json),
         Some(Command::Plan(plan)) => (self::plan(plan).await, plan.json),
         Some(Command::Compile { .. }) => (Err(Error::config("this command is done before all others")), false),
@@ -189,6 +191,7 @@ fn report(outcome: &Result<Ending>, json: bool) -> ExitCode {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::CutShort) => ExitCode::from(exit::INTERRUPTED),
         Ok(Ending::Damaged) => exit::code(ErrorKind::External),
+        Ok(Ending::Otherwise) => ExitCode::from(exit::OTHERWISE),
         Err(error) => {
             // Whoever closed the pipe knows; `volley-host … | head` should be as quiet as any filter.
             if error.kind() != ErrorKind::BrokenPipe {

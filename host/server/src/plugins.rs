@@ -10,7 +10,7 @@ use volley_api::{Error, Result};
 use volley_config::{ByteCount, ColumnsGrant, FunctionSpec, GrantsSpec, LimitsSpec, OnError, PluginSpec, Section};
 use volley_wasm::{
     CompileIn, EngineSettings, Grants, HttpTransport, OnNoValue, Origin, Plugin, PluginCodec, PluginEngine, PluginKind,
-    PluginLimits, PluginOptions, PluginScalar, Trust,
+    PluginLimits, PluginOptions, PluginScalar, Repro, Trust,
 };
 
 use crate::args::{COMPILE, Host};
@@ -19,6 +19,8 @@ use crate::args::{COMPILE, Host};
 pub(crate) struct Plugins {
     engine: Arc<PluginEngine>,
     loaded: Mutex<HashMap<(PathBuf, Trust), Arc<Plugin>>>,
+    /// Where calls are kept that fail; one bound for all operators and restarts of the job.
+    repro: Option<Arc<Repro>>,
 }
 
 impl Plugins {
@@ -28,7 +30,22 @@ impl Plugins {
         let settings =
             EngineSettings { allow_trusted: host.allow_trusted, http: client(host)?, ..EngineSettings::new(compile) };
         let engine = PluginEngine::new(&settings).map_err(Error::from)?;
-        Ok(Self { engine, loaded: Mutex::default() })
+        Ok(Self { engine, loaded: Mutex::default(), repro: None })
+    }
+
+    /// The same, that keeps calls which fail in this folder, if any.
+    pub(crate) fn keeping_failed(self, folder: Option<&Path>) -> Result<Self> {
+        let absolute = |folder: &Path| {
+            // So that what the error says can be typed anywhere.
+            std::path::absolute(folder).map_err(|error| Error::config(format!("--repro {}: {error}", folder.display())))
+        };
+        let folder = folder.map(absolute).transpose()?;
+        Ok(Self { repro: folder.map(|folder| Arc::new(Repro::new(&folder))), ..self })
+    }
+
+    /// What runs them.
+    pub(crate) fn engine(&self) -> &Arc<PluginEngine> {
+        &self.engine
     }
 
     /// The component that a pipeline's `plugin:` names, and what it says of it; paths are relative to `folder`.
@@ -41,7 +58,9 @@ impl Plugins {
         };
         let grants = grants(&spec.grants)?;
         let determinism_sample = spec.determinism_sample.unwrap_or(PluginOptions::default().determinism_sample);
-        Ok((plugin, PluginOptions { on_error, grants, determinism_sample, ..options(&spec.config, &spec.limits)? }))
+        let repro = self.repro.clone();
+        let options = options(&spec.config, &spec.limits)?;
+        Ok((plugin, PluginOptions { on_error, grants, determinism_sample, repro, ..options }))
     }
 
     /// The function that an entry of a pipeline's `functions` describes.

@@ -39,7 +39,8 @@ pub(crate) async fn run(spec: &PipelineSpec, folder: &Path, overrides: &Override
             "--from, --fresh and --accept-duplicates are for pipelines with `checkpoint`: add it",
         ));
     }
-    let (plugins, board) = (Plugins::new(how.host)?, Board::new(spec.name.as_str(), spec.checkpoint.is_some()));
+    let plugins = Plugins::new(how.host)?.keeping_failed(how.repro.as_deref())?;
+    let board = Board::new(spec.name.as_str(), spec.checkpoint.is_some());
     let page = Registry::default();
     let mut runner = Runner { spec, folder, overrides, how, from, plugins, board, page, state: None, open: None };
     let mut restarts = Restarts::new(&spec.restart);
@@ -262,6 +263,8 @@ pub(crate) enum Ending {
     CutShort,
     /// What was looked at is not as it was written; it has been said what.
     Damaged,
+    /// A call that was made again came out otherwise; it has been said how.
+    Otherwise,
 }
 
 /// What a command line may say against the pipeline file.

@@ -301,18 +301,28 @@ pub(crate) enum StateError {
     Unavailable(String),
 }
 
-#[derive(Debug, ComponentType, Lower)]
+#[derive(Debug, Clone, ComponentType, Lower)]
 #[component(record)]
 pub(crate) struct Found<P> {
     pub(crate) present: Vec<u8>,
     pub(crate) values: P,
 }
 
-#[derive(Debug, ComponentType, Lower)]
+#[derive(Debug, Clone, ComponentType, Lower)]
 #[component(record)]
 pub(crate) struct Entries<P> {
     pub(crate) groups: Vec<u32>,
     #[component(name = "map-keys")]
     pub(crate) map_keys: P,
     pub(crate) values: P,
+}
+
+/// A piece of the state that an operator holds itself.
+#[derive(Debug, Clone, PartialEq, Eq, ComponentType, Lift, Lower)]
+#[component(record)]
+pub(crate) struct Part {
+    #[component(name = "key-group")]
+    pub(crate) key_group: Option<u8>,
+    pub(crate) version: u32,
+    pub(crate) bytes: Vec<u8>,
 }

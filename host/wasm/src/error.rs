@@ -210,6 +210,78 @@ pub enum Error {
     /// Keyed state could not be read or written.
     #[error("{0}")]
     State(volley_api::Error),
+    /// A function of `snapshot` answered that it cannot.
+    #[error("{plugin} gives up in `{function}`: {message}")]
+    HookFailed {
+        /// The plugin.
+        plugin: String,
+        /// The exported function.
+        function: String,
+        /// In the plugin's words.
+        message: String,
+    },
+    /// A call has failed and was kept with all that it depends on.
+    #[error(
+        "{source}. The call is kept in {bundle} (with rows and state as they are): `volley plugin replay {bundle}` makes it again"
+    )]
+    Kept {
+        /// What happened.
+        source: Box<Error>,
+        /// The folder of the bundle, as a shell takes it.
+        bundle: String,
+    },
+    /// A checkpoint has state that the plugin held itself, and it could not take it over.
+    #[error(
+        "operator `{operator}` cannot go on from the checkpoint: {source} (its state there is of version {versions}). Run the \
+         component that wrote the checkpoint, or begin with --fresh"
+    )]
+    NotRestored {
+        /// The node.
+        operator: String,
+        /// Versions of the parts, by the plugin's own count.
+        versions: String,
+        /// What happened.
+        source: Box<Error>,
+    },
+    /// A plugin that holds state itself has failed, and a fresh instance could not be brought to where it was.
+    #[error(
+        "operator `{operator}`: the plugin has failed, and a fresh instance does not get to where it was: {source}. The job \
+         has to go back to its last checkpoint (`restart:` does that by itself)"
+    )]
+    NotRecovered {
+        /// The node.
+        operator: String,
+        /// What happened.
+        source: Box<Error>,
+    },
+    /// A repro bundle cannot be used.
+    #[error("the bundle {path}: {problem}")]
+    Bundle {
+        /// The folder.
+        path: String,
+        /// What is wrong with it, and what to do.
+        problem: String,
+    },
+    /// A file of a repro bundle cannot be read.
+    #[error("cannot read {path}: {source}")]
+    ReadBundle {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A plugin that holds state itself has failed to give it, too often in a row.
+    #[error(
+        "operator `{operator}`: the plugin was asked {failures} times in a row for the state that it holds: {source}"
+    )]
+    SnapshotsFail {
+        /// The node.
+        operator: String,
+        /// How often.
+        failures: u32,
+        /// What happened the last time.
+        source: Box<Error>,
+    },
     /// Rows could not be gathered or put together.
     #[error("{0}")]
     Arrow(#[from] arrow::error::ArrowError),
@@ -224,6 +296,7 @@ impl Error {
             | Self::InvalidInput { .. }
             | Self::Wire { .. }
             | Self::WrongPlace { .. }
+            | Self::Bundle { .. }
             | Self::TrustNotAllowed { .. } => ErrorKind::Config,
             Self::NotAComponent { .. }
             | Self::Load { .. }
@@ -232,6 +305,7 @@ impl Error {
             | Self::Limit { .. }
             | Self::Quarantined { .. }
             | Self::Fatal { .. }
+            | Self::HookFailed { .. }
             | Self::Unreadable { .. }
             | Self::RejectedBatch { .. } => ErrorKind::Plugin,
             Self::RejectedRow { .. } | Self::NoValue { .. } => ErrorKind::Data,
@@ -239,8 +313,12 @@ impl Error {
             Self::Trap(trap) if trap.reason.violation() == Violation::HostBudget => ErrorKind::Config,
             Self::Trap(_) => ErrorKind::Plugin,
             // A file that is not there or not readable is the disk's matter; one that is no component is the plugin's.
-            Self::Read { .. } | Self::RetriesExhausted { .. } => ErrorKind::External,
+            Self::Read { .. } | Self::ReadBundle { .. } | Self::RetriesExhausted { .. } => ErrorKind::External,
             Self::State(error) => error.kind(),
+            Self::Kept { source, .. }
+            | Self::NotRestored { source, .. }
+            | Self::NotRecovered { source, .. }
+            | Self::SnapshotsFail { source, .. } => source.kind(),
             Self::Engine(_) | Self::Arrow(_) => ErrorKind::Internal,
         }
     }
@@ -257,6 +335,11 @@ impl Error {
             Self::Fatal { .. } => Some(Violation::Fatal),
             Self::RetriesExhausted { .. } => Some(Violation::Retries),
             Self::NotAComponent { .. } => Some(Violation::NotAComponent),
+            Self::HookFailed { .. } => Some(Violation::SnapshotFailed),
+            // What is within these was counted when it happened.
+            Self::Kept { .. } | Self::NotRestored { .. } | Self::NotRecovered { .. } | Self::SnapshotsFail { .. } => {
+                None
+            }
             _ => None,
         }
     }
@@ -279,6 +362,15 @@ impl Error {
                 Self::Limit { operator, plugin, function, violation, problem: format!("{problem} ({row})") }
             }
             other => other,
+        }
+    }
+
+    /// Whether the same may go well another time, from the last checkpoint.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::RetriesExhausted { .. } | Self::NotRecovered { .. } => true,
+            Self::Kept { source, .. } => source.may_pass(),
+            _ => false,
         }
     }
 
@@ -311,7 +403,8 @@ impl From<Error> for volley_api::Error {
             return error;
         }
         let api = Self::new(error.kind(), error.to_string());
-        let api = if matches!(error, Error::RetriesExhausted { .. }) { api.retryable() } else { api };
+        let may_pass = error.may_pass();
+        let api = if may_pass { api.retryable() } else { api };
         api.caused_by(error)
     }
 }

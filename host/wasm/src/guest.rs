@@ -14,10 +14,11 @@ use crate::bind::{self, Bound};
 use crate::contract;
 use crate::engine::is_pool_full;
 use crate::grants::{hidden, listed};
+use crate::hooks::Hooks;
 use crate::imports::emitter::Parents;
 use crate::imports::wasi;
 use crate::input::PluginInput;
-use crate::inspect::PluginKind;
+use crate::inspect::{self, PluginKind};
 use crate::keyed::{Declared, Keyed, check_declared};
 use crate::limits::InstancePermit;
 use crate::metrics::CallStats;
@@ -41,17 +42,18 @@ type Open = TypedFunc<(String, contract::Input), (Result<contract::Binding, cont
 
 /// An instance. After a trap it answers no further call: its store is to be dropped.
 pub(crate) struct Guest {
-    store: Store<HostState>,
+    pub(crate) store: Store<HostState>,
     describe: TypedFunc<(), (contract::Description,)>,
     open: Open,
     close: TypedFunc<(), ()>,
     path: Box<dyn BatchPath>,
-    kind: PluginKind,
+    pub(crate) hooks: Option<Hooks>,
+    pub(crate) kind: PluginKind,
     /// The function that batches go to.
     function: &'static str,
-    who: Who,
+    pub(crate) who: Who,
     ticks: Arc<Ticks>,
-    limits: PluginLimits,
+    pub(crate) limits: PluginLimits,
     trapped: bool,
     _permit: InstancePermit,
 }
@@ -90,6 +92,8 @@ impl Guest {
             close: typed(&mut store, &instance, &exports.close, "close", who)?,
             path: path::new(crossing, &mut store, &instance, exports, kind)
                 .map_err(|error| wrong_type(who, kind.function(), &error))?,
+            hooks: Hooks::find(&mut store, &instance, exports)
+                .map_err(|error| wrong_type(who, inspect::SNAPSHOT, &error))?,
             store,
             kind,
             function: kind.function(),
@@ -237,7 +241,7 @@ impl Guest {
         Ok(())
     }
 
-    fn run(
+    pub(crate) fn run(
         &mut self,
         function: &'static str,
         parents: Parents,
@@ -254,7 +258,10 @@ impl Guest {
         let state = self.store.data();
         let replied = answer.iter().flatten().map(|reply| reply.output.bytes()).sum::<usize>();
         let bytes_out = state.transfer.bytes().saturating_sub(bytes_in) + replied;
-        state.metrics.call(&CallStats { bytes_in, bytes_out, duration });
+        // A call that is made again in a fresh instance was counted when it was made.
+        if !state.tape.is_playing() {
+            state.metrics.call(&CallStats { bytes_in, bytes_out, duration });
+        }
         let answer = answer?;
         let texts = |reply: &Reply| reply.rejects.iter().map(|reject| reject.code.len() + reject.message.len()).sum();
         let crossed = replied + answer.as_ref().map_or(0, texts);
@@ -269,7 +276,7 @@ impl Guest {
     }
 
     /// The error for a limit of a call that was exceeded.
-    fn exceeded(&self, function: &str, violation: Violation, problem: String) -> Error {
+    pub(crate) fn exceeded(&self, function: &str, violation: Violation, problem: String) -> Error {
         Error::Limit {
             operator: self.store.data().log.operator_in_job().unwrap_or_default(),
             plugin: self.who.to_string(),
@@ -301,7 +308,7 @@ impl Guest {
         broke(&self.who, function, violation, problem)
     }
 
-    fn call<R>(
+    pub(crate) fn call<R>(
         &mut self,
         function: &'static str,
         phase: Phase,
@@ -335,7 +342,7 @@ fn guarded<R>(
 ) -> Result<R> {
     let state = store.data_mut();
     state.phase = call.phase;
-    state.now_ms = None;
+    state.now_ms = state.tape.now_ms();
     state.limiter.refused = None;
     state.transfer.begin();
     let deadline_name =

@@ -6,7 +6,7 @@ use wasmtime_wasmparser::{BinaryReaderError, Parser, Payload};
 
 use crate::contract::PACKAGE;
 use crate::grants::HTTP;
-use crate::imports::{EMITTER, GRANTED, KEYED, wasi};
+use crate::imports::{EMITTER, GRANTED, KEYED, TYPES_ONLY, wasi};
 use crate::violation::Violation;
 
 /// The largest component, in bytes: Python ones come to about 40 MB.
@@ -14,6 +14,9 @@ pub const COMPONENT_BYTES_MAX: usize = 256 << 20;
 
 /// The interface that every operator exports.
 pub(crate) const LIFECYCLE: &str = "lifecycle";
+
+/// The interface of operators that hold state themselves.
+pub(crate) const SNAPSHOT: &str = "snapshot";
 
 /// The minor version of the package that this host speaks.
 const MINOR: (u64, u64) = (0, 1);
@@ -106,6 +109,8 @@ impl PluginInfo {
 pub(crate) struct ExportNames {
     pub(crate) lifecycle: String,
     pub(crate) kind: String,
+    /// Where it holds state itself, or brings state over.
+    pub(crate) snapshot: Option<String>,
 }
 
 /// Whether the bytes can be a component at all; the error says what they are instead and what to do.
@@ -210,7 +215,13 @@ fn check_exports(exports: &[String]) -> Result<(PluginKind, ExportNames, String)
     };
     let lifecycle = of_contract.iter().find(|(_, interface)| interface.name == LIFECYCLE);
     let (lifecycle, _) = lifecycle.ok_or_else(|| format!("it exports {kind} but not {PACKAGE}/{LIFECYCLE}"))?;
-    let names = ExportNames { lifecycle: (*lifecycle).clone(), kind: kind_name.clone() };
+    let snapshot = of_contract.iter().find(|(_, interface)| interface.name == SNAPSHOT).map(|(name, _)| *name);
+    if let Some(name) = snapshot
+        && kind != PluginKind::Process
+    {
+        return Err(format!("it exports {name}, which is for operators with state; it is a {kind}"));
+    }
+    let names = ExportNames { lifecycle: (*lifecycle).clone(), kind: kind_name.clone(), snapshot: snapshot.cloned() };
     Ok((kind, names, version.to_owned()))
 }
 
@@ -224,7 +235,7 @@ fn check_imports(imports: &[String], kind: PluginKind) -> Result<(), String> {
             return Err(not_granted(import));
         };
         interface.check_version(import)?;
-        let granted = GRANTED.contains(&interface.name);
+        let granted = GRANTED.contains(&interface.name) || interface.name == TYPES_ONLY;
         if granted {
             continue;
         }

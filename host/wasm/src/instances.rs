@@ -15,6 +15,7 @@ use crate::inspect::PluginKind;
 use crate::metrics::PluginMetrics;
 use crate::options::{PluginLimits, PluginOptions};
 use crate::plugin::{Determinism, Plugin, Who, config_text};
+use crate::repro::Repro;
 use crate::store::JobParts;
 use crate::violation::Violation;
 use crate::{Error, Result};
@@ -91,6 +92,31 @@ impl Instances {
             self.made += 1;
         }
         Ok(self.guest.as_mut().expect("made just now, if it was not there"))
+    }
+
+    /// Where bundles of failed calls go, if anywhere.
+    pub(crate) fn repro(&self) -> Option<&Repro> {
+        self.options.repro.as_deref()
+    }
+
+    /// The configuration as the plugin gets it.
+    pub(crate) fn config(&self) -> &str {
+        &self.config
+    }
+
+    /// What it is bound to.
+    pub(crate) fn input(&self) -> &PluginInput {
+        &self.input
+    }
+
+    /// Whether there is an instance that has not failed.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.guest.is_some()
+    }
+
+    /// An instance beside the present one, bound to the same.
+    pub(crate) fn another(&self) -> Result<Guest> {
+        self.aside(|parts| parts)
     }
 
     /// One of so many calls is made twice.

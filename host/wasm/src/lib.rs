@@ -9,6 +9,7 @@
 //! the boundary stands in `src/abi/`, each piece with its proof.
 
 mod abi;
+mod again;
 mod aggregate;
 mod bind;
 mod bind_keys;
@@ -24,6 +25,8 @@ mod error;
 mod factory;
 mod grants;
 mod guest;
+mod held;
+mod hooks;
 mod http;
 mod imports;
 mod input;
@@ -37,6 +40,7 @@ mod options;
 mod path;
 mod plugin;
 mod quarantine;
+mod repro;
 mod scalar;
 mod store;
 mod text;
@@ -53,6 +57,7 @@ pub use engine::{EngineSettings, PluginEngine, PoolMisses, PoolSettings, Trust};
 pub use error::{Error, Result};
 pub use factory::PluginFactory;
 pub use grants::Grants;
+pub use held::{PARTS_MAX, SNAPSHOT_FAILURES_MAX};
 pub use http::{
     AddressKind, HttpAllowance, HttpAnswer, HttpFailure, HttpMethod, HttpRequest, HttpResponse, HttpTransport,
     InvalidOrigin, Origin, kind_of_address,
@@ -73,6 +78,7 @@ pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METR
 pub use operator::{CALL_BYTES_MAX, CALL_ROWS_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 pub use options::{Crossing, DETERMINISM_SAMPLE, OnError, OnNoValue, PluginLimits, PluginOptions};
 pub use plugin::{Description, Determinism, Plugin, PluginBinding, PluginPort};
+pub use repro::{REPRO_BUNDLES_MAX, REPRO_BYTES_MAX, ReplayOptions, Replayed, Repro, replay};
 pub use scalar::PluginScalar;
 pub use trap::{Trap, TrapFrame, TrapReason};
 pub use violation::Violation;

@@ -123,6 +123,9 @@ pub struct PluginOptions {
     /// One of so many calls on batches is made twice, to see whether the plugin is as deterministic as it says; 0: none.
     /// Default: [`DETERMINISM_SAMPLE`].
     pub determinism_sample: u32,
+    /// Where bundles of failed calls go, which [`replay`](crate::replay) makes again; all operators of a job share one.
+    /// Bundles have rows and state of the job in them. Default: none are written.
+    pub repro: Option<std::sync::Arc<crate::Repro>>,
 }
 
 impl Default for PluginOptions {
@@ -134,6 +137,7 @@ impl Default for PluginOptions {
             crossing: Crossing::default(),
             grants: Grants::default(),
             determinism_sample: DETERMINISM_SAMPLE,
+            repro: None,
         }
     }
 }

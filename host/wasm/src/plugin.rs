@@ -146,6 +146,8 @@ pub(crate) struct Exports {
     pub(crate) keyed: Option<KeyedExports>,
     /// The function of a codec that writes.
     pub(crate) encode: Option<ComponentExportIndex>,
+    /// What an operator has that holds state itself.
+    pub(crate) snapshot: Option<SnapshotExports>,
 }
 
 /// The other functions of an aggregate.
@@ -153,6 +155,14 @@ pub(crate) struct AggregateExports {
     pub(crate) merge: ComponentExportIndex,
     pub(crate) drain: ComponentExportIndex,
     pub(crate) evaluate: ComponentExportIndex,
+}
+
+/// The functions of the interface `snapshot`.
+pub(crate) struct SnapshotExports {
+    pub(crate) snapshot: ComponentExportIndex,
+    pub(crate) restore: ComponentExportIndex,
+    pub(crate) can_migrate: ComponentExportIndex,
+    pub(crate) migrate: ComponentExportIndex,
 }
 
 /// The other functions of a process.
@@ -383,6 +393,15 @@ impl Exports {
             }),
             _ => None,
         };
+        let snapshot = match &names.snapshot {
+            Some(interface) => Some(SnapshotExports {
+                snapshot: find(interface, "snapshot")?,
+                restore: find(interface, "restore")?,
+                can_migrate: find(interface, "can-migrate")?,
+                migrate: find(interface, "migrate")?,
+            }),
+            None => None,
+        };
         Ok(Self {
             describe: find(&names.lifecycle, "describe")?,
             open: find(&names.lifecycle, "open")?,
@@ -391,6 +410,7 @@ impl Exports {
             aggregate,
             keyed,
             encode: if kind == PluginKind::Codec { Some(find(&names.kind, ENCODE)?) } else { None },
+            snapshot,
         })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use volley_api::{Clock, SystemClock};
 use wasmtime::{Engine, Store};
 
+use crate::held::Tape;
 use crate::http::side::{Grant, HttpSide};
 use crate::imports::emitter::Emitter;
 use crate::imports::log::{Log, LogRate};
@@ -22,7 +23,7 @@ const TEXT_BYTES_MAX: usize = 16 << 20;
 /// Which export is running, and so which imports may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Instantiation, `describe`, `open`, `forget`: only `log`, and WASI, which is inert.
+    /// Instantiation, `describe`, `open`, `forget`, and the functions of `snapshot`: only `log`, and WASI, which is inert.
     Binding,
     /// A batch, timers or a watermark are being processed: everything.
     Batch,
@@ -48,6 +49,10 @@ pub(crate) struct HostState {
     pub(crate) http: HttpSide,
     /// Keys, states and timers, while a call of a process operator runs.
     pub(crate) keyed: Option<Box<Keyed>>,
+    /// What the host answers in the call under way: noted, or given once more.
+    pub(crate) tape: Tape,
+    /// Whether answers of servers are kept for the call under way alone.
+    pub(crate) notes_http: bool,
     pub(crate) wasi: Wasi,
 }
 
@@ -131,6 +136,8 @@ pub(crate) fn new_store(
         emitter: Emitter::new(limits),
         http: HttpSide::new(limits, job.http),
         keyed: None,
+        tape: Tape::Off,
+        notes_http: false,
         wasi: Wasi::default(),
     };
     let mut store = Store::new(engine, state);

@@ -26,6 +26,15 @@ pub(crate) fn visible(text: &str, bytes_max: usize) -> String {
     out
 }
 
+/// A text as one word of a shell's command line: as it is, or between quotes.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@%,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// Characters that reorder or hide text though they are no control characters.
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
@@ -39,6 +48,13 @@ mod tests {
     fn control_characters_become_visible() {
         assert_eq!(visible("a\u{1b}[31mred\nnext", 100), "a\\u{1b}[31mred\\nnext");
         assert_eq!(visible("über\u{202e}", 100), "über\\u{202e}");
+    }
+
+    #[test]
+    fn words_of_a_shell_are_quoted_where_they_must_be() {
+        assert_eq!(shell_word("/tmp/repro/late-0-1"), "/tmp/repro/late-0-1");
+        assert_eq!(shell_word("my job's"), r"'my job'\''s'");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

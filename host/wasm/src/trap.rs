@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 
 use wasmtime::WasmBacktrace;
 
+use crate::held::Diverged;
 use crate::imports::wasi::{Exited, TooManyHandles};
 use crate::limits::{DeadlineExceeded, TransferExceeded};
 use crate::plugin::Who;
@@ -58,6 +59,8 @@ pub enum TrapReason {
     Exit(String),
     /// It asked for more handles to the host's resources than it may have. In words.
     Handles(String),
+    /// A call that was made again asked the host for something else than it did. In words.
+    Diverged(String),
     /// Anything else, in wasmtime's words.
     Other(String),
 }
@@ -79,6 +82,7 @@ impl TrapReason {
             Self::Contract(_) => Violation::ImportNotAllowed,
             Self::Exit(_) => Violation::Exit,
             Self::Handles(_) => Violation::Handles,
+            Self::Diverged(_) => Violation::Diverged,
             Self::Other(_) => Violation::OtherTrap,
         }
     }
@@ -107,6 +111,7 @@ impl fmt::Display for TrapReason {
             | Self::Contract(words)
             | Self::Exit(words)
             | Self::Handles(words)
+            | Self::Diverged(words)
             | Self::Other(words) => f.write_str(words),
         }
     }
@@ -203,6 +208,9 @@ fn reason(error: &wasmtime::Error, state: &HostState) -> TrapReason {
     }
     if let Some(too_many) = error.downcast_ref::<TooManyHandles>() {
         return TrapReason::Handles(too_many.to_string());
+    }
+    if let Some(diverged) = error.downcast_ref::<Diverged>() {
+        return TrapReason::Diverged(diverged.to_string());
     }
     if let Some(refused) = state.limiter.refused.clone() {
         return refused;

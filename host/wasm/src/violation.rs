@@ -70,6 +70,16 @@ pub enum Violation {
     TimerRefused,
     /// There are too many timers: of one key, in one call, or in all.
     Timers,
+    /// It gave too many parts of its own state.
+    SnapshotParts,
+    /// It gave too many bytes of its own state.
+    SnapshotBytes,
+    /// It gave state of key groups that are not its own.
+    SnapshotKeyGroup,
+    /// It could not give its own state, or not take it over.
+    SnapshotFailed,
+    /// A call that was made again did something else, though it is said to be replayable.
+    Diverged,
     /// It gave up: `fatal`.
     Fatal,
     /// It asked for the same call again too often.
@@ -106,7 +116,7 @@ pub enum Violation {
 
 impl Violation {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 52] = [
         Self::Unreachable,
         Self::OutOfBounds,
         Self::StackOverflow,
@@ -138,6 +148,11 @@ impl Violation {
         Self::StateEntries,
         Self::TimerRefused,
         Self::Timers,
+        Self::SnapshotParts,
+        Self::SnapshotBytes,
+        Self::SnapshotKeyGroup,
+        Self::SnapshotFailed,
+        Self::Diverged,
         Self::Fatal,
         Self::Retries,
         Self::LogLines,
@@ -191,6 +206,11 @@ impl Violation {
             Self::StateEntries => "state_entries",
             Self::TimerRefused => "timer_refused",
             Self::Timers => "timers",
+            Self::SnapshotParts => "snapshot_parts",
+            Self::SnapshotBytes => "snapshot_bytes",
+            Self::SnapshotKeyGroup => "snapshot_key_group",
+            Self::SnapshotFailed => "snapshot_failed",
+            Self::Diverged => "diverged",
             Self::Fatal => "fatal",
             Self::Retries => "retries",
             Self::LogLines => "log_lines",

@@ -68,11 +68,22 @@ macro_rules! export_aggregate {
 
 /// Makes a [`ProcessOperator`](crate::ProcessOperator) the operator of this component. Once per crate.
 ///
-/// Name and version are those of the crate. Outside of wasm it only checks that the type is a process.
+/// Name and version are those of the crate. Outside of wasm it only checks that the type is a process. With `, snapshot`
+/// behind it the type is a [`SnapshotOperator`](crate::SnapshotOperator), which holds state itself or brings state over.
 #[macro_export]
 macro_rules! export_process {
     ($operator:ty) => {
         $crate::__export_operator!($operator, ProcessOperator, ProcessRunner, process, ::core::option::Option::None);
+    };
+    ($operator:ty, snapshot) => {
+        $crate::__export_operator!(
+            $operator,
+            SnapshotOperator,
+            ProcessRunner,
+            process,
+            ::core::option::Option::None,
+            snapshot
+        );
     };
 }
 
@@ -80,7 +91,7 @@ macro_rules! export_process {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export_operator {
-    ($operator:ty, $kind:ident, $runner:ident, $part:ident, $columns:expr) => {
+    ($operator:ty, $kind:ident, $runner:ident, $part:ident, $columns:expr $(, $more:ident)?) => {
         const _: () = {
             const fn exported<T: $crate::$kind>() {}
             exported::<$operator>();
@@ -106,6 +117,7 @@ macro_rules! __export_operator {
 
     $crate::guest::lifecycle::export_part!(Exported with_types_in $crate::guest::lifecycle);
     $crate::guest::$part::export_part!(Exported with_types_in $crate::guest::$part);
+    $($crate::guest::$more::export_part!(Exported with_types_in $crate::guest::$more);)?
 
             const SECTION: $crate::row::Section<'static> = $crate::row::Section {
                 name: ::core::env!("CARGO_PKG_NAME"),

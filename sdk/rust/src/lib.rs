@@ -47,6 +47,7 @@ pub mod row;
 pub mod runner;
 mod scalar;
 mod schema;
+mod snapshot;
 pub mod state;
 mod store;
 #[cfg(not(target_arch = "wasm32"))]
@@ -75,6 +76,7 @@ pub use process::{
 pub use row::{Date, Decimal, Emit, Record, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 pub use scalar::{NullHandling, ScalarOperator};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
+pub use snapshot::{SnapshotOperator, StatePart};
 pub use state::Value;
 
 pub use writer::Writer;

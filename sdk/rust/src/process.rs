@@ -107,6 +107,15 @@ impl<'a> Context<'a> {
         if timers.is_empty() { Ok(()) } else { self.host.change_timers(timers, false) }
     }
 
+    /// The key groups (0 to 255) of keys: where state of theirs belongs that the operator holds itself, see
+    /// [`StatePart::key_group`](crate::StatePart::key_group).
+    ///
+    /// # Errors
+    /// [`StateError`] when the host refuses: a number is not one of the call's keys.
+    pub fn key_groups(&mut self, groups: &[u32]) -> Result<Vec<u8>, StateError> {
+        if groups.is_empty() { Ok(Vec::new()) } else { self.host.key_groups(groups) }
+    }
+
     /// The groups of a call, each once, and for each row the place of its own among them.
     pub fn distinct(&mut self, groups: impl Iterator<Item = u32>) -> Distinct {
         self.marks.distinct(groups)

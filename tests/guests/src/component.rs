@@ -17,7 +17,8 @@ const WASI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../host/wasm/tests/w
 #[must_use]
 pub fn component(kind: &str, wasi: bool, text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let (resolve, world) = if text.contains(HTTP) { http_world(kind) } else { world(kind, wasi) };
+    let has_more = text.contains(HTTP) || text.contains(SNAPSHOT);
+    let (resolve, world) = if has_more { own_world(kind, text) } else { world(kind, wasi) };
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embeds");
     let mut encoder = ComponentEncoder::default();
     encoder.validate(true).module(&module).expect("a module of the world");
@@ -27,15 +28,20 @@ pub fn component(kind: &str, wasi: bool, text: &str) -> Vec<u8> {
 /// How a guest that sends requests names the import.
 const HTTP: &str = "volley:operator/http@";
 
-/// The world of a kind with the import that no world has of itself, as an author would write it.
-fn http_world(kind: &str) -> (Resolve, WorldId) {
+/// How a guest that holds state itself names the export.
+const SNAPSHOT: &str = "volley:operator/snapshot@";
+
+/// The world of a kind with the import or export that no world has of itself, as an author would write it.
+fn own_world(kind: &str, text: &str) -> (Resolve, WorldId) {
     let mut resolve = Resolve::default();
     resolve.push_dir(WIT).expect("the contract parses");
+    let import = if text.contains(HTTP) { "import volley:operator/http@0.1.0;" } else { "" };
+    let export = if text.contains(SNAPSHOT) { "export volley:operator/snapshot@0.1.0;" } else { "" };
     let own = format!(
-        "package guest:granted; world granted {{ include volley:operator/{kind}-operator@0.1.0; import volley:operator/http@0.1.0; }}"
+        "package guest:written; world written {{ include volley:operator/{kind}-operator@0.1.0; {import} {export} }}"
     );
-    let package = resolve.push_str("granted.wit", &own).expect("a world");
-    let world = resolve.select_world(&[package], Some("granted")).expect("the world exists");
+    let package = resolve.push_str("written.wit", &own).expect("a world");
+    let world = resolve.select_world(&[package], Some("written")).expect("the world exists");
     (resolve, world)
 }
 

@@ -11,4 +11,4 @@ mod operator;
 
 pub use aggregate::{SUM_GROUPS_MAX, SumGuest};
 pub use component::{component, world};
-pub use operator::{DATA_START, Guest, words_to_bytes};
+pub use operator::{DATA_START, Guest, SnapshotBodies, words_to_bytes};

@@ -28,12 +28,27 @@ pub struct Guest {
     on_timers: Option<String>,
     on_watermark: Option<String>,
     forget: String,
+    snapshot: Option<SnapshotBodies>,
     realloc: Option<String>,
     close: String,
     post_return: String,
     heap: Option<usize>,
     pages: u32,
     wasi: bool,
+}
+
+/// What a process does that holds state itself; where nothing is said it has none, takes any and brings none over. Each leaves
+/// a pointer to its result.
+#[derive(Debug, Clone, Default)]
+pub struct SnapshotBodies {
+    /// `snapshot`; without parameters.
+    pub snapshot: Option<String>,
+    /// `restore`. Parameters: `$parts`, `$count`.
+    pub restore: Option<String>,
+    /// `can-migrate`. Parameters: `$states`, `$count`.
+    pub can_migrate: Option<String>,
+    /// `migrate`. Parameters: those of the declaration, then `$ptr` and `$len` of the rows.
+    pub migrate: Option<String>,
 }
 
 impl Guest {
@@ -54,6 +69,7 @@ impl Guest {
             on_timers: None,
             on_watermark: None,
             forget: String::new(),
+            snapshot: None,
             realloc: None,
             close: String::new(),
             post_return: String::new(),
@@ -131,6 +147,13 @@ impl Guest {
     #[must_use]
     pub fn forget(mut self, body: &str) -> Self {
         self.forget = body.to_owned();
+        self
+    }
+
+    /// Exports `snapshot`. Only a process can.
+    #[must_use]
+    pub fn snapshot(mut self, bodies: SnapshotBodies) -> Self {
+        self.snapshot = Some(bodies);
         self
     }
 
@@ -326,6 +349,14 @@ impl Guest {
     (local $i i32) {process})"#
             )
         };
+        let snapshot = self.snapshot.take().map_or_else(String::new, |bodies| {
+            let nothing = || format!("(i32.const {unit})");
+            SNAPSHOT
+                .replace("%snapshot", &bodies.snapshot.unwrap_or_else(nothing))
+                .replace("%restore", &bodies.restore.unwrap_or_else(nothing))
+                .replace("%can_migrate", &bodies.can_migrate.unwrap_or_else(nothing))
+                .replace("%migrate", &bodies.migrate.unwrap_or_else(|| "unreachable".to_owned()))
+        });
         let (kind, pages) = (&self.kind, self.pages);
         let encode = match &*self.kind {
             "codec" => ENCODE,
@@ -353,6 +384,7 @@ impl Guest {
   (func (export "cabi_post_volley:operator/{kind}@0.1.0#{function}") (param $result i32)
     {post_return} (global.set $heap (i32.const {heap})))
   {encode}
+  {snapshot}
 )"#
         )
     }
@@ -382,6 +414,17 @@ const PROCESS: &str = r#"(func $process (export "volley:operator/process@0.1.0#p
   (func (export "volley:operator/process@0.1.0#on-watermark") (param $has_ended i32) (param $at_ms i64) (result i32)
     (local $i i32) %on_watermark)
   (func (export "volley:operator/process@0.1.0#forget") %forget)"#;
+
+/// The functions of `snapshot`. A declaration crosses in thirteen values.
+const SNAPSHOT: &str = r#"(func (export "volley:operator/snapshot@0.1.0#snapshot") (result i32) %snapshot)
+  (func (export "volley:operator/snapshot@0.1.0#restore") (param $parts i32) (param $count i32) (result i32) %restore)
+  (func (export "volley:operator/snapshot@0.1.0#can-migrate") (param $states i32) (param $count i32) (result i32)
+    %can_migrate)
+  (func (export "volley:operator/snapshot@0.1.0#migrate")
+    (param $name i32) (param $name_len i32) (param $kind i32) (param $functions i32) (param $function_count i32)
+    (param $has_keys i32) (param $keys i32) (param $keys_len i32) (param $values i32) (param $values_len i32)
+    (param $version i32) (param $has_ttl i32) (param $ttl_ms i64) (param $ptr i32) (param $len i32) (result i32)
+    %migrate)"#;
 
 /// The first case of `determinism`.
 const DETERMINISTIC: u32 = 0;

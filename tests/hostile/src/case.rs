@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use volley_wasm::{OnError, PluginLimits};
 
+use crate::component::holds_state;
+
 /// Where the guests are.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guests");
 
@@ -41,6 +43,7 @@ pub const CLASSES: &[Class] = &[
     Class { folder: "telemetry", title: "Logs and metrics" },
     Class { folder: "state", title: "Keyed state" },
     Class { folder: "timers", title: "Timers and watermarks" },
+    Class { folder: "snapshot", title: "State of its own, and state of earlier versions" },
     Class { folder: "data", title: "Data that looks like something else" },
     Class { folder: "scalar", title: "Functions of expressions" },
     Class { folder: "codec", title: "Formats of bytes" },
@@ -56,8 +59,12 @@ pub enum Stage {
     Bind,
     /// A batch is processed.
     Run,
+    /// A checkpoint is taken.
+    Snapshot,
     /// `close`.
     Close,
+    /// A job goes on from a checkpoint: that of the guest itself, or of what was there before it.
+    Restore,
     /// Everything went well, as far as the job can tell.
     End,
 }
@@ -73,6 +80,10 @@ pub enum Outcome {
     StoppedAtRow,
     /// It stops, whatever `on_error` says.
     Stopped,
+    /// It goes on without that checkpoint; `tolerable_failures` in a row stop it.
+    NoCheckpoint,
+    /// It does not go on from its checkpoint, which stays as it is.
+    NotRestored,
     /// It fails when all rows are through; nothing that it wrote becomes visible.
     FailedAtTheEnd,
     /// It goes on; the guilty rows are put aside.
@@ -125,6 +136,12 @@ pub(crate) struct Directives {
     /// States of kind `value` that a process declares: names, and columns as in `writes`.
     #[serde(default)]
     pub(crate) states: Vec<(String, Vec<String>)>,
+    /// The same, as the process declared them that was there before it and has left a checkpoint.
+    #[serde(default)]
+    pub(crate) earlier: Vec<(String, Vec<String>)>,
+    /// How many instances there are; this is the first of them.
+    #[serde(default = "one")]
+    pub(crate) instances: u32,
     /// Whether the job stops whatever `on_error` says, because it is no row that is to blame.
     #[serde(default)]
     pub(crate) always: bool,
@@ -212,6 +229,10 @@ fn three() -> usize {
     3
 }
 
+fn one() -> u32 {
+    1
+}
+
 /// One hostile guest.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -241,6 +262,11 @@ impl Case {
         self.directives.counted.keys().map(String::as_str)
     }
 
+    /// Whether it holds state itself, so that checkpoints have something of it.
+    pub(crate) fn holds_state(&self) -> bool {
+        holds_state(&self.code)
+    }
+
     /// The processor time that compiling it may take, in a child; without one, it is compiled in this process.
     pub(crate) fn compile_cpu(&self) -> Option<Duration> {
         self.directives.compile_seconds.map(Duration::from_secs)
@@ -253,6 +279,8 @@ impl Case {
         match directives.ends {
             Stage::Load => Outcome::NotLoaded,
             Stage::Bind => Outcome::NotStarted,
+            Stage::Snapshot => Outcome::NoCheckpoint,
+            Stage::Restore => Outcome::NotRestored,
             Stage::Close => Outcome::FailedAtTheEnd,
             Stage::Run if directives.always => Outcome::Stopped,
             Stage::Run if self.reasons().any(|reason| OF_THE_JOB.contains(&reason)) => Outcome::Stopped,

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use volley_api::{Error, RowReject, StreamRecord, Watermark};
-use volley_wasm::{OnError, Violation};
+use volley_api::{Error, OperatorState, RowReject, StreamRecord, Watermark};
+use volley_wasm::{OnError, PluginLimits, Violation};
 
 use crate::case::{Case, Count, Outcome, Stage};
-use crate::component::build;
+use crate::component::{build, predecessor};
 use crate::host::{Host, Job, Neighbour, Sink, input};
 use crate::log;
+use crate::stored::stored;
 
 /// The longest error that a guest may cause, in bytes.
 const ERROR_BYTES_MAX: usize = 16 << 10;
@@ -105,7 +106,10 @@ fn try_it(case: &Case, host: &Host, on_error: OnError, bytes: &[u8], record: Str
             (Stage::Load, Some(error), counted)
         }
         Ok(job) => {
-            let (stage, error) = live(&job, record, &mut sink);
+            let (stage, error) = match predecessor(case) {
+                Some(before) => inherit(&job, host, &before, record, &mut sink),
+                None => live(&job, case, record, &mut sink),
+            };
             let violations = job.metrics().snapshot().violations;
             (stage, error, violations.into_iter().map(|(reason, count)| (reason.to_string(), count)).collect())
         }
@@ -113,13 +117,26 @@ fn try_it(case: &Case, host: &Host, on_error: OnError, bytes: &[u8], record: Str
     Attempt { stage, error, sink, counted }
 }
 
-fn live(job: &Job, record: StreamRecord, sink: &mut Sink) -> (Stage, Option<Error>) {
-    let mut operator = match job.start() {
+fn live(job: &Job, case: &Case, record: StreamRecord, sink: &mut Sink) -> (Stage, Option<Error>) {
+    let instances = case.directives.instances;
+    let mut operator = match job.start_from(OperatorState::default(), instances) {
         Ok(operator) => operator,
         Err(error) => return (Stage::Bind, Some(error)),
     };
-    if let Err(error) = operator.process(record, sink) {
+    if let Err(error) = operator.process(record.clone(), sink) {
         return (Stage::Run, Some(error));
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    // A job goes on without a checkpoint that it does not get.
+    let mut kept = None;
+    if case.holds_state() {
+        match operator.snapshot() {
+            Ok(snapshots) => kept = Some(stored(folder.path(), snapshots)),
+            Err(error) => return (Stage::Run, Some(error)),
+        }
+        if let Err(error) = operator.process(record.clone(), sink) {
+            return (Stage::Run, Some(error));
+        }
     }
     // Only a process makes anything of them.
     for watermark in [Watermark::AtMs(1_000), Watermark::AtMs(2_000), Watermark::End] {
@@ -127,9 +144,42 @@ fn live(job: &Job, record: StreamRecord, sink: &mut Sink) -> (Stage, Option<Erro
             return (Stage::Run, Some(error));
         }
     }
-    match operator.finish(sink) {
+    if let Err(error) = operator.finish(sink) {
+        return (Stage::Close, Some(error));
+    }
+    drop(operator);
+    match kept {
+        None => (Stage::End, None),
+        Some(Err(error)) => (Stage::Snapshot, Some(error)),
+        Some(Ok(restored)) => restore(job, restored, instances, record, sink),
+    }
+}
+
+/// The life of a job that goes on from what another process has left.
+fn inherit(job: &Job, host: &Host, before: &[u8], record: StreamRecord, sink: &mut Sink) -> (Stage, Option<Error>) {
+    let first = Job::load(host, before, PluginLimits::default(), OnError::Fail).expect("a good component");
+    let mut operator = first.start().expect("starts");
+    operator.process(record.clone(), &mut Sink::default()).expect("writes its state");
+    let folder = tempfile::tempdir().expect("a folder");
+    let restored = stored(folder.path(), operator.snapshot().expect("snapshots")).expect("stores");
+    drop(operator);
+    restore(job, restored, 1, record, sink)
+}
+
+fn restore(
+    job: &Job,
+    restored: OperatorState,
+    instances: u32,
+    record: StreamRecord,
+    sink: &mut Sink,
+) -> (Stage, Option<Error>) {
+    let went_on = job.start_from(restored, instances).and_then(|mut operator| {
+        operator.process(record, sink)?;
+        operator.finish(sink)
+    });
+    match went_on {
         Ok(()) => (Stage::End, None),
-        Err(error) => (Stage::Close, Some(error)),
+        Err(error) => (Stage::Restore, Some(error)),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! What a guest's code may use, beside the names of [`Guest`]:
 //! - functions that it may define: `$on_start`, `$on_describe`, `$on_open`, `$on_process`, `$on_close`, `$on_realloc`,
-//!   `$on_post_return`, and of a process `$on_timers`, `$on_watermark` and `$on_forget`, called in the place of what a good
+//!   `$on_post_return`, and of a process `$on_timers`, `$on_watermark` and `$on_forget`, and (any of these makes it one that
+//!   holds state itself) `$on_snapshot`, `$on_restore`, `$on_can_migrate` and `$on_migrate`, called in the place of what a good
 //!   operator does, with the same parameters and results; and `$lie`, called before the canned message is given away, to
 //!   change it
 //!   (in a codec `$on_process` is `decode`, and the numbers of a row's frame are at `$done`, behind the message)
@@ -14,7 +15,7 @@
 //! - memory from 32 KiB to 64 KiB, which nobody else touches
 
 use arrow::datatypes::Schema;
-use volley_test_guests::{Guest, component as wrap, words_to_bytes};
+use volley_test_guests::{Guest, SnapshotBodies, component as wrap, words_to_bytes};
 
 use crate::case::{Case, Directives, case};
 use crate::message::{self, Canned};
@@ -99,6 +100,25 @@ pub(crate) fn good() -> Vec<u8> {
     wrap("filter", false, &operator(&directives, ""))
 }
 
+/// The good process that has left the state of a checkpoint, where the case says that there is any: a row for each key.
+pub(crate) fn predecessor(case: &Case) -> Option<Vec<u8>> {
+    if case.directives.earlier.is_empty() {
+        return None;
+    }
+    let directives: Directives =
+        toml::from_str("tries = \"nothing\"\nkind = \"process\"").expect("the least that a case has");
+    let states = case.directives.earlier.clone();
+    let sends = states.first().map(|(_, columns)| columns.clone());
+    let rows = case.directives.rows;
+    let directives = Directives { states, sends, rows, imports: vec!["put".to_owned()], ..directives };
+    let code = "(func $on_process (param $groups i32) (param $count i32) (param $ptr i32) (param $len i32) (result i32)
+      (call $put (i32.const 0) (local.get $groups) (local.get $count) (global.get $message) (global.get $message_bytes)
+        (global.get $answer))
+      (if (i32.load8_u (global.get $answer)) (then unreachable))
+      (global.get $done))";
+    Some(wrap("process", false, &operator(&directives, code)))
+}
+
 fn assemble(name: &str, text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
@@ -181,6 +201,15 @@ fn operator(directives: &Directives, code: &str) -> String {
     if let Some(body) = hooks.call("on_forget", &[]) {
         guest = guest.forget(&body);
     }
+    let bodies = SnapshotBodies {
+        snapshot: hooks.call("on_snapshot", &[]),
+        restore: hooks.call("on_restore", &["parts", "count"]),
+        can_migrate: hooks.call("on_can_migrate", &["states", "count"]),
+        migrate: hooks.call("on_migrate", &["ptr", "len"]),
+    };
+    if holds_state(code) {
+        guest = guest.snapshot(bodies);
+    }
     if let Some(body) = hooks.call("on_open", &["config", "config_len", "schema", "schema_len"]) {
         guest = guest.open(&body);
     }
@@ -236,6 +265,12 @@ fn canned(guest: &mut Guest, kind: &str, sends: &Schema, rows: usize) -> String 
     assert!(usize::try_from(end).expect("small") <= OWN_START, "canned data reaches {end}");
     let global = |(name, value): &(String, u32)| format!("(global ${name} i32 (i32.const {value}))");
     globals.iter().map(global).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a guest of this code exports `snapshot`.
+pub(crate) fn holds_state(code: &str) -> bool {
+    let hooks = Hooks { code };
+    ["on_snapshot", "on_restore", "on_can_migrate", "on_migrate"].iter().any(|name| hooks.has(name))
 }
 
 /// Which functions the code defines.

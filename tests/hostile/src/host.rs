@@ -7,8 +7,9 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use volley_api::{
-    EventTimeColumn, ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory,
-    Output, PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, StreamType, SubtaskId,
+    EventTimeColumn, ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OperatorState, OriginColumn,
+    OriginDirectory, Output, PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, StreamType,
+    SubtaskId,
 };
 use volley_state::MemoryBackend;
 use volley_wasm::{
@@ -109,6 +110,11 @@ impl Job {
 
     /// Binds as `validate` does, and then again as a job that starts.
     pub(crate) fn start(&self) -> Result<Box<dyn Operator>> {
+        self.start_from(OperatorState::default(), 1)
+    }
+
+    /// The same, for the first of so many instances, that goes on from what a checkpoint has.
+    pub(crate) fn start_from(&self, restored: OperatorState, instances: u32) -> Result<Box<dyn Operator>> {
         let factory = match &self.made {
             Made::Operator(factory) => factory,
             Made::Scalar(scalar) => return values::scalar(scalar),
@@ -125,11 +131,11 @@ impl Job {
         origins.register(&NodeName::new("flights").expect("a name"), &SplitId::new("a.csv"));
         factory.create(OperatorContext {
             node: NodeName::new("node").expect("a name"),
-            subtask: SubtaskId::SINGLE,
+            subtask: SubtaskId { index: 0, parallelism: instances },
             input: schema(),
             event_time,
             state: Arc::new(MemoryBackend::new(STATE_BYTES_MAX)),
-            restored: Default::default(),
+            restored,
             errors_attached: self.errors_attached,
             clock: Arc::new(ManualClock::at(1_234)),
             seeds: SeedSource::new(1),

@@ -12,6 +12,7 @@ mod component;
 mod host;
 mod log;
 mod message;
+mod stored;
 mod text;
 mod values;
 

@@ -85,6 +85,8 @@ fn consequence(outcome: Outcome) -> &'static str {
         Outcome::NotStarted => "does not start",
         Outcome::StoppedAtRow => "stops, or leaves the row out (`on_error`)",
         Outcome::Stopped => "stops",
+        Outcome::NoCheckpoint => "goes on without that checkpoint",
+        Outcome::NotRestored => "does not go on from the checkpoint, which stays",
         Outcome::FailedAtTheEnd => "fails at its end; nothing it wrote is seen",
         Outcome::RowsAside => "goes on without the row (`on_error`)",
         Outcome::Counted => "goes on",
@@ -145,7 +147,7 @@ fn described(name: &str, property: &Value, default: &str) -> (String, String) {
 fn fixed() -> String {
     let host = HostLimits::default();
     let compile = CompileLimits::default();
-    let rows: [(&str, String, &str); 26] = [
+    let rows: [(&str, String, &str); 28] = [
         ("memory of all plugins of a host together", bytes(host.memory_bytes_max), "`host_budget`"),
         ("instances of all plugins of a host together", count(host.instances_max), "`host_budget`"),
         ("a component's file", bytes(volley_wasm::COMPONENT_BYTES_MAX), "`not_a_component`"),
@@ -188,6 +190,12 @@ fn fixed() -> String {
         ("timers of one key", count(volley_wasm::TIMERS_PER_KEY_MAX), "`timers`"),
         ("timers that one call registers and deletes", count(volley_wasm::TIMERS_PER_CALL_MAX), "`timers`"),
         ("timers of one instance of an operator", count(volley_wasm::TIMERS_MAX), "`timers`"),
+        ("parts of state that one instance holds itself", count(volley_wasm::PARTS_MAX), "`snapshot_parts`"),
+        (
+            "such a part; all of them together: `limits.output`",
+            bytes(volley_wasm::STATE_VALUE_BYTES_MAX),
+            "`snapshot_bytes`",
+        ),
     ];
     let mut text = "\n| what | at most | counted as |\n|---|---|---|\n".to_owned();
     for (what, limit, reason) in rows {

@@ -36,7 +36,7 @@ macro_rules! classes {
 
 classes!(
     load, compile, imports, open, time, memory, faults, messages, schemas, output, rejects, telemetry, state, timers,
-    data, scalar, codec
+    snapshot, data, scalar, codec
 );
 
 #[test]

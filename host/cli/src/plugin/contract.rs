@@ -244,7 +244,9 @@ pub fn granted(import: &str, kind: Option<Kind>) -> bool {
         let known = WASI.iter().any(|(wasi, names)| *wasi == package && names.contains(&name));
         return known && patch_of(version, WASI_SUPPORTED);
     }
+    // For its types alone.
     let known = IMPORTS.contains(&name)
+        || name == "lifecycle"
         || match name {
             "emitter" => matches!(kind, Some(Kind::FlatMap | Kind::Process)),
             "state" | "timers" => kind == Some(Kind::Process),

@@ -10,6 +10,7 @@ pub mod diff;
 pub mod inspect;
 mod names;
 pub mod new;
+pub mod replay;
 pub mod sections;
 pub mod where_;
 

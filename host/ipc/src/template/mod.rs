@@ -57,6 +57,12 @@ impl BatchTemplate {
 }
 
 impl BatchMessage {
+    /// A message that was written down before: [`BatchMessage::to_vec`].
+    #[must_use]
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self { header: bytes, body: Columns::default() }
+    }
+
     /// Bytes of the whole message: a multiple of 64, as the header and each buffer are.
     #[must_use]
     pub fn size_bytes(&self) -> usize {

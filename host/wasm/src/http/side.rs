@@ -112,6 +112,19 @@ impl HttpSide {
         self.recorder = if wanted { Recorder::Recording(Tape::new()) } else { Recorder::Off };
     }
 
+    /// Whether answers are neither kept nor those of an earlier call.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.recorder, Recorder::Off)
+    }
+
+    /// What the last call was answered, as far as it was kept; nothing of it is taken away.
+    pub(crate) fn recorded(&self) -> Vec<Vec<HttpAnswer>> {
+        match &self.recorder {
+            Recorder::Recording(tape) => tape.iter().cloned().collect(),
+            Recorder::Off | Recorder::Replaying(_) => Vec::new(),
+        }
+    }
+
     /// What the last call was answered; recording ends.
     pub(crate) fn take_tape(&mut self) -> Tape {
         match std::mem::take(&mut self.recorder) {

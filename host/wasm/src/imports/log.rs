@@ -105,6 +105,11 @@ impl Log {
         level == Level::Error || (!self.is_muted && self.full.is_none() && level >= max_level())
     }
 
+    /// Keeps a line of level error, and writes nothing.
+    fn note_error(&mut self, message: &str) {
+        self.last_error = Some(visible(message, LINE_BYTES_MAX));
+    }
+
     /// Writes one line that is wanted; says why it was dropped, if it was.
     fn write(&mut self, level: Level, message: &str, now_ms: u64) -> Option<Violation> {
         let line = visible(message, LINE_BYTES_MAX);
@@ -180,6 +185,14 @@ fn max_level() -> Level {
 
 pub(crate) fn link(instance: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
     instance.func_wrap("log", |mut context: StoreContextMut<'_, HostState>, (level, message): (Level, WasmStr)| {
+        if context.data().tape.is_playing() {
+            // It was written when the call was made; the last error explains a trap that may follow.
+            if level == Level::Error {
+                let line = cut(&message.to_str(&context)?, LINE_BYTES_MAX + CHARACTER_BYTES_MAX).to_owned();
+                context.data_mut().log.note_error(&line);
+            }
+            return Ok(());
+        }
         let log = &context.data().log;
         let dropped = if log.wants(level) {
             // A little more than a line, which shows that there was more.

@@ -15,10 +15,15 @@ use wasmtime::component::{Linker, LinkerInstance};
 
 use crate::contract::{PACKAGE, VERSION};
 use crate::grants::HTTP;
+use crate::inspect::LIFECYCLE;
 use crate::store::HostState;
 
 /// The interfaces that every world may import. `types` has no functions: it only carries types.
 pub(crate) const GRANTED: [&str; 5] = ["types", "log", "metrics", "clock", "random"];
+
+/// What a component may import for its types alone, where it exports functions that name them: the host has no functions of
+/// it to give.
+pub(crate) const TYPES_ONLY: &str = LIFECYCLE;
 
 /// The interface that worlds with a variable number of rows may import besides.
 pub(crate) const EMITTER: &str = "emitter";
@@ -30,6 +35,7 @@ pub(crate) const KEYED: [&str; 2] = ["state", "timers"];
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
     interface(&mut linker, "types")?;
+    interface(&mut linker, LIFECYCLE)?;
     log::link(&mut interface(&mut linker, "log")?)?;
     metrics::link(&mut interface(&mut linker, "metrics")?)?;
     clock::link(&mut interface(&mut linker, "clock")?)?;

@@ -12,11 +12,13 @@ pub(crate) struct Random {
     source: Option<(SeedSource, NodeName, SubtaskId)>,
     call: u64,
     stream: Option<u64>,
+    /// Where the stream of every call begins, for calls that are made again elsewhere.
+    fixed: Option<u64>,
 }
 
 impl Random {
     pub(crate) fn new(seeds: SeedSource, node: NodeName, subtask: SubtaskId) -> Self {
-        Self { source: Some((seeds, node, subtask)), call: 0, stream: None }
+        Self { source: Some((seeds, node, subtask)), call: 0, stream: None, fixed: None }
     }
 
     /// A call begins. The same number again means the same call again.
@@ -25,15 +27,29 @@ impl Random {
         self.stream = None;
     }
 
-    /// The next number of the present call.
-    pub(crate) fn next(&mut self) -> u64 {
-        let state = match self.stream {
-            Some(state) => state,
-            None => self.source.as_ref().map_or(0, |(seeds, node, subtask)| {
+    /// Where the stream of the present call begins.
+    pub(crate) fn seed(&self) -> u64 {
+        self.fixed.unwrap_or_else(|| {
+            self.source.as_ref().map_or(0, |(seeds, node, subtask)| {
                 let (index, call) = (subtask.index.to_le_bytes(), self.call.to_le_bytes());
                 seeds.derive(&[node.as_str().as_bytes(), &index, &call])
-            }),
-        };
+            })
+        })
+    }
+
+    /// Calls from here on see the numbers that follow this one.
+    pub(crate) fn fix(&mut self, seed: u64) {
+        self.fixed = Some(seed);
+    }
+
+    /// Calls from here on see numbers of their own again.
+    pub(crate) fn unfix(&mut self) {
+        self.fixed = None;
+    }
+
+    /// The next number of the present call.
+    pub(crate) fn next(&mut self) -> u64 {
+        let state = self.stream.unwrap_or_else(|| self.seed());
         let state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.stream = Some(state);
         volley_api::split_mix_64(state)

@@ -162,6 +162,14 @@ impl Keyed {
         Ok(entries)
     }
 
+    /// The key groups of groups.
+    pub(crate) fn key_groups(&mut self, groups: &[u32]) -> Answer<Vec<u8>> {
+        if let Some(group) = groups.iter().find(|group| !self.groups.is_of_call(**group)) {
+            return Err(StateError::UnknownGroup(*group));
+        }
+        Ok(groups.iter().map(|group| self.groups.key(*group).group.0).collect())
+    }
+
     /// Kind `list`: appends rows.
     pub(crate) fn append(&mut self, state: u32, groups: &[u32], values: &Buffer) -> Answer<()> {
         self.admit(state, groups)?;

@@ -24,7 +24,7 @@ pub(crate) struct Declared {
     /// The columns of a map's keys.
     pub(crate) map_keys: Option<SchemaRef>,
     pub(crate) values: SchemaRef,
-    version: u32,
+    pub(crate) version: u32,
     pub(crate) ttl_ms: Option<i64>,
 }
 

@@ -24,25 +24,28 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::FieldRef;
-use volley_api::{Error, KeyCodec, KeyRows, KeyedSnapshot, OperatorContext, Result, StateKey, Watermark};
+use volley_api::{Error, KeyCodec, KeyRows, KeyedSnapshot, KeyedState, OperatorContext, Result, StateKey, Watermark};
 
+pub(crate) use self::columns::Columns;
 pub(crate) use self::declare::{Declared, check as check_declared};
 pub use self::limits::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
     STATE_READ_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX,
     TIMERS_PER_KEY_MAX,
 };
+pub(crate) use self::names::lasting;
+pub(crate) use self::single::VALUES;
 pub(crate) use self::timers::Due;
 pub(crate) use self::view::views;
 
 use self::budget::Budget;
-use self::columns::Columns;
 use self::groups::Groups;
 use self::life::Life;
 use self::several::Several;
 use self::single::Single;
 use self::timers::Timers;
 use crate::contract::{StateKind, TimeDomain, Timer};
+use crate::held::RECORD_STATE;
 use crate::violation::Violation;
 
 /// Names of the host's own states.
@@ -96,14 +99,21 @@ pub(crate) struct CallKeys {
 
 impl Keyed {
     /// Opens all states, with what a checkpoint has of them. `keys` are the columns of `key_by`, dictionaries unpacked.
-    pub(crate) fn open(context: &OperatorContext, keys: &[FieldRef], declared: &[Declared]) -> Result<Self> {
+    /// `bring` brings the rows of a state over, before anything else is done with it.
+    pub(crate) fn open(
+        context: &OperatorContext,
+        keys: &[FieldRef],
+        declared: &[Declared],
+        mut bring: impl FnMut(&Declared, &mut dyn KeyedState) -> Result<()>,
+    ) -> Result<Self> {
         let types: Vec<_> = keys.iter().map(|field| field.data_type().clone()).collect();
-        let listed = listed(keys);
+        let listed = listed_keys(keys);
         check_restored(context, declared)?;
         let mut states = Vec::with_capacity(declared.len());
         for declared in declared {
             let layout = declared.layout(&listed);
-            let state = context.open_state(names::lasting(&declared.name), &layout)?;
+            let mut state = context.open_state(names::lasting(&declared.name), &layout)?;
+            bring(declared, &mut *state)?;
             let (columns, life) = (Columns::new(&declared.values)?, Life(declared.ttl_ms));
             let store = match &declared.kind {
                 StateKind::Value | StateKind::Merge(_) => Store::Single(Single::new(columns, life, state)),
@@ -305,8 +315,8 @@ impl Keyed {
     }
 }
 
-/// Keys by name and type, for layouts.
-fn listed(keys: &[FieldRef]) -> String {
+/// The columns of `key_by`, as layouts name them.
+pub(crate) fn listed_keys(keys: &[FieldRef]) -> String {
     let listed: Vec<String> = keys.iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
     listed.join(", ")
 }
@@ -318,7 +328,7 @@ fn timer_layout(listed: &str) -> Arc<str> {
 
 /// Refuses a checkpoint that has states which the plugin does not declare.
 fn check_restored(context: &OperatorContext, declared: &[Declared]) -> Result<()> {
-    let own = [EVENT_TIMERS, CLOCK_TIMERS, TIMER_COUNTS];
+    let own = [EVENT_TIMERS, CLOCK_TIMERS, TIMER_COUNTS, RECORD_STATE];
     let is_known = |name: &str| own.contains(&name) || declared.iter().any(|state| state.name == name);
     match context.restored.keyed.keys().find(|name| !is_known(name)) {
         None => Ok(()),

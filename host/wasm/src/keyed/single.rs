@@ -13,7 +13,7 @@ use super::life::Life;
 use super::limits::STATE_PAGE_ENTRIES;
 
 /// Where all values are.
-pub(super) const VALUES: Namespace = Namespace(0);
+pub(crate) const VALUES: Namespace = Namespace(0);
 
 /// Entries that a sweep looks at.
 const SWEEP_ENTRIES: usize = 512;

@@ -9,14 +9,14 @@ use volley_api::{Error, KeyCodec, Result, RowCodec, StateDecoder, StateEntry, St
 use super::entry::{Apart, number_of, taken_apart};
 use super::single::VALUES;
 use super::timers::count_of;
-use super::{CLOCK_TIMERS, Declared, Due, EVENT_TIMERS, Life, TIMER_COUNTS, listed, timer_layout};
+use super::{CLOCK_TIMERS, Declared, Due, EVENT_TIMERS, Life, TIMER_COUNTS, listed_keys, timer_layout};
 use crate::contract::StateKind;
 
 /// The states of a plugin that declared these. `keys` are the columns of `key_by`, dictionaries unpacked.
 pub(crate) fn views(keys: &[FieldRef], declared: &[Declared]) -> Result<Vec<StateView>> {
     let types: Vec<DataType> = keys.iter().map(|field| field.data_type().clone()).collect();
     let codec = || KeyCodec::new(&types);
-    let listed = listed(keys);
+    let listed = listed_keys(keys);
     let mut views = Vec::with_capacity(declared.len() + 3);
     for state in declared {
         let (life, values) = (Life(state.ttl_ms), codec_of(&state.values)?);

@@ -55,7 +55,8 @@ impl PluginOperator {
                     std::thread::sleep(Duration::from_millis(after_ms.min(RETRY_WAIT_MS_MAX)));
                 }
                 Err(Failure::RejectBatch(message)) => {
-                    return Ok(Treated { rows: TreatedRows::None, rejects: self.reject_batch(part, &message)? });
+                    let rejects = self.reject_batch(part, &message).map_err(|error| self.kept(error))?;
+                    return Ok(Treated { rows: TreatedRows::None, rejects });
                 }
                 Err(Failure::Fatal(message)) => {
                     return Err(Error::Fatal {

@@ -89,11 +89,13 @@ impl PluginOperator {
         let Some(violation) = error.violation() else { return Err(error) };
         self.instances.count(violation);
         if !error.may_be_of_rows() {
-            return Err(error);
+            // Others are of no call.
+            let is_of_a_call = matches!(error, Error::Fatal { .. } | Error::RetriesExhausted { .. });
+            return Err(if is_of_a_call { self.kept(error) } else { error });
         }
         // What a broken promise says of the plugin holds for every row: with nobody to take rows, it ends here.
         if matches!(error, Error::Contract { .. }) && self.stops_at_failures() {
-            return Err(error);
+            return Err(self.kept(error));
         }
         self.instances.discard();
         self.encoded = None;
@@ -104,8 +106,10 @@ impl PluginOperator {
     fn blamed(&self, input: &Input, part: Part, violation: Violation, error: Error) -> Result<Treated> {
         if self.stops_at_failures() {
             let row = part.of(&input.record);
-            return Err(error.at_row(&format!("{}; row: {}", self.place(&row, part, 0), self.shown(&row, 0))));
+            let error = error.at_row(&format!("{}; row: {}", self.place(&row, part, 0), self.shown(&row, 0)));
+            return Err(self.kept(error));
         }
+        self.bundle(&error);
         let code = format!("plugin-{}", violation.as_str().replace('_', "-"));
         let message = cut(&error.to_string(), MESSAGE_BYTES_MAX).to_owned();
         Ok(Treated { rows: TreatedRows::None, rejects: vec![RowReject { row: 0, code, message }] })

@@ -5,9 +5,11 @@ mod attempt;
 mod bisect;
 mod filter;
 mod flat_map;
+mod held;
 mod map;
 mod process;
 mod rejects;
+mod repro;
 mod twice;
 pub(crate) mod weigh;
 
@@ -20,11 +22,14 @@ use volley_ipc::{GateLimits, columns_to_wire};
 
 use self::attempt::{Treated, TreatedRows};
 use self::flat_map::Carried;
+use self::held::Opened;
 use crate::contract::WriteMode;
+use crate::held::{Held, Stored};
 use crate::instances::Instances;
 use crate::keyed::Keyed;
 use crate::metrics::{CpuSampler, Metered};
 use crate::options::OnError;
+use crate::repro::Last;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
@@ -56,6 +61,12 @@ pub(crate) struct PluginOperator {
     cpu: CpuSampler,
     /// Keys, states and timers of a process operator.
     keyed: Option<Box<Keyed>>,
+    /// Which component it is, in checkpoints, and what that holds itself.
+    stored: Option<Stored>,
+    /// What the host keeps of an operator that holds state itself.
+    held: Option<Box<Held>>,
+    /// The call that was made last, where bundles are written of those that fail.
+    last: Option<Last>,
     /// When the first timer of the clock is due, in milliseconds since 1970.
     clock_due_ms: Option<i64>,
     /// Which calls are made twice.
@@ -86,10 +97,16 @@ impl Part {
 
 impl PluginOperator {
     /// An operator of instances that are bound; a process opens its states.
-    pub(crate) fn new(instances: Instances, on_error: OnError, context: OperatorContext) -> volley_api::Result<Self> {
+    pub(crate) fn new(
+        mut instances: Instances,
+        on_error: OnError,
+        context: OperatorContext,
+    ) -> volley_api::Result<Self> {
         let sample = instances.determinism_sample();
-        let keys = instances.bound().keys.as_ref();
-        let mut keyed = keys.map(|keys| Keyed::open(&context, &keys.fields, &keys.states).map(Box::new)).transpose()?;
+        let (mut keyed, stored, held) = match Opened::new(&mut instances, &context)? {
+            Some(Opened { keyed, stored, held }) => (Some(keyed), Some(stored), held),
+            None => (None, None, None),
+        };
         let clock_due_ms = keyed.as_mut().map(|keyed| keyed.timers().next_clock_ms()).transpose()?.flatten();
         Ok(Self {
             instances,
@@ -102,6 +119,9 @@ impl PluginOperator {
             cpu: CpuSampler::default(),
             sample: twice::Sample::new(sample),
             keyed,
+            stored,
+            held,
+            last: None,
             clock_due_ms,
         })
     }
@@ -140,6 +160,7 @@ impl PluginOperator {
 
     /// Hands a part to the present instance, or to a fresh one; gives the bytes that will cross.
     fn encode(&mut self, input: &Input, part: Part) -> Result<usize> {
+        self.ensure()?;
         let guest = self.instances.guest()?;
         let bytes = if part.rows == input.wire.num_rows() {
             guest.encode(&input.wire)?
@@ -250,7 +271,10 @@ impl Operator for PluginOperator {
     }
 
     fn snapshot(&mut self) -> volley_api::Result<Vec<KeyedSnapshot>> {
-        self.keyed.as_deref_mut().map_or_else(|| Ok(Vec::new()), Keyed::snapshot)
+        let Some(keyed) = self.keyed.as_deref_mut() else { return Ok(Vec::new()) };
+        let mut snapshots = keyed.snapshot()?;
+        snapshots.extend(self.snapshot_held()?);
+        Ok(snapshots)
     }
 
     fn finish(&mut self, _output: &mut dyn Output) -> volley_api::Result<()> {

@@ -17,6 +17,7 @@ use crate::guest::MESSAGE_BYTES_MAX;
 use crate::imports::emitter::Parents;
 use crate::keyed::{CallKeys, Due, Keyed};
 use crate::path::{KeyedCall, Reply};
+use crate::repro::Last;
 use crate::text::{cut, visible};
 use crate::violation::Violation;
 use crate::{Error, Result};
@@ -37,19 +38,30 @@ impl PluginOperator {
     pub(super) fn call(&mut self, input: &Input, part: Part) -> Result<std::result::Result<Reply, Failure>> {
         let Some(keys) = &input.keys else {
             let calls = self.calls;
-            return self.instances.guest()?.process(part.rows, calls);
+            let batch = self.instances.repro().map(|_| input.wire.slice(part.offset, part.rows));
+            let called = self.logged(None, None, batch, Parents::Rows(part.rows));
+            let guest = self.instances.guest()?;
+            let Some(mut called) = called else { return guest.process(part.rows, calls) };
+            guest.note();
+            let answer = guest.process(part.rows, calls);
+            guest.noted(&mut called);
+            self.last = Some(Last { call: called, came_to: guest.came_to(&answer) });
+            return answer;
         };
         self.meet(part.rows)?;
         let rows = part.offset..part.offset + part.rows;
         let begun = self.keyed_side()?.begin_rows(keys, rows, input.record.max_event_time);
         let CallKeys { groups, new } = begun.map_err(Error::State)?;
-        self.call_keyed(new, KeyedCall::Rows(groups), Parents::Rows(part.rows))
+        let is_kept = self.held.is_some() || self.instances.repro().is_some();
+        let batch = is_kept.then(|| input.wire.slice(part.offset, part.rows));
+        self.call_keyed(new, KeyedCall::Rows(groups), batch, Parents::Rows(part.rows))
     }
 
     fn call_keyed(
         &mut self,
         new: Option<(u32, Vec<ArrayRef>)>,
         call: KeyedCall,
+        batch: Option<RecordBatch>,
         parents: Parents,
     ) -> Result<std::result::Result<Reply, Failure>> {
         let function = call.function();
@@ -60,10 +72,31 @@ impl PluginOperator {
             }
             _ => None,
         };
-        let Self { instances, keyed, calls, .. } = self;
+        let logged = self.logged(crossing.as_ref(), Some(&call), batch, parents);
+        let Self { instances, keyed, calls, held, last, .. } = self;
+        let is_kept = instances.repro().is_some();
         let guest = instances.guest()?;
         guest.prepare(crossing.as_ref().map(|(first, batch)| (*first, batch)), call)?;
-        guest.process_keyed(function, parents, *calls, keyed)
+        let Some(mut logged) = logged else { return guest.process_keyed(function, parents, *calls, keyed) };
+        guest.note();
+        let answer = guest.process_keyed(function, parents, *calls, keyed);
+        guest.noted(&mut logged);
+        logged.has_failed = matches!(answer, Ok(Err(_)));
+        if let Err(Error::Limit { violation, problem, .. }) = &answer
+            && logged.answers.iter().any(|answer| answer.is_limit())
+        {
+            logged.exceeded = Some((*violation, problem.clone()));
+        }
+        if is_kept {
+            *last = Some(Last { call: logged.clone(), came_to: guest.came_to(&answer) });
+        }
+        let Some(held) = held else { return answer };
+        match &answer {
+            Ok(Ok(_)) => held.under_way = Some(logged),
+            Ok(Err(_)) => held.push(logged),
+            Err(_) => {}
+        }
+        answer
     }
 
     /// Sees to it that the instance and the host mean the same keys by their numbers.
@@ -76,12 +109,16 @@ impl PluginOperator {
         } else if keyed.is_full(rows) {
             keyed.forget();
             self.instances.guest()?.forget()?;
+            if let Some(held) = &mut self.held {
+                held.forgot();
+            }
         }
         Ok(())
     }
 
     /// A call has succeeded, and what it put out is good: what it wrote is stored.
     pub(super) fn commit(&mut self) -> Result<()> {
+        self.keep_call();
         let Some(keyed) = self.keyed.as_deref_mut() else { return Ok(()) };
         keyed.commit().map_err(Error::State)?;
         self.clock_due_ms = keyed.timers().next_clock_ms().map_err(Error::State)?;
@@ -179,10 +216,11 @@ impl PluginOperator {
     ) -> Result<std::result::Result<Vec<(PortIndex, Rows)>, String>> {
         let mut retries = 0;
         loop {
+            self.ensure()?;
             self.meet(due.len())?;
             let begun = self.keyed_side()?.begin_timers(due, domain).map_err(Error::State)?;
             let (CallKeys { new, .. }, timers) = begun;
-            match self.call_keyed(new, KeyedCall::Timers(timers), Parents::Timers(due.len()))? {
+            match self.call_keyed(new, KeyedCall::Timers(timers), None, Parents::Timers(due.len()))? {
                 Ok(_) => {
                     let rows = self.emitted(Part { offset: 0, rows: due.len() }, &[])?;
                     self.commit()?;
@@ -225,13 +263,14 @@ impl PluginOperator {
                 let keyed = self.timer_rows(due, domain)?;
                 self.send_emitted(&Carried { rows: keyed.clone(), keyed: Some(keyed) }, ports, output)
             }
-            Err(message) if self.stops_at_failures() => Err(Error::RejectedBatch {
-                operator: self.context.node.to_string(),
-                plugin: self.instances.who().to_string(),
-                rows: due.len(),
-                message: visible(&message, MESSAGE_BYTES_MAX),
-            }
-            .into()),
+            Err(message) if self.stops_at_failures() => Err(self
+                .kept(Error::RejectedBatch {
+                    operator: self.context.node.to_string(),
+                    plugin: self.instances.who().to_string(),
+                    rows: due.len(),
+                    message: visible(&message, MESSAGE_BYTES_MAX),
+                })
+                .into()),
             Err(message) => self.drop_timers(due, domain, REJECT_BATCH, &message, output),
         }
     }
@@ -263,8 +302,10 @@ impl PluginOperator {
     ) -> volley_api::Result<()> {
         if self.stops_at_failures() {
             let rows = self.refused_timers(due)?;
-            return Err(error.at_row(&format!("a timer; row: {}", self.shown(&rows, 0))).into());
+            let error = error.at_row(&format!("a timer; row: {}", self.shown(&rows, 0)));
+            return Err(self.kept(error).into());
         }
+        self.bundle(&error);
         let code = format!("plugin-{}", violation.as_str().replace('_', "-"));
         let message = cut(&error.to_string(), MESSAGE_BYTES_MAX).to_owned();
         self.drop_timers(due, domain, &code, &message, output)
@@ -285,6 +326,15 @@ impl PluginOperator {
         // The numbers that were just given out are of no instance.
         keyed.forget();
         keyed.is_met_by(u64::MAX);
+        if self.instances.is_alive() {
+            // It refused them and is well, and knows keys by numbers that are void now.
+            self.instances.guest()?.forget()?;
+            let instance = self.instances.number();
+            self.keyed_side()?.is_met_by(instance);
+            if let Some(held) = &mut self.held {
+                held.forgot();
+            }
+        }
         let rows = self.refused_timers(due)?;
         let message = cut(message, MESSAGE_BYTES_MAX);
         let reject = |row| RowReject { row, code: code.to_owned(), message: message.to_owned() };
@@ -310,9 +360,10 @@ impl PluginOperator {
         self.calls += 1;
         let (mut retries, mut failures) = (0, 0);
         loop {
+            self.ensure()?;
             self.meet(0)?;
             self.keyed_side()?.begin_watermark();
-            let answer = self.call_keyed(None, KeyedCall::Watermark(watermark), Parents::None);
+            let answer = self.call_keyed(None, KeyedCall::Watermark(watermark), None, Parents::None);
             let ports = match answer {
                 Ok(Ok(_)) => self.emitted(Part { offset: 0, rows: 1 }, &[]),
                 Ok(Err(failure)) => {
@@ -323,6 +374,7 @@ impl PluginOperator {
             };
             match ports {
                 Ok(ports) => {
+                    self.keep_call();
                     let options = RecordBatchOptions::new().with_row_count(Some(1));
                     let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
                     let rows = StreamRecord::new(nothing.map_err(Error::from)?);
@@ -332,7 +384,7 @@ impl PluginOperator {
                     let (_, error) = self.failed(error)?;
                     failures += 1;
                     if failures > 1 {
-                        return Err(error.into());
+                        return Err(self.kept(error).into());
                     }
                 }
             }

@@ -87,7 +87,9 @@ impl PluginOperator {
         };
         let (second, declared) = second;
         let first = self.instances.exchange(Some(second));
+        let last = self.last.take();
         let again = self.call_once(input, part);
+        self.last = last;
         self.instances.exchange(first);
         self.encoded = None;
         let difference = match again {

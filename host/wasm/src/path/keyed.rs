@@ -15,7 +15,7 @@ use crate::plugin::Exports;
 use crate::store::HostState;
 
 /// What the next call of a process operator is for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum KeyedCall {
     /// The batch that was encoded last, with the number of each row's key.
     Rows(Vec<u32>),
@@ -35,7 +35,8 @@ impl KeyedCall {
         }
     }
 
-    fn bytes(&self) -> usize {
+    /// Bytes of it, without the batch.
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Rows(groups) => size_of_val(&groups[..]),
             Self::Timers(timers) => size_of_val(&timers[..]),

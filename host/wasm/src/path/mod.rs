@@ -61,7 +61,7 @@ pub(crate) struct Reply {
 }
 
 /// The part of a reply that depends on the kind.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum ReplyOutput {
     /// A filter's bitmap.
     Keep(Buffer),

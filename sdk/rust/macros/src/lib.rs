@@ -67,7 +67,8 @@ pub fn codec(options: TokenStream, functions: TokenStream) -> TokenStream {
 /// Makes a function a process: it is called for the rows of keys, with the state of each, and may set timers.
 ///
 /// `on_timer = function` names what timers call: it takes the configuration if there is one, the [`Timer`], and the same
-/// states, timers and ports. Other options are those of `map`. See the documentation of `volley_sdk`.
+/// states, timers and ports. With `snapshot` it brings state over that an earlier version has left: write
+/// `impl SnapshotOperator for the_function`. Other options are those of `map`. See the documentation of `volley_sdk`.
 ///
 /// [`Timer`]: https://docs.rs/volley-sdk/latest/volley_sdk/struct.Timer.html
 #[proc_macro_attribute]

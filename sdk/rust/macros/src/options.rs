@@ -13,6 +13,8 @@ pub(crate) struct Options {
     pub(crate) names: Names,
     /// Whether the output is these columns alone.
     pub(crate) replace: bool,
+    /// Whether a process brings state over, or holds some itself.
+    pub(crate) snapshot: Option<Ident>,
     /// What the timers of a process call.
     pub(crate) on_timer: Option<syn::Path>,
 }
@@ -32,6 +34,9 @@ pub(crate) enum Names {
 impl Options {
     /// An error where timers are named and there are none.
     pub(crate) fn without_timers(self, kind: &str) -> syn::Result<Self> {
+        if let Some(snapshot) = &self.snapshot {
+            return Err(syn::Error::new(snapshot.span(), format!("a {kind} has no state: that is for #[process]")));
+        }
         match &self.on_timer {
             None => Ok(self),
             Some(path) => Err(syn::Error::new_spanned(path, format!("a {kind} has no timers: that is for #[process]"))),
@@ -74,6 +79,10 @@ impl Options {
             }
             "replace" => {
                 self.replace = true;
+                Ok(())
+            }
+            "snapshot" => {
+                self.snapshot = Some(key);
                 Ok(())
             }
             "on_timer" => {

@@ -89,6 +89,10 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
     });
     let rows: Vec<&Row> = ports.iter().take(1).map(|(_, row)| row).collect();
     let columns = columns(&parts, &rows);
+    let exported = match &options.snapshot {
+        Some(_) => quote!(#name, SnapshotOperator, ProcessRunner, process, #columns, snapshot),
+        None => quote!(#name, ProcessOperator, ProcessRunner, process, #columns),
+    };
     Ok(quote! {
         #function
 
@@ -152,7 +156,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
             #on_timers
         }
 
-        ::volley_sdk::__export_operator!(#name, ProcessOperator, ProcessRunner, process, #columns);
+        ::volley_sdk::__export_operator!(#exported);
     })
 }
 

@@ -172,3 +172,25 @@ pub mod aggregate {
         with: { "volley:operator/types@0.1.0": ::volley_sdk::guest::imports::volley::operator::types },
     });
 }
+
+/// The export `snapshot`, of operators that hold state themselves or bring state over.
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic)]
+pub mod snapshot {
+    wit_bindgen::generate!({
+        path: "../../wit/volley-operator@0.1.0",
+        inline: "
+            package volley:sdk;
+            world snapshot-part {
+                export volley:operator/snapshot@0.1.0;
+            }
+        ",
+        pub_export_macro: true,
+        export_macro_name: "export_part",
+        runtime_path: "::volley_sdk::__wit_bindgen::rt",
+        with: {
+            "volley:operator/types@0.1.0": ::volley_sdk::guest::imports::volley::operator::types,
+            "volley:operator/lifecycle@0.1.0":
+                ::volley_sdk::guest::lifecycle::exports::volley::operator::lifecycle,
+        },
+    });
+}

@@ -11,9 +11,10 @@ mod memory;
 mod one_thread;
 mod panic;
 mod process_exports;
+mod snapshot_exports;
 mod values;
 
-pub use bindings::{aggregate, codec, filter, flat_map, imports, lifecycle, map, process, scalar};
+pub use bindings::{aggregate, codec, filter, flat_map, imports, lifecycle, map, process, scalar, snapshot};
 pub use exports::{Holder, Slot};
 pub use one_thread::OneThread;
 pub(crate) use process_exports::wit_states;

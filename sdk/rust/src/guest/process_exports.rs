@@ -79,6 +79,10 @@ impl Host for Imported {
         state::append(state, groups, values).map_err(state_error)
     }
 
+    fn key_groups(&mut self, groups: &[u32]) -> Result<Vec<u8>, StateError> {
+        state::key_groups(groups).map_err(state_error)
+    }
+
     fn change_timers(&mut self, timers: &[Timer], register: bool) -> Result<(), StateError> {
         let timer = |timer: &Timer| WitTimer {
             group: timer.group,

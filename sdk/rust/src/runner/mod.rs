@@ -6,6 +6,7 @@ mod codec;
 mod kinds;
 mod process;
 mod scalar;
+mod snapshot;
 #[cfg(test)]
 mod steady;
 

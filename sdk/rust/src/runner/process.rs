@@ -10,7 +10,7 @@ use crate::{Emitter, Failure, OpenError, ProcessInput, ProcessOperator, Schema, 
 
 /// An opened process operator.
 pub struct ProcessRunner<Op> {
-    operator: Op,
+    pub(super) operator: Op,
     pub(crate) bound: Bound,
     memory: Memory,
     states: Vec<StateWire>,

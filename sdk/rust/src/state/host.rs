@@ -20,6 +20,8 @@ pub(crate) trait Host {
     fn map_remove(&mut self, state: u32, groups: &[u32], map_keys: &[u8]) -> Result<(), StateError>;
     fn entries(&mut self, state: u32, groups: &[u32]) -> Result<FoundEntries, StateError>;
     fn append(&mut self, state: u32, groups: &[u32], values: &[u8]) -> Result<(), StateError>;
+    /// The key groups of keys.
+    fn key_groups(&mut self, groups: &[u32]) -> Result<Vec<u8>, StateError>;
     /// Registers timers, or deletes them.
     fn change_timers(&mut self, timers: &[Timer], register: bool) -> Result<(), StateError>;
 }

@@ -14,7 +14,7 @@ pub use handles::{ListState, MapState, MergeState, ValueState};
 pub(crate) use host::{Found, FoundEntries, Host};
 pub use row::{StateRow, StateValue};
 pub use values::{Value, Values};
-pub(crate) use wire::StateWire;
+pub(crate) use wire::{ColumnsWire, StateWire};
 
 use thiserror::Error;
 

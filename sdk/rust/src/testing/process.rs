@@ -8,7 +8,7 @@ use super::{Crossed, FlatOutcome, TestError, batch, broken, joined, read, taken,
 use crate::process::{EventTime, TimeDomain, Timer, Watermark};
 use crate::runner::{ProcessRunner, Runner as _};
 use crate::state::{Found, FoundEntries, Host, MergeFunction, StateDeclaration, StateError, StateKind};
-use crate::{Array, BitsBuilder, Field, ProcessOperator, RecordBatch, Schema, WriteMode};
+use crate::{Array, BitsBuilder, Field, ProcessOperator, RecordBatch, Schema, SnapshotOperator, StatePart, WriteMode};
 
 /// A process operator in a test, with its state and timers.
 pub struct Process<Op> {
@@ -110,6 +110,47 @@ impl<Op: ProcessOperator> Process<Op> {
     /// [`TestError`] when a call fails.
     pub fn end(&mut self) -> Result<FlatOutcome, TestError> {
         self.advance(Watermark::End, i64::MAX)
+    }
+
+    /// What the operator holds itself, as a checkpoint would have it.
+    ///
+    /// # Errors
+    /// [`TestError`] when it gives none.
+    pub fn snapshot(&mut self) -> Result<Vec<StatePart>, TestError>
+    where
+        Op: SnapshotOperator,
+    {
+        Ok(self.runner.snapshot()?)
+    }
+
+    /// Hands the operator, which must be new, what another one held.
+    ///
+    /// # Errors
+    /// [`TestError`] when it does not take it.
+    pub fn restore(&mut self, parts: Vec<StatePart>) -> Result<(), TestError>
+    where
+        Op: SnapshotOperator,
+    {
+        Ok(self.runner.restore(parts)?)
+    }
+
+    /// Rows of a state, brought over from how an earlier version declared it: `rows` have its columns, of a map behind those
+    /// of its keys.
+    ///
+    /// # Errors
+    /// [`TestError`] when the operator cannot, or gives other columns or another number of rows than it declares.
+    pub fn migrate(earlier: &StateDeclaration, rows: &RecordBatch) -> Result<RecordBatch, TestError>
+    where
+        Op: SnapshotOperator,
+    {
+        Op::can_migrate(std::slice::from_ref(earlier)).map_err(|message| broken(&message))?;
+        let crossed = Crossed::new(rows)?;
+        let message = written(&crossed.schema, &crossed.columns, crossed.rows)?;
+        let brought = ProcessRunner::<Op>::migrate(earlier, &message)?;
+        let now = Op::states().into_iter().find(|state| state.name == earlier.name);
+        let schema = now.map(|state| state.values.unpacked()).unwrap_or_default();
+        let columns = schema.fields().iter().cloned().zip(read(&schema, &brought)?).collect();
+        Ok(batch(columns, crossed.rows))
     }
 
     /// How many timers are registered.
@@ -423,6 +464,11 @@ impl Host for Held {
             self.next += 1;
         }
         Ok(())
+    }
+
+    fn key_groups(&mut self, groups: &[u32]) -> Result<Vec<u8>, StateError> {
+        // Some number that a key always has: which, no operator can rely on.
+        Ok(groups.iter().map(|group| (group % 256) as u8).collect())
     }
 
     fn change_timers(&mut self, timers: &[Timer], register: bool) -> Result<(), StateError> {

@@ -1,0 +1,162 @@
+//! Calls that are made once more: in a fresh instance that is to get to where another was, or from a bundle.
+
+use sha2::{Digest as _, Sha256};
+use volley_ipc::encode_batch;
+
+use crate::cache::hex;
+use crate::contract::{Failure, Reject};
+use crate::guest::Guest;
+use crate::held::{Logged, Tape};
+use crate::hooks::words_of;
+use crate::imports::emitter::Emission;
+use crate::path::{KeyedCall, Reply, ReplyOutput};
+use crate::violation::Violation;
+use crate::{Error, Result};
+
+/// What a call answers: an error is a trap or a limit, a failure inside is the plugin's own.
+type Answered = Result<std::result::Result<Reply, Failure>>;
+
+/// What a call came to.
+#[derive(Debug)]
+pub(crate) enum CameTo {
+    /// An error or a failure, in words that differ wherever anything does.
+    Failed(String),
+    /// It gave this back. The digest is made where it is wanted.
+    Gave { output: ReplyOutput, rejects: Vec<Reject>, emissions: Vec<Emission> },
+}
+
+impl CameTo {
+    /// In words that differ wherever anything does: the error with code offsets, or the digest of what was given back.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Failed(words) => words.clone(),
+            Self::Gave { output, rejects, emissions } => {
+                format!("returned, sha256 {}", digest(output, rejects, emissions))
+            }
+        }
+    }
+}
+
+impl Guest {
+    /// Answers of the host are noted in the next call; what servers answer too, unless that is given from somewhere.
+    pub(crate) fn note(&mut self) {
+        let state = self.store.data_mut();
+        state.tape = Tape::Noting(Vec::new());
+        state.notes_http = state.http.is_plain();
+        if state.notes_http {
+            state.http.record(true);
+        }
+    }
+
+    /// Puts what was noted in the last call into it: answers, time, chance.
+    pub(crate) fn noted(&mut self, call: &mut Logged) {
+        let state = self.store.data_mut();
+        call.answers = state.tape.take();
+        call.http = state.http.recorded();
+        if std::mem::take(&mut state.notes_http) {
+            state.http.record(false);
+        }
+        (call.random, call.now_ms) = (state.random.seed(), state.now_ms);
+    }
+
+    /// Makes a call again that was made in an earlier instance. What it puts out is dropped.
+    pub(crate) fn repeat(&mut self, call: &Logged) -> Result<()> {
+        let function = self.function_of(call);
+        let answer = self.once_more(function, call)?;
+        let left_over = self.store.data_mut().tape.left_over();
+        drop(self.take_emissions());
+        let diverged = |problem: String| Err(self.broke(function, Violation::Diverged, problem));
+        match (answer?, left_over) {
+            (_, Some(import)) => {
+                diverged(format!("it does not call `{import}` as it did when the call was made first"))
+            }
+            (answer, None) if answer.is_err() != call.has_failed => {
+                diverged("it answers otherwise than when the call was made first".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The exported function that a call is of.
+    pub(crate) fn function_of(&self, call: &Logged) -> &'static str {
+        call.call.as_ref().map_or(self.kind.function(), KeyedCall::function)
+    }
+
+    fn once_more(&mut self, function: &'static str, call: &Logged) -> Result<Answered> {
+        if let Some(batch) = &call.batch {
+            self.encode(batch)?;
+        }
+        if let Some(what) = &call.call {
+            let keys = call.keys.as_ref().map(|(first, keys)| (*first, keys));
+            self.prepare(keys, what.clone())?;
+        }
+        let state = self.store.data_mut();
+        state.tape = Tape::Playing(call.answers.clone().into(), call.now_ms);
+        state.http.replay(call.http.clone().into());
+        state.random.fix(call.random);
+        let answer = self.run(function, call.parents, call.number);
+        let state = self.store.data_mut();
+        state.random.unfix();
+        state.http.record(false);
+        Ok(answer)
+    }
+
+    /// Makes a call again, and says what it comes to: see [`CameTo::words`]; and in words for people, where it fails.
+    pub(crate) fn outcome(&mut self, call: &Logged) -> Result<(String, Option<String>)> {
+        let function = self.function_of(call);
+        let answer = self.once_more(function, call)?;
+        let left_over = self.store.data_mut().tape.left_over();
+        let answer = match (answer, &call.exceeded, left_over) {
+            (Ok(_), _, Some(import)) => {
+                let problem = format!("it does not call `{import}` as it did in the job");
+                Err(self.broke(function, Violation::Diverged, problem))
+            }
+            // It asked for the same, and the host refused the same.
+            (Ok(_), Some((violation, problem)), None) => Err(self.exceeded(function, *violation, problem.clone())),
+            (answer, ..) => answer,
+        };
+        let message = match &answer {
+            Ok(Ok(_)) => None,
+            Ok(Err(failure)) => Some(words_of(failure)),
+            Err(error) => Some(error.to_string()),
+        };
+        Ok((self.came_to(&answer).words(), message))
+    }
+
+    /// What a call came to.
+    pub(crate) fn came_to(&self, answer: &Answered) -> CameTo {
+        let reply = match answer {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(failure)) => return CameTo::Failed(format!("{failure:?}")),
+            // How much time was used differs from run to run, and so does where it ended.
+            Err(Error::Trap(trap)) if trap.reason.violation() == Violation::Deadline => {
+                return CameTo::Failed(format!("{} in {}", Violation::Deadline, trap.function));
+            }
+            Err(Error::Trap(trap)) => {
+                let offset = |offset: Option<usize>| offset.map_or("?".to_owned(), |offset| format!("{offset:#x}"));
+                let frames: Vec<String> = trap.frames.iter().map(|frame| offset(frame.code_offset)).collect();
+                let (function, reason) = (&trap.function, trap.reason.violation());
+                return CameTo::Failed(format!("trap in {function}: {reason}; at {}", frames.join(" < ")));
+            }
+            Err(Error::Limit { function, violation, .. } | Error::Contract { function, violation, .. }) => {
+                return CameTo::Failed(format!("{violation} in {function}"));
+            }
+            Err(error) => return CameTo::Failed(error.to_string()),
+        };
+        let emissions = self.store.data().emitter.emissions().to_vec();
+        CameTo::Gave { output: reply.output.clone(), rejects: reply.rejects.clone(), emissions }
+    }
+}
+
+fn digest(output: &ReplyOutput, rejects: &[Reject], emissions: &[Emission]) -> String {
+    let mut digest = Sha256::new();
+    if let ReplyOutput::Keep(bytes) | ReplyOutput::Columns(bytes) = output {
+        digest.update(bytes.as_slice());
+    }
+    digest.update(format!("{rejects:?}"));
+    for emission in emissions {
+        digest.update(format!("{} {:?}", emission.port, emission.parents.values()));
+        digest.update(encode_batch(&emission.batch).unwrap_or_default());
+    }
+    hex(&digest.finalize())
+}
