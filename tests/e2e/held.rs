@@ -192,7 +192,7 @@ fn a_trap_in_snapshot_abandons_the_checkpoint_and_the_job_goes_on() {
 fn fails(config: &str, settings: &str) -> Outcome {
     let folder = folder();
     let checkpoints = format!("checkpoint: {{ interval: 50ms, location: checkpoints{settings} }}\n");
-    folder.write("p.yaml", pipeline(&keeper("keeper"), ", rate: 3000", &checkpoints, config, ""));
+    folder.write("p.yaml", pipeline(&keeper("keeper"), ", rate: 500", &checkpoints, config, ""));
     folder.run(&["run", "p.yaml", "-q"])
 }
 
@@ -217,7 +217,7 @@ fn snapshots_that_always_fail_or_lie_stop_the_job_and_say_why() {
 fn a_snapshot_of_other_key_groups_is_no_snapshot() {
     let folder = folder();
     let checkpoints = "checkpoint: { interval: 50ms, location: checkpoints, tolerable_failures: 0 }\n";
-    folder.write("p.yaml", pipeline(&keeper("keeper"), ", rate: 3000", checkpoints, "fail: group", ""));
+    folder.write("p.yaml", pipeline(&keeper("keeper"), ", rate: 500", checkpoints, "fail: group", ""));
     let outcome = folder.run(&["run", "p.yaml", "-q", "--parallelism", "2"]);
     assert_ne!(outcome.code, Some(0));
     assert!(outcome.stderr.contains("is of key group 255; this instance has 0 to 127"), "{}", outcome.stderr);

@@ -1,5 +1,6 @@
 //! Turns the core module that cargo linked into a component that hosts load.
 
+use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
 use super::contract::{self, Operator, PACKAGE, Surface};
@@ -12,12 +13,52 @@ use crate::Error;
 /// # Errors
 /// [`Error::Encode`] with the encoder's reason and, where it is known, what usually causes it.
 pub fn encode(plugin: &str, module: &[u8]) -> Result<Vec<u8>, Error> {
+    let ordered = ordered(module);
+    let module = ordered.as_deref().unwrap_or(module);
     let encode = || ComponentEncoder::default().module(module)?.validate(true).encode();
     encode().map_err(|error| {
         let why = format!("{error:#}");
         let advice = advice(&why);
         Error::Encode { plugin: plugin.to_owned(), why: format!("{why}{advice}") }
     })
+}
+
+/// What the names of sections begin with that describe interfaces.
+const DESCRIPTION: &str = "component-type:";
+
+/// The part of the SDK's description that others build on.
+const LIFECYCLE: &str = ":lifecycle-part:";
+
+/// The module with its descriptions of interfaces at the end, that of `lifecycle` before all others: `snapshot` uses its types,
+/// the encoder takes them in the order in which they stand, and linkers put them in any. `None` for what is no module, which the
+/// encoder refuses in its own words.
+fn ordered(module: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut first, mut others) = (module.get(..8)?.to_vec(), Vec::new(), Vec::new());
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload.ok()?;
+        let to = match &payload {
+            Payload::CustomSection(section) if section.name().starts_with(DESCRIPTION) => {
+                if section.name().contains(LIFECYCLE) { &mut first } else { &mut others }
+            }
+            _ => &mut out,
+        };
+        if let Some((id, range)) = payload.as_section() {
+            let content = module.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
+            to.push(id);
+            leb128(content.len(), to);
+            to.extend_from_slice(content);
+        }
+    }
+    Some([out, first, others].concat())
+}
+
+/// A length as modules have it.
+fn leb128(mut number: usize, to: &mut Vec<u8>) {
+    while number >= 0x80 {
+        to.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    to.push(number as u8);
 }
 
 fn advice(why: &str) -> &'static str {
@@ -68,6 +109,28 @@ mod tests {
         let component = encode("lonely", &module).unwrap();
         let message = check("lonely", &component).unwrap_err().to_string();
         assert!(message.contains("`lonely`") && message.contains("no operator kind"), "{message}");
+    }
+
+    #[test]
+    fn descriptions_stand_behind_all_else_and_that_of_the_lifecycle_comes_first() {
+        let section = |name: &str| format!("(@custom \"{DESCRIPTION}x{name}\" \"{}\")", "y".repeat(300));
+        let names = [":snapshot-part:", LIFECYCLE, ":process-part:"];
+        let sections: String = names.iter().map(|name| section(name)).collect();
+        let text = format!("(module {sections} (func (export \"f\") nop) (@custom \"other\" \"z\"))");
+        let module = wat::parse_str(text).unwrap();
+        let ordered = ordered(&module).expect("a module");
+        assert_eq!(ordered.len(), module.len());
+        let found: Vec<String> = Parser::new(0)
+            .parse_all(&ordered)
+            .filter_map(|payload| match payload.unwrap() {
+                Payload::CustomSection(section) => Some(section.name().to_owned()),
+                Payload::CodeSectionStart { .. } => Some("code".to_owned()),
+                _ => None,
+            })
+            .collect();
+        let described = [names[1], names[0], names[2]].map(|name| format!("{DESCRIPTION}x{name}"));
+        assert_eq!(found, [vec!["code".to_owned(), "other".to_owned()], described.to_vec()].concat());
+        assert_eq!(super::ordered(b"no module"), None);
     }
 
     #[test]
