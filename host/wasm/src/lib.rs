@@ -65,7 +65,7 @@ pub use input::PluginInput;
 pub use inspect::{COMPONENT_BYTES_MAX, PluginInfo, PluginKind};
 pub use keyed::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
-    STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
+    STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_AFTER_END_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
 };
 pub use limits::HostLimits;
 pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METRIC_NAMES_MAX, PluginMetrics};

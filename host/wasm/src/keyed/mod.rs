@@ -27,7 +27,7 @@ use volley_api::{Error, KeyCodec, KeyRows, KeyedSnapshot, OperatorContext, Resul
 pub(crate) use self::declare::{Declared, check as check_declared};
 pub use self::limits::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
-    STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
+    STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_AFTER_END_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
 };
 pub(crate) use self::timers::Due;
 pub(crate) use self::view::views;
@@ -59,6 +59,8 @@ pub(crate) struct Keyed {
     watermark: Option<Watermark>,
     /// The latest event time of rows, before there was a watermark.
     latest_ms: i64,
+    /// How far event time had come before it advanced last.
+    before_ms: i64,
     /// What time it is for values that have an end, in the call under way.
     now_ms: i64,
     /// Whether groups may be addressed: not where a watermark is being processed.
@@ -121,6 +123,7 @@ impl Keyed {
             timer_layout,
             watermark: context.restored.watermark,
             latest_ms: i64::MIN,
+            before_ms: i64::MIN,
             now_ms: 0,
             has_groups: false,
             entries: 0,
@@ -170,6 +173,15 @@ impl Keyed {
     /// A call begins on timers that are due: they are registered no more. Gives them as they cross, too.
     pub(crate) fn begin_timers(&mut self, due: &[Due], domain: TimeDomain) -> Result<(CallKeys, Vec<Timer>)> {
         self.begin();
+        // A watermark may leap, at the end of the input over all that is left: for values it is the time of the first timer,
+        // so that what is kept until then is still there.
+        if let (true, TimeDomain::EventTime, Some(first)) = (
+            self.context.event_time.is_some(),
+            domain,
+            due.iter().map(|due| due.at_ms).min(),
+        ) {
+            self.now_ms = first.max(self.before_ms).min(self.now_ms);
+        }
         let known = self.groups.len();
         let mut timers = Vec::with_capacity(due.len());
         for due in due {
@@ -179,6 +191,16 @@ impl Keyed {
         self.timers.fire(&self.groups, &timers)?;
         let groups = timers.iter().map(|timer| timer.group).collect();
         Ok((CallKeys { groups, new: self.new_keys(known)? }, timers))
+    }
+
+    /// Timers that no call is to see are registered no more. The numbers that the instance knows stay as they are.
+    pub(crate) fn drop_timers(&mut self, due: &[Due], domain: TimeDomain) -> Result<()> {
+        let known = std::mem::take(&mut self.groups);
+        let dropped = self.begin_timers(due, domain).and_then(|_| self.commit());
+        self.groups = known;
+        // What is left of a failure has numbers of no instance.
+        self.discard();
+        dropped
     }
 
     /// A call begins in which no key is under way.
@@ -194,12 +216,19 @@ impl Keyed {
         self.has_groups = true;
         self.entries = 0;
         self.exceeded = None;
-        self.now_ms = match (self.watermark, self.context.event_time.is_some()) {
-            (Some(Watermark::AtMs(at_ms)), true) => at_ms,
-            (Some(Watermark::End), true) => i64::MAX,
-            (None, true) => self.latest_ms,
-            (_, false) => i64::try_from(self.context.clock.now_ms()).unwrap_or(i64::MAX),
+        self.now_ms = match self.context.event_time {
+            Some(_) => self.reached_ms(),
+            None => i64::try_from(self.context.clock.now_ms()).unwrap_or(i64::MAX),
         };
+    }
+
+    /// How far event time has come; where there was no watermark yet, by the rows.
+    fn reached_ms(&self) -> i64 {
+        match self.watermark {
+            Some(Watermark::AtMs(at_ms)) => at_ms,
+            Some(Watermark::End) => i64::MAX,
+            None => self.latest_ms,
+        }
     }
 
     fn new_keys(&self, known: usize) -> Result<Option<(u32, Vec<ArrayRef>)>> {
@@ -219,6 +248,7 @@ impl Keyed {
 
     /// Event time has advanced.
     pub(crate) fn advance(&mut self, watermark: Watermark) {
+        self.before_ms = self.reached_ms();
         self.watermark = Some(watermark);
         if watermark == Watermark::End {
             self.timers.end();

@@ -116,7 +116,10 @@ impl PluginOperator {
     /// Timers of the clock that are due fire.
     pub(super) fn fire_clock(&mut self, output: &mut dyn Output) -> volley_api::Result<()> {
         let now_ms = i64::try_from(self.context.clock.now_ms()).unwrap_or(i64::MAX);
-        self.fire(TimeDomain::ProcessingTime, now_ms, output)
+        self.fire(TimeDomain::ProcessingTime, now_ms, output)?;
+        // Also where no call has succeeded: timers that were dropped are due no more.
+        self.clock_due_ms = self.keyed_side()?.timers().next_clock_ms()?;
+        Ok(())
     }
 
     fn fire(&mut self, domain: TimeDomain, until_ms: i64, output: &mut dyn Output) -> volley_api::Result<()> {
@@ -279,12 +282,7 @@ impl PluginOperator {
         message: &str,
         output: &mut dyn Output,
     ) -> volley_api::Result<()> {
-        let keyed = self.keyed_side()?;
-        keyed.begin_timers(due, domain)?;
-        keyed.commit()?;
-        // The numbers that were just given out are of no instance.
-        keyed.forget();
-        keyed.is_met_by(u64::MAX);
+        self.keyed_side()?.drop_timers(due, domain)?;
         let rows = self.refused_timers(due)?;
         let message = cut(message, MESSAGE_BYTES_MAX);
         let reject = |row| RowReject { row, code: code.to_owned(), message: message.to_owned() };
