@@ -2,6 +2,7 @@
 //! row once. What they put out is read by DuckDB.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -39,7 +40,12 @@ pub(crate) fn has_completed(status: &Value, checkpoints: u64) -> bool {
 }
 
 /// Kills a job in the middle, with rows put out and checkpoints behind it.
-pub(crate) fn kill(folder: &Folder, mut running: Running) {
+pub(crate) fn kill(folder: &Folder, running: Running) {
+    kill_after(folder, running, Duration::ZERO);
+}
+
+/// The same a while later, so that it is somewhere else between two checkpoints.
+pub(crate) fn kill_after(folder: &Folder, mut running: Running, pause: Duration) {
     let is_in_the_middle = |status: &Value| {
         let nodes = status["nodes"].as_array().expect("nodes");
         let wrote = nodes.iter().filter(|node| node["role"] == "sink").all(|node| node["rows_in"].as_u64() > Some(0));
@@ -54,6 +60,7 @@ pub(crate) fn kill(folder: &Folder, mut running: Running) {
     if has_ended || !came {
         panic!("it was to be killed in the middle, and did not come there: {:?}", running.finish());
     }
+    std::thread::sleep(pause);
     running.signal("KILL");
     assert_eq!(running.finish().code, None, "it was killed before its end");
 }

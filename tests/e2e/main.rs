@@ -13,6 +13,7 @@ mod checkpoints_commands;
 #[cfg(feature = "rocksdb")]
 mod checkpoints_on_disk;
 mod commands;
+mod conformance;
 mod control;
 mod equivalence;
 #[cfg(feature = "rocksdb")]
@@ -40,6 +41,7 @@ mod state_commands;
 mod steady;
 mod stops;
 mod support;
+mod twins;
 mod unix_filter;
 mod values;
 mod windows;

@@ -109,7 +109,7 @@ impl ProcessOperator for Anomaly {
         let times = self.time.reader(&rows.batch)?;
         let keys = cx.distinct(rows.groups.iter().copied());
         let mut sensors = Self::sensors(cx, &keys.groups)?;
-        let mut out = Emit::<(f64, f64, f64, i64)>::new();
+        let (mut out, mut silent) = (Emit::<(f64, f64, f64, i64)>::new(), Emit::<(i64,)>::new());
         let now_ms = clock::now_ms() as i64;
         for (row, place) in keys.places.iter().enumerate() {
             let (Some(x), Some(at_ms)) = (readings.get(row), times.get(row)) else { continue };
@@ -125,10 +125,17 @@ impl ProcessOperator for Anomaly {
             let (n, sum, squares) = sensor.added;
             sensor.added = (n + 1, sum + x, squares + x * x);
             let at_ms = if self.config.silent_by == Domain::Clock { now_ms } else { at_ms };
+            // Its timer has not fired yet, since rows come before their watermark.
+            let ended = sensor.last_ms.zip(self.config.silent_ms).filter(|(last, silent)| last + silent <= at_ms);
+            if let Some((last_ms, _)) = ended {
+                silent.set_row(row);
+                silent.push((last_ms,));
+            }
             sensor.last_ms = Some(sensor.last_ms.map_or(at_ms, |last_ms| last_ms.max(at_ms)));
         }
         self.store(&keys.groups, &sensors, cx)?;
         out.flush(cx.out(), 0)?;
+        silent.flush(cx.out(), 1)?;
         Ok(Rejects::new())
     }
 

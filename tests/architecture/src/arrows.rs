@@ -55,6 +55,8 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-test-guests", &["volley-ipc"]),
     // Runs hostile guests against the plugin boundary as it is.
     ("volley-test-hostile", &["volley-api", "volley-ipc", "volley-state", "volley-test-guests", "volley-wasm"]),
+    // Holds any component to the promises of its world, and knows none.
+    ("volley-test-conformance", &["volley-api", "volley-state", "volley-test-contract", "volley-wasm"]),
     // Crashes whole programs from outside, at the places that the host names.
     ("volley-test-chaos", &["volley-fail-point"]),
     // Sees the repository as text.

@@ -114,7 +114,7 @@ fn operator(component: &[u8], crossing: Crossing, on_error: OnError) -> Box<dyn 
         subtask: SubtaskId::SINGLE,
         input: input_schema(),
         event_time,
-        state: Arc::new(MemoryBackend::new(64 << 20)),
+        state: Arc::new(MemoryBackend::new(256 << 20)),
         restored: Default::default(),
         errors_attached: on_error == OnError::DeadLetter,
         clock: Arc::new(ManualClock::at(1_234)),
