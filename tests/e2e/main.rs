@@ -23,6 +23,7 @@ mod golden_checkpoints;
 mod grants;
 mod graphs;
 mod hostile;
+mod kinds;
 mod metrics;
 mod month;
 #[cfg(all(feature = "s3", target_os = "linux"))]

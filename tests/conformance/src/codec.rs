@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, BinaryArray, RecordBatch};
+use arrow::array::{BinaryArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 use volley_api::{CodecFactory, FrameDecoder, Framing};

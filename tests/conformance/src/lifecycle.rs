@@ -1,6 +1,6 @@
 //! What every operator promises: who it is, what it binds to, and a clean end.
 
-use volley_wasm::PluginLimits;
+use volley_wasm::{PluginInput, PluginKind, PluginLimits};
 
 use crate::Promise;
 use crate::host::Subject;
@@ -24,7 +24,10 @@ fn describes_itself(subject: &Subject<'_>) -> Result<(), String> {
 }
 
 fn binds_purely(subject: &Subject<'_>) -> Result<(), String> {
-    let input = subject.input();
+    let input = match subject.plugin.info().kind {
+        PluginKind::Scalar => PluginInput::new(crate::scalar::arguments(subject)),
+        _ => subject.input(),
+    };
     let bind = || {
         let bound = subject.plugin.bind(&subject.sample.config, &input, &PluginLimits::default());
         bound.map_err(|error| error.to_string())

@@ -23,6 +23,15 @@ pub(crate) const PROMISES: &[Promise] = &[
 const MANY: usize = 8_192;
 const SOME: usize = 300;
 
+/// The columns of the sample as arguments.
+pub(crate) fn arguments(subject: &Subject<'_>) -> SchemaRef {
+    let fields = subject.sample.schema();
+    let argument = |(place, field): (usize, &Arc<Field>)| {
+        Field::new(format!("arg{place}"), field.data_type().clone(), field.is_nullable())
+    };
+    Arc::new(Schema::new(fields.fields().iter().enumerate().map(argument).collect::<Vec<_>>()))
+}
+
 /// A function at one place, whose arguments are the columns of the sample.
 struct Place {
     function: Box<dyn ScalarFunction>,
@@ -32,11 +41,7 @@ struct Place {
 
 impl Place {
     fn new(subject: &Subject<'_>, crossing: Crossing) -> Result<Self, String> {
-        let fields = subject.sample.schema();
-        let argument = |(place, field): (usize, &Arc<Field>)| {
-            Field::new(format!("arg{place}"), field.data_type().clone(), field.is_nullable())
-        };
-        let arguments = Arc::new(Schema::new(fields.fields().iter().enumerate().map(argument).collect::<Vec<_>>()));
+        let arguments = arguments(subject);
         let scalar = PluginScalar::new(Arc::clone(&subject.plugin), subject.options(crossing), OnNoValue::Null);
         let binding = scalar.bind(&arguments).map_err(|error| error.to_string())?;
         let function = scalar.create(&arguments, scalar_context()).map_err(|error| error.to_string())?;

@@ -33,13 +33,12 @@ impl PluginOperator {
         self.keyed.as_deref_mut().ok_or_else(|| Error::Engine("a process operator without its state".to_owned()))
     }
 
-    /// Calls the plugin on a part that was encoded.
+    /// Calls the plugin on a part that was encoded, for an instance that has met its keys.
     pub(super) fn call(&mut self, input: &Input, part: Part) -> Result<std::result::Result<Reply, Failure>> {
         let Some(keys) = &input.keys else {
             let calls = self.calls;
             return self.instances.guest()?.process(part.rows, calls);
         };
-        self.meet(part.rows)?;
         let rows = part.offset..part.offset + part.rows;
         let begun = self.keyed_side()?.begin_rows(keys, rows, input.record.max_event_time);
         let CallKeys { groups, new } = begun.map_err(Error::State)?;
@@ -67,7 +66,10 @@ impl PluginOperator {
     }
 
     /// Sees to it that the instance and the host mean the same keys by their numbers.
-    fn meet(&mut self, rows: usize) -> Result<()> {
+    pub(super) fn meet(&mut self, rows: usize) -> Result<()> {
+        if self.keyed.is_none() {
+            return Ok(());
+        }
         self.instances.guest()?;
         let instance = self.instances.number();
         let keyed = self.keyed_side()?;
@@ -75,7 +77,15 @@ impl PluginOperator {
             keyed.forget();
         } else if keyed.is_full(rows) {
             keyed.forget();
-            self.instances.guest()?.forget()?;
+            if let Err(error) = self.instances.guest()?.forget() {
+                // No row is to blame, and none is lost: a fresh instance knows no keys either.
+                let Some(violation) = error.violation() else { return Err(error) };
+                self.instances.count(violation);
+                self.instances.discard();
+                self.encoded = None;
+                tracing::warn!(target: "volley::plugin", operator = %self.context.node, "a fresh instance goes on: {error}");
+                return self.meet(rows);
+            }
         }
         Ok(())
     }

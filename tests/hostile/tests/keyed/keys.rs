@@ -6,7 +6,7 @@ use crate::{NOTHING, Seen, input_of, operator, remembers};
 
 /// Names of a megabyte each: 64 of them are all that an instance is to remember.
 fn long(from: usize, count: usize) -> Vec<String> {
-    (from..from + count).map(|number| format!("{number:01048576}")).collect()
+    (from..from + count).map(|number| format!("{number:060000}").repeat(18)).collect()
 }
 
 /// Counts from 0 on, and forgets: a call with one row has the number 0 if and only if it has forgotten.

@@ -10,7 +10,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArra
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use volley_api::{
     EventTimeColumn, ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginDirectory, Output,
-    PortIndex, Result, RowReject, SeedSource, StreamRecord, StreamType, SubtaskId, Watermark,
+    PortIndex, Result, RowReject, SeedSource, StreamRecord, StreamType, SubtaskId,
 };
 use volley_state::MemoryBackend;
 use volley_test_guests::{Guest, words_to_bytes};
