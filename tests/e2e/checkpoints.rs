@@ -41,16 +41,21 @@ pub(crate) fn has_completed(status: &Value, checkpoints: u64) -> bool {
 
 /// Kills a job in the middle, with rows put out and checkpoints behind it.
 pub(crate) fn kill(folder: &Folder, running: Running) {
-    kill_after(folder, running, Duration::ZERO);
-}
-
-/// The same a while later, so that it is somewhere else between two checkpoints.
-pub(crate) fn kill_after(folder: &Folder, mut running: Running, pause: Duration) {
     let is_in_the_middle = |status: &Value| {
         let nodes = status["nodes"].as_array().expect("nodes");
         let wrote = nodes.iter().filter(|node| node["role"] == "sink").all(|node| node["rows_in"].as_u64() > Some(0));
         wrote && has_completed(status, 2)
     };
+    kill_when(folder, running, is_in_the_middle, Duration::ZERO);
+}
+
+/// Kills a job a while after its status fulfils a condition.
+pub(crate) fn kill_when(
+    folder: &Folder,
+    mut running: Running,
+    is_in_the_middle: impl Fn(&Value) -> bool,
+    pause: Duration,
+) {
     let mut has_ended = false;
     let came = eventually(|| {
         has_ended = running.has_ended();

@@ -28,8 +28,9 @@ SOURCE = f"""
         'item ' || (n * n % 13) as item
     from range({ROWS}) t(n)"""
 
-# A time as JSON Lines have it; all of them are whole seconds, of the first days.
+# A time as JSON Lines have it: of a window, with its zone, and of a column without one. All of them are whole seconds.
 TIME = "strftime(make_timestamp(({}) * 1000), '%Y-%m-%dT%H:%M:%SZ')"
+LOCAL = TIME.replace("Z'", "'")
 START = f"at_ms // {STRETCH_MS} * {STRETCH_MS}"
 CELSIUS = "((fahrenheit - 32e0) * 5e0 / 9e0)"
 
@@ -47,7 +48,7 @@ QUERIES = {
         select id, {CELSIUS} as c, {CELSIUS} + cast(key as double) as d, coalesce({CELSIUS}, -1e0) as e
         from source where id % 20 = 0 and ({CELSIUS} > 10 or fahrenheit is null)""",
     "top-k": f"""
-        select key, {TIME.format(f"start + {STRETCH_MS}")} as at, rank, item, count
+        select key, {LOCAL.format(f"start + {STRETCH_MS}")} as at, rank, item, count
         from (select *, row_number() over (partition by key, start order by count desc, item) as rank
               from (select key, start, item, count(*) as count from (select *, {START} as start from source) group by all))
         where rank <= 3""",
@@ -59,7 +60,7 @@ QUERIES = {
         told as (
             select *, abs(reading - mean) / deviation as deviations from judged
             where n >= {READINGS_MIN} and deviation > 0 and abs(reading - mean) / deviation > {DEVIATIONS})
-        select key, {TIME.format("at_ms")} as at, reading, mean, deviations,
+        select key, {LOCAL.format("at_ms")} as at, reading, mean, deviations,
             count(*) over (partition by key order by at_ms range between {RECENT_MS - 1} preceding and current row) as recent
         from told""",
     "silences": f"""

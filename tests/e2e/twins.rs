@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::checkpoints::{kill_after, start};
+use crate::checkpoints::{has_completed, kill_when, start};
 use crate::support::{Folder, plugin, python, repository, rows};
 
 /// Rows of the source; `twins.py` has it too, and all expressions below.
@@ -90,12 +90,12 @@ fn pipeline(outputs: Outputs, rate: &str, more: &str) -> String {
     let (top_k, anomaly) = (component("top-k"), component("anomaly"));
     format!(
         "name: twins
-watermark_interval: 0s
 {more}{functions}sources:
   made:
     parallelism: 1
     generate:
       rows: {ROWS}{rate}
+      splits: 1
       columns:
         id: n
         key: \"n % 7\"
@@ -146,7 +146,7 @@ fn the_golden_files_are_what_an_independent_engine_computes() {
 fn straight_at_any_parallelism_and_in_batches_of_any_size() {
     for arguments in [&["--parallelism", "1"][..], &["--parallelism", "3"], &["--batch-rows", "1"]] {
         let folder = Folder::new();
-        folder.write("p.yaml", pipeline(ALL, "", ""));
+        folder.write("p.yaml", pipeline(ALL, "", "watermark_interval: 0s\n"));
         folder.succeed(&[&["run", "p.yaml", "-q"], arguments].concat());
         compare(&folder, ALL);
     }
@@ -155,11 +155,12 @@ fn straight_at_any_parallelism_and_in_batches_of_any_size() {
 /// Killed by one instance of each operator, by three and by two, somewhere else each time, and ended by two.
 fn killed(outputs: Outputs, rows_per_second: u32, more: &str) {
     let folder = Folder::new();
-    let checkpoints = format!("checkpoint: {{ interval: 60ms, location: checkpoints }}\n{more}");
+    let checkpoints =
+        format!("watermark_interval: 20ms\ncheckpoint: {{ interval: 60ms, location: checkpoints }}\n{more}");
     folder.write("p.yaml", pipeline(outputs, &format!("\n      rate: {rows_per_second}"), &checkpoints));
     for (parallelism, pause_ms) in [("1", 0), ("3", 17), ("3", 41), ("2", 29)] {
         let running = start(&folder, &["--parallelism", parallelism]);
-        kill_after(&folder, running, Duration::from_millis(pause_ms));
+        kill_when(&folder, running, |status| has_completed(status, 2), Duration::from_millis(pause_ms));
     }
     folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
     compare(&folder, outputs);
@@ -167,7 +168,7 @@ fn killed(outputs: Outputs, rows_per_second: u32, more: &str) {
 
 #[test]
 fn killed_and_dealt_out_anew() {
-    killed(ALL, 1_500, "");
+    killed(ALL, 1_000, "");
 }
 
 #[cfg(feature = "rocksdb")]
@@ -255,7 +256,7 @@ fn formats_killed_and_dealt_out_anew() {
     folder.write("p.yaml", text);
     for (parallelism, pause_ms) in [("1", 0), ("3", 23)] {
         let running = start(&folder, &["--parallelism", parallelism]);
-        kill_after(&folder, running, Duration::from_millis(pause_ms));
+        kill_when(&folder, running, |status| has_completed(status, 2), Duration::from_millis(pause_ms));
     }
     folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
     read_again(&folder);

@@ -12,13 +12,16 @@ use volley_api::{
 use volley_state::MemoryBackend;
 use volley_wasm::{
     CompileIn, Crossing, EngineSettings, Grants, HttpAllowance, HttpAnswer, HttpRequest, HttpResponse, HttpTransport,
-    OnError, Origin, Plugin, PluginEngine, PluginInput, PluginOptions,
+    OnError, Origin, Plugin, PluginEngine, PluginInput, PluginLimits, PluginOptions,
 };
 
 use crate::Sample;
 
 /// State that one operator may have, in bytes.
 const STATE_BYTES_MAX: usize = 512 << 20;
+
+/// Failures after which a component is given up: whoever fails so often fails its suite anyway.
+const RESTARTS_MAX: usize = 60;
 
 /// What time it is, in milliseconds since 1970.
 const NOW_MS: u64 = 1_234;
@@ -73,6 +76,7 @@ impl<'a> Subject<'a> {
             on_error: OnError::DeadLetter,
             crossing,
             grants: Grants { columns: None, http },
+            limits: PluginLimits { restarts_max: RESTARTS_MAX, ..PluginLimits::default() },
             ..PluginOptions::default()
         }
     }

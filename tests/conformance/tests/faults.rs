@@ -77,8 +77,8 @@ fn a_filter_that_goes_by_places_or_by_calls_is_found_out() {
 #[test]
 fn what_fails_on_a_row_or_binds_by_whim_is_found_out() {
     let crash = verdict(&filter("unreachable", "(i32.const 255)"), NUMBERS);
-    // A host gives it up after a thousand rows.
-    breaks(&crash, "a batch of one row", "is quarantined after 1024 failures");
+    // A host gives it up.
+    breaks(&crash, "a batch of one row", "is quarantined after 60 failures");
     let none = check(b"no component", &Sample::parse(NUMBERS).expect("a sample"));
     assert_eq!(none.kind, None);
     breaks(&none, "a component that a host loads", "not a WebAssembly component");

@@ -14,6 +14,8 @@ mod merge;
 mod names;
 mod several;
 mod single;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod view;
 
