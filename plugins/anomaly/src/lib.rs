@@ -44,8 +44,7 @@ struct Sensor {
 impl Sensor {
     /// How many standard deviations a reading is from the mean of those before; none where they do not differ.
     fn deviations(&self, x: f64, readings_min: i64) -> Option<(f64, f64)> {
-        let (n, sum, squares) =
-            (self.known.0 + self.added.0, self.known.1 + self.added.1, self.known.2 + self.added.2);
+        let (n, sum, squares) = (self.known.0 + self.added.0, self.known.1 + self.added.1, self.known.2 + self.added.2);
         if n < readings_min {
             return None;
         }

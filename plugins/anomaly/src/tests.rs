@@ -9,13 +9,15 @@ fn rows(sensors: &[&str], readings: &[Option<f64>], times: &[i64]) -> RecordBatc
     batch! { "sensor" => sensors.to_vec(), "celsius" => readings.to_vec(), "at" => times.to_vec() }
 }
 
-fn open(config: volley_sdk::testing::Json) -> Process<Anomaly> {
-    Process::open(config, &rows(&["a"], &[None], &[0]), &["sensor"], Some("at")).unwrap()
+macro_rules! open {
+    ($config:tt) => {
+        Process::<Anomaly>::open(json!($config), &rows(&["a"], &[None], &[0]), &["sensor"], Some("at")).unwrap()
+    };
 }
 
 #[test]
 fn readings_far_from_all_before_are_told() {
-    let mut job = open(json!({ "column": "celsius", "deviations": 2, "readings_min": 4 }));
+    let mut job = open!({ "column": "celsius", "deviations": 2, "readings_min": 4 });
     job.rows(&rows(&["a", "a", "b"], &[Some(1.0), Some(3.0), Some(90.0)], &[1, 2, 3])).unwrap();
     let more = rows(&["a", "a", "a", "a"], &[Some(1.0), Some(3.0), None, Some(8.0)], &[4, 5, 6, 7]);
     let wanted = batch! {
@@ -34,7 +36,7 @@ fn readings_far_from_all_before_are_told() {
 
 #[test]
 fn silent_sensors_are_told_by_either_time() {
-    let mut job = open(json!({ "column": "celsius", "silent_ms": 100 }));
+    let mut job = open!({ "column": "celsius", "silent_ms": 100 });
     job.rows(&rows(&["a", "b"], &[Some(1.0), Some(1.0)], &[0, 50])).unwrap();
     job.rows(&rows(&["a"], &[Some(1.0)], &[90])).unwrap();
     let wanted = batch! { "sensor" => ["b"], "at" => [150_i64], "since_ms" => [50_i64] };
@@ -42,7 +44,7 @@ fn silent_sensors_are_told_by_either_time() {
     let wanted = batch! { "sensor" => ["a"], "at" => [190_i64], "since_ms" => [90_i64] };
     assert_eq!(job.end().unwrap().port("silent"), &wanted);
     clock::set_now_ms(1_000);
-    let mut job = open(json!({ "column": "celsius", "silent_ms": 100, "silent_by": "clock" }));
+    let mut job = open!({ "column": "celsius", "silent_ms": 100, "silent_by": "clock" });
     job.rows(&rows(&["a", "b"], &[Some(1.0), Some(1.0)], &[0, 50])).unwrap();
     assert_eq!(job.end().unwrap().port("silent").len(), 0, "what waits for the clock does not fire at the end");
     assert_eq!(job.timers(), 2);

@@ -109,8 +109,11 @@ impl ProcessOperator for TopK {
         let (mut groups, mut done) = (Vec::new(), Vec::new());
         for (row, (timer, place)) in timers.iter().zip(&distinct.places).enumerate() {
             let start_ms = timer.at_ms - self.every_ms;
-            let mut of: Vec<(i64, String)> =
-                entries[*place as usize].iter().filter(|(at, ..)| *at == start_ms).map(|(_, i, n)| (*n, i.clone())).collect();
+            let mut of: Vec<(i64, String)> = entries[*place as usize]
+                .iter()
+                .filter(|(at, ..)| *at == start_ms)
+                .map(|(_, i, n)| (*n, i.clone()))
+                .collect();
             groups.extend(of.iter().map(|_| timer.group));
             done.extend(of.iter().map(|(_, item)| (start_ms, item.clone())));
             of.sort_unstable_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));

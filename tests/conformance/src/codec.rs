@@ -76,7 +76,8 @@ impl Both {
         while !has_ended {
             waiting.extend(pieces.next().unwrap_or_default());
             let is_last = pieces.peek().is_none();
-            let decoded = decoder.decode(Framing::Stream, &BinaryArray::from_vec(vec![&waiting]), is_last).map_err(said)?;
+            let decoded =
+                decoder.decode(Framing::Stream, &BinaryArray::from_vec(vec![&waiting]), is_last).map_err(said)?;
             has_ended = is_last && (decoded.rest_bytes == 0 || decoded.rest_bytes == waiting.len());
             waiting.drain(..waiting.len() - decoded.rest_bytes);
             rows.push(decoded.rows);

@@ -62,7 +62,8 @@ mod tests {
     fn rounding_is_no_difference_and_everything_else_is() {
         let texts = |text: &str| vec![text.to_owned()];
         assert!(about_same("", &texts(r#"{"a":0.30000000000000004}"#), &texts(r#"{"a":0.3}"#)).is_ok());
-        for (one, other) in [(r#"{"a":0.3}"#, r#"{"a":0.31}"#), (r#"{"a":null}"#, r#"{"a":0.0}"#), ("{}", r#"{"a":1}"#)] {
+        for (one, other) in [(r#"{"a":0.3}"#, r#"{"a":0.31}"#), (r#"{"a":null}"#, r#"{"a":0.0}"#), ("{}", r#"{"a":1}"#)]
+        {
             assert!(about_same("", &texts(one), &texts(other)).is_err(), "{one} {other}");
         }
         assert!(same("", &texts("a"), &[]).is_err());

@@ -67,12 +67,8 @@ impl Output for Kept {
 
 /// The rows without those of keys that flooded, which are not asked about.
 fn short(subject: &Subject<'_>, batch: &RecordBatch) -> RecordBatch {
-    let columns: Vec<&StringArray> = subject
-        .sample
-        .keys
-        .iter()
-        .filter_map(|key| batch.column_by_name(key)?.as_string_opt::<i32>())
-        .collect();
+    let columns: Vec<&StringArray> =
+        subject.sample.keys.iter().filter_map(|key| batch.column_by_name(key)?.as_string_opt::<i32>()).collect();
     let is_short = |row: usize| columns.iter().all(|column| column.value(row).len() <= KEY_BYTES_MAX);
     let kept = (0..batch.num_rows()).map(|row| Some(is_short(row))).collect();
     arrow::compute::filter_record_batch(batch, &kept).expect("a bit for each row")
@@ -89,8 +85,7 @@ fn said(error: volley_api::Error) -> String {
 }
 
 fn key_columns(subject: &Subject<'_>, batch: &RecordBatch) -> Option<RecordBatch> {
-    let places: Option<Vec<usize>> =
-        subject.sample.keys.iter().map(|key| batch.schema().index_of(key).ok()).collect();
+    let places: Option<Vec<usize>> = subject.sample.keys.iter().map(|key| batch.schema().index_of(key).ok()).collect();
     batch.project(&places?).ok()
 }
 
@@ -100,7 +95,11 @@ fn keys(subject: &Subject<'_>, batch: &RecordBatch) -> Vec<String> {
 }
 
 /// An operator that goes on from the state of another.
-fn restarted(subject: &Subject<'_>, mut operator: Box<dyn Operator>, at: Watermark) -> Result<Box<dyn Operator>, String> {
+fn restarted(
+    subject: &Subject<'_>,
+    mut operator: Box<dyn Operator>,
+    at: Watermark,
+) -> Result<Box<dyn Operator>, String> {
     let mut taken: Vec<Taken> = Vec::new();
     let mut restored = OperatorState { watermark: Some(at), ..OperatorState::default() };
     for mut part in operator.snapshot().map_err(said)? {

@@ -112,13 +112,17 @@ impl Sample {
         });
         let number = |drawn: u64| i64::try_from(drawn % 2_001).unwrap_or(0) - 1_000;
         match field.data_type() {
-            DataType::Boolean => Arc::new(drawn.map(|drawn| drawn.map(|drawn| drawn % 2 == 1)).collect::<BooleanArray>()),
+            DataType::Boolean => {
+                Arc::new(drawn.map(|drawn| drawn.map(|drawn| drawn % 2 == 1)).collect::<BooleanArray>())
+            }
             DataType::Int32 => Arc::new(
                 drawn.map(|drawn| drawn.map(|drawn| i32::try_from(number(drawn)).unwrap_or(0))).collect::<Int32Array>(),
             ),
             DataType::Int64 => Arc::new(drawn.map(|drawn| drawn.map(number)).collect::<Int64Array>()),
             DataType::UInt16 => Arc::new(
-                drawn.map(|drawn| drawn.map(|drawn| u16::try_from(drawn % 65_536).unwrap_or(0))).collect::<UInt16Array>(),
+                drawn
+                    .map(|drawn| drawn.map(|drawn| u16::try_from(drawn % 65_536).unwrap_or(0)))
+                    .collect::<UInt16Array>(),
             ),
             DataType::Float64 => {
                 Arc::new(drawn.map(|drawn| drawn.map(|drawn| number(drawn) as f64 / 4.0)).collect::<Float64Array>())
@@ -155,9 +159,9 @@ fn text(drawn: u64) -> String {
 
 /// A number that looks as if it were drawn by lot, of a row and the name of a column.
 fn scrambled(row: u64, name: &str) -> u64 {
-    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let seed = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mut drawn = row.wrapping_add(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -179,9 +183,13 @@ mod tests {
         let all = sample.rows(0, 500);
         assert_eq!(all.slice(100, 50), sample.rows(100, 50));
         assert_eq!(all.column(0).null_count(), 0);
-        assert!(sample.rows_of(&Arc::new(Schema::new(vec![Field::new("x", DataType::Utf8, true)])), 0, 500)
-            .column(0)
-            .null_count() > 20);
+        assert!(
+            sample
+                .rows_of(&Arc::new(Schema::new(vec![Field::new("x", DataType::Utf8, true)])), 0, 500)
+                .column(0)
+                .null_count()
+                > 20
+        );
         assert!(Sample::parse("columns = ['x: Map']").is_err());
         assert!(Sample::parse("columns = ['x: Int64']\nkeys = ['y']").is_err());
     }

@@ -12,7 +12,10 @@ use crate::compare::same_by_row;
 use crate::host::{ByRow, Kept, Subject};
 
 pub(crate) const PROMISES: &[Promise] = &[
-    ("a batch of one row, of as many as cross at once, and of more, each become what they become", takes_batches_of_any_size),
+    (
+        "a batch of one row, of as many as cross at once, and of more, each become what they become",
+        takes_batches_of_any_size,
+    ),
     ("what comes of a row does not depend on the batch that it is in", rows_are_independent),
     ("what comes of a row does not depend on what came before", calls_are_independent),
     ("rows that are part of a larger batch are rows like others", takes_slices),
@@ -34,11 +37,7 @@ pub(crate) fn operator(
     made(subject, PluginFactory::new(Arc::clone(&subject.plugin), subject.options(crossing)), restored)
 }
 
-fn made(
-    subject: &Subject<'_>,
-    factory: PluginFactory,
-    restored: OperatorState,
-) -> Result<Box<dyn Operator>, String> {
+fn made(subject: &Subject<'_>, factory: PluginFactory, restored: OperatorState) -> Result<Box<dyn Operator>, String> {
     let factory = factory.with_keys(subject.sample.keys.clone());
     let stream = StreamType {
         schema: subject.sample.schema(),
@@ -122,7 +121,9 @@ fn calls_are_repeatable(subject: &Subject<'_>) -> Result<(), String> {
     }
     let violations = metrics.snapshot().violations;
     match violations.into_iter().find(|(reason, count)| *reason == Violation::Nondeterminism && *count > 0) {
-        Some((_, count)) => Err(format!("{count} of {} calls gave something else the second time", 2 * SOME / (SOME / 5))),
+        Some((_, count)) => {
+            Err(format!("{count} of {} calls gave something else the second time", 2 * SOME / (SOME / 5)))
+        }
         None => Ok(()),
     }
 }

@@ -108,11 +108,16 @@ fn aggregates_that_lose_or_invent_are_found_out() {
     let merges = SumGuest { merge: "(if (local.get $i) (then (local.set $v (i64.const 0))))".into(), ..good() };
     breaks(&sums(merges), "merges to the same in any order", "has");
     // What `evaluate` says depends on how often it was asked.
-    let evaluates =
-        SumGuest { evaluate: "(local.set $v (i64.add (local.get $v) (i64.extend_i32_u (global.get $calls))))".into(), ..good() };
+    let evaluates = SumGuest {
+        evaluate: "(local.set $v (i64.add (local.get $v) (i64.extend_i32_u (global.get $calls))))".into(),
+        ..good()
+    };
     breaks(&sums(evaluates), "`evaluate` changes nothing", "evaluated again");
     // The first row of every call counts twice.
-    let updates = SumGuest { update: "(if (i32.eqz (local.get $i)) (then (local.set $v (i64.mul (local.get $v) (i64.const 2)))))".into(), ..good() };
+    let updates = SumGuest {
+        update: "(if (i32.eqz (local.get $i)) (then (local.set $v (i64.mul (local.get $v) (i64.const 2)))))".into(),
+        ..good()
+    };
     let updates = sums(updates);
     breaks(&updates, "in calls of any size", "rows at a time");
     breaks(&updates, "in any order", "has");
@@ -139,8 +144,10 @@ fn process(body: &str, forget: &str) -> Vec<u8> {
     let mut guest = Guest::new("process", &["x"])
         .output("out", &numbers("n"), false)
         .imports(IMPORTS)
-        .functions("(global $seen (mut i64) (i64.const 0)) (func $known (param $group i32) (result i32)
-            (i32.add (i32.const 0x80000) (i32.mul (i32.and (local.get $group) (i32.const 4095)) (i32.const 8))))")
+        .functions(
+            "(global $seen (mut i64) (i64.const 0)) (func $known (param $group i32) (result i32)
+            (i32.add (i32.const 0x80000) (i32.mul (i32.and (local.get $group) (i32.const 4095)) (i32.const 8))))",
+        )
         .pages(64);
     let bytes = u32::try_from(message.len()).expect("small");
     let message = guest.put_aligned(&message);

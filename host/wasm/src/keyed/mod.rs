@@ -177,11 +177,9 @@ impl Keyed {
         self.begin();
         // A watermark may leap, at the end of the input over all that is left: for values it is the time of the first timer,
         // so that what is kept until then is still there.
-        if let (true, TimeDomain::EventTime, Some(first)) = (
-            self.context.event_time.is_some(),
-            domain,
-            due.iter().map(|due| due.at_ms).min(),
-        ) {
+        if let (true, TimeDomain::EventTime, Some(first)) =
+            (self.context.event_time.is_some(), domain, due.iter().map(|due| due.at_ms).min())
+        {
             self.now_ms = first.max(self.before_ms).min(self.now_ms);
         }
         let known = self.groups.len();

@@ -19,7 +19,8 @@ fn first_number_is(number: u32) -> String {
 
 #[test]
 fn an_instance_that_was_told_to_forget_gets_numbers_from_the_beginning_and_the_state_is_still_there() {
-    let mut operator = operator(&remembers(-1, &first_number_is(0), NOTHING, ""), Crossing::Direct, OnError::DeadLetter);
+    let mut operator =
+        operator(&remembers(-1, &first_number_is(0), NOTHING, ""), Crossing::Direct, OnError::DeadLetter);
     let mut seen = Seen::default();
     operator.process(input_of(0, long(0, 65)), &mut seen).expect("goes on");
     assert_eq!((seen.rows.len(), seen.refused.len()), (65, 0));
