@@ -41,8 +41,9 @@ class Unreadable(Exception):
 
 
 class Checker:
-    def __init__(self, folder, rows, users, splits):
+    def __init__(self, folder, rows, users, splits, sinks=None):
         self.folder = folder
+        self.sinks = sinks or list(SINKS)
         self.wrong = []
         self.unreadable = []
         self.splits = int(splits)
@@ -126,7 +127,7 @@ class Checker:
                   f"(partition by {key} order by epoch) as high from {name} group by {key}, epoch) where low < high")
 
     def check(self):
-        read = {name for name in SINKS if self.load(name)}
+        read = {name for name in self.sinks if self.load(name)}
         for needs in ("raw", "sums", "late", "sums late", "visits", "firsts"):
             if read.issuperset(needs.split()):
                 getattr(self, "check_" + needs.replace(" ", "_and_"))()

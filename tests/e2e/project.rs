@@ -60,8 +60,9 @@ fn completed(block: &str) -> String {
         let block = block.trim_end().strip_prefix("plugin:").expect("the only line of such a block");
         return format!(
             "name: shown\nsources: {{ in: {{ file: {{ path: in.csv }} }} }}\n\
-             operators: {{ shown: {{ from: in, plugin:{block} }} }}\n\
-             sinks:\n  out: {{ from: shown, discard: {{}} }}\n  refused: {{ from: shown.errors, discard: {{}} }}\n"
+             operators:\n  shown:\n    from: in\n    plugin:{}\n\
+             sinks:\n  out: {{ from: shown, discard: {{}} }}\n  refused: {{ from: shown.errors, discard: {{}} }}\n",
+            block.replace('\n', "\n    ")
         );
     }
     if has("name:") { block.to_owned() } else { format!("name: shown\n{block}") }

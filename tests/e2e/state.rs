@@ -35,6 +35,7 @@ checkpoint: {{ interval: 100ms, location: checkpoints }}
     generate:
       rows: 40000
       rate: 3000
+      splits: 1
       columns: {{ id: n, driver: \"n % {DRIVERS}\", at: \"to_timestamp_millis(n * 1000 + n / 100 * 20000)\" }}
     event_time: {{ column: at, max_out_of_orderness: 0s }}
 operators:
@@ -283,7 +284,8 @@ fn list_and_query(folder: &Folder, moment: &Moment) {
     let few = folder.succeed(&["state", "p.yaml", "all", "--limit", "2", "--select", "kept_at,id", "--json"]);
     let rows = lines(&few);
     assert_eq!(rows.len(), 2);
-    assert!(rows.iter().all(|row| row.as_object().is_some_and(|row| row.keys().eq(["id", "kept_at"]))), "{rows:?}");
+    let has_both = |row: &Value| row["id"].is_i64() && row["kept_at"].is_string();
+    assert!(rows.iter().all(|row| has_both(row) && row.as_object().is_some_and(|row| row.len() == 2)), "{rows:?}");
     assert!(few.text().starts_with("{\"kept_at\":"), "in the order that was asked for: {}", few.text());
     let left = grouped(moment.rows - 2);
     assert!(few.stderr.contains(&format!("2 rows are shown, and there are {left} more: --limit")), "{}", few.stderr);

@@ -106,7 +106,9 @@ impl Ratio {
 
     /// Prints `NAME value [min–max] bar`.
     pub fn print(self, name: &str, bar: Bar) {
-        println!("{name} {:.2} [{:.2}–{:.2}] {bar}", self.value, self.min, self.max);
+        // What is far below one has digits all the same.
+        let digits = if self.value < 0.1 { 4 } else { 2 };
+        println!("{name} {:.digits$} [{:.digits$}–{:.digits$}] {bar}", self.value, self.min, self.max);
     }
 }
 

@@ -267,7 +267,7 @@ async fn options_without_meaning() {
         (json!({ "schema": { "a": "list<int64>" } }), "column `a` has type list<int64>, which CSV has no place for"),
         (json!({ "csv": { "delimiter": "é" } }), "`csv.delimiter`"),
         (json!({ "path": "t.csv.gz", "follow": true }), "without compression"),
-        (json!({ "path": "t.parquet", "follow": true }), "`follow` needs csv or jsonl"),
+        (json!({ "path": "t.parquet", "follow": true }), "`follow` needs csv, jsonl or a codec"),
     ] {
         let mut value = json!({ "path": "t.csv" });
         value.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());

@@ -16,11 +16,18 @@ pub struct Damage {
     pub path: String,
     /// What is wrong with it: the value that was found and the one that should be there.
     pub problem: String,
+    /// Whether it is not there at all.
+    pub is_missing: bool,
 }
 
 impl Damage {
     pub(crate) fn new(path: &str, problem: impl fmt::Display) -> Self {
-        Self { path: path.to_owned(), problem: problem.to_string() }
+        Self { path: path.to_owned(), problem: problem.to_string(), is_missing: false }
+    }
+
+    /// A file that is not there.
+    pub(crate) fn missing(path: &str) -> Self {
+        Self { is_missing: true, ..Self::new(path, "it is missing") }
     }
 }
 

@@ -104,14 +104,14 @@ fn late_rows_have_a_reader() {
 #[test]
 fn a_plugin_may_have_a_key_and_a_window() {
     let text = "name: p
-sources: { s: { memory: } }
+sources: { s: { file: { path: in.csv } } }
 operators:
   w:
     from: s
     key_by: [user]
     window: { tumbling: 1m, late: late_rows }
     plugin: { component: sum.wasm }
-sinks: { o: { from: w, memory: }, l: { from: w.late_rows, memory: } }
+sinks: { o: { from: w, memory: {} }, l: { from: w.late_rows, memory: {} } }
 ";
     let spec = parse(text).unwrap_or_else(|errors| panic!("{}", errors.report()));
     let Action::Plugin(action) = &spec.operators[0].action else { panic!() };
@@ -120,7 +120,7 @@ sinks: { o: { from: w, memory: }, l: { from: w.late_rows, memory: } }
     for (from, to, words) in [
         ("    key_by: [user]\n", "", "`window` cuts the rows of a key: add `key_by` beside `plugin`"),
         ("tumbling: 1m", "tumbling: 1m, session: 1m", "a window is cut in one way"),
-        (", l: { from: w.late_rows, memory: }", "", "`late` sends rows to `w.late_rows`, which nobody reads"),
+        (", l: { from: w.late_rows, memory: {} }", "", "`late` sends rows to `w.late_rows`, which nobody reads"),
     ] {
         let errors = parse(&text.replace(from, to)).expect_err(words).report();
         assert!(errors.contains(words), "{errors} should say {words}");

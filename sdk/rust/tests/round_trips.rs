@@ -314,8 +314,8 @@ fn operators_that_break_the_contract_are_told_how() {
     for (what, wanted) in [
         ("unknown", "no column `nowhere`; it has: n"),
         ("twice", "reads column `n` twice"),
-        ("no-port", "a map binds one output, `out`"),
-        ("other-port", "a map binds one output, `out`, this one binds: [other]"),
+        ("no-port", "a map or an aggregate binds one output, `out`"),
+        ("other-port", "a map or an aggregate binds one output, `out`, this one binds: [other]"),
         ("same-names", "two columns `x`"),
         ("type", "column `x` of port `out` is Int64, got Int32"),
         ("rows", "has 1 values for 2 rows"),

@@ -47,7 +47,8 @@ impl Checker {
     /// [`Stop::Wrong`] when rows differ, and [`Stop::Unreadable`] when that cannot be told.
     pub fn check(&self, folder: &Path, shape: &Shape) -> Result<()> {
         let Shape { rows, users, splits, .. } = shape;
-        self.ask(&json!({ "folder": folder, "rows": rows, "users": users, "splits": splits }))
+        let sinks = shape.sinks();
+        self.ask(&json!({ "folder": folder, "rows": rows, "users": users, "splits": splits, "sinks": sinks }))
     }
 
     /// As [`Checker::check`], with a question in JSON.

@@ -25,6 +25,16 @@ impl fmt::Display for State {
     }
 }
 
+/// The operators whose state the order of rows makes.
+const BY_ORDER: &str = "  few: { from: numbers, filter: id % 50 <> 7 AND usr < 5 AND at % 100 < 50 }
+  visits: { from: few, key_by: usr, window: { session: 20ms }, aggregate: { n: count(*), s: sum(id) } }
+  even: { from: numbers, filter: id % 50 <> 7 AND usr % 2 = 0 }
+  firsts: { from: even, dedupe: { by: grp, within: 200ms } }
+";
+const BY_ORDER_SINKS: &str = "  visits-out: { from: visits, file: { path: visits/, format: csv } }
+  firsts-out: { from: firsts, file: { path: firsts/, format: jsonl } }
+";
+
 /// What differs from job to job.
 #[derive(Debug, Clone)]
 pub struct Shape {
@@ -40,6 +50,8 @@ pub struct Shape {
     pub interval_ms: u64,
     /// Rows per file of the stateless branch, where its files are cut.
     pub part_rows: Option<u64>,
+    /// Whether there are sessions and repeats dropped too: the order of rows makes their state, so no checkpoint is rebuilt.
+    pub by_order: bool,
     /// Where state is.
     pub state: State,
     /// Where checkpoints are, if not beside the output: a folder, or the URL of an object store.
@@ -59,6 +71,7 @@ impl Shape {
             splits: [1, 1, 2, 3][random.random_range(0..4)],
             interval_ms: random.random_range(30..150),
             part_rows: random.random_bool(0.3).then_some(3_000),
+            by_order: true,
             state,
             checkpoints: None,
             patience: None,
@@ -76,6 +89,7 @@ impl Shape {
             splits: 1,
             interval_ms: 50,
             part_rows: None,
+            by_order: true,
             state,
             checkpoints: None,
             patience: None,
@@ -86,6 +100,13 @@ impl Shape {
     #[must_use]
     pub fn checkpoints_of(&self, folder: &Path) -> PathBuf {
         self.checkpoints.as_ref().map_or_else(|| folder.join("cp"), PathBuf::from)
+    }
+
+    /// The folders of output.
+    #[must_use]
+    pub fn sinks(&self) -> &'static [&'static str] {
+        const SINKS: [&str; 5] = ["raw", "sums", "late", "visits", "firsts"];
+        if self.by_order { &SINKS } else { &SINKS[..3] }
     }
 
     /// The pipeline file.
@@ -104,6 +125,7 @@ impl Shape {
         // What is on disk lies beside checkpoints, unless those are in no folder.
         let needs_place = self.state == State::Rocksdb && location.contains("://");
         let state_at = if needs_place { ", location: state" } else { "" };
+        let (order_operators, order_sinks) = if self.by_order { (BY_ORDER, BY_ORDER_SINKS) } else { ("", "") };
         let part_rows = self.part_rows.map_or(String::new(), |rows| format!(", part_rows_max: {rows}"));
         format!(
             "name: chaos
@@ -126,17 +148,11 @@ operators:
     key_by: usr
     window: {{ tumbling: 500ms, late: late }}
     aggregate: {{ n: count(*), s: sum(id) }}
-  few: {{ from: numbers, filter: id % 50 <> 7 AND usr < 5 AND at % 100 < 50 }}
-  visits: {{ from: few, key_by: usr, window: {{ session: 20ms }}, aggregate: {{ n: count(*), s: sum(id) }} }}
-  even: {{ from: numbers, filter: id % 50 <> 7 AND usr % 2 = 0 }}
-  firsts: {{ from: even, dedupe: {{ by: grp, within: 200ms }} }}
-sinks:
+{order_operators}sinks:
   raw-out: {{ from: odd, file: {{ path: raw/, format: parquet{part_rows} }} }}
   sums-out: {{ from: sums, file: {{ path: sums/, format: parquet }} }}
   late-out: {{ from: sums.late, file: {{ path: late/, format: jsonl }} }}
-  visits-out: {{ from: visits, file: {{ path: visits/, format: csv }} }}
-  firsts-out: {{ from: firsts, file: {{ path: firsts/, format: jsonl }} }}
-"
+{order_sinks}"
         )
     }
 }

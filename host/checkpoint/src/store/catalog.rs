@@ -131,7 +131,7 @@ impl CheckpointStore {
     /// As [`CheckpointStore::inspect`], and when the storage fails.
     pub async fn verify(&self, epoch: Epoch) -> Result<Vec<Damage>> {
         let (manifest, mut damage) = self.manifest(epoch).await?;
-        damage.retain(|note| note.problem != read::MISSING);
+        damage.retain(|note| !note.is_missing);
         damage.extend(read::verify_files(&*self.blobs, &manifest).await?);
         Ok(damage)
     }

@@ -13,10 +13,6 @@ use crate::{Damage, Error, Result};
 /// So many files are on their way at once.
 pub(crate) const FILES_AT_ONCE: usize = 8;
 
-/// What is said of a manifest that is not there. Where the other one is whole it may never have been: a host was killed between the
-/// two.
-pub(crate) const MISSING: &str = "it is missing";
-
 /// What is found where the two manifests of an epoch should be.
 #[derive(Debug)]
 pub(crate) enum Reading {
@@ -39,7 +35,7 @@ pub(crate) async fn read_manifests(blobs: &dyn BlobStore, folder: &str) -> Resul
     for name in layout::MANIFESTS {
         let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         let Some(bytes) = blobs.get(&path).await? else {
-            notes.push(Damage::new(&path, MISSING));
+            notes.push(Damage::missing(&path));
             continue;
         };
         are_there = true;
@@ -81,7 +77,7 @@ pub(crate) fn distinct_files(manifest: &Manifest) -> BTreeMap<&str, &FileEntry> 
 /// What is wrong with the lengths of a manifest's files, by what is there: no file is read.
 pub(crate) fn check_lengths(manifest: &Manifest, there: &BTreeMap<String, u64>) -> Vec<Damage> {
     let check = |(path, file): (&str, &FileEntry)| match there.get(path) {
-        None => Some(Damage::new(path, "it is missing")),
+        None => Some(Damage::missing(path)),
         Some(bytes) if *bytes != file.bytes => {
             Some(Damage::new(path, format_args!("it has {bytes} bytes, and should have {}", file.bytes)))
         }
@@ -104,7 +100,7 @@ pub(crate) async fn verify_files(blobs: &dyn BlobStore, manifest: &Manifest) -> 
 pub(crate) fn compare(file: &FileEntry, found: Option<Checksum>) -> Option<Damage> {
     let expected = Checksum { bytes: file.bytes, crc32c: file.crc32c };
     match found {
-        None => Some(Damage::new(&file.path, "it is missing")),
+        None => Some(Damage::missing(&file.path)),
         Some(found) if found == expected => None,
         Some(found) => Some(Damage::new(&file.path, format_args!("it has {found}, and should have {expected}"))),
     }

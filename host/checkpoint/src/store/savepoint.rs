@@ -70,7 +70,7 @@ impl CheckpointStore {
             report.bytes += file.bytes;
         }
         let damage = read::verify_files(&*to, &manifest).await?;
-        if let Some(Damage { path, problem }) = damage.into_iter().next() {
+        if let Some(Damage { path, problem, .. }) = damage.into_iter().next() {
             let what = format!("{}/{path}", to.label());
             return Err(Error::ReadBack { what, written: "the bytes of the checkpoint".to_owned(), read: problem });
         }
@@ -90,7 +90,7 @@ async fn copy(from: &dyn BlobStore, to: &dyn BlobStore, epoch: Epoch, file: &Fil
     let damaged = |damage: Damage| Error::Damaged { epoch, damage: vec![damage], before: None };
     if let Some(path) = from.local_path(&file.path) {
         if from.bytes(&file.path).await?.is_none() {
-            return Err(damaged(Damage::new(&file.path, "it is missing")));
+            return Err(damaged(Damage::missing(&file.path)));
         }
         let placed = to.put_file(&file.path, &path, Placement::Copy).await?;
         return read::compare(file, Some(placed.checksum)).map_or(Ok(()), |damage| Err(damaged(damage)));

@@ -10,13 +10,13 @@ use super::{Host, One};
 /// What `state` takes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without STATE it lists the states of the operator with their columns; where there is one, its rows are shown. The pipeline
+Without STATE it lists the states of the operator with their columns; where there is one, its rows are shown. The pipeline \
 file says what the bytes are: it is checked as `validate` does. Nothing is changed, and the job may run.
 
 Examples:
   volley-host state pipeline.yaml hourly
   volley-host state pipeline.yaml hourly windows --where \"carrier = 'UA' AND flights_count > 10\"
-  volley-host state pipeline.yaml sessions session --checkpoint 12 --select user,rows --limit all --json
+  volley-host state pipeline.yaml sessions session --checkpoint 12 --select user,rows --json
   volley-host state pipeline.yaml sessions host-event-timers --savepoint before-upgrade --count")]
 pub(crate) struct State {
     /// The pipeline file (YAML) that wrote the state, or one whose operator has the same keys, window and aggregates.

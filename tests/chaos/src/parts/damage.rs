@@ -7,9 +7,6 @@ use std::process::Command;
 use super::kills::note;
 use crate::{Chaos, How, Job, Result, Section, Shape, Stop, wrong};
 
-/// The folders of output.
-const SINKS: [&str; 5] = ["raw", "sums", "late", "visits", "firsts"];
-
 /// What is done to a file.
 #[derive(Debug, Clone, Copy)]
 enum Harm {
@@ -35,12 +32,19 @@ const REBUILDING: [&str; 3] = ["rebuild-begun", "rebuild-replayed", "rebuild-com
 pub(super) fn run(chaos: &Chaos) -> Section {
     let what = "Files of checkpoints are changed while no host runs. One manifest of two, and older checkpoints, do not matter; \
                 the newest is rebuilt, or left out where nothing of it is committed, by hosts that are killed meanwhile too; one \
-                without a manifest is refused, by the name of the file, until it is put back.";
+                whose state the order of rows made, or without a manifest, is refused, by the name of the file, until it is put back.";
     let mut section = Section::new("damage", what);
     let found = (|| -> Result<()> {
         // The newest checkpoint holds output of which some is visible, all, or nothing.
-        for (number, broken_at) in (0..).zip(["commit-before:20", "epoch-begun:9", "epoch-complete:6"]) {
-            let mut job = Job::new(chaos, Shape::steady(chaos.state(number), 1_500))?;
+        let places = [
+            ("commit-before:20", false),
+            ("epoch-begun:9", false),
+            ("epoch-complete:6", false),
+            ("epoch-begun:9", true),
+        ];
+        for (number, (broken_at, by_order)) in (0..).zip(places) {
+            let shape = Shape { by_order, ..Shape::steady(chaos.state(number), 1_500) };
+            let mut job = Job::new(chaos, shape)?;
             let ended = job.run(&How::failing(broken_at))?;
             if ended.code.is_some() {
                 return Err(Stop::Trouble(format!("the host did not end at {broken_at}: {}", ended.said)));
@@ -67,14 +71,18 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
     let both = |epoch: u64| [first(epoch), copy(epoch)].concat();
     let state = |epoch: u64| blobs_of(&job.checkpoints(), epoch);
     // Nobody has seen anything of a checkpoint without visible output: the one before it does as well.
-    let shows = shows(job.folder(), newest)?;
-    let output = if shows { "visible output, and is rebuilt" } else { "no output that is visible, and is left out" };
+    let shows = shows(job, newest)?;
+    let (output, then) = match (shows, job.shape.by_order) {
+        (false, _) => ("no output that is visible, and is left out", Then::GoOn),
+        (true, false) => ("visible output, and is rebuilt", Then::GoOn),
+        (true, true) => ("visible output and state that the order of rows made, and is refused", Then::Refuse),
+    };
     section.notes.push(format!("{broken_at}, {}: the newest checkpoint has {output}.", job.shape.state));
     let mut list: Vec<(&str, Vec<String>, Harm, Then)> = Vec::new();
     for harm in [Flip, Cut, Empty, Remove] {
         list.push(("the newest manifest", first(newest), harm, Then::GoOn));
         list.push(("the copy of the newest manifest", copy(newest), harm, Then::GoOn));
-        list.push(("state of the newest", state(newest)?, harm, Then::GoOn));
+        list.push(("state of the newest", state(newest)?, harm, then));
         list.push(("state of an older one", state(older)?, harm, Then::GoOn));
     }
     // State on disk is in files that checkpoints share; state in memory has none.
@@ -93,7 +101,7 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
             section.scenario(chaos, job.shape.state, &name, |section| one(chaos, section, job, &files, harm, then));
         }
     }
-    for place in REBUILDING {
+    for place in REBUILDING.into_iter().filter(|_| then == Then::GoOn) {
         let (name, files) = (format!("{broken_at}: state of the newest, Flip, {place}"), state(newest)?);
         section.scenario(chaos, job.shape.state, &name, |section| killed(chaos, section, job, &files, place));
     }
@@ -113,7 +121,7 @@ fn one(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], ha
         kept.push((path, bytes));
     }
     if then != Then::GoOn {
-        let before = listing(job.folder())?;
+        let before = listing(&job)?;
         let ended = job.run(&How::default())?;
         if then == Then::Either && ended.is_finished() {
             return job.check();
@@ -122,7 +130,7 @@ fn one(chaos: &Chaos, section: &mut Section, job: &Job<'_>, files: &[String], ha
         if ended.code != Some(5) || !names || !ended.said.contains("--accept-duplicates") {
             return wrong(format!("it ended with {:?} and said: {}", ended.code, ended.said));
         }
-        if listing(job.folder())? != before {
+        if listing(&job)? != before {
             return wrong("a start that was refused has changed output");
         }
         section.now().failures += 1;
@@ -223,9 +231,9 @@ fn shared_of(checkpoints: &Path, epoch: u64) -> Result<Vec<String>> {
 }
 
 /// Whether a file of this epoch is visible in the output, by its name: `part-JOB@SINK@START-WRITER-EPOCH[-N].FORMAT`.
-fn shows(folder: &Path, epoch: u64) -> Result<bool> {
-    for sink in SINKS {
-        let Ok(files) = fs::read_dir(folder.join(sink)) else { continue };
+fn shows(job: &Job<'_>, epoch: u64) -> Result<bool> {
+    for sink in job.shape.sinks() {
+        let Ok(files) = fs::read_dir(job.folder().join(sink)) else { continue };
         for file in files {
             let name = file?.file_name().to_string_lossy().into_owned();
             let numbers = name.rsplit('@').next().and_then(|rest| rest.split('.').next()).unwrap_or_default();
@@ -239,9 +247,9 @@ fn shows(folder: &Path, epoch: u64) -> Result<bool> {
 }
 
 /// The output of a job: names and lengths.
-fn listing(folder: &Path) -> Result<String> {
-    let sinks = SINKS.map(|name| folder.join(name));
-    let sinks: Vec<&PathBuf> = sinks.iter().filter(|path| path.exists()).collect();
+fn listing(job: &Job<'_>) -> Result<String> {
+    let sinks: Vec<PathBuf> = job.shape.sinks().iter().map(|name| job.folder().join(name)).collect();
+    let sinks = sinks.iter().filter(|path| path.exists());
     let output = Command::new("find").args(sinks).args(["-type", "f", "-printf", "%p %s\n"]).output()?;
     let mut lines: Vec<_> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
     lines.sort();
