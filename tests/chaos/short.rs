@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use volley_test_chaos::parts::{self, Amount, Part};
-use volley_test_chaos::{Chaos, Checker, Fault, Job, Options, Shape, State, States, Stop};
+use volley_test_chaos::{Chaos, Checker, Fault, Job, Options, Shape, State, States, Stop, plugins};
 
 /// No scenario begins when this long has passed, however slow the machine is.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -54,6 +54,16 @@ fn kills_are_survived() {
 #[test]
 fn ends_and_errors_at_named_places_are_survived() {
     survive(&[Part::Sweep], &["manifest-between", "rename-after", "final-complete"], amount());
+}
+
+/// `make test` says where the components are; without them no job comes to these places.
+#[test]
+fn ends_around_calls_of_plugins_are_survived() {
+    if plugins().is_none() {
+        println!("VOLLEY_TEST_PLUGINS is not set: no job has plugins");
+        return;
+    }
+    survive(&[Part::Sweep], volley_fail_point::names_of("plugins"), amount());
 }
 
 #[test]

@@ -35,6 +35,7 @@ mod metrics;
 mod operator;
 mod options;
 mod path;
+mod places;
 mod plugin;
 mod quarantine;
 mod scalar;

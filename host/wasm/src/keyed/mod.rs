@@ -41,6 +41,7 @@ use self::several::Several;
 use self::single::Single;
 use self::timers::Timers;
 use crate::contract::{StateKind, TimeDomain, Timer};
+use crate::places::hit;
 use crate::violation::Violation;
 
 /// Names of the host's own states.
@@ -189,6 +190,7 @@ impl Keyed {
             timers.push(Timer { group, at_ms: due.at_ms, domain, tag: due.tag });
         }
         self.timers.fire(&self.groups, &timers)?;
+        hit("plugin-timers-fired")?;
         let groups = timers.iter().map(|timer| timer.group).collect();
         Ok((CallKeys { groups, new: self.new_keys(known)? }, timers))
     }
@@ -279,13 +281,16 @@ impl Keyed {
 
     /// The call has succeeded: what it wrote is stored.
     pub(crate) fn commit(&mut self) -> Result<()> {
+        hit("plugin-call-before-store")?;
         for state in &mut self.states {
             match &mut state.store {
                 Store::Single(single) => single.commit(&self.groups, self.now_ms)?,
                 Store::Several(several) => several.commit(&self.groups)?,
             }
         }
-        self.timers.commit(&self.groups)
+        hit("plugin-call-state-stored")?;
+        self.timers.commit(&self.groups)?;
+        hit("plugin-call-stored")
     }
 
     /// The call has failed: what it wrote is forgotten.
