@@ -34,6 +34,8 @@ fn survive(chosen: &[Part], places: &[&str], amount: Amount) {
         let section = parts::run(&chaos, *part, amount);
         assert!(section.wrong.is_empty(), "{part:?}: {}", section.wrong.join("\n"));
         assert!(section.unreadable.is_empty(), "{part:?}: {}", section.unreadable.join("\n"));
+        let unreached = section.skipped.iter().find(|why| why.contains("no job of this suite comes to them"));
+        assert!(places.is_empty() || unreached.is_none(), "{part:?}: {unreached:?}");
         let tried = |state: &State| section.counts.get(state).map_or(0, |counts| counts.tried);
         let kinds = STATES.all().iter().filter(|state| tried(state) > 0).count();
         // All of them, unless a slow machine took all the time for the first.

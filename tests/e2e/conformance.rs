@@ -28,6 +28,18 @@ fn conforms(name: &str) {
     assert!(verdict.kept.len() >= 6, "{name} was asked too little: {:?}", verdict.kept);
 }
 
+/// An operator of another toolchain: the suite asks nothing that only the SDK knows.
+#[test]
+fn an_operator_in_c() {
+    let folder = std::env::var_os("VOLLEY_TEST_GUESTS").map_or_else(|| repository().join("build/guests"), Into::into);
+    let path = folder.join("keep-above-c.wasm");
+    let component =
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run scripts/guests", path.display()));
+    let sample = Sample::parse("config = { limit = 3 }\ncolumns = ['id: Int64!', 'x: Int64']").expect("a sample");
+    let verdict = check(&component, &sample);
+    assert!(verdict.broken.is_empty() && verdict.kept.len() >= 6, "{verdict:#?}");
+}
+
 macro_rules! operators {
     ($($name:ident: $file:literal),* $(,)?) => {
         $(#[test]
