@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::checkpoints::{kill, start};
+use crate::checkpoints::{finish, kill, start};
 use crate::support::{Folder, plugin, rows};
 
 /// Rows of the source.
@@ -99,7 +99,7 @@ fn killed(windows: &[(&str, &str)], rows_per_second: u32, more: &str) {
         let running = start(&folder, &["--parallelism", parallelism]);
         kill(&folder, running);
     }
-    folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+    finish(&folder, &["--parallelism", "2"]);
     let mut expected = straight("1");
     expected.retain(|name, _| windows.iter().any(|(window, _)| name.starts_with(window)));
     assert_eq!(compared(&folder, windows), expected);

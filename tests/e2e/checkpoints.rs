@@ -46,28 +46,38 @@ pub(crate) fn kill(folder: &Folder, running: Running) {
         let wrote = nodes.iter().filter(|node| node["role"] == "sink").all(|node| node["rows_in"].as_u64() > Some(0));
         wrote && has_completed(status, 2)
     };
-    kill_when(folder, running, is_in_the_middle, Duration::ZERO);
+    let was_killed = kill_when(folder, running, is_in_the_middle, Duration::ZERO);
+    assert!(was_killed, "it was to be killed in the middle, and has ended before");
 }
 
-/// Kills a job a while after its status fulfils a condition.
+/// Kills a job a while after its status fulfils a condition; `false` when it has come to its good end before.
 pub(crate) fn kill_when(
     folder: &Folder,
     mut running: Running,
     is_in_the_middle: impl Fn(&Value) -> bool,
     pause: Duration,
-) {
+) -> bool {
     let mut has_ended = false;
     let came = eventually(|| {
         has_ended = running.has_ended();
         let outcome = folder.run(&["status", "job", "--json"]);
         has_ended || outcome.code == Some(0) && is_in_the_middle(&outcome.json())
     });
-    if has_ended || !came {
-        panic!("it was to be killed in the middle, and did not come there: {:?}", running.finish());
+    assert!(came, "it did not come to where it was to be killed: {:?}", running.finish());
+    if !has_ended {
+        std::thread::sleep(pause);
+        running.signal("KILL");
     }
-    std::thread::sleep(pause);
-    running.signal("KILL");
-    assert_eq!(running.finish().code, None, "it was killed before its end");
+    let outcome = running.finish();
+    assert!(matches!(outcome.code, None | Some(0)), "{}", outcome.stderr);
+    outcome.code.is_none()
+}
+
+/// Runs a job to its end, to which the last start that was killed may have come already.
+pub(crate) fn finish(folder: &Folder, arguments: &[&str]) {
+    let outcome = folder.run(&[&["run", "p.yaml", "-q"], arguments].concat());
+    let has_finished = outcome.code == Some(2) && outcome.stderr.contains("has finished");
+    assert!(has_finished || outcome.code == Some(0), "{:?}: {}", outcome.code, outcome.stderr);
 }
 
 /// What the rows of a folder hold under `id`, by the epoch of the file, sorted.

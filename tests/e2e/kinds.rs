@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::checkpoints::{has_completed, kill_when, start};
+use crate::checkpoints::{finish, has_completed, kill_when, start};
 use crate::state::lines;
 use crate::support::{Folder, plugin, rows, status_when};
 
@@ -55,7 +55,7 @@ fn what_has_an_end_goes(more: &str) {
             read > Some(9_000) && has_completed(status, 3)
         };
         let running = start(&folder, &["-q", "--parallelism", parallelism]);
-        kill_when(&folder, running, is_late, Duration::ZERO);
+        assert!(kill_when(&folder, running, is_late, Duration::ZERO), "it has no end");
     }
     let manifest = folder.succeed(&["checkpoints", "inspect", "p.yaml", "newest", "--json"]).json();
     let watermark_ms = manifest["operators"]["watched"]["watermark"]["at_ms"].as_i64().expect("a watermark");
@@ -135,10 +135,10 @@ fn silences_are_told(more: &str) {
     };
     let running = start(&folder, &["-q", "--parallelism", "1"]);
     let before = status_when(&folder, |status| read(status, 40))["checkpoints"]["completed"].as_u64().unwrap_or(0);
-    kill_when(&folder, running, |status| has_completed(status, before + 2), Duration::ZERO);
+    assert!(kill_when(&folder, running, |status| has_completed(status, before + 2), Duration::ZERO), "it has ended");
     let running = start(&folder, &["-q", "--parallelism", "3"]);
     kill_when(&folder, running, |status| has_completed(status, 3), Duration::from_millis(23));
-    folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+    finish(&folder, &["--parallelism", "2"]);
     let mut times: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for line in rows(&folder, "silent") {
         let row: Value = serde_json::from_str(&line).expect("a row");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::checkpoints::{has_completed, kill_when, start};
+use crate::checkpoints::{finish, has_completed, kill_when, start};
 use crate::support::{Folder, plugin, python, repository, rows};
 
 /// Rows of the source; `twins.py` has it too, and all expressions below.
@@ -158,11 +158,15 @@ fn killed(outputs: Outputs, rows_per_second: u32, more: &str) {
     let checkpoints =
         format!("watermark_interval: 20ms\ncheckpoint: {{ interval: 60ms, location: checkpoints }}\n{more}");
     folder.write("p.yaml", pipeline(outputs, &format!("\n      rate: {rows_per_second}"), &checkpoints));
-    for (parallelism, pause_ms) in [("1", 0), ("3", 17), ("3", 41), ("2", 29)] {
+    let kills = [("1", 0), ("3", 17), ("3", 41), ("2", 29)];
+    let was_killed = |(parallelism, pause_ms): &(&str, u64)| {
         let running = start(&folder, &["--parallelism", parallelism]);
-        kill_when(&folder, running, |status| has_completed(status, 2), Duration::from_millis(pause_ms));
-    }
-    folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+        kill_when(&folder, running, |status| has_completed(status, 2), Duration::from_millis(*pause_ms))
+    };
+    // On a slow machine it may be done before the last of them.
+    let count = kills.iter().take_while(|kill| was_killed(kill)).count();
+    assert!(count >= 2, "killed {count} times");
+    finish(&folder, &["--parallelism", "2"]);
     compare(&folder, outputs);
 }
 
@@ -256,8 +260,10 @@ fn formats_killed_and_dealt_out_anew() {
     folder.write("p.yaml", text);
     for (parallelism, pause_ms) in [("1", 0), ("3", 23)] {
         let running = start(&folder, &["--parallelism", parallelism]);
-        kill_when(&folder, running, |status| has_completed(status, 2), Duration::from_millis(pause_ms));
+        let pause = Duration::from_millis(pause_ms);
+        let was_killed = kill_when(&folder, running, |status| has_completed(status, 2), pause);
+        assert!(was_killed || parallelism != "1", "it ended before it could be killed");
     }
-    folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+    finish(&folder, &["--parallelism", "2"]);
     read_again(&folder);
 }

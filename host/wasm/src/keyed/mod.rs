@@ -66,6 +66,8 @@ pub(crate) struct Keyed {
     before_ms: i64,
     /// What time it is for values that have an end, in the call under way.
     now_ms: i64,
+    /// When values are written that have an end: as late as the rows of the call, which the watermark is behind of.
+    written_ms: i64,
     /// Whether groups may be addressed: not where a watermark is being processed.
     has_groups: bool,
     /// Entries of state that the call has read and written.
@@ -128,6 +130,7 @@ impl Keyed {
             latest_ms: i64::MIN,
             before_ms: i64::MIN,
             now_ms: 0,
+            written_ms: 0,
             has_groups: false,
             entries: 0,
             exceeded: None,
@@ -164,6 +167,9 @@ impl Keyed {
     ) -> Result<CallKeys> {
         self.latest_ms = self.latest_ms.max(latest_ms.unwrap_or(i64::MIN));
         self.begin();
+        if self.context.event_time.is_some() {
+            self.written_ms = self.now_ms.max(latest_ms.unwrap_or(i64::MIN));
+        }
         let known = self.groups.len();
         let number = |row| {
             let (key, hash) = keys.key(row);
@@ -182,6 +188,7 @@ impl Keyed {
             (self.context.event_time.is_some(), domain, due.iter().map(|due| due.at_ms).min())
         {
             self.now_ms = first.max(self.before_ms).min(self.now_ms);
+            self.written_ms = self.now_ms;
         }
         let known = self.groups.len();
         let mut timers = Vec::with_capacity(due.len());
@@ -222,6 +229,7 @@ impl Keyed {
             Some(_) => self.reached_ms(),
             None => i64::try_from(self.context.clock.now_ms()).unwrap_or(i64::MAX),
         };
+        self.written_ms = self.now_ms;
     }
 
     /// How far event time has come; where there was no watermark yet, by the rows.
@@ -284,7 +292,7 @@ impl Keyed {
         hit("plugin-call-before-store")?;
         for state in &mut self.states {
             match &mut state.store {
-                Store::Single(single) => single.commit(&self.groups, self.now_ms)?,
+                Store::Single(single) => single.commit(&self.groups, self.written_ms)?,
                 Store::Several(several) => several.commit(&self.groups)?,
             }
         }

@@ -83,6 +83,18 @@ fn a_timer_finds_what_was_there_at_its_time() {
     }
 }
 
+/// The watermark is far behind when rows come from where it has not been yet.
+#[test]
+fn a_value_lives_from_the_time_of_its_row_on() {
+    let mut keyed = written();
+    keyed.advance(Watermark::AtMs(WRITTEN_MS - 900));
+    put(&mut keyed);
+    keyed.advance(Watermark::AtMs(WRITTEN_MS + 99));
+    assert!(finds(&mut keyed, WRITTEN_MS, TimeDomain::ProcessingTime));
+    keyed.advance(Watermark::AtMs(WRITTEN_MS + 100));
+    assert!(!finds(&mut keyed, WRITTEN_MS, TimeDomain::ProcessingTime));
+}
+
 #[test]
 fn what_has_gone_does_not_come_back_for_a_timer_of_a_time_that_had_passed() {
     let mut keyed = written();
