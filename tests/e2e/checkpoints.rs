@@ -69,15 +69,19 @@ pub(crate) fn kill_when(
         running.signal("KILL");
     }
     let outcome = running.finish();
-    assert!(matches!(outcome.code, None | Some(0)), "{}", outcome.stderr);
+    assert!(outcome.code.is_none() || is_done(&outcome), "{:?}: {}", outcome.code, outcome.stderr);
     outcome.code.is_none()
+}
+
+/// Whether a run has come to the end of its job, or the run before had, whose end came while it was killed.
+fn is_done(outcome: &Outcome) -> bool {
+    outcome.code == Some(0) || outcome.code == Some(2) && outcome.stderr.contains("has finished")
 }
 
 /// Runs a job to its end, to which the last start that was killed may have come already.
 pub(crate) fn finish(folder: &Folder, arguments: &[&str]) {
     let outcome = folder.run(&[&["run", "p.yaml", "-q"], arguments].concat());
-    let has_finished = outcome.code == Some(2) && outcome.stderr.contains("has finished");
-    assert!(has_finished || outcome.code == Some(0), "{:?}: {}", outcome.code, outcome.stderr);
+    assert!(is_done(&outcome), "{:?}: {}", outcome.code, outcome.stderr);
 }
 
 /// What the rows of a folder hold under `id`, by the epoch of the file, sorted.

@@ -165,7 +165,7 @@ fn killed(outputs: Outputs, rows_per_second: u32, more: &str) {
     };
     // On a slow machine it may be done before the last of them.
     let count = kills.iter().take_while(|kill| was_killed(kill)).count();
-    assert!(count >= 2, "killed {count} times");
+    assert!(count >= 1, "it ended before it could be killed");
     finish(&folder, &["--parallelism", "2"]);
     compare(&folder, outputs);
 }
