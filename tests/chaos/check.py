@@ -20,6 +20,8 @@ ROWS = """
     from range($rows) t(n)
 """
 WINDOW_MS = 500
+# The rows that sessions and plugins see.
+FEW = "id % 50 <> 7 and usr < 5 and at_ms % 100 < 50"
 GAP_MS = 20
 
 
@@ -31,9 +33,11 @@ SINKS = {
                       "window_end timestamptz, lateness_ms bigint"),
     "visits": ("csv", "usr bigint, window_start timestamptz, window_end timestamptz, n bigint, s bigint"),
     "firsts": ("jsonl", "id bigint, usr bigint, at bigint, grp bigint"),
+    "tops": ("jsonl", "usr bigint, at bigint, rank bigint, item varchar, count bigint"),
+    "means": ("parquet", "usr bigint, window_start timestamptz, window_end timestamptz, sum double, avg double"),
 }
 # How Parquet spells these types.
-PARQUET = {"bigint": ("INT64", None), "timestamptz": ("INT64", "TIMESTAMP_MILLIS")}
+PARQUET = {"bigint": ("INT64", None), "timestamptz": ("INT64", "TIMESTAMP_MILLIS"), "double": ("DOUBLE", None)}
 
 
 class Unreadable(Exception):
@@ -128,7 +132,7 @@ class Checker:
 
     def check(self):
         read = {name for name in self.sinks if self.load(name)}
-        for needs in ("raw", "sums", "late", "sums late", "visits", "firsts"):
+        for needs in ("raw", "sums", "late", "sums late", "visits", "firsts", "tops", "means"):
             if read.issuperset(needs.split()):
                 getattr(self, "check_" + needs.replace(" ", "_and_"))()
         # Readers of the folders see files and nothing else.
@@ -166,6 +170,23 @@ class Checker:
                                 "(select count(*) from late_rows), (select count(*) from source)").fetchone()
         if total[0] != total[1] or total[2] != total[3]:
             self.wrong.append(f"sums and late: {total[2]} rows of {total[3]}, and {total[0]} of {total[1]} in sum")
+
+    def check_tops(self):
+        """A plugin with state and timers: of each stretch the two items that came most often."""
+        self.same("tops", "select usr, \"at\" as at_ms, rank, item, count from tops",
+                  f"""select usr, start_ms + {WINDOW_MS} as at_ms, rank, item, count
+                      from (select *, row_number() over (partition by usr, start_ms order by count desc, item) as rank
+                            from (select usr, at_ms // {WINDOW_MS} * {WINDOW_MS} as start_ms, cast(grp % 5 as varchar) as item,
+                                         count(*) as count from source where {FEW} group by all))
+                      where rank <= 2""")
+        self.ascends("tops", "usr", '"at"')
+
+    def check_means(self):
+        """A plugin that aggregates: sums of whole numbers are exact, in any order."""
+        self.same("means", "select usr, epoch_ms(window_start) as start_ms, sum, avg from means",
+                  f"""select usr, at_ms // {WINDOW_MS} * {WINDOW_MS} as start_ms, cast(sum(id) as double) as sum,
+                             cast(sum(id) as double) / count(*) as avg
+                      from source where {FEW} group by all""")
 
     def check_visits(self):
         """Sessions of the rows that are not late."""

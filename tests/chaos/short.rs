@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use volley_test_chaos::parts::{self, Amount, Part};
-use volley_test_chaos::{Chaos, Checker, Fault, Job, Options, Shape, State, States, Stop};
+use volley_test_chaos::{Chaos, Checker, Fault, Job, Options, Shape, State, States, Stop, plugins};
 
 /// No scenario begins when this long has passed, however slow the machine is.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -34,6 +34,8 @@ fn survive(chosen: &[Part], places: &[&str], amount: Amount) {
         let section = parts::run(&chaos, *part, amount);
         assert!(section.wrong.is_empty(), "{part:?}: {}", section.wrong.join("\n"));
         assert!(section.unreadable.is_empty(), "{part:?}: {}", section.unreadable.join("\n"));
+        let unreached = section.skipped.iter().find(|why| why.contains("no job of this suite comes to them"));
+        assert!(places.is_empty() || unreached.is_none(), "{part:?}: {unreached:?}");
         let tried = |state: &State| section.counts.get(state).map_or(0, |counts| counts.tried);
         let kinds = STATES.all().iter().filter(|state| tried(state) > 0).count();
         // All of them, unless a slow machine took all the time for the first.
@@ -54,6 +56,16 @@ fn kills_are_survived() {
 #[test]
 fn ends_and_errors_at_named_places_are_survived() {
     survive(&[Part::Sweep], &["manifest-between", "rename-after", "final-complete"], amount());
+}
+
+/// `make test` says where the components are; without them no job comes to these places.
+#[test]
+fn ends_around_calls_of_plugins_are_survived() {
+    if plugins().is_none() {
+        println!("VOLLEY_TEST_PLUGINS is not set: no job has plugins");
+        return;
+    }
+    survive(&[Part::Sweep], volley_fail_point::names_of("plugins"), amount());
 }
 
 #[test]

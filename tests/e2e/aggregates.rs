@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::checkpoints::{kill, start};
-use crate::support::{Folder, plugin};
+use crate::checkpoints::{finish, kill, start};
+use crate::support::{Folder, plugin, rows};
 
 /// Rows of the source.
 const ROWS: i64 = 12_000;
@@ -57,27 +57,17 @@ operators:
     )
 }
 
-/// All rows of a sink's folder, sorted.
-fn rows(folder: &Folder, out: &str) -> Vec<String> {
-    let start = format!("out/{out}/part-");
-    let files = folder.files();
-    let parts = files.iter().filter(|name| name.starts_with(&start));
-    let mut rows: Vec<String> =
-        parts.flat_map(|name| folder.read(name).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
-    rows.sort_unstable();
-    rows
-}
-
 /// Fails where the two kinds differ; gives what each window has put out.
 fn compared(folder: &Folder, windows: &[(&str, &str)]) -> BTreeMap<String, Vec<String>> {
     let mut all = BTreeMap::new();
     for (name, _) in windows {
-        let (native, by_plugin) = (rows(folder, &format!("{name}-native")), rows(folder, &format!("{name}-plugin")));
+        let rows = |kind: &str| rows(folder, &format!("out/{name}-{kind}"));
+        let (native, by_plugin) = (rows("native"), rows("plugin"));
         assert!(native.len() >= 7, "{name}: {} rows", native.len());
         let differs = native.iter().zip(&by_plugin).find(|(native, by_plugin)| native != by_plugin);
         assert_eq!(differs, None, "{name}: native, plugin");
         assert_eq!(native.len(), by_plugin.len(), "{name}");
-        let sketches = rows(folder, &format!("{name}-sketch"));
+        let sketches = rows("sketch");
         assert_eq!(native.len(), sketches.len(), "{name}");
         all.insert(format!("{name}-native"), native);
         all.insert(format!("{name}-sketch"), sketches);
@@ -109,7 +99,7 @@ fn killed(windows: &[(&str, &str)], rows_per_second: u32, more: &str) {
         let running = start(&folder, &["--parallelism", parallelism]);
         kill(&folder, running);
     }
-    folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+    finish(&folder, &["--parallelism", "2"]);
     let mut expected = straight("1");
     expected.retain(|name, _| windows.iter().any(|(window, _)| name.starts_with(window)));
     assert_eq!(compared(&folder, windows), expected);

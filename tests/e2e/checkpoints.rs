@@ -2,6 +2,7 @@
 //! row once. What they put out is read by DuckDB.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -44,24 +45,49 @@ pub(crate) fn kill(folder: &Folder, running: Running) {
 }
 
 /// The same, as soon as the sinks of these names have put out rows.
-pub(crate) fn kill_with(folder: &Folder, mut running: Running, is_awaited: impl Fn(&Value) -> bool) {
+pub(crate) fn kill_with(folder: &Folder, running: Running, is_awaited: impl Fn(&Value) -> bool) {
     let is_in_the_middle = |status: &Value| {
         let nodes = status["nodes"].as_array().expect("nodes");
         let sinks = nodes.iter().filter(|node| node["role"] == "sink" && is_awaited(&node["name"]));
         let wrote = sinks.clone().count() > 0 && sinks.clone().all(|node| node["rows_in"].as_u64() > Some(0));
         wrote && has_completed(status, 2)
     };
+    let was_killed = kill_when(folder, running, is_in_the_middle, Duration::ZERO);
+    assert!(was_killed, "it was to be killed in the middle, and has ended before");
+}
+
+/// Kills a job a while after its status fulfils a condition; `false` when it has come to its good end before.
+pub(crate) fn kill_when(
+    folder: &Folder,
+    mut running: Running,
+    is_in_the_middle: impl Fn(&Value) -> bool,
+    pause: Duration,
+) -> bool {
     let mut has_ended = false;
     let came = eventually(|| {
         has_ended = running.has_ended();
         let outcome = folder.run(&["status", "job", "--json"]);
         has_ended || outcome.code == Some(0) && is_in_the_middle(&outcome.json())
     });
-    if has_ended || !came {
-        panic!("it was to be killed in the middle, and did not come there: {:?}", running.finish());
+    assert!(came, "it did not come to where it was to be killed: {:?}", running.finish());
+    if !has_ended {
+        std::thread::sleep(pause);
+        running.signal("KILL");
     }
-    running.signal("KILL");
-    assert_eq!(running.finish().code, None, "it was killed before its end");
+    let outcome = running.finish();
+    assert!(outcome.code.is_none() || is_done(&outcome), "{:?}: {}", outcome.code, outcome.stderr);
+    outcome.code.is_none()
+}
+
+/// Whether a run has come to the end of its job, or the run before had, whose end came while it was killed.
+fn is_done(outcome: &Outcome) -> bool {
+    outcome.code == Some(0) || outcome.code == Some(2) && outcome.stderr.contains("has finished")
+}
+
+/// Runs a job to its end, to which the last start that was killed may have come already.
+pub(crate) fn finish(folder: &Folder, arguments: &[&str]) {
+    let outcome = folder.run(&[&["run", "p.yaml", "-q"], arguments].concat());
+    assert!(is_done(&outcome), "{:?}: {}", outcome.code, outcome.stderr);
 }
 
 /// What the rows of a folder hold under `id`, by the epoch of the file, sorted.

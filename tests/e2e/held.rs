@@ -316,7 +316,7 @@ operators:
     plugin: {{ component: \"{}\", config: {{ column: x, silence_ms: 100000, warm_up: 30, threshold: 3 }} }}
 sinks: {{ out: {{ from: unusual, file: {{ path: {out}/, format: jsonl }} }} }}
 ",
-            plugin("anomaly").display()
+            plugin("baseline").display()
         )
     };
     let folder = Folder::new();

@@ -61,3 +61,27 @@ fn a_hostile_plugin_leaves_nothing_behind_when_it_stops_the_job() {
         assert_eq!(folder.files(), before, "{guest}");
     }
 }
+
+/// Behind `key_by`, with timers: what crashes is put aside with its key, and the other plugin does not notice.
+#[test]
+fn a_timer_that_crashes_goes_to_errors_with_its_key() {
+    let keyed = |on_error: &str, errors: &str| {
+        let folder = pipeline("timers/crash", on_error, errors);
+        let text = folder.read("p.yaml").replace("hostile: { from: in,", "hostile: { from: in, key_by: name,");
+        folder.write("p.yaml", text);
+        folder
+    };
+    let folder = keyed("dead_letter", ERRORS);
+    folder.succeed(&["run", "-q", "p.yaml", "--parallelism", "1"]);
+    assert_eq!(folder.read("good.csv"), format!("x,name\n2,b\n{POISON},c\n4,d\n"));
+    let dead = folder.read("dead.jsonl");
+    let row: serde_json::Value = serde_json::from_str(&dead).expect("one line of JSON");
+    assert_eq!(row["code"], "plugin-unreachable", "{dead}");
+    assert!(row["message"].as_str().expect("text").contains("trapped in `on-timers`"), "{dead}");
+    assert_eq!(row["row"], r#"{"name":"a","timer_at_ms":5,"timer_tag":0}"#, "{dead}");
+    let folder = keyed("fail", "");
+    let before = folder.files();
+    let outcome = folder.run(&["run", "-q", "p.yaml", "--parallelism", "1"]);
+    outcome.says("fail", 4, &["trapped in `on-timers`", "a timer; row: ", "volley plugin where guest.wasm"]);
+    assert_eq!(folder.files(), before);
+}

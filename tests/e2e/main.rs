@@ -13,6 +13,7 @@ mod checkpoints_commands;
 #[cfg(feature = "rocksdb")]
 mod checkpoints_on_disk;
 mod commands;
+mod conformance;
 mod control;
 mod equivalence;
 #[cfg(feature = "rocksdb")]
@@ -23,6 +24,7 @@ mod grants;
 mod graphs;
 mod held;
 mod hostile;
+mod kinds;
 mod metrics;
 mod month;
 #[cfg(all(feature = "s3", target_os = "linux"))]
@@ -41,6 +43,7 @@ mod state_commands;
 mod steady;
 mod stops;
 mod support;
+mod twins;
 mod unix_filter;
 mod values;
 mod windows;

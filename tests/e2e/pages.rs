@@ -61,13 +61,30 @@ fn windows_and_aggregates() {
     assert!(pipelines >= 4 && outputs >= 8, "{pipelines} pipelines, {outputs} outputs: where did they go?");
 }
 
-#[test]
-fn aggregate_plugins() {
+/// A folder with some of the example operators.
+fn with_plugins(names: &[&str]) -> Folder {
     let folder = Folder::new();
-    for name in ["sum-avg", "quantile-sketch"] {
+    for name in names {
         folder.write(&format!("{name}.wasm"), std::fs::read(plugin(name)).expect("a component"));
     }
-    let (pipelines, outputs) = pipelines_of("aggregate-plugins", &folder);
+    folder
+}
+
+#[test]
+fn process_plugins() {
+    let (pipelines, outputs) = pipelines_of("process-plugins", &with_plugins(&["sessionizer"]));
+    assert_eq!((pipelines, outputs), (1, 1), "where did they go?");
+}
+
+#[test]
+fn row_plugins() {
+    let (pipelines, outputs) = pipelines_of("row-plugins", &with_plugins(&["threshold", "explode"]));
+    assert_eq!((pipelines, outputs), (1, 2), "where did they go?");
+}
+
+#[test]
+fn aggregate_plugins() {
+    let (pipelines, outputs) = pipelines_of("aggregate-plugins", &with_plugins(&["sum-avg", "quantile-sketch"]));
     assert!(pipelines >= 2 && outputs >= 2, "{pipelines} pipelines, {outputs} outputs: where did they go?");
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::checkpoints::{kill, start};
+use crate::checkpoints::{finish, kill, start};
 use crate::support::{Folder, plugin};
 
 /// Rows of the source.
@@ -109,7 +109,7 @@ fn killed(more: &str) {
         let running = start(&folder, &["--parallelism", parallelism]);
         kill(&folder, running);
     }
-    folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2"]);
+    finish(&folder, &["--parallelism", "2"]);
     assert_same(&found(&folder));
 }
 

@@ -367,6 +367,17 @@ fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     })
 }
 
+/// The lines of all files that a sink has made in a folder, sorted.
+pub(crate) fn rows(folder: &Folder, out: &str) -> Vec<String> {
+    let start = format!("{out}/part-");
+    let files = folder.files();
+    let parts = files.iter().filter(|name| name.starts_with(&start));
+    let mut rows: Vec<String> =
+        parts.flat_map(|name| folder.read(name).lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    rows.sort_unstable();
+    rows
+}
+
 /// The lines of a text, sorted.
 pub(crate) fn sorted_lines(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.lines().collect();

@@ -112,6 +112,20 @@ pub const FAIL_POINTS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "plugins",
+        &[
+            // A call of a process has succeeded: nothing of it is stored, its state is and its timers are not, all of it is.
+            "plugin-call-before-store",
+            "plugin-call-state-stored",
+            "plugin-call-stored",
+            // Timers are on their way to the plugin, and registered no more once its call is stored.
+            "plugin-timers-fired",
+            // An aggregate gives up what it has learnt: before it does, and when the host has it.
+            "plugin-drain-before",
+            "plugin-drain-after",
+        ],
+    ),
+    (
         "file-sink",
         &[
             // A file is staged.

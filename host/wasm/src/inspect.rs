@@ -284,7 +284,10 @@ impl<'a> Interface<'a> {
             return Ok(());
         }
         let (major, minor) = MINOR;
-        Err(format!("it was built for {full}; this host speaks {PACKAGE}@{major}.{minor}"))
+        Err(format!(
+            "it was built for {full}; this host speaks {PACKAGE}@{major}.{minor}: build it against that contract, or run it in a host \
+             that speaks its own"
+        ))
     }
 }
 

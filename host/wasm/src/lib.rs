@@ -38,6 +38,7 @@ mod metrics;
 mod operator;
 mod options;
 mod path;
+mod places;
 mod plugin;
 mod quarantine;
 mod repro;
@@ -70,8 +71,8 @@ pub use input::PluginInput;
 pub use inspect::{COMPONENT_BYTES_MAX, PluginInfo, PluginKind};
 pub use keyed::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
-    STATE_READ_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX,
-    TIMERS_PER_KEY_MAX,
+    STATE_READ_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_AFTER_END_MAX, TIMERS_MAX,
+    TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
 };
 pub use limits::HostLimits;
 pub use metrics::{Histogram, METRICS, Metric, MetricsSnapshot, NAMES_MAX as METRIC_NAMES_MAX, PluginMetrics};

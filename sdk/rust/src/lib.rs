@@ -99,6 +99,16 @@ struct ScalarPluginsPage;
 #[doc = include_str!("../../../docs/codec-plugins.md")]
 struct CodecPluginsPage;
 
+/// Likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/process-plugins.md")]
+struct ProcessPluginsPage;
+
+/// Likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/row-plugins.md")]
+struct RowPluginsPage;
+
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]
 pub use wit_bindgen as __wit_bindgen;

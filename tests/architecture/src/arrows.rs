@@ -29,7 +29,7 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     // Numbers and their page: whose numbers they are is not its business.
     ("volley-telemetry", &[]),
     // Foreign bytes come out of guests, so the plugin boundary goes through the gate.
-    ("volley-wasm", &["volley-api", "volley-ipc", "volley-telemetry"]),
+    ("volley-wasm", &["volley-api", "volley-fail-point", "volley-ipc", "volley-telemetry"]),
     // Drives traits: which source, sink, expression or plugin stands behind one is not its business.
     ("volley-runtime", &["volley-api", "volley-fail-point"]),
     // Connectors know the traits and one client library each, never one another.
@@ -55,6 +55,8 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
     ("volley-test-guests", &["volley-ipc"]),
     // Runs hostile guests against the plugin boundary as it is.
     ("volley-test-hostile", &["volley-api", "volley-ipc", "volley-state", "volley-test-guests", "volley-wasm"]),
+    // Holds any component to the promises of its world, and knows none.
+    ("volley-test-conformance", &["volley-api", "volley-state", "volley-test-contract", "volley-wasm"]),
     // Crashes whole programs from outside, at the places that the host names.
     ("volley-test-chaos", &["volley-fail-point"]),
     // Sees the repository as text.

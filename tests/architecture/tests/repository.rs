@@ -4,7 +4,7 @@ use volley_test_architecture::repository::Repository;
 use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
-const DOCUMENTS: [&str; 17] = [
+const DOCUMENTS: [&str; 20] = [
     "ARCHITECTURE.md",
     "README.md",
     "CONTRIBUTING.md",
@@ -13,10 +13,13 @@ const DOCUMENTS: [&str; 17] = [
     "benches/engine-peers/README.md",
     "benches/nexmark/README.md",
     "connectors/nexmark/README.md",
+    "docs/aggregate-plugins.md",
     "docs/aggregates.md",
     "docs/checkpoints.md",
     "docs/codec-plugins.md",
     "docs/guarantees.md",
+    "docs/process-plugins.md",
+    "docs/row-plugins.md",
     "docs/rust-api.md",
     "docs/scalar-plugins.md",
     "docs/state-of-plugins.md",

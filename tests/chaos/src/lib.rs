@@ -22,7 +22,7 @@ mod section;
 pub use checker::Checker;
 pub use context::{Chaos, Options, States};
 pub use job::{Ended, How, Job, Running};
-pub use pipeline::{Shape, State};
+pub use pipeline::{Shape, State, plugins};
 pub use seaweed::Seaweed;
 pub use section::{Counts, Section};
 

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rand::Rng;
 
@@ -35,6 +36,29 @@ const BY_ORDER_SINKS: &str = "  visits-out: { from: visits, file: { path: visits
   firsts-out: { from: firsts, file: { path: firsts/, format: jsonl } }
 ";
 
+/// The same, by plugins: the most frequent of five items in every half second, and sums with means.
+const BY_PLUGINS: &str = "  named: { from: few, with_columns: { item: \"CAST(grp % 5 AS VARCHAR)\", amount: \"CAST(id AS DOUBLE)\" } }
+  tops: { from: named, key_by: usr, plugin: { component: \"$plugins/top-k.wasm\", config: { item: item, k: 2, every_ms: 500 } } }
+  means: { from: named, key_by: usr, window: { tumbling: 500ms }, plugin: { component: \"$plugins/sum-avg.wasm\" } }
+";
+const BY_PLUGINS_SINKS: &str = "  tops-out: { from: tops, file: { path: tops/, format: jsonl } }
+  means-out: { from: means, file: { path: means/, format: parquet } }
+";
+
+/// Where the example operators are as components: in the folder that `VOLLEY_TEST_PLUGINS` names. Without it, jobs have none.
+#[must_use]
+pub fn plugins() -> Option<&'static str> {
+    static PLUGINS: OnceLock<Option<String>> = OnceLock::new();
+    let find = || {
+        let folder = PathBuf::from(std::env::var_os("VOLLEY_TEST_PLUGINS")?);
+        // A folder that is named has to be there: jobs without plugins would say that all is well with them.
+        let has_all = ["top-k", "sum-avg"].iter().all(|name| folder.join(name).with_extension("wasm").is_file());
+        assert!(has_all, "VOLLEY_TEST_PLUGINS={}: run `make plugins`", folder.display());
+        Some(std::fs::canonicalize(&folder).ok()?.display().to_string())
+    };
+    PLUGINS.get_or_init(find).as_deref()
+}
+
 /// What differs from job to job.
 #[derive(Debug, Clone)]
 pub struct Shape {
@@ -50,7 +74,8 @@ pub struct Shape {
     pub interval_ms: u64,
     /// Rows per file of the stateless branch, where its files are cut.
     pub part_rows: Option<u64>,
-    /// Whether there are sessions and repeats dropped too: the order of rows makes their state, so no checkpoint is rebuilt.
+    /// Whether there are sessions and repeats dropped too, and plugins that keep state, where they are: the order of rows makes
+    /// their state, so no checkpoint is rebuilt.
     pub by_order: bool,
     /// Where state is.
     pub state: State,
@@ -105,8 +130,12 @@ impl Shape {
     /// The folders of output.
     #[must_use]
     pub fn sinks(&self) -> &'static [&'static str] {
-        const SINKS: [&str; 5] = ["raw", "sums", "late", "visits", "firsts"];
-        if self.by_order { &SINKS } else { &SINKS[..3] }
+        const SINKS: [&str; 7] = ["raw", "sums", "late", "visits", "firsts", "tops", "means"];
+        match (self.by_order, plugins()) {
+            (true, Some(_)) => &SINKS,
+            (true, None) => &SINKS[..5],
+            (false, _) => &SINKS[..3],
+        }
     }
 
     /// The pipeline file.
@@ -126,6 +155,10 @@ impl Shape {
         let needs_place = self.state == State::Rocksdb && location.contains("://");
         let state_at = if needs_place { ", location: state" } else { "" };
         let (order_operators, order_sinks) = if self.by_order { (BY_ORDER, BY_ORDER_SINKS) } else { ("", "") };
+        let (plugin_operators, plugin_sinks) = match plugins().filter(|_| self.by_order) {
+            Some(folder) => (BY_PLUGINS.replace("$plugins", folder), BY_PLUGINS_SINKS),
+            None => (String::new(), ""),
+        };
         let part_rows = self.part_rows.map_or(String::new(), |rows| format!(", part_rows_max: {rows}"));
         format!(
             "name: chaos
@@ -148,11 +181,11 @@ operators:
     key_by: usr
     window: {{ tumbling: 500ms, late: late }}
     aggregate: {{ n: count(*), s: sum(id) }}
-{order_operators}sinks:
+{order_operators}{plugin_operators}sinks:
   raw-out: {{ from: odd, file: {{ path: raw/, format: parquet{part_rows} }} }}
   sums-out: {{ from: sums, file: {{ path: sums/, format: parquet }} }}
   late-out: {{ from: sums.late, file: {{ path: late/, format: jsonl }} }}
-{order_sinks}"
+{order_sinks}{plugin_sinks}"
         )
     }
 }

@@ -26,7 +26,7 @@ pub use documented::{assert_sink_documented, assert_source_documented};
 pub use recovery::sink_recovery_contract;
 pub use rows::rows_as_text;
 pub use sink::{single_epoch_sink_contract, sink_contract};
-pub use snapshot::keyed_state_snapshot_contract;
+pub use snapshot::{Taken, keyed_state_snapshot_contract, taken};
 pub use source::{source_contract, source_prefix_contract};
 pub use state::keyed_state_contract;
 pub use ttl::keyed_state_ttl_contract;

@@ -52,13 +52,18 @@ pub fn keyed_state_snapshot_contract(backend: &dyn StateBackend) {
 }
 
 /// A part of a checkpoint, in a folder that goes with it.
-pub(crate) struct Taken {
-    pub(crate) part: StatePart,
+pub struct Taken {
+    /// What a restore is given.
+    pub part: StatePart,
     _folder: TempDir,
 }
 
-/// Takes files as a checkpoint store takes them: copied to places with other names.
-pub(crate) fn taken(subtask: SubtaskId, layout: &Arc<str>, format: &str, files: &[SnapshotFile]) -> Taken {
+/// Takes files of a snapshot as a checkpoint store takes them: copied to places with other names.
+///
+/// # Panics
+/// When a file cannot be copied.
+#[must_use]
+pub fn taken(subtask: SubtaskId, layout: &Arc<str>, format: &str, files: &[SnapshotFile]) -> Taken {
     let folder = TempDir::new().expect("a folder");
     let mut part = StatePart {
         key_groups: KeyGroupRange::of(subtask),

@@ -147,7 +147,7 @@ fn described(name: &str, property: &Value, default: &str) -> (String, String) {
 fn fixed() -> String {
     let host = HostLimits::default();
     let compile = CompileLimits::default();
-    let rows: [(&str, String, &str); 28] = [
+    let rows: [(&str, String, &str); 29] = [
         ("memory of all plugins of a host together", bytes(host.memory_bytes_max), "`host_budget`"),
         ("instances of all plugins of a host together", count(host.instances_max), "`host_budget`"),
         ("a component's file", bytes(volley_wasm::COMPONENT_BYTES_MAX), "`not_a_component`"),
@@ -189,6 +189,11 @@ fn fixed() -> String {
         ("entries of one map or list of one key", count(volley_wasm::STATE_ENTRIES_PER_KEY_MAX), "`state_entries`"),
         ("timers of one key", count(volley_wasm::TIMERS_PER_KEY_MAX), "`timers`"),
         ("timers that one call registers and deletes", count(volley_wasm::TIMERS_PER_CALL_MAX), "`timers`"),
+        (
+            "timers of one key that it registers when the input has ended",
+            count(volley_wasm::TIMERS_AFTER_END_MAX as usize),
+            "`timers`",
+        ),
         ("timers of one instance of an operator", count(volley_wasm::TIMERS_MAX), "`timers`"),
         ("parts of state that one instance holds itself", count(volley_wasm::PARTS_MAX), "`snapshot_parts`"),
         (

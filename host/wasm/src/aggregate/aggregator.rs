@@ -9,6 +9,7 @@ use volley_api::{Aggregator, AggregatorPool, Refused, StreamRecord};
 use super::pieces::{Piece, as_state, assembled};
 use super::session::Session;
 use crate::Result;
+use crate::places::hit;
 
 /// Pieces of so many rows more than there are groups are made one before the state is asked for.
 const SPARE_ROWS: usize = 1 << 16;
@@ -116,12 +117,15 @@ impl Aggregator for PluginAggregator {
     }
 
     fn drain(&mut self, groups_total: usize) -> volley_api::Result<Vec<ArrayRef>> {
+        hit("plugin-drain-before")?;
         let shared = Arc::clone(&self.session);
         let mut session = locked(&shared);
         let pieces = self.take_states(&mut session, groups_total)?;
         let fields = session.state.fields();
         let (columns, present) = assembled(fields, &pieces, groups_total)?;
-        Ok(vec![as_state(fields, columns, present)?])
+        let state = as_state(fields, columns, present)?;
+        hit("plugin-drain-after")?;
+        Ok(vec![state])
     }
 
     fn evaluate(&mut self, groups_total: usize) -> volley_api::Result<Vec<ArrayRef>> {

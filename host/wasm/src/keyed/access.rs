@@ -122,8 +122,8 @@ impl Keyed {
         self.check_rows(&keys, 0)?;
         let longest_key = (0..keys.len()).map(|row| keys.row(row).len()).max().unwrap_or_default();
         self.check_rows(&rows, longest_key)?;
-        let now_ms = self.now_ms;
-        let put = self.with_several(state, |several, known, _| several.map_put(known, groups, &keys, &rows, now_ms));
+        let written_ms = self.written_ms;
+        let put = self.with_several(state, |several, known, _| several.map_put(known, groups, &keys, &rows, written_ms));
         self.available(put)?.map_err(|group| self.too_many_entries(group))?;
         self.check_written()
     }
@@ -179,8 +179,8 @@ impl Keyed {
         let rows = self.values(state, groups, values)?;
         self.check_rows(&rows, 0)?;
         self.check_keys(groups)?;
-        let now_ms = self.now_ms;
-        let appended = self.with_several(state, |several, known, _| several.append(known, groups, &rows, now_ms));
+        let written_ms = self.written_ms;
+        let appended = self.with_several(state, |several, known, _| several.append(known, groups, &rows, written_ms));
         self.available(appended)?.map_err(|group| self.too_many_entries(group))?;
         self.check_written()
     }

@@ -36,6 +36,9 @@ pub const TIMERS_PER_KEY_MAX: usize = 1_024;
 /// Timers that one call may register and delete.
 pub const TIMERS_PER_CALL_MAX: usize = 65_536;
 
+/// Timers of event time that one key may register when the input has ended, while the last of them fire.
+pub const TIMERS_AFTER_END_MAX: u32 = 1_024;
+
 /// Timers of one instance of an operator, about.
 pub const TIMERS_MAX: usize = 10_000_000;
 

@@ -16,6 +16,8 @@ mod merge;
 mod names;
 mod several;
 mod single;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod view;
 
@@ -30,8 +32,8 @@ pub(crate) use self::columns::Columns;
 pub(crate) use self::declare::{Declared, check as check_declared};
 pub use self::limits::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
-    STATE_READ_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX,
-    TIMERS_PER_KEY_MAX,
+    STATE_READ_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_AFTER_END_MAX, TIMERS_MAX,
+    TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
 };
 pub(crate) use self::names::lasting;
 pub(crate) use self::single::VALUES;
@@ -46,6 +48,7 @@ use self::single::Single;
 use self::timers::Timers;
 use crate::contract::{StateKind, TimeDomain, Timer};
 use crate::held::RECORD_STATE;
+use crate::places::hit;
 use crate::violation::Violation;
 
 /// Names of the host's own states.
@@ -66,8 +69,12 @@ pub(crate) struct Keyed {
     watermark: Option<Watermark>,
     /// The latest event time of rows, before there was a watermark.
     latest_ms: i64,
+    /// How far event time had come before it advanced last.
+    before_ms: i64,
     /// What time it is for values that have an end, in the call under way.
     now_ms: i64,
+    /// When values are written that have an end: as late as the rows of the call, which the watermark is behind of.
+    written_ms: i64,
     /// Whether groups may be addressed: not where a watermark is being processed.
     has_groups: bool,
     /// Entries of state that the call has read and written.
@@ -137,7 +144,9 @@ impl Keyed {
             timer_layout,
             watermark: context.restored.watermark,
             latest_ms: i64::MIN,
+            before_ms: i64::MIN,
             now_ms: 0,
+            written_ms: 0,
             has_groups: false,
             entries: 0,
             budget: Budget::new(),
@@ -175,6 +184,9 @@ impl Keyed {
     ) -> Result<CallKeys> {
         self.latest_ms = self.latest_ms.max(latest_ms.unwrap_or(i64::MIN));
         self.begin();
+        if self.context.event_time.is_some() {
+            self.written_ms = self.now_ms.max(latest_ms.unwrap_or(i64::MIN));
+        }
         let known = self.groups.len();
         let number = |row| {
             let (key, hash) = keys.key(row);
@@ -187,6 +199,14 @@ impl Keyed {
     /// A call begins on timers that are due: they are registered no more. Gives them as they cross, too.
     pub(crate) fn begin_timers(&mut self, due: &[Due], domain: TimeDomain) -> Result<(CallKeys, Vec<Timer>)> {
         self.begin();
+        // A watermark may leap, at the end of the input over all that is left: for values it is the time of the first timer,
+        // so that what is kept until then is still there.
+        if let (true, TimeDomain::EventTime, Some(first)) =
+            (self.context.event_time.is_some(), domain, due.iter().map(|due| due.at_ms).min())
+        {
+            self.now_ms = first.max(self.before_ms).min(self.now_ms);
+            self.written_ms = self.now_ms;
+        }
         let known = self.groups.len();
         let mut timers = Vec::with_capacity(due.len());
         for due in due {
@@ -194,8 +214,19 @@ impl Keyed {
             timers.push(Timer { group, at_ms: due.at_ms, domain, tag: due.tag });
         }
         self.timers.fire(&self.groups, &timers)?;
+        hit("plugin-timers-fired")?;
         let groups = timers.iter().map(|timer| timer.group).collect();
         Ok((CallKeys { groups, new: self.new_keys(known)? }, timers))
+    }
+
+    /// Timers that no call is to see are registered no more. The numbers that the instance knows stay as they are.
+    pub(crate) fn drop_timers(&mut self, due: &[Due], domain: TimeDomain) -> Result<()> {
+        let known = std::mem::take(&mut self.groups);
+        let dropped = self.begin_timers(due, domain).and_then(|_| self.commit());
+        self.groups = known;
+        // What is left of a failure has numbers of no instance.
+        self.discard();
+        dropped
     }
 
     /// A call begins in which no key is under way.
@@ -212,12 +243,20 @@ impl Keyed {
         self.entries = 0;
         self.budget = Budget::new();
         self.exceeded = None;
-        self.now_ms = match (self.watermark, self.context.event_time.is_some()) {
-            (Some(Watermark::AtMs(at_ms)), true) => at_ms,
-            (Some(Watermark::End), true) => i64::MAX,
-            (None, true) => self.latest_ms,
-            (_, false) => i64::try_from(self.context.clock.now_ms()).unwrap_or(i64::MAX),
+        self.now_ms = match self.context.event_time {
+            Some(_) => self.reached_ms(),
+            None => i64::try_from(self.context.clock.now_ms()).unwrap_or(i64::MAX),
         };
+        self.written_ms = self.now_ms;
+    }
+
+    /// How far event time has come; where there was no watermark yet, by the rows.
+    fn reached_ms(&self) -> i64 {
+        match self.watermark {
+            Some(Watermark::AtMs(at_ms)) => at_ms,
+            Some(Watermark::End) => i64::MAX,
+            None => self.latest_ms,
+        }
     }
 
     fn new_keys(&self, known: usize) -> Result<Option<(u32, Vec<ArrayRef>)>> {
@@ -237,6 +276,7 @@ impl Keyed {
 
     /// Event time has advanced.
     pub(crate) fn advance(&mut self, watermark: Watermark) {
+        self.before_ms = self.reached_ms();
         self.watermark = Some(watermark);
         if watermark == Watermark::End {
             self.timers.end();
@@ -267,13 +307,16 @@ impl Keyed {
 
     /// The call has succeeded: what it wrote is stored.
     pub(crate) fn commit(&mut self) -> Result<()> {
+        hit("plugin-call-before-store")?;
         for state in &mut self.states {
             match &mut state.store {
-                Store::Single(single) => single.commit(&self.groups, self.now_ms)?,
+                Store::Single(single) => single.commit(&self.groups, self.written_ms)?,
                 Store::Several(several) => several.commit(&self.groups)?,
             }
         }
-        self.timers.commit(&self.groups)
+        hit("plugin-call-state-stored")?;
+        self.timers.commit(&self.groups)?;
+        hit("plugin-call-stored")
     }
 
     /// The call has failed: what it wrote is forgotten.

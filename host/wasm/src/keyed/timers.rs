@@ -1,12 +1,14 @@
 //! Timers as keyed state, in time order: the namespace is a second, the key that of the group with time and tag behind it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::BuildHasher;
 
 use bytes::Bytes;
+use hashbrown::DefaultHashBuilder;
 use volley_api::{EVENT_TIME_MS_MAX, Error, KeyGroup, KeyedState, Namespace, Result, StateEntry, StateKey};
 
 use super::groups::Groups;
-use super::limits::{TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX};
+use super::limits::{TIMERS_AFTER_END_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX};
 use crate::contract::{TimeDomain, Timer, TimerError};
 
 /// A namespace is a stretch of time: many of few timers would cost more than their entries.
@@ -46,8 +48,11 @@ pub(crate) struct Timers {
     new_waiting: Vec<Place>,
     /// When the timers of the call under way were due, by the number of their key; empty where rows are processed.
     fired: HashMap<u32, i64>,
-    /// The input has ended: what is registered for event time would never fire.
+    /// The input has ended: no watermark comes that could wake what waits for the next one.
     ended: bool,
+    /// How often a key has registered a timer since then, by a hash of the key.
+    since_end: HashMap<u64, u32>,
+    hasher: DefaultHashBuilder,
     /// The time of the first timer of the clock, where it is known: `None` inside when there is none.
     next_clock_ms: Option<Option<i64>>,
 }
@@ -65,6 +70,8 @@ impl Timers {
             new_waiting: Vec::new(),
             fired: HashMap::new(),
             ended: false,
+            since_end: HashMap::new(),
+            hasher: DefaultHashBuilder::default(),
             next_clock_ms: None,
         }
     }
@@ -141,8 +148,9 @@ impl Timers {
         let mut new = Vec::new();
         let mut seen = BTreeSet::new();
         for timer in timers {
+            let is_of_event_time = timer.domain == TimeDomain::EventTime;
             // At the end of the input nothing would wake it.
-            if self.ended && timer.domain == TimeDomain::EventTime {
+            if self.ended && is_of_event_time && self.is_over(timer) {
                 continue;
             }
             let place = Self::place(groups, timer);
@@ -155,18 +163,36 @@ impl Timers {
                 let words = format!("{count} timers of one key; the limit is {TIMERS_PER_KEY_MAX}");
                 return Ok(Err(TimerError::LimitExceeded(words)));
             }
+            if self.ended && is_of_event_time && self.is_endless(groups, timer.group) {
+                return Ok(Err(TimerError::LimitExceeded(format!(
+                    "timers of one key at {TIMERS_AFTER_END_MAX} times since the input has ended; that is the limit: register \
+                     a timer only where something waits for it"
+                ))));
+            }
             counts.insert(timer.group, count);
             new.push((*timer, place));
         }
         self.new_counts.extend(counts);
         for (timer, place) in new {
-            let is_over = self.fired.get(&timer.group).is_some_and(|fired_ms| timer.at_ms <= *fired_ms);
-            if is_over && timer.domain == TimeDomain::EventTime {
+            if timer.domain == TimeDomain::EventTime && self.is_over(&timer) {
                 self.new_waiting.push(place.clone());
             }
             self.changes.insert((timer.domain, place), true);
         }
         Ok(Ok(()))
+    }
+
+    /// Whether a timer is for a time that has passed for its key in the call under way.
+    fn is_over(&self, timer: &Timer) -> bool {
+        self.fired.get(&timer.group).is_some_and(|fired_ms| timer.at_ms <= *fired_ms)
+    }
+
+    /// Whether a key goes on and on registering timers, now that nothing comes any more that could stop it.
+    fn is_endless(&mut self, groups: &Groups, group: u32) -> bool {
+        let key = groups.key(group);
+        let times = self.since_end.entry(self.hasher.hash_one(key.key)).or_default();
+        *times = times.saturating_add(1);
+        *times > TIMERS_AFTER_END_MAX
     }
 
     /// Deletes timers, or says why not, with nothing changed.

@@ -38,6 +38,8 @@ impl PluginOperator {
     pub(super) fn attempt(&mut self, input: &Input, part: Part) -> Result<Treated> {
         let mut retries = 0;
         loop {
+            // Before the rows are handed over: it may take a fresh instance.
+            self.meet(part.rows)?;
             if self.encoded != Some(part) {
                 self.encode(input, part)?;
             }

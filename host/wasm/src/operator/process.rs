@@ -34,7 +34,7 @@ impl PluginOperator {
         self.keyed.as_deref_mut().ok_or_else(|| Error::Engine("a process operator without its state".to_owned()))
     }
 
-    /// Calls the plugin on a part that was encoded.
+    /// Calls the plugin on a part that was encoded, for an instance that has met its keys.
     pub(super) fn call(&mut self, input: &Input, part: Part) -> Result<std::result::Result<Reply, Failure>> {
         let Some(keys) = &input.keys else {
             let calls = self.calls;
@@ -48,7 +48,6 @@ impl PluginOperator {
             self.last = Some(Last { call: called, came_to: guest.came_to(&answer) });
             return answer;
         };
-        self.meet(part.rows)?;
         let rows = part.offset..part.offset + part.rows;
         let begun = self.keyed_side()?.begin_rows(keys, rows, input.record.max_event_time);
         let CallKeys { groups, new } = begun.map_err(Error::State)?;
@@ -100,7 +99,10 @@ impl PluginOperator {
     }
 
     /// Sees to it that the instance and the host mean the same keys by their numbers.
-    fn meet(&mut self, rows: usize) -> Result<()> {
+    pub(super) fn meet(&mut self, rows: usize) -> Result<()> {
+        if self.keyed.is_none() {
+            return Ok(());
+        }
         self.instances.guest()?;
         let instance = self.instances.number();
         let keyed = self.keyed_side()?;
@@ -108,7 +110,16 @@ impl PluginOperator {
             keyed.forget();
         } else if keyed.is_full(rows) {
             keyed.forget();
-            self.instances.guest()?.forget()?;
+            if let Err(error) = self.instances.guest()?.forget() {
+                // No row is to blame, and none is lost: a fresh instance knows no keys either.
+                let Some(violation) = error.violation() else { return Err(error) };
+                self.instances.count(violation);
+                self.instances.discard();
+                self.encoded = None;
+                tracing::warn!(target: "volley::plugin", operator = %self.context.node, "a fresh instance goes on: {error}");
+                self.recover()?;
+                return self.meet(rows);
+            }
             if let Some(held) = &mut self.held {
                 held.forgot();
             }
@@ -153,7 +164,10 @@ impl PluginOperator {
     /// Timers of the clock that are due fire.
     pub(super) fn fire_clock(&mut self, output: &mut dyn Output) -> volley_api::Result<()> {
         let now_ms = i64::try_from(self.context.clock.now_ms()).unwrap_or(i64::MAX);
-        self.fire(TimeDomain::ProcessingTime, now_ms, output)
+        self.fire(TimeDomain::ProcessingTime, now_ms, output)?;
+        // Also where no call has succeeded: timers that were dropped are due no more.
+        self.clock_due_ms = self.keyed_side()?.timers().next_clock_ms()?;
+        Ok(())
     }
 
     fn fire(&mut self, domain: TimeDomain, until_ms: i64, output: &mut dyn Output) -> volley_api::Result<()> {
@@ -320,21 +334,7 @@ impl PluginOperator {
         message: &str,
         output: &mut dyn Output,
     ) -> volley_api::Result<()> {
-        let keyed = self.keyed_side()?;
-        keyed.begin_timers(due, domain)?;
-        keyed.commit()?;
-        // The numbers that were just given out are of no instance.
-        keyed.forget();
-        keyed.is_met_by(u64::MAX);
-        if self.instances.is_alive() {
-            // It refused them and is well, and knows keys by numbers that are void now.
-            self.instances.guest()?.forget()?;
-            let instance = self.instances.number();
-            self.keyed_side()?.is_met_by(instance);
-            if let Some(held) = &mut self.held {
-                held.forgot();
-            }
-        }
+        self.keyed_side()?.drop_timers(due, domain)?;
         let rows = self.refused_timers(due)?;
         let message = cut(message, MESSAGE_BYTES_MAX);
         let reject = |row| RowReject { row, code: code.to_owned(), message: message.to_owned() };

@@ -1,13 +1,16 @@
 //! What a process has written counts when its call has succeeded, and not before: rows and timers that make it crash take
 //! nothing of the others with them.
 
+mod keys;
+mod timers;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use volley_api::{
     EventTimeColumn, ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginDirectory, Output,
-    PortIndex, Result, RowReject, SeedSource, StreamRecord, StreamType, SubtaskId, Watermark,
+    PortIndex, Result, RowReject, SeedSource, StreamRecord, StreamType, SubtaskId,
 };
 use volley_state::MemoryBackend;
 use volley_test_guests::{Guest, words_to_bytes};
@@ -15,6 +18,9 @@ use volley_wasm::{CompileIn, Crossing, EngineSettings, OnError, Plugin, PluginEn
 
 /// Rows of a record; more than one batch of state has.
 const ROWS: usize = 300;
+
+/// An `on-timers` that does nothing.
+const NOTHING: &str = "(i32.const %unit)";
 
 const IMPORTS: &str = r#"
   (import "volley:operator/emitter@0.1.0" "emit" (func $emit (param i32 i32 i32 i32 i32 i32)))
@@ -27,9 +33,11 @@ fn schema(name: &str) -> Schema {
 }
 
 /// Emits for each row what was known of its key, and then knows the row's `x`. Its answers to `get` go out as they come.
-/// A row of `poison` makes it crash at the end, when everything is written. `after` is done then, and `on_timers` when
-/// timers fire.
-fn remembers(poison: i64, after: &str, on_timers: &str) -> Vec<u8> {
+/// A row of `poison` makes it crash at the end, when everything is written. `after` is done then, `on_timers` when
+/// timers fire, and `forget` when it is to forget its keys. In them stand for addresses: `%timer` (room for one), `%answer` (room
+/// for the host's), `%unit` (success), `%refused` (a fatal failure), `%rejected` (a batch refused); `%check` fails where the
+/// host's answer is no success.
+fn remembers(poison: i64, after: &str, on_timers: &str, forget: &str) -> Vec<u8> {
     let mut guest = Guest::new("process", &["x"]).output("out", &schema("known"), false).imports(IMPORTS);
     let parents: Vec<u32> = (0..).take(ROWS).collect();
     let parents = guest.put(&words_to_bytes(&parents));
@@ -37,13 +45,20 @@ fn remembers(poison: i64, after: &str, on_timers: &str) -> Vec<u8> {
     let timer = guest.put(&[0; 24]);
     let done = guest.emitted(&[]);
     let refused = guest.failure(2, "refused", 0);
+    let rejected = guest.failure(0, "not these", 0);
     let unit = guest.put(&[0; 24]);
     let check = format!("(if (i32.load8_u (i32.const {answer})) (then (return (i32.const {refused}))))");
-    let after =
-        after.replace("%timer", &timer.to_string()).replace("%answer", &answer.to_string()).replace("%check", &check);
+    let addressed = |text: &str| {
+        let places =
+            [("%timer", timer), ("%answer", answer), ("%unit", unit), ("%refused", refused), ("%rejected", rejected)];
+        let text = text.replace("%check", &check);
+        places.iter().fold(text, |text, (name, address)| text.replace(name, &address.to_string()))
+    };
+    let (after, on_timers, forget) = (addressed(after), addressed(on_timers), addressed(forget));
     guest
         .state("seen", &schema("known"))
-        .on_timers(&on_timers.replace("%unit", &unit.to_string()))
+        .on_timers(&on_timers)
+        .forget(&forget)
         .process(&format!(
             "(call $get (i32.const 0) (local.get $groups) (local.get $group_count) (i32.const {answer})) {check}
              (call $emit (i32.const 0) (i32.const {parents}) (local.get $group_count)
@@ -73,9 +88,14 @@ fn input_schema() -> SchemaRef {
 
 /// A row for each name, `x` from `first` on.
 fn input(first: i64) -> StreamRecord {
-    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((first..).take(ROWS)));
-    let names: ArrayRef = Arc::new(StringArray::from_iter_values((0..ROWS).map(|row| format!("name {row}"))));
-    let times: ArrayRef = Arc::new(Int64Array::from_iter_values((0..).take(ROWS)));
+    input_of(first, (0..ROWS).map(|row| format!("name {row}")).collect())
+}
+
+/// A row for each of these names.
+fn input_of(first: i64, names: Vec<String>) -> StreamRecord {
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((first..).take(names.len())));
+    let times: ArrayRef = Arc::new(Int64Array::from_iter_values((0..).take(names.len())));
+    let names: ArrayRef = Arc::new(StringArray::from(names));
     StreamRecord::new(RecordBatch::try_new(input_schema(), vec![numbers, names, times]).expect("fits"))
 }
 
@@ -94,7 +114,7 @@ fn operator(component: &[u8], crossing: Crossing, on_error: OnError) -> Box<dyn 
         subtask: SubtaskId::SINGLE,
         input: input_schema(),
         event_time,
-        state: Arc::new(MemoryBackend::new(64 << 20)),
+        state: Arc::new(MemoryBackend::new(256 << 20)),
         restored: Default::default(),
         errors_attached: on_error == OnError::DeadLetter,
         clock: Arc::new(ManualClock::at(1_234)),
@@ -135,7 +155,7 @@ impl Output for Seen {
 fn a_crash_takes_nothing_of_the_other_rows_with_it() {
     let poison = 117;
     for crossing in [Crossing::Direct, Crossing::Stock] {
-        let mut operator = operator(&remembers(poison, "", "(i32.const %unit)"), crossing, OnError::DeadLetter);
+        let mut operator = operator(&remembers(poison, "", NOTHING, ""), crossing, OnError::DeadLetter);
         let mut seen = Seen::default();
         operator.process(input(0), &mut seen).expect("goes on");
         let others = (0..ROWS as i64).filter(|x| *x != poison);
@@ -148,34 +168,4 @@ fn a_crash_takes_nothing_of_the_other_rows_with_it() {
         let known = (0..ROWS as i64).map(|x| (1_000 + x, (x != poison).then_some(x)));
         assert_eq!(seen.rows, known.collect::<Vec<_>>());
     }
-}
-
-/// Registers a timer for the first key of a call, at the time 5.
-const TIMER: &str = "
-  (i32.store (i32.const %timer) (i32.load (local.get $groups)))
-  (i64.store offset=8 (i32.const %timer) (i64.const 5))
-  (call $register (i32.const %timer) (i32.const 1) (i32.const %answer)) %check";
-
-#[test]
-fn a_timer_that_crashes_is_dropped_and_its_key_reported() {
-    let guest = remembers(-1, TIMER, "unreachable");
-    let mut strict = operator(&guest, Crossing::Direct, OnError::Fail);
-    let mut seen = Seen::default();
-    strict.process(input(0), &mut seen).expect("no timer has fired");
-    let error = strict.on_watermark(Watermark::AtMs(5), &mut seen).expect_err("it crashes").to_string();
-    assert!(error.contains("trapped in `on-timers`") && error.contains("\"name\":\"name 0\""), "{error}");
-    let mut lenient = operator(&guest, Crossing::Direct, OnError::DeadLetter);
-    let mut seen = Seen::default();
-    lenient.process(input(0), &mut seen).expect("no timer has fired");
-    lenient.on_watermark(Watermark::AtMs(4), &mut seen).expect("it is not due");
-    assert!(seen.refused.is_empty());
-    lenient.on_watermark(Watermark::AtMs(5), &mut seen).expect("goes on");
-    let refused = r#"{"name":"name 0","timer_at_ms":5,"timer_tag":0}"#;
-    assert_eq!(seen.refused, [("plugin-unreachable".to_owned(), refused.to_owned())]);
-    lenient.on_watermark(Watermark::End, &mut seen).expect("there is no timer left");
-    assert_eq!(seen.refused.len(), 1);
-    // Its keys have other numbers for the fresh instance, and state is still theirs.
-    let mut seen = Seen::default();
-    lenient.process(input(1_000), &mut seen).expect("goes on");
-    assert_eq!(seen.rows[7], (1_007, Some(7)));
 }
