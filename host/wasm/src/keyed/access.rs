@@ -123,7 +123,8 @@ impl Keyed {
         let longest_key = (0..keys.len()).map(|row| keys.row(row).len()).max().unwrap_or_default();
         self.check_rows(&rows, longest_key)?;
         let written_ms = self.written_ms;
-        let put = self.with_several(state, |several, known, _| several.map_put(known, groups, &keys, &rows, written_ms));
+        let put =
+            self.with_several(state, |several, known, _| several.map_put(known, groups, &keys, &rows, written_ms));
         self.available(put)?.map_err(|group| self.too_many_entries(group))?;
         self.check_written()
     }

@@ -24,6 +24,9 @@ pub const STATE_READ_BYTES_PER_CALL_MAX: usize = 64 << 20;
 /// What an entry counts for beside its bytes.
 pub(crate) const STATE_ENTRY_BYTES: usize = 32;
 
+/// Entries that are looked at for such as have come to their end, at a time.
+pub(crate) const SWEEP_ENTRIES: usize = 512;
+
 /// Values that are read from the storage before what they are counted: each has [`STATE_VALUE_BYTES_MAX`] at most.
 pub(crate) const STATE_PAGE_ENTRIES: usize = 256;
 
@@ -35,6 +38,9 @@ pub const TIMERS_PER_KEY_MAX: usize = 1_024;
 
 /// Timers that one call may register and delete.
 pub const TIMERS_PER_CALL_MAX: usize = 65_536;
+
+/// Timers of event time that are due at once which one key may register while timers fire at one watermark.
+pub const TIMERS_PER_WATERMARK_MAX: u32 = 65_536;
 
 /// Timers of event time that one key may register when the input has ended, while the last of them fire.
 pub const TIMERS_AFTER_END_MAX: u32 = 1_024;

@@ -33,7 +33,7 @@ pub(crate) use self::declare::{Declared, check as check_declared};
 pub use self::limits::{
     KEYS_LIVE_MAX, STATE_BYTES_PER_CALL_MAX, STATE_ENTRIES_PER_CALL_MAX, STATE_ENTRIES_PER_KEY_MAX,
     STATE_READ_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, STATES_MAX, TIMERS_AFTER_END_MAX, TIMERS_MAX,
-    TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX,
+    TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX, TIMERS_PER_WATERMARK_MAX,
 };
 pub(crate) use self::names::lasting;
 pub(crate) use self::single::VALUES;
@@ -43,6 +43,7 @@ pub(crate) use self::view::views;
 use self::budget::Budget;
 use self::groups::Groups;
 use self::life::Life;
+use self::limits::SWEEP_ENTRIES;
 use self::several::Several;
 use self::single::Single;
 use self::timers::Timers;
@@ -79,6 +80,8 @@ pub(crate) struct Keyed {
     has_groups: bool,
     /// Entries of state that the call has read and written.
     entries: usize,
+    /// Entries that calls have read and written since values were looked at for those that have come to their end.
+    entries_since_sweep: usize,
     /// What the call under way may still read.
     budget: Budget,
     exceeded: Option<(Violation, String)>,
@@ -149,6 +152,7 @@ impl Keyed {
             written_ms: 0,
             has_groups: false,
             entries: 0,
+            entries_since_sweep: 0,
             budget: Budget::new(),
             exceeded: None,
             failure: None,
@@ -278,16 +282,19 @@ impl Keyed {
     pub(crate) fn advance(&mut self, watermark: Watermark) {
         self.before_ms = self.reached_ms();
         self.watermark = Some(watermark);
-        if watermark == Watermark::End {
-            self.timers.end();
-        }
+        self.timers.advance(match watermark {
+            Watermark::AtMs(at_ms) => Some(at_ms),
+            Watermark::End => None,
+        });
     }
 
-    /// How far event time has come.
-    pub(crate) fn watermark_ms(&self) -> Option<i64> {
+    /// The event time of what a timer of the clock puts out: the first that is not late; without event time, and before there
+    /// was any, none.
+    pub(crate) fn clock_row_ms(&self) -> Option<i64> {
         match self.watermark {
-            Some(Watermark::AtMs(at_ms)) => Some(at_ms),
-            _ => None,
+            Some(Watermark::AtMs(at_ms)) => Some(at_ms.saturating_add(1)),
+            Some(Watermark::End) | None if self.latest_ms > i64::MIN => Some(self.latest_ms),
+            Some(Watermark::End) | None => None,
         }
     }
 
@@ -316,7 +323,17 @@ impl Keyed {
         }
         hit("plugin-call-state-stored")?;
         self.timers.commit(&self.groups)?;
-        hit("plugin-call-stored")
+        hit("plugin-call-stored")?;
+        // In step with what is written, so that what has come to its end is never more than about what has not.
+        self.entries_since_sweep += self.entries;
+        while self.entries_since_sweep >= SWEEP_ENTRIES / 2 {
+            self.entries_since_sweep = self.entries_since_sweep.saturating_sub(SWEEP_ENTRIES / 2);
+            let now_ms = self.now_ms;
+            if !self.sweep_at(now_ms)? {
+                self.entries_since_sweep = 0;
+            }
+        }
+        Ok(())
     }
 
     /// The call has failed: what it wrote is forgotten.
@@ -334,10 +351,19 @@ impl Keyed {
     pub(crate) fn sweep(&mut self) -> Result<()> {
         self.begin();
         let now_ms = self.now_ms;
-        self.states.iter_mut().try_for_each(|state| match &mut state.store {
-            Store::Single(single) => single.sweep(now_ms),
-            Store::Several(several) => several.sweep(now_ms),
-        })
+        self.sweep_at(now_ms).map(drop)
+    }
+
+    /// Looks at some entries of each state that has a time to live; whether there is any.
+    fn sweep_at(&mut self, now_ms: i64) -> Result<bool> {
+        let mut has_any = false;
+        for state in &mut self.states {
+            has_any |= match &mut state.store {
+                Store::Single(single) => single.sweep(now_ms)?,
+                Store::Several(several) => several.sweep(now_ms)?,
+            };
+        }
+        Ok(has_any)
     }
 
     /// What a checkpoint keeps.

@@ -15,14 +15,11 @@ use super::columns::{Columns, RowBytes};
 use super::entry::{Apart, Count, KEY_LENGTH_BYTES, taken_apart, whole};
 use super::groups::Groups;
 use super::life::Life;
-use super::limits::{STATE_ENTRIES_PER_KEY_MAX, STATE_PAGE_ENTRIES};
+use super::limits::{STATE_ENTRIES_PER_KEY_MAX, STATE_PAGE_ENTRIES, SWEEP_ENTRIES};
 use super::single::VALUES;
 
 /// Where it stands how many entries each group has.
 const COUNTS: Namespace = Namespace(1);
-
-/// Entries that a sweep looks at.
-const SWEEP_ENTRIES: usize = 512;
 
 /// Many rows for each key.
 pub(crate) struct Several {
@@ -375,10 +372,10 @@ impl Several {
         self.counts.clear();
     }
 
-    /// Removes some entries whose time is up.
-    pub(crate) fn sweep(&mut self, now_ms: i64) -> Result<()> {
+    /// Removes some entries whose time is up; whether they have any.
+    pub(crate) fn sweep(&mut self, now_ms: i64) -> Result<bool> {
         if self.life.0.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let page = self.state.scan(VALUES..=VALUES, self.swept.as_ref(), SWEEP_ENTRIES)?;
         for entry in page.iter().filter(|entry| self.life.read(now_ms, &entry.value).is_none()) {
@@ -395,6 +392,6 @@ impl Several {
             }
         }
         self.swept = if page.len() < SWEEP_ENTRIES { None } else { page.into_iter().next_back() };
-        Ok(())
+        Ok(true)
     }
 }

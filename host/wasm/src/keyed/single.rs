@@ -10,13 +10,10 @@ use super::budget::{Budget, Counted};
 use super::columns::{Columns, RowBytes};
 use super::groups::Groups;
 use super::life::Life;
-use super::limits::STATE_PAGE_ENTRIES;
+use super::limits::{STATE_PAGE_ENTRIES, SWEEP_ENTRIES};
 
 /// Where all values are.
 pub(crate) const VALUES: Namespace = Namespace(0);
-
-/// Entries that a sweep looks at.
-const SWEEP_ENTRIES: usize = 512;
 
 /// One row for each key.
 pub(crate) struct Single {
@@ -183,10 +180,10 @@ impl Single {
         self.written.clear();
     }
 
-    /// Removes some values whose time is up.
-    pub(crate) fn sweep(&mut self, now_ms: i64) -> Result<()> {
+    /// Removes some values whose time is up; whether they have any.
+    pub(crate) fn sweep(&mut self, now_ms: i64) -> Result<bool> {
         if self.life.0.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let page = self.state.scan(VALUES..=VALUES, self.swept.as_ref(), SWEEP_ENTRIES)?;
         let over = page.iter().filter(|entry| self.life.read(now_ms, &entry.value).is_none());
@@ -195,6 +192,6 @@ impl Single {
             self.state.remove_many(VALUES, &keys)?;
         }
         self.swept = if page.len() < SWEEP_ENTRIES { None } else { page.into_iter().next_back() };
-        Ok(())
+        Ok(true)
     }
 }

@@ -8,7 +8,9 @@ use hashbrown::DefaultHashBuilder;
 use volley_api::{EVENT_TIME_MS_MAX, Error, KeyGroup, KeyedState, Namespace, Result, StateEntry, StateKey};
 
 use super::groups::Groups;
-use super::limits::{TIMERS_AFTER_END_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX};
+use super::limits::{
+    TIMERS_AFTER_END_MAX, TIMERS_MAX, TIMERS_PER_CALL_MAX, TIMERS_PER_KEY_MAX, TIMERS_PER_WATERMARK_MAX,
+};
 use crate::contract::{TimeDomain, Timer, TimerError};
 
 /// A namespace is a stretch of time: many of few timers would cost more than their entries.
@@ -43,15 +45,17 @@ pub(crate) struct Timers {
     new_counts: HashMap<u32, u32>,
     changes_in_call: usize,
     /// Registered while timers fire, for a time that is over for their key: they wait for the next watermark.
-    waiting: BTreeSet<Place>,
+    waiting: BTreeSet<(TimeDomain, Place)>,
     /// The same, of the call under way.
-    new_waiting: Vec<Place>,
+    new_waiting: Vec<(TimeDomain, Place)>,
     /// When the timers of the call under way were due, by the number of their key; empty where rows are processed.
     fired: HashMap<u32, i64>,
     /// The input has ended: no watermark comes that could wake what waits for the next one.
     ended: bool,
-    /// How often a key has registered a timer since then, by a hash of the key.
-    since_end: HashMap<u64, u32>,
+    /// How far event time has come.
+    reached_ms: i64,
+    /// How often a key has registered a timer that is due at once since event time advanced last, by a hash of the key.
+    at_once: HashMap<u64, u32>,
     hasher: DefaultHashBuilder,
     /// The time of the first timer of the clock, where it is known: `None` inside when there is none.
     next_clock_ms: Option<Option<i64>>,
@@ -70,7 +74,8 @@ impl Timers {
             new_waiting: Vec::new(),
             fired: HashMap::new(),
             ended: false,
-            since_end: HashMap::new(),
+            reached_ms: i64::MIN,
+            at_once: HashMap::new(),
             hasher: DefaultHashBuilder::default(),
             next_clock_ms: None,
         }
@@ -163,10 +168,15 @@ impl Timers {
                 let words = format!("{count} timers of one key; the limit is {TIMERS_PER_KEY_MAX}");
                 return Ok(Err(TimerError::LimitExceeded(words)));
             }
-            if self.ended && is_of_event_time && self.is_endless(groups, timer.group) {
+            let is_at_once = !self.fired.is_empty() && timer.at_ms <= self.reached_ms;
+            if is_of_event_time && (self.ended || is_at_once) && self.is_endless(groups, timer.group) {
+                let words = if self.ended {
+                    format!("timers of one key at {TIMERS_AFTER_END_MAX} times since the input has ended")
+                } else {
+                    format!("timers of one key at {TIMERS_PER_WATERMARK_MAX} times that one watermark has passed")
+                };
                 return Ok(Err(TimerError::LimitExceeded(format!(
-                    "timers of one key at {TIMERS_AFTER_END_MAX} times since the input has ended; that is the limit: register \
-                     a timer only where something waits for it"
+                    "{words}; that is the limit: register a timer only where something waits for it"
                 ))));
             }
             counts.insert(timer.group, count);
@@ -174,8 +184,8 @@ impl Timers {
         }
         self.new_counts.extend(counts);
         for (timer, place) in new {
-            if timer.domain == TimeDomain::EventTime && self.is_over(&timer) {
-                self.new_waiting.push(place.clone());
+            if self.is_over(&timer) {
+                self.new_waiting.push((timer.domain, place.clone()));
             }
             self.changes.insert((timer.domain, place), true);
         }
@@ -187,12 +197,12 @@ impl Timers {
         self.fired.get(&timer.group).is_some_and(|fired_ms| timer.at_ms <= *fired_ms)
     }
 
-    /// Whether a key goes on and on registering timers, now that nothing comes any more that could stop it.
+    /// Whether a key goes on and on registering timers that nothing stops: no row and no barrier comes in between.
     fn is_endless(&mut self, groups: &Groups, group: u32) -> bool {
         let key = groups.key(group);
-        let times = self.since_end.entry(self.hasher.hash_one(key.key)).or_default();
+        let times = self.at_once.entry(self.hasher.hash_one(key.key)).or_default();
         *times = times.saturating_add(1);
-        *times > TIMERS_AFTER_END_MAX
+        *times > if self.ended { TIMERS_AFTER_END_MAX } else { TIMERS_PER_WATERMARK_MAX }
     }
 
     /// Deletes timers, or says why not, with nothing changed.
@@ -226,8 +236,8 @@ impl Timers {
             let page = self.state(domain).scan(stretches.clone(), after.as_ref(), PAGE_ENTRIES)?;
             for entry in &page {
                 let timer = Due::of_entry(entry)?;
-                let waits = || self.waiting.contains(&(entry.namespace.0, entry.group, entry.key.to_vec()));
-                if timer.at_ms > until_ms || (domain == TimeDomain::EventTime && !self.waiting.is_empty() && waits()) {
+                let place = || (domain, (entry.namespace.0, entry.group, entry.key.to_vec()));
+                if timer.at_ms > until_ms || (!self.waiting.is_empty() && self.waiting.contains(&place())) {
                     continue;
                 }
                 if *first.entry(timer.key.clone()).or_insert(timer.at_ms) == timer.at_ms {
@@ -267,14 +277,16 @@ impl Timers {
         Ok(())
     }
 
-    /// All timers that are due have fired: those that waited for the next watermark are like others.
+    /// All timers that are due have fired: those that waited for the next time are like others.
     pub(crate) fn fired_all(&mut self) {
         self.waiting.clear();
     }
 
-    /// The input has ended.
-    pub(crate) fn end(&mut self) {
-        self.ended = true;
+    /// Event time has advanced; `None`: the input has ended.
+    pub(crate) fn advance(&mut self, reached_ms: Option<i64>) {
+        self.ended |= reached_ms.is_none();
+        self.reached_ms = reached_ms.unwrap_or(i64::MAX);
+        self.at_once.clear();
     }
 
     /// The time of the first timer of the clock.

@@ -29,6 +29,9 @@ const TIMER_TAG: &str = "timer_tag";
 /// The code of timers that were refused together.
 const REJECT_BATCH: &str = "reject-batch";
 
+/// Calls on timers of the clock before whoever drives the operator has its turn.
+const CLOCK_ROUNDS_MAX: usize = 64;
+
 impl PluginOperator {
     fn keyed_side(&mut self) -> Result<&mut Keyed> {
         self.keyed.as_deref_mut().ok_or_else(|| Error::Engine("a process operator without its state".to_owned()))
@@ -171,15 +174,18 @@ impl PluginOperator {
     }
 
     fn fire(&mut self, domain: TimeDomain, until_ms: i64, output: &mut dyn Output) -> volley_api::Result<()> {
-        loop {
+        // The clock waits for nobody: after some rounds it is a barrier's turn, however many timers are due by then.
+        let rounds_max = if domain == TimeDomain::ProcessingTime { CLOCK_ROUNDS_MAX } else { usize::MAX };
+        for _ in 0..rounds_max {
             let due = self.keyed_side()?.timers().due(domain, until_ms, CALL_ROWS_MAX)?;
             if due.is_empty() {
-                self.keyed_side()?.timers().fired_all();
-                return Ok(());
+                break;
             }
             self.calls += 1;
             self.fire_some(&due, domain, output)?;
         }
+        self.keyed_side()?.timers().fired_all();
+        Ok(())
     }
 
     /// Calls the plugin on timers; where a call fails, in halves, until the guilty ones stand alone.
@@ -294,10 +300,10 @@ impl PluginOperator {
         let (Some(keyed), Some(bound)) = (self.keyed.as_deref(), &self.instances.bound().keys) else {
             return Err(Error::Engine("timers of an operator without keys".to_owned()));
         };
-        let watermark_ms = keyed.watermark_ms();
+        let clock_row_ms = keyed.clock_row_ms();
         let time = |due: &Due| match domain {
             TimeDomain::EventTime => Some(due.at_ms),
-            TimeDomain::ProcessingTime => watermark_ms,
+            TimeDomain::ProcessingTime => clock_row_ms,
         };
         let times: Vec<Option<i64>> = due.iter().map(time).collect();
         let columns = keyed.columns(due.iter().map(|due| &due.key[..])).map_err(Error::State)?;
