@@ -57,11 +57,21 @@ fn completed(block: &str) -> String {
         );
     }
     if has("plugin:") {
-        let block = block.trim_end().strip_prefix("plugin:").expect("the only line of such a block");
+        let block: String = block.lines().map(|line| format!("    {line}\n")).collect();
         return format!(
             "name: shown\nsources: {{ in: {{ file: {{ path: in.csv }} }} }}\n\
-             operators: {{ shown: {{ from: in, plugin:{block} }} }}\n\
+             operators:\n  shown:\n    from: in\n{block}\
              sinks:\n  out: {{ from: shown, discard: {{}} }}\n  refused: {{ from: shown.errors, discard: {{}} }}\n"
+        );
+    }
+    let from = block.lines().find_map(|line| line.strip_prefix("  from: "));
+    if let Some(from) = from.filter(|_| !has("operators:")) {
+        // One operator, as it stands below `operators`.
+        let name = block.lines().next().expect("a line").trim_end_matches(':');
+        let block: String = block.lines().map(|line| format!("  {line}\n")).collect();
+        return format!(
+            "name: shown\nsources: {{ {from}: {{ file: {{ path: in.csv }} }} }}\noperators:\n{block}\
+             sinks: {{ out: {{ from: {name}, discard: {{}} }} }}\n"
         );
     }
     if has("name:") { block.to_owned() } else { format!("name: shown\n{block}") }
