@@ -189,10 +189,9 @@ impl ProcessOperator for Anomaly {
         let (values, times) = (rows.batch.at(0).numbers()?, self.time.reader(&rows.batch)?);
         let key_groups = cx.key_groups(rows.groups)?;
         let (mut out, mut timers) = (Out::default(), Vec::new());
-        for row in 0..rows.batch.len() {
+        for (row, (&group, &key_group)) in rows.groups.iter().zip(&key_groups).enumerate() {
             let (Some(value), Some(at_ms)) = (values.get(row), times.get(row)) else { continue };
-            let group = rows.groups[row];
-            let key = (key_groups[row], self.name(group)?);
+            let key = (key_group, self.name(group)?);
             let model = self.models.entry(key).or_default();
             if model.values == 0 {
                 let at_ms = at_ms + self.config.silence_ms;

@@ -1,9 +1,9 @@
 //! The next version of `keeper`: its sums are of another type and have a column more, and it brings the old ones over.
 
 use serde::Deserialize;
-use volley_sdk::build::{Builder as _, BooleanBuilder, Float64Builder};
+use volley_sdk::build::{BooleanBuilder, Builder as _, Float64Builder};
 use volley_sdk::state::StateDeclaration;
-use volley_sdk::{Array, Batch, Failure, Emit, SnapshotOperator, StatePart, Value, process};
+use volley_sdk::{Array, Batch, Emit, Failure, SnapshotOperator, StatePart, Value, process};
 
 /// Nothing: what the version before it takes is refused.
 #[derive(Debug, Clone, Deserialize, Default)]

@@ -42,7 +42,10 @@ impl ProcessOperator for Keeper {
 
     fn open(config: Config, input: &ProcessInput) -> Result<(Self, Binding), OpenError> {
         let key = input.keys[0].clone();
-        let out = Schema::new([Field::new("count", DataType::Int64).required(), Field::new("sum", DataType::Int64).required()]);
+        let out = Schema::new([
+            Field::new("count", DataType::Int64).required(),
+            Field::new("sum", DataType::Int64).required(),
+        ]);
         let binding = Binding::reads(["id"]).keyed(out).wanting_keys([key]);
         Ok((Self { config, counts: BTreeMap::new(), keys: Vec::new(), snapshots: 0 }, binding))
     }
@@ -109,7 +112,8 @@ impl SnapshotOperator for Keeper {
             std::hint::spin_loop();
         }
         for part in parts {
-            let (Some(group), 3, Ok(bytes)) = (part.key_group, part.version, <[u8; 16]>::try_from(&part.bytes[..])) else {
+            let (Some(group), 3, Ok(bytes)) = (part.key_group, part.version, <[u8; 16]>::try_from(&part.bytes[..]))
+            else {
                 return Err(Failure::Fatal(format!("no state of version {}", part.version)));
             };
             let word = |at: usize| i64::from_le_bytes(bytes[at..at + 8].try_into().unwrap_or_default());
