@@ -40,6 +40,7 @@ mod state_commands;
 mod steady;
 mod stops;
 mod support;
+mod top_k;
 mod unix_filter;
 mod values;
 mod windows;

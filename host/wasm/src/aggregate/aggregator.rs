@@ -128,7 +128,7 @@ impl Aggregator for PluginAggregator {
         let shared = Arc::clone(&self.session);
         let mut session = locked(&shared);
         let pieces = self.take_states(&mut session, groups_total)?;
-        let results = session.results_of(&pieces)?;
+        let results = session.results_of(pieces)?;
         let (columns, present) = assembled(session.results.fields(), &results, groups_total)?;
         self.present = present;
         Ok(columns)

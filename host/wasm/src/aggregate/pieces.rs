@@ -67,6 +67,9 @@ pub(super) fn assembled(
     {
         return Ok((all.columns.clone(), None));
     }
+    if let [only] = pieces {
+        return placed(only, total);
+    }
     // The first array is what stands at groups that are not there.
     let mut places = vec![(0, 0); total];
     let mut present = BooleanBufferBuilder::new(total);
@@ -85,6 +88,23 @@ pub(super) fn assembled(
     let columns = columns.collect::<std::result::Result<_, _>>()?;
     let present = present.finish();
     Ok((columns, (present.count_set_bits() < total).then_some(present)))
+}
+
+/// The same of one piece.
+fn placed(piece: &Piece, total: usize) -> Result<(Vec<ArrayRef>, Option<BooleanBuffer>)> {
+    let mut places = vec![0_u32; total];
+    let mut present = BooleanBufferBuilder::new(total);
+    present.append_n(total, false);
+    for (row, group) in (0..).zip(&piece.groups) {
+        places[*group as usize] = row;
+        present.set_bit(*group as usize, true);
+    }
+    let present = present.finish();
+    let some_missing = piece.rows() < total;
+    let nulls = some_missing.then(|| NullBuffer::new(present.clone()));
+    let places = UInt32Array::new(places.into(), nulls);
+    let columns = piece.columns.iter().map(|column| take(column, &places, None));
+    Ok((columns.collect::<std::result::Result<_, _>>()?, some_missing.then_some(present)))
 }
 
 /// The plugin's columns of state as the one column that the runtime keeps.

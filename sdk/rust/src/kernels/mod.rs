@@ -11,11 +11,13 @@
 //! | values of some rows | [`take`], [`take_map`], [`take_text`] by number, [`filter`] by bitmap |
 //! | values from values | [`map`], [`map_pairs`], and [`try_map`], which can fail |
 //! | one value of all | [`sum`], [`min`], [`max`] |
+//! | anything else, row by row | [`in_turns`] |
 
 mod arithmetic;
 mod bitmap;
 mod rows;
 mod take;
+mod turns;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +26,7 @@ pub use arithmetic::{Number, map, map_pairs, max, min, sum, try_map};
 pub use bitmap::{and, not, or, test, test_pairs};
 pub use rows::Rows;
 pub use take::{filter, take, take_map, take_text, text_bytes};
+pub use turns::in_turns;
 
 /// How many rows a loop does in one turn.
 const TURN: usize = 8;
