@@ -40,8 +40,8 @@ pub(crate) fn job(guests: &Guests, rounds: usize) -> Result<(), Box<dyn Error>> 
     if native_rows != wasm_rows || native_rows == 0 {
         return Err(format!("the native job gave {native_rows} rows, the other one {wasm_rows}").into());
     }
-    let per_row = |span: Duration| span / (ROWS * BATCHES * WINDOWS) as u32;
-    eprintln!("R13_job: native {:.2?}, wasm {:.2?} a row", per_row(pair.first), per_row(pair.second));
+    let per_row_ns = |span: Duration| span.as_secs_f64() * 1e9 / (ROWS * BATCHES * WINDOWS) as f64;
+    eprintln!("R13_job: native {:.2} ns, wasm {:.2} ns a row", per_row_ns(pair.first), per_row_ns(pair.second));
     pair.ratio.print("R13_job_sum_avg", Bar::AtLeast(0.5));
     Ok(())
 }

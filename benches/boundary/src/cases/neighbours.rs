@@ -20,10 +20,10 @@ use crate::sink::Counting;
 const PLUGINS: usize = 100;
 
 /// Rows of a batch.
-const ROWS: usize = 8_192;
+const ROWS: usize = 1_000;
 
 /// Each of the others is handed a batch so often, whether it is done with the last one or not.
-const PERIOD: Duration = Duration::from_millis(25);
+const PERIOD: Duration = Duration::from_millis(50);
 
 /// How long it is quiet, and how long one of them spins, in a round.
 const PHASE: Duration = Duration::from_secs(2);

@@ -107,7 +107,7 @@ impl Aggregator for PluginAggregator {
             return Err(volley_api::Error::internal("the state of a plugin is one column"));
         };
         let piece = Piece::of_state(state, groups)?;
-        if piece.groups.is_empty() {
+        if piece.rows() == 0 {
             return Ok(());
         }
         self.pieces.push(piece);

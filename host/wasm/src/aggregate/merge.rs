@@ -9,7 +9,7 @@ use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{concat_batches, interleave};
 use arrow::datatypes::SchemaRef;
 
-use super::pieces::{Piece, number};
+use super::pieces::{Groups, Piece, number};
 use super::refuse::as_json;
 use super::session::{Session, bytes_of};
 use crate::operator::CALL_BYTES_MAX;
@@ -35,13 +35,13 @@ struct Waiting {
 impl Session {
     /// The same states with no group in two rows. Those that stand alone stay as they are.
     pub(super) fn united(&mut self, pieces: Vec<Piece>, groups_total: usize) -> Result<Vec<Piece>> {
-        if let [only] = &pieces[..]
-            && only.groups.is_sorted_by(|one, next| one < next)
-        {
+        if let [Piece { groups: Groups::First(_), .. }] = &pieces[..] {
             return Ok(pieces);
         }
         let mut rows_of = vec![0_u32; groups_total];
-        pieces.iter().flat_map(|piece| &piece.groups).for_each(|group| rows_of[*group as usize] += 1);
+        for piece in &pieces {
+            piece.groups.numbers().iter().for_each(|group| rows_of[*group as usize] += 1);
+        }
         if rows_of.iter().all(|rows| *rows <= 1) {
             return Ok(pieces);
         }
@@ -51,7 +51,7 @@ impl Session {
         let several = self.picked(&pieces, &rows_of, |rows| rows > 1)?;
         let mut united: Vec<Piece> = Vec::new();
         if !alone.groups.is_empty() {
-            united.push(Piece { groups: alone.groups, columns: alone.states.columns().to_vec() });
+            united.push(Piece { groups: Groups::These(alone.groups), columns: alone.states.columns().to_vec() });
         }
         let rows_max = self.rows_per_call(&several.states);
         let mut start = 0;
@@ -74,7 +74,7 @@ impl Session {
         let mut places = vec![(0, 0); total];
         let mut groups = vec![0; total];
         for (number, piece) in pieces.iter().enumerate() {
-            for (row, group) in piece.groups.iter().enumerate() {
+            for (row, group) in piece.groups.numbers().iter().enumerate() {
                 if wanted(rows_of[*group as usize]) {
                     let place = &mut begins[*group as usize];
                     (places[*place], groups[*place]) = ((number, row), *group);
@@ -137,7 +137,7 @@ impl Session {
             self.call_merge(&states, Arc::new(numbers.to_vec()))?;
         }
         let states = self.drained(groups.len())?;
-        Ok(Piece { groups, columns: states.columns().to_vec() })
+        Ok(Piece { groups: Groups::These(groups), columns: states.columns().to_vec() })
     }
 
     /// The results of states.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::pieces::number;
+use super::pieces::{Groups, number};
 
 /// Stands for a group that the instance does not know.
 const NONE: u32 = u32::MAX;
@@ -67,7 +67,7 @@ pub(super) struct Dictionary {
 pub(super) struct Share {
     pub(super) aggregator: u32,
     /// The aggregator's numbers, each once.
-    pub(super) groups: Vec<u32>,
+    pub(super) groups: Groups,
     /// The instance's; `None` where they are all that there are, in order.
     pub(super) rows: Option<Vec<u32>>,
 }
@@ -200,14 +200,14 @@ impl Dictionary {
         match (&self.owners, marks) {
             (Owners::Same { count: 0, .. }, _) => Vec::new(),
             (Owners::Same { aggregator, count }, None) => {
-                vec![Share { aggregator: *aggregator, groups: (0..*count).collect(), rows: None }]
+                vec![Share { aggregator: *aggregator, groups: Groups::First(*count), rows: None }]
             }
             (Owners::Same { aggregator, count }, Some(marks)) => {
                 let groups: Vec<u32> = (0..*count).filter(|group| marks[*group as usize]).collect();
-                vec![Share { aggregator: *aggregator, rows: Some(groups.clone()), groups }]
+                vec![Share { aggregator: *aggregator, rows: Some(groups.clone()), groups: Groups::These(groups) }]
             }
             (Owners::Mixed(owners), None) if owners.iter().all(|owner| owner.aggregator == owners[0].aggregator) => {
-                let groups = owners.iter().map(|owner| owner.group).collect();
+                let groups = Groups::These(owners.iter().map(|owner| owner.group).collect());
                 owners.first().map(|first| Share { aggregator: first.aggregator, groups, rows: None }).into_iter().collect()
             }
             (Owners::Mixed(owners), marks) => dealt(owners, marks),
@@ -234,7 +234,7 @@ fn in_order(groups: &[u32], mut seen: u32) -> Option<u32> {
 }
 
 fn dealt(owners: &[Owner], marks: Option<&[bool]>) -> Vec<Share> {
-    let mut shares: Vec<Share> = Vec::new();
+    let mut dealt: Vec<(u32, Vec<u32>, Vec<u32>)> = Vec::new();
     let mut places: HashMap<u32, usize> = HashMap::new();
     // Groups of an aggregator come many at a time.
     let mut last = None;
@@ -245,16 +245,17 @@ fn dealt(owners: &[Owner], marks: Option<&[bool]>) -> Vec<Share> {
         let place = match last {
             Some((of, place)) if of == *aggregator => place,
             _ => *places.entry(*aggregator).or_insert_with(|| {
-                shares.push(Share { aggregator: *aggregator, groups: Vec::new(), rows: Some(Vec::new()) });
-                shares.len() - 1
+                dealt.push((*aggregator, Vec::new(), Vec::new()));
+                dealt.len() - 1
             }),
         };
         last = Some((*aggregator, place));
-        let Share { groups, rows, .. } = &mut shares[place];
+        let (_, groups, rows) = &mut dealt[place];
         groups.push(*group);
-        rows.get_or_insert_default().push(number(row));
+        rows.push(number(row));
     }
-    shares
+    let share = |(aggregator, groups, rows)| Share { aggregator, groups: Groups::These(groups), rows: Some(rows) };
+    dealt.into_iter().map(share).collect()
 }
 
 #[cfg(test)]
@@ -270,7 +271,7 @@ mod tests {
         let mut model = vec![(0, 0); dictionary.len()];
         for Share { aggregator, groups, rows } in dictionary.shares(None) {
             let rows = rows.unwrap_or_else(|| (0..number(groups.len())).collect());
-            groups.iter().zip(rows).for_each(|(group, row)| model[row as usize] = (aggregator, *group));
+            groups.numbers().iter().zip(rows).for_each(|(group, row)| model[row as usize] = (aggregator, *group));
         }
         model
     }
@@ -312,7 +313,7 @@ mod tests {
                 if let Some((first, group)) = model.first() {
                     let marks = dictionary.marks([(*first, &[*group][..])].into_iter());
                     let shares = dictionary.shares(Some(&marks));
-                    prop_assert_eq!((shares.len(), &shares[0].groups), (1, &vec![*group]));
+                    prop_assert_eq!((shares.len(), &*shares[0].groups.numbers()), (1, &[*group][..]));
                 }
             }
         }

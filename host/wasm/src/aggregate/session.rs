@@ -18,6 +18,9 @@ use crate::operator::{CALL_BYTES_MAX, CALL_ROWS_MAX};
 use crate::options::OnError;
 use crate::{Error, Result};
 
+/// As many pieces of memory for numbers are kept as there are calls between two drains, of rows of one column.
+const SPARE_MAX: usize = 64;
+
 /// What became of rows.
 pub(super) enum Fed {
     /// They are in the deltas.
@@ -48,6 +51,8 @@ pub(super) struct Session {
     known: Dictionary,
     aggregators: u32,
     pub(super) kept: Vec<Kept>,
+    /// Memory for numbers, used again.
+    spare: Vec<Vec<u32>>,
     kept_bytes: usize,
     kept_rows: usize,
     /// Whether some row since the last drain was refused, so that there may be groups without rows.
@@ -82,6 +87,7 @@ impl Session {
             known: Dictionary::new(),
             aggregators: 0,
             kept: Vec::new(),
+            spare: Vec::new(),
             kept_bytes: 0,
             kept_rows: 0,
             some_refused: false,
@@ -121,7 +127,10 @@ impl Session {
         let columns = self.columns.iter().map(|column| batch.column(*column));
         let wire = columns_to_wire(columns, rows, &self.instances.bound().wire)
             .map_err(|source| Error::Wire { plugin: self.instances.who().to_string(), source })?;
-        let groups = Arc::new(groups.iter().map(|group| number(*group)).collect());
+        let mut numbers = self.spare.pop().unwrap_or_default();
+        numbers.clear();
+        numbers.extend(groups.iter().map(|group| number(*group)));
+        let groups = Arc::new(numbers);
         if self.role == AggregatorRole::Operator {
             self.instances.metrics().rows_in(rows);
         }
@@ -213,7 +222,8 @@ impl Session {
     /// The instance knows nothing, and nothing is kept.
     pub(super) fn begin(&mut self) {
         self.known.clear();
-        self.kept.clear();
+        let numbers = self.kept.drain(..).filter_map(|kept| Arc::into_inner(kept.groups));
+        self.spare.extend(numbers.take(SPARE_MAX - self.spare.len()));
         (self.kept_bytes, self.kept_rows) = (0, 0);
         self.some_refused = false;
     }

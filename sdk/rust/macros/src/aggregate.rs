@@ -124,12 +124,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 &mut self,
                 groups_total: usize,
             ) -> ::core::result::Result<::std::vec::Vec<::volley_sdk::Array>, ::volley_sdk::Failure> {
-                let mut __builders = <#state as ::volley_sdk::AggregateState>::builders();
                 ::volley_sdk::row::grow_states(&mut self.states, groups_total);
-                for __state in self.states.drain(..) {
-                    ::volley_sdk::AggregateState::push(__state, &mut __builders);
-                }
-                ::core::result::Result::Ok(<#state as ::volley_sdk::AggregateState>::finish(__builders))
+                let __columns = <#state as ::volley_sdk::AggregateState>::columns(&mut self.states);
+                self.states.clear();
+                ::core::result::Result::Ok(__columns)
             }
 
             fn evaluate(
@@ -138,11 +136,11 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
             ) -> ::core::result::Result<::std::vec::Vec<::volley_sdk::Array>, ::volley_sdk::Failure> {
                 let __readers = <#state as ::volley_sdk::AggregateState>::readers(state)?;
                 let mut __builders = #as_cells::builders();
-                for __row in 0..state.len() {
+                ::volley_sdk::kernels::in_turns(state.len(), |__row| {
                     let __state = <#state as ::volley_sdk::AggregateState>::load(&__readers, __row);
                     let __value = __state.#evaluated;
                     #as_cells::push(#wrapped, &mut __builders);
-                }
+                });
                 ::core::result::Result::Ok(#as_cells::finish(__builders))
             }
         }

@@ -37,8 +37,8 @@ impl<R: Runner> Holder<R> {
         self.0.as_deref_mut().ok_or_else(not_open)
     }
 
-    pub(super) fn hold(&mut self, runner: R) {
-        self.0 = Some(ManuallyDrop::new(runner));
+    pub(super) fn hold(&mut self, runner: ManuallyDrop<R>) {
+        self.0 = Some(runner);
     }
 
     pub(super) fn let_go(&mut self) {

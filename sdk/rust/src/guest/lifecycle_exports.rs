@@ -4,14 +4,15 @@
 //! are generic, and the exports reach them by pointers.
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 
 use super::OneThread;
 use super::bindings::lifecycle::exports::volley::operator::lifecycle as wit;
 use super::exports::{Slot, failure_of_open};
 use super::memory::Call;
 use super::panic::install_hook;
-use crate::runner::{Bound, Runner};
-use crate::{Determinism, EventTime, NullHandling, OpenError, WriteMode, wire};
+use crate::runner::{Bound, Runner, read_input};
+use crate::{Determinism, EventTime, NullHandling, OpenError, ProcessInput, WriteMode, wire};
 
 /// What the lifecycle needs of the component's operator.
 struct Lifecycle {
@@ -19,7 +20,7 @@ struct Lifecycle {
     version: &'static str,
     determinism: Determinism,
     states: fn() -> Vec<wit::StateDeclaration>,
-    open: fn(&str, &[u8], Vec<String>, Option<EventTime>) -> Result<wit::Binding, OpenError>,
+    open: fn(&str, &ProcessInput) -> Result<wit::Binding, OpenError>,
     close: fn(),
 }
 
@@ -37,13 +38,9 @@ impl<S: Slot> Of<S> {
     };
 }
 
-fn open<S: Slot>(
-    config: &str,
-    input: &[u8],
-    keys: Vec<String>,
-    event_time: Option<EventTime>,
-) -> Result<wit::Binding, OpenError> {
-    let runner = S::Runner::open_keyed(config, input, keys, event_time)?;
+fn open<S: Slot>(config: &str, input: &ProcessInput) -> Result<wit::Binding, OpenError> {
+    // Where it cannot be told of, the instance is let be, and not freed.
+    let runner = ManuallyDrop::new(S::Runner::open_for(config, input)?);
     let binding = binding(runner.bound(), S::Runner::NULLS)?;
     S::with(|holder| holder.hold(runner));
     Ok(binding)
@@ -82,23 +79,22 @@ impl wit::Guest for Component {
         let _call = Call::begin();
         install_hook();
         let operator = entered();
-        wit::Description {
-            name: operator.name.to_owned(),
-            version: operator.version.to_owned(),
-            determinism: match operator.determinism {
-                Determinism::Deterministic => wit::Determinism::Deterministic,
-                Determinism::Replayable => wit::Determinism::Replayable,
-                Determinism::Nondeterministic => wit::Determinism::Nondeterministic,
-            },
-            states: (operator.states)(),
-        }
+        let determinism = match operator.determinism {
+            Determinism::Deterministic => wit::Determinism::Deterministic,
+            Determinism::Replayable => wit::Determinism::Replayable,
+            Determinism::Nondeterministic => wit::Determinism::Nondeterministic,
+        };
+        let (name, version) = (operator.name.to_owned(), operator.version.to_owned());
+        wit::Description { name, version, determinism, states: (operator.states)() }
     }
 
     fn open(config: String, input: wit::Input) -> Result<wit::Binding, wit::OpenError> {
         let _call = Call::begin();
         install_hook();
         let event_time = input.event_time.map(|time| EventTime { column: time.name, offset_ms: time.offset_ms });
-        (entered().open)(&config, &input.schema, input.keys, event_time).map_err(failure_of_open)
+        let schema = read_input(&input.schema).map_err(failure_of_open)?;
+        let input = ProcessInput { schema, keys: input.keys, event_time };
+        (entered().open)(&config, &input).map_err(failure_of_open)
     }
 
     fn close() {
@@ -140,6 +136,47 @@ fn binding(bound: &Bound, nulls: Option<NullHandling>) -> Result<wit::Binding, O
     Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars })
 }
 
+/// A description without states as the canonical ABI has it. Its texts are the component's own: nothing is freed.
+#[repr(C)]
+struct Described {
+    name: *const u8,
+    name_bytes: usize,
+    version: *const u8,
+    version_bytes: usize,
+    determinism: u8,
+    states: *const u8,
+    states_count: usize,
+}
+
+/// Where a description lies while the host reads it.
+static DESCRIBED: OneThread<Described> = OneThread::new(Described {
+    name: std::ptr::null(),
+    name_bytes: 0,
+    version: std::ptr::null(),
+    version_bytes: 0,
+    determinism: 0,
+    states: std::ptr::null(),
+    states_count: 0,
+});
+
+/// As the bindings would describe an operator without states: of these all components would have a kilobyte.
+#[inline(never)]
+fn described() -> *mut u8 {
+    let _call = Call::begin();
+    install_hook();
+    let operator = entered();
+    DESCRIBED.with(|described| {
+        (described.name, described.name_bytes) = (operator.name.as_ptr(), operator.name.len());
+        (described.version, described.version_bytes) = (operator.version.as_ptr(), operator.version.len());
+        described.determinism = match operator.determinism {
+            Determinism::Deterministic => 0,
+            Determinism::Replayable => 1,
+            Determinism::Nondeterministic => 2,
+        };
+        std::ptr::from_mut(described).cast()
+    })
+}
+
 /// Stands in for the generated module where its macro for exports looks for what exports call.
 pub mod entries {
     /// As the generated modules lie.
@@ -157,7 +194,7 @@ pub mod entries {
 /// The functions that the macro for exports calls, under its names. They are thin; behind them nothing knows the operator.
 #[allow(missing_docs, clippy::missing_safety_doc, clippy::too_many_arguments)]
 pub mod functions {
-    use super::{Component, Of, Slot, enter};
+    use super::{Component, Of, Runner, Slot, described, enter};
 
     pub use super::wit::*;
 
@@ -165,7 +202,7 @@ pub mod functions {
     /// Called by the host alone, as are all of these.
     pub unsafe fn _export_describe_cabi<S: Slot>() -> *mut u8 {
         enter(Of::<S>::LIFECYCLE);
-        unsafe { describe() }
+        if S::Runner::HAS_STATES { unsafe { describe() } } else { described() }
     }
 
     #[inline(never)]
@@ -174,7 +211,9 @@ pub mod functions {
     }
 
     pub unsafe fn __post_return_describe<S: Slot>(given: *mut u8) {
-        unsafe { post_return_describe(given) }
+        if S::Runner::HAS_STATES {
+            unsafe { post_return_describe(given) }
+        }
     }
 
     #[inline(never)]

@@ -1,9 +1,12 @@
 //! An aggregate between messages.
 
-use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, open, sorted};
+use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, bound_to, sorted};
 use crate::layout::Place;
 use crate::wire::Frame;
-use crate::{AggregateOperator, Array, Batch, Failure, Groups, OpenError, Port, Rejects, Schema, WriteMode, wire};
+use crate::{
+    AggregateOperator, Array, Batch, Binding, Failure, Groups, OpenError, Port, ProcessInput, Rejects, Schema, WriteMode,
+    wire,
+};
 
 /// An opened aggregate.
 pub struct AggregateRunner<Op> {
@@ -60,9 +63,9 @@ impl StateWire {
 impl<Op: AggregateOperator> Runner for AggregateRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let (operator, bound) = open(config, input, Outputs::One, Op::open)?;
-        let state = StateWire::new(&bound.binding.state)?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, binding) = Op::open(crate::config::parse(config)?, &input.schema)?;
+        let (operator, (bound, state)) = bound_to(operator, bound(binding, &input.schema))?;
         Ok(Self { operator, bound, memory: Memory::default(), state, groups: 0 })
     }
 
@@ -100,6 +103,13 @@ impl<Op: AggregateOperator> AggregateRunner<Op> {
         let Self { operator, bound, memory, state, .. } = self;
         evaluate(bound, state, memory, message, &mut |states| operator.evaluate(states))
     }
+}
+
+#[inline(never)]
+fn bound(binding: Binding, input: &Schema) -> Result<(Bound, StateWire), OpenError> {
+    let bound = Bound::new(binding, Outputs::One, input)?;
+    let state = StateWire::new(&bound.binding.state)?;
+    Ok((bound, state))
 }
 
 /// Rows, whatever the operator.

@@ -1,8 +1,8 @@
 //! A codec between messages.
 
-use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, read_input, sorted};
+use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, bound_to, sorted};
 use crate::codec::{Decoded, Encoded, Frames, Framing};
-use crate::{Batch, Binding, CodecOperator, DataType, Failure, Field, OpenError, Port, Schema, WriteMode};
+use crate::{Batch, Binding, CodecOperator, DataType, Failure, Field, OpenError, Port, ProcessInput, Schema, WriteMode};
 
 /// The one column that frames cross as.
 const FRAME: &str = "frame";
@@ -25,16 +25,16 @@ pub(crate) type EncodedMessage<'a> = (&'a [u8], Vec<u32>, RejectedRows);
 impl<Op: CodecOperator> Runner for CodecRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let config = crate::config::parse(config)?;
-        let rows = read_input(input)?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (config, rows) = (crate::config::parse(config)?, &input.schema);
         if rows.fields().is_empty() {
             let (operator, columns) = Op::decoder(config)?;
-            return Ok(Self { operator, bound: reading(columns)?, memory: Memory::default(), frames: None });
+            let (operator, bound) = bound_to(operator, reading(columns))?;
+            return Ok(Self { operator, bound, memory: Memory::default(), frames: None });
         }
-        let (operator, reads) = Op::encoder(config, &rows)?;
-        let bound = Bound::new(Binding { reads, ..Binding::default() }, Outputs::None, &rows)?;
-        Ok(Self { operator, bound, memory: Memory::default(), frames: Some(frames()?) })
+        let (operator, reads) = Op::encoder(config, rows)?;
+        let (operator, (bound, frames)) = bound_to(operator, writing(reads, rows))?;
+        Ok(Self { operator, bound, memory: Memory::default(), frames: Some(frames) })
     }
 
     fn bound(&self) -> &Bound {
@@ -57,6 +57,13 @@ fn reading(columns: Schema) -> Result<Bound, OpenError> {
     let mut bound = Bound::new(binding, Outputs::One, &frame_schema())?;
     bound.binding.reads.clear();
     Ok(bound)
+}
+
+/// What is bound to where frames are written, and how they cross.
+#[inline(never)]
+fn writing(reads: Vec<String>, rows: &Schema) -> Result<(Bound, (Port, PortWire)), OpenError> {
+    let bound = Bound::new(Binding { reads, ..Binding::default() }, Outputs::None, rows)?;
+    Ok((bound, frames()?))
 }
 
 #[inline(never)]

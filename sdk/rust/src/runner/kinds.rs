@@ -3,7 +3,8 @@
 use super::{Bound, Memory, Outputs, RejectedRows, Runner, open, sorted};
 use crate::emitter::EmitFn;
 use crate::{
-    Batch, Emitter, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, OpenError, Rejects,
+    Batch, Emitter, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, OpenError,
+    ProcessInput, Rejects,
 };
 
 /// An opened map.
@@ -16,8 +17,8 @@ pub struct MapRunner<Op> {
 impl<Op: MapOperator> Runner for MapRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let (operator, bound) = open(config, input, Outputs::One, Op::open)?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, bound) = open(config, &input.schema, Outputs::One, Op::open)?;
         Ok(Self { operator, bound, memory: Memory::default() })
     }
 
@@ -80,8 +81,8 @@ pub struct FilterRunner<Op> {
 impl<Op: FilterOperator> Runner for FilterRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let (operator, bound) = open(config, input, Outputs::None, Op::open)?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, bound) = open(config, &input.schema, Outputs::None, Op::open)?;
         Ok(Self { operator, bound, memory: Memory::default() })
     }
 
@@ -133,8 +134,8 @@ pub struct FlatMapRunner<Op> {
 impl<Op: FlatMapOperator> Runner for FlatMapRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let (operator, bound) = open(config, input, Outputs::OneOrMore, Op::open)?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, bound) = open(config, &input.schema, Outputs::OneOrMore, Op::open)?;
         Ok(Self { operator, bound, memory: Memory::default() })
     }
 

@@ -1,6 +1,6 @@
 //! A process operator between messages.
 
-use super::{Bound, Memory, Outputs, RejectedRows, Runner, sorted};
+use super::{Bound, Memory, Outputs, RejectedRows, Runner, bound_to, sorted};
 use crate::buffer::Buffer;
 use crate::emitter::EmitFn;
 use crate::process::{Context, KeyedBatch, Marks, NewKeys, Timer, Watermark};
@@ -32,20 +32,11 @@ pub(crate) type Keys<'a> = Option<(u32, &'a [u8])>;
 impl<Op: ProcessOperator> Runner for ProcessRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        Self::open_keyed(config, input, Vec::new(), None)
-    }
+    const HAS_STATES: bool = true;
 
-    fn open_keyed(
-        config: &str,
-        input: &[u8],
-        keys: Vec<String>,
-        event_time: Option<crate::EventTime>,
-    ) -> Result<Self, OpenError> {
-        let config = crate::config::parse(config)?;
-        let input = ProcessInput { schema: super::read_input(input)?, keys, event_time };
-        let (operator, binding) = Op::open(config, &input)?;
-        let (bound, sides) = bound(binding, &input.schema, &Op::states())?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, binding) = Op::open(crate::config::parse(config)?, input)?;
+        let (operator, (bound, sides)) = bound_to(operator, bound(binding, &input.schema, &Op::states))?;
         Ok(Self { operator, bound, sides })
     }
 
@@ -164,7 +155,11 @@ impl Sides {
 
 /// What an operator with these states has bound.
 #[inline(never)]
-fn bound(binding: Binding, input: &Schema, states: &[StateDeclaration]) -> Result<(Bound, Sides), OpenError> {
+fn bound(
+    binding: Binding,
+    input: &Schema,
+    states: &dyn Fn() -> Vec<StateDeclaration>,
+) -> Result<(Bound, Sides), OpenError> {
     let mut wanted = Vec::new();
     for key in &binding.keys {
         wanted.push(input.require(key)?.clone());
@@ -174,7 +169,7 @@ fn bound(binding: Binding, input: &Schema, states: &[StateDeclaration]) -> Resul
         OpenError::InvalidInput(format!("key `{}` is {}, which this SDK cannot read", field.name, field.data_type))
     })?;
     let bound = Bound::new(binding, Outputs::OneOrMore, input)?;
-    let states = states.iter().map(StateWire::new).collect::<Result<_, _>>()?;
+    let states = states().iter().map(StateWire::new).collect::<Result<_, _>>()?;
     let (memory, message) = (Memory::default(), Buffer::new());
     Ok((bound, Sides { memory, states, keys, key_places, message, marks: Marks::default() }))
 }

@@ -1,7 +1,7 @@
 //! A scalar between messages.
 
 use super::{Bound, Memory, Outputs, Runner, open};
-use crate::{Array, Batch, Binding, Failure, Field, NullHandling, OpenError, ScalarOperator, Schema};
+use crate::{Array, Batch, Binding, Failure, Field, NullHandling, OpenError, ProcessInput, ScalarOperator, Schema};
 
 /// The name of the one column that a scalar writes.
 const RESULT: &str = "result";
@@ -17,8 +17,8 @@ impl<Op: ScalarOperator> Runner for ScalarRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
     const NULLS: Option<NullHandling> = Some(Op::NULLS);
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let (operator, bound) = open(config, input, Outputs::One, |config, arguments| {
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, bound) = open(config, &input.schema, Outputs::One, |config, arguments| {
             let (operator, result) = Op::open(config, arguments)?;
             Ok((operator, binding(arguments, Field::new(RESULT, result))))
         })?;
