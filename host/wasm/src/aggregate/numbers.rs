@@ -220,17 +220,15 @@ impl Dictionary {
     }
 }
 
-/// How many groups there are when these have come, if each new one is the next: `seen` were there before.
+/// How many groups there are when these have come, if each new one is the next: `seen` were there before. Without a branch for
+/// each: which of them is new is chance.
 fn in_order(groups: &[u32], mut seen: u32) -> Option<u32> {
+    let mut fits = true;
     for group in groups {
-        if *group >= seen {
-            if *group > seen {
-                return None;
-            }
-            seen += 1;
-        }
+        fits &= *group <= seen;
+        seen += u32::from(*group == seen);
     }
-    Some(seen)
+    fits.then_some(seen)
 }
 
 fn dealt(owners: &[Owner], marks: Option<&[bool]>) -> Vec<Share> {

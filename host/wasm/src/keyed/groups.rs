@@ -9,20 +9,34 @@ use volley_api::{KeyGroup, StateKey};
 #[derive(Default)]
 pub(crate) struct Groups {
     hasher: DefaultHashBuilder,
-    numbers: HashTable<u32>,
-    /// The bytes of all keys, one behind the other, and where each ends.
+    numbers: HashTable<Entry>,
+    /// The bytes of all keys, one behind the other.
     bytes: Vec<u8>,
-    ends: Vec<usize>,
-    key_groups: Vec<KeyGroup>,
-    /// The last call that each was in.
-    calls: Vec<u64>,
+    known: Vec<Known>,
     call: u64,
+}
+
+/// Where a number is looked up.
+#[derive(Clone, Copy)]
+struct Entry {
+    /// Bits of the key's hash, so that other keys are hardly ever looked at.
+    hash: u32,
+    number: u32,
+}
+
+/// What there is of a key, side by side: a row costs one look at memory that is far away.
+struct Known {
+    start: usize,
+    end: usize,
+    /// The last call that it was in.
+    call: u64,
+    key_group: KeyGroup,
 }
 
 impl Groups {
     /// How many keys there are.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.known.len()
     }
 
     /// Bytes of all keys together.
@@ -34,9 +48,7 @@ impl Groups {
     pub(crate) fn clear(&mut self) {
         self.numbers.clear();
         self.bytes.clear();
-        self.ends.clear();
-        self.key_groups.clear();
-        self.calls.clear();
+        self.known.clear();
     }
 
     /// A call begins, which so far has no keys.
@@ -47,38 +59,45 @@ impl Groups {
     /// The number of a key of the call: that it had, or the next one.
     pub(crate) fn of_call(&mut self, key: StateKey<'_>) -> u32 {
         let hash = self.hasher.hash_one(key.key);
-        let Self { hasher, numbers, bytes, ends, .. } = self;
-        let at = |number: u32| span(ends, number);
-        if let Some(number) = numbers.find(hash, |number| bytes[at(*number)] == *key.key).copied() {
-            self.calls[number as usize] = self.call;
+        let Self { hasher, numbers, bytes, known, call } = self;
+        let is_same = |entry: &Entry| {
+            entry.hash == bits(hash) && {
+                let Known { start, end, .. } = known[entry.number as usize];
+                bytes[start..end] == *key.key
+            }
+        };
+        if let Some(Entry { number, .. }) = numbers.find(hash, is_same).copied() {
+            known[number as usize].call = *call;
             return number;
         }
         // Far below 2^32: see KEYS_LIVE_MAX.
-        let number = u32::try_from(ends.len()).unwrap_or(u32::MAX);
+        let number = u32::try_from(known.len()).unwrap_or(u32::MAX);
+        let start = bytes.len();
         bytes.extend_from_slice(key.key);
-        ends.push(bytes.len());
-        numbers.insert_unique(hash, number, |number| hasher.hash_one(&bytes[span(ends, *number)]));
-        self.key_groups.push(key.group);
-        self.calls.push(self.call);
+        known.push(Known { start, end: bytes.len(), call: *call, key_group: key.group });
+        let hash_again = |entry: &Entry| {
+            let Known { start, end, .. } = known[entry.number as usize];
+            hasher.hash_one(&bytes[start..end])
+        };
+        numbers.insert_unique(hash, Entry { hash: bits(hash), number }, hash_again);
         number
     }
 
     /// Whether a number is one of the call's.
     pub(crate) fn is_of_call(&self, number: u32) -> bool {
-        self.calls.get(number as usize) == Some(&self.call)
+        self.known.get(number as usize).is_some_and(|known| known.call == self.call)
     }
 
     /// The key of a number that was given out.
     pub(crate) fn key(&self, number: u32) -> StateKey<'_> {
-        StateKey { group: self.key_groups[number as usize], key: &self.bytes[span(&self.ends, number)] }
+        let Known { start, end, key_group, .. } = self.known[number as usize];
+        StateKey { group: key_group, key: &self.bytes[start..end] }
     }
 }
 
-/// Where the bytes of a key lie.
-fn span(ends: &[usize], number: u32) -> std::ops::Range<usize> {
-    let number = number as usize;
-    let start = if number == 0 { 0 } else { ends[number - 1] };
-    start..ends[number]
+/// Other bits of a hash than those that the table goes by.
+fn bits(hash: u64) -> u32 {
+    (hash >> 24 & u64::from(u32::MAX)).try_into().unwrap_or_default()
 }
 
 #[cfg(test)]

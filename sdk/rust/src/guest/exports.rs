@@ -33,7 +33,7 @@ impl<R: Runner> Holder<R> {
         Self(None)
     }
 
-    pub(super) fn runner(&mut self) -> Result<&mut R, WitFailure> {
+    pub(super) fn runner(&mut self) -> Result<&mut R, Failure> {
         self.0.as_deref_mut().ok_or_else(not_open)
     }
 
@@ -48,8 +48,8 @@ impl<R: Runner> Holder<R> {
 
 #[cold]
 #[inline(never)]
-fn not_open() -> WitFailure {
-    WitFailure::Fatal("called before a successful `open`".to_owned())
+fn not_open() -> Failure {
+    Failure::Fatal("called before a successful `open`".to_owned())
 }
 
 #[cold]
@@ -72,6 +72,12 @@ pub(super) fn failure(failure: Failure) -> WitFailure {
     }
 }
 
+/// What a call that refuses rows, and gives nothing else, comes to.
+#[inline(never)]
+pub(super) fn answered(rejected: Result<RejectedRows, Failure>) -> Result<Vec<WitReject>, WitFailure> {
+    rejected.map(rejects).map_err(failure)
+}
+
 #[inline(never)]
 pub(super) fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
     let reject = |(row, why): (u32, crate::Reject)| WitReject { row, code: why.code, message: why.message };
@@ -82,7 +88,7 @@ impl<Op: MapOperator, S: Slot<Runner = MapRunner<Op>>> map::exports::volley::ope
     fn map(batch: Vec<u8>) -> Result<map::exports::volley::operator::map::Mapped, WitFailure> {
         let _call = Call::begin();
         S::with(|holder| {
-            let (answer, rejected) = holder.runner()?.map(&batch).map_err(failure)?;
+            let (answer, rejected) = holder.runner().and_then(|runner| runner.map(&batch)).map_err(failure)?;
             let columns = match answer {
                 Answer::Same => batch,
                 Answer::Written(message) => lend(message),
@@ -96,7 +102,7 @@ impl<Op: FilterOperator, S: Slot<Runner = FilterRunner<Op>>> filter::exports::vo
     fn filter(batch: Vec<u8>) -> Result<filter::exports::volley::operator::filter::Filtered, WitFailure> {
         let _call = Call::begin();
         S::with(|holder| {
-            let (keep, rejected) = holder.runner()?.filter(&batch).map_err(failure)?;
+            let (keep, rejected) = holder.runner().and_then(|runner| runner.filter(&batch)).map_err(failure)?;
             let keep = lend(keep);
             Ok(filter::exports::volley::operator::filter::Filtered { keep, rejects: rejects(rejected) })
         })
@@ -108,8 +114,7 @@ impl<Op: FlatMapOperator, S: Slot<Runner = FlatMapRunner<Op>>> flat_map::exports
 {
     fn flat_map(batch: Vec<u8>) -> Result<Vec<WitReject>, WitFailure> {
         let _call = Call::begin();
-        let rejected = S::with(|holder| holder.runner()?.flat_map(&batch, &mut emit).map_err(failure))?;
-        Ok(rejects(rejected))
+        answered(S::with(|holder| holder.runner()?.flat_map(&batch, &mut emit)))
     }
 }
 

@@ -82,7 +82,10 @@ impl<Op: AggregateOperator> AggregateRunner<Op> {
     /// Adds rows; gives those that are refused.
     pub(crate) fn update(&mut self, groups: &[u32], message: &[u8]) -> Result<RejectedRows, Failure> {
         let Self { operator, bound, memory, groups: known, .. } = self;
-        update(bound, memory, known, groups, message, &mut |groups, batch| operator.update(groups, batch))
+        // Here, where it is compiled for speed: it looks at every row.
+        let greatest = crate::kernels::max_u32(groups);
+        let mut each = |groups: Groups<'_>, batch: &Batch<'_>| operator.update(groups, batch);
+        update(bound, memory, known, (groups, greatest), message, &mut each)
     }
 
     /// Adds states.
@@ -118,13 +121,13 @@ fn update(
     bound: &Bound,
     memory: &mut Memory,
     known: &mut usize,
-    groups: &[u32],
+    (groups, greatest): (&[u32], Option<u32>),
     message: &[u8],
     update: &mut dyn FnMut(Groups<'_>, &Batch<'_>) -> Result<Rejects, Failure>,
 ) -> Result<RejectedRows, Failure> {
     let (message, _) = memory.align(message);
     let frame = bound.decode(message)?;
-    let groups = numbered(groups, frame.rows, *known)?;
+    let groups = numbered(groups, greatest, frame.rows, *known)?;
     let rejects = update(groups, &bound.view(&frame))?;
     // Only now: a call that failed has brought no groups.
     *known = groups.total();
@@ -143,7 +146,7 @@ fn merge(
 ) -> Result<(), Failure> {
     let (message, _) = memory.align(message);
     let frame = state.decode(message)?;
-    let groups = numbered(groups, frame.rows, *known)?;
+    let groups = numbered(groups, crate::kernels::max_u32(groups), frame.rows, *known)?;
     merge(groups, &state.view(&frame))?;
     *known = groups.total();
     Ok(())
@@ -180,9 +183,9 @@ fn evaluate<'a>(
 }
 
 #[inline(never)]
-fn numbered(groups: &[u32], rows: usize, known: usize) -> Result<Groups<'_>, Failure> {
+fn numbered(groups: &[u32], greatest: Option<u32>, rows: usize, known: usize) -> Result<Groups<'_>, Failure> {
     if groups.len() != rows {
         return Err(Failure::Fatal(format!("{} groups for {rows} rows", groups.len())));
     }
-    Ok(Groups::new(groups, known))
+    Ok(Groups::new(groups, greatest, known))
 }
