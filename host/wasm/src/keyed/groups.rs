@@ -10,8 +10,10 @@ use volley_api::{KeyGroup, StateKey};
 pub(crate) struct Groups {
     hasher: DefaultHashBuilder,
     numbers: HashTable<Entry>,
-    /// The bytes of all keys, one behind the other.
+    /// The bytes of long keys, one behind the other.
     bytes: Vec<u8>,
+    /// Bytes of all keys together.
+    key_bytes: usize,
     known: Vec<Known>,
     call: u64,
 }
@@ -25,12 +27,54 @@ struct Entry {
 }
 
 /// What there is of a key, side by side: a row costs one look at memory that is far away.
+#[derive(Clone, Copy)]
 struct Known {
-    start: usize,
-    end: usize,
+    /// A short key with its length behind it; of a longer one where it begins among the bytes, how long it is, and a mark.
+    key: [u8; WORD_BYTES],
     /// The last call that it was in.
     call: u64,
     key_group: KeyGroup,
+}
+
+const WORD_BYTES: usize = 16;
+/// Where the length of a short key is, and the most that it can be.
+const SHORT_BYTES_MAX: usize = WORD_BYTES - 1;
+/// Stands there for a longer key.
+const LONG: u8 = u8::MAX;
+const HALF_BYTES: usize = WORD_BYTES / 2;
+
+impl Known {
+    fn key<'a>(&'a self, bytes: &'a [u8]) -> &'a [u8] {
+        let length = self.key[SHORT_BYTES_MAX];
+        if length != LONG {
+            return &self.key[..usize::from(length)];
+        }
+        let [start, end] = [0, 4].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|byte| self.key[at + byte])) as usize);
+        &bytes[start..end]
+    }
+}
+
+/// A short key as it is kept.
+#[inline]
+fn short(key: &[u8]) -> Option<[u8; WORD_BYTES]> {
+    let length = key.len();
+    if length > SHORT_BYTES_MAX {
+        return None;
+    }
+    let mut word = match (key.first_chunk::<HALF_BYTES>(), key.last_chunk::<HALF_BYTES>()) {
+        // Two words that overlap: copying some bytes is a call of its own otherwise.
+        (Some(first), Some(last)) => {
+            let rest = u64::from_le_bytes(*last).checked_shr(8 * (WORD_BYTES - length) as u32).unwrap_or_default();
+            (u128::from(rest) << 64 | u128::from(u64::from_le_bytes(*first))).to_le_bytes()
+        }
+        _ => {
+            let mut word = [0; WORD_BYTES];
+            word[..length].copy_from_slice(key);
+            word
+        }
+    };
+    word[SHORT_BYTES_MAX] = u8::try_from(length).unwrap_or(LONG);
+    Some(word)
 }
 
 impl Groups {
@@ -41,13 +85,14 @@ impl Groups {
 
     /// Bytes of all keys together.
     pub(crate) fn key_bytes(&self) -> usize {
-        self.bytes.len()
+        self.key_bytes
     }
 
     /// All numbers are void.
     pub(crate) fn clear(&mut self) {
         self.numbers.clear();
         self.bytes.clear();
+        self.key_bytes = 0;
         self.known.clear();
     }
 
@@ -59,11 +104,15 @@ impl Groups {
     /// The number of a key of the call: that it had, or the next one.
     pub(crate) fn of_call(&mut self, key: StateKey<'_>) -> u32 {
         let hash = self.hasher.hash_one(key.key);
-        let Self { hasher, numbers, bytes, known, call } = self;
+        let word = short(key.key);
+        let Self { hasher, numbers, bytes, key_bytes, known, call } = self;
         let is_same = |entry: &Entry| {
             entry.hash == bits(hash) && {
-                let Known { start, end, .. } = known[entry.number as usize];
-                bytes[start..end] == *key.key
+                let other = &known[entry.number as usize];
+                match &word {
+                    Some(word) => other.key == *word,
+                    None => other.key(bytes) == key.key,
+                }
             }
         };
         if let Some(Entry { number, .. }) = numbers.find(hash, is_same).copied() {
@@ -72,13 +121,19 @@ impl Groups {
         }
         // Far below 2^32: see KEYS_LIVE_MAX.
         let number = u32::try_from(known.len()).unwrap_or(u32::MAX);
-        let start = bytes.len();
-        bytes.extend_from_slice(key.key);
-        known.push(Known { start, end: bytes.len(), call: *call, key_group: key.group });
-        let hash_again = |entry: &Entry| {
-            let Known { start, end, .. } = known[entry.number as usize];
-            hasher.hash_one(&bytes[start..end])
-        };
+        let word = word.unwrap_or_else(|| {
+            let start = bytes.len();
+            bytes.extend_from_slice(key.key);
+            // Far below 2^32: see KEY_BYTES_LIVE_MAX, and what one call may have.
+            let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX).to_le_bytes();
+            let mut word = [LONG; WORD_BYTES];
+            word[..4].copy_from_slice(&place(start));
+            word[4..8].copy_from_slice(&place(bytes.len()));
+            word
+        });
+        known.push(Known { key: word, call: *call, key_group: key.group });
+        *key_bytes += key.key.len();
+        let hash_again = |entry: &Entry| hasher.hash_one(known[entry.number as usize].key(bytes));
         numbers.insert_unique(hash, Entry { hash: bits(hash), number }, hash_again);
         number
     }
@@ -90,8 +145,8 @@ impl Groups {
 
     /// The key of a number that was given out.
     pub(crate) fn key(&self, number: u32) -> StateKey<'_> {
-        let Known { start, end, key_group, .. } = self.known[number as usize];
-        StateKey { group: key_group, key: &self.bytes[start..end] }
+        let known = &self.known[number as usize];
+        StateKey { group: known.key_group, key: known.key(&self.bytes) }
     }
 }
 
@@ -118,5 +173,30 @@ mod tests {
         groups.clear();
         groups.begin();
         assert_eq!((groups.len(), groups.of_call(key("b"))), (0, 0));
+    }
+
+    #[test]
+    fn keys_of_every_length_are_told_apart_and_given_back() {
+        let text = "the keys of a stream are of any length, and many of them begin alike";
+        let keys: Vec<Vec<u8>> = (0..40)
+            .flat_map(|length| {
+                let key = text.as_bytes()[..length].to_vec();
+                let zeros = vec![0; length];
+                let last = key.iter().copied().take(length.saturating_sub(1)).chain([0]).collect();
+                [key, zeros, last]
+            })
+            .collect();
+        let mut distinct: Vec<&Vec<u8>> = Vec::new();
+        keys.iter().for_each(|key| if !distinct.contains(&key) { distinct.push(key) });
+        let mut groups = Groups::default();
+        for _ in 0..2 {
+            groups.begin();
+            for key in &keys {
+                let number = groups.of_call(StateKey { group: KeyGroup(3), key });
+                assert_eq!(distinct[number as usize], key);
+                assert_eq!(groups.key(number), StateKey { group: KeyGroup(3), key });
+            }
+        }
+        assert_eq!((groups.len(), groups.key_bytes()), (distinct.len(), distinct.iter().map(|key| key.len()).sum()));
     }
 }
