@@ -85,10 +85,9 @@ fn the_greatest_of_each_key_and_window_come_out_at_any_parallelism() {
 
 #[test]
 fn what_it_cannot_do_is_refused_by_name_before_a_row_moves() {
-    for (from, to, words) in [
-        ("k: 3", "k: 0", "k: 0 is not between 1 and 1000"),
-        ("column: amount", "column: amonut", "no column `amonut`"),
-    ] {
+    for (from, to, words) in
+        [("k: 3", "k: 0", "k: 0 is not between 1 and 1000"), ("column: amount", "column: amonut", "no column `amonut`")]
+    {
         let folder = Folder::new();
         folder.write("p.yaml", pipeline().replace(from, to));
         let outcome = folder.run(&["validate", "p.yaml"]);

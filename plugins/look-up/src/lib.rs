@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use volley_sdk::build::{Builder as _, StringBuilder};
 use volley_sdk::http::{self, HttpError, Request, Response};
-use volley_sdk::{
-    Batch, Binding, DataType, Failure, Field, MapOperator, Mapped, OpenError, Reject, Rejects, Schema,
-};
+use volley_sdk::{Batch, Binding, DataType, Failure, Field, MapOperator, Mapped, OpenError, Reject, Rejects, Schema};
 
 /// What the server says of a value that it does not know.
 const NOT_FOUND: u16 = 404;

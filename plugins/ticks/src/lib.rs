@@ -50,7 +50,8 @@ impl Ticks {
     fn encode(ts: i64, symbol: &str, price: f64, out: &mut Vec<u8>) -> Result<(), Reject> {
         let length = HEAD_BYTES + symbol.len();
         if length > RECORD_BYTES_MAX {
-            let message = format!("a symbol of {} bytes; the longest has {}", symbol.len(), RECORD_BYTES_MAX - HEAD_BYTES);
+            let message =
+                format!("a symbol of {} bytes; the longest has {}", symbol.len(), RECORD_BYTES_MAX - HEAD_BYTES);
             return Err(Reject::new("long-symbol", message));
         }
         out.extend((length as u32).to_le_bytes());

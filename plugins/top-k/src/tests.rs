@@ -61,7 +61,8 @@ fn states_come_together_in_any_order() {
 
 #[test]
 fn what_is_no_number_is_passed_over_and_bad_configurations_are_named() {
-    let input = batch! { "x" => [Some(f64::NAN), None, Some(4.0), Some(f64::INFINITY)], "user" => ["a", "b", "c", "d"] };
+    let input =
+        batch! { "x" => [Some(f64::NAN), None, Some(4.0), Some(f64::INFINITY)], "user" => ["a", "b", "c", "d"] };
     let outcome = testing::aggregate::<TopK>(json!({ "column": "x" }), &[0, 0, 1, 1], &input).unwrap();
     assert_eq!(tops(&outcome.output), [vec![], vec![f64::INFINITY, 4.0]]);
     for (config, wanted) in [

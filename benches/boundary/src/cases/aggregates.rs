@@ -28,10 +28,7 @@ pub(super) const KEY: &str = "key";
 type Numbered = (RecordBatch, Vec<usize>);
 
 fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new(KEY, DataType::Int64, false),
-        Field::new("amount", DataType::Float64, false),
-    ]))
+    Arc::new(Schema::new(vec![Field::new(KEY, DataType::Int64, false), Field::new("amount", DataType::Float64, false)]))
 }
 
 /// The rows between two firings, the same at every run.

@@ -79,7 +79,9 @@ pub(crate) fn spinning(guests: &Guests, rounds: usize) -> Result<(), Box<dyn Err
     });
     let p99: Vec<Duration> = latencies.into_iter().map(|mut phase| percentile(&mut phase, 0.99)).collect();
     let (quiet, beside): (Vec<_>, Vec<_>) = p99.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
-    eprintln!("R16: p99 of a batch of {ROWS} rows, round by round: quiet {quiet:.2?}, beside one that spins {beside:.2?}");
+    eprintln!(
+        "R16: p99 of a batch of {ROWS} rows, round by round: quiet {quiet:.2?}, beside one that spins {beside:.2?}"
+    );
     let ratios = quiet.iter().zip(&beside).map(|(quiet, beside)| beside.as_secs_f64() / quiet.as_secs_f64());
     Ratio::median(ratios.collect()).print("R16", Bar::AtMost(1.5));
     Ok(())

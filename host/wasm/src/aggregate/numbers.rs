@@ -128,7 +128,9 @@ impl Dictionary {
             return Arc::clone(groups);
         }
         self.mix();
-        let Self { owners: Owners::Mixed(owners), numbers, generation, some_gone } = self else { return Arc::default() };
+        let Self { owners: Owners::Mixed(owners), numbers, generation, some_gone } = self else {
+            return Arc::default();
+        };
         let numbers = numbers.entry(aggregator).or_insert_with(|| {
             *some_gone = true;
             Numbers { is_gone: true, ..Numbers::default() }
@@ -208,7 +210,11 @@ impl Dictionary {
             }
             (Owners::Mixed(owners), None) if owners.iter().all(|owner| owner.aggregator == owners[0].aggregator) => {
                 let groups = Groups::These(owners.iter().map(|owner| owner.group).collect());
-                owners.first().map(|first| Share { aggregator: first.aggregator, groups, rows: None }).into_iter().collect()
+                owners
+                    .first()
+                    .map(|first| Share { aggregator: first.aggregator, groups, rows: None })
+                    .into_iter()
+                    .collect()
             }
             (Owners::Mixed(owners), marks) => dealt(owners, marks),
         }

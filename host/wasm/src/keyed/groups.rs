@@ -187,7 +187,11 @@ mod tests {
             })
             .collect();
         let mut distinct: Vec<&Vec<u8>> = Vec::new();
-        keys.iter().for_each(|key| if !distinct.contains(&key) { distinct.push(key) });
+        keys.iter().for_each(|key| {
+            if !distinct.contains(&key) {
+                distinct.push(key)
+            }
+        });
         let mut groups = Groups::default();
         for _ in 0..2 {
             groups.begin();

@@ -191,7 +191,8 @@ pub mod entries {
     }
 }
 
-/// The functions that the macro for exports calls, under its names. They are thin; behind them nothing knows the operator.
+/// The functions that the macro for exports calls, under its names. They are thin; behind them nothing knows the operator. What
+/// the host is told in them is never freed: some hundred bytes, once or twice in the life of an instance.
 #[allow(missing_docs, clippy::missing_safety_doc, clippy::too_many_arguments)]
 pub mod functions {
     use super::{Component, Of, Runner, Slot, described, enter};
@@ -210,16 +211,9 @@ pub mod functions {
         unsafe { super::wit::_export_describe_cabi::<Component>() }
     }
 
-    pub unsafe fn __post_return_describe<S: Slot>(given: *mut u8) {
-        if S::Runner::HAS_STATES {
-            unsafe { post_return_describe(given) }
-        }
-    }
-
-    #[inline(never)]
-    unsafe fn post_return_describe(given: *mut u8) {
-        unsafe { super::wit::__post_return_describe::<Component>(given) }
-    }
+    /// # Safety
+    /// As all.
+    pub unsafe fn __post_return_describe<S: Slot>(_: *mut u8) {}
 
     pub unsafe fn _export_open_cabi<S: Slot>(
         config: *mut u8,
@@ -254,19 +248,23 @@ pub mod functions {
     ) -> *mut u8 {
         unsafe {
             super::wit::_export_open_cabi::<Component>(
-                config, config_bytes, schema, schema_bytes, keys, keys_count, has_time, time, time_bytes, offset_ms,
+                config,
+                config_bytes,
+                schema,
+                schema_bytes,
+                keys,
+                keys_count,
+                has_time,
+                time,
+                time_bytes,
+                offset_ms,
             )
         }
     }
 
-    pub unsafe fn __post_return_open<S: Slot>(given: *mut u8) {
-        unsafe { post_return_open(given) }
-    }
-
-    #[inline(never)]
-    unsafe fn post_return_open(given: *mut u8) {
-        unsafe { super::wit::__post_return_open::<Component>(given) }
-    }
+    /// # Safety
+    /// As all.
+    pub unsafe fn __post_return_open<S: Slot>(_: *mut u8) {}
 
     pub unsafe fn _export_close_cabi<S: Slot>() {
         enter(Of::<S>::LIFECYCLE);

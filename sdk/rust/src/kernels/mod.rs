@@ -17,9 +17,9 @@ mod arithmetic;
 mod bitmap;
 mod rows;
 mod take;
-mod turns;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub(crate) use arithmetic::max_u32;
 pub use arithmetic::{Number, map, map_pairs, max, min, sum, try_map};

@@ -4,8 +4,8 @@ use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, bound_to, so
 use crate::layout::Place;
 use crate::wire::Frame;
 use crate::{
-    AggregateOperator, Array, Batch, Binding, Failure, Groups, OpenError, Port, ProcessInput, Rejects, Schema, WriteMode,
-    wire,
+    AggregateOperator, Array, Batch, Binding, Failure, Groups, OpenError, Port, ProcessInput, Rejects, Schema,
+    WriteMode, wire,
 };
 
 /// An opened aggregate.

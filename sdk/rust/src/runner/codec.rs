@@ -2,7 +2,9 @@
 
 use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, bound_to, sorted};
 use crate::codec::{Decoded, Encoded, Frames, Framing};
-use crate::{Batch, Binding, CodecOperator, DataType, Failure, Field, OpenError, Port, ProcessInput, Schema, WriteMode};
+use crate::{
+    Batch, Binding, CodecOperator, DataType, Failure, Field, OpenError, Port, ProcessInput, Schema, WriteMode,
+};
 
 /// The one column that frames cross as.
 const FRAME: &str = "frame";
@@ -103,8 +105,7 @@ fn decode<'a>(
     let (message, out) = memory.align(message);
     let frame = bound.decode(message)?;
     let view = bound.view(&frame);
-    let Decoded { columns, frames, rejects, rest_bytes } =
-        decode(&Frames::new(view.at(0).as_bytes()?, framing, end))?;
+    let Decoded { columns, frames, rejects, rest_bytes } = decode(&Frames::new(view.at(0).as_bytes()?, framing, end))?;
     bound.wires[0].encode(&bound.binding.ports[0], &columns, frames.len(), out)?;
     crate::array::spare(columns);
     Ok((memory.out.bytes(), frames, rejects, rest_bytes))

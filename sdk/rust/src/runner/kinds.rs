@@ -3,8 +3,8 @@
 use super::{Bound, Memory, Outputs, RejectedRows, Runner, open, sorted};
 use crate::emitter::EmitFn;
 use crate::{
-    Batch, Emitter, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, OpenError,
-    ProcessInput, Rejects,
+    Batch, Emitter, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, OpenError, ProcessInput,
+    Rejects,
 };
 
 /// An opened map.

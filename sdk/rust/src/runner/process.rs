@@ -79,8 +79,7 @@ impl<Op: ProcessOperator> ProcessRunner<Op> {
         emit: &mut EmitFn<'_>,
     ) -> Result<(), Failure> {
         let Self { operator, bound, sides } = self;
-        let mut fire =
-            |new_keys: Option<NewKeys<'_>>, cx: &mut Context<'_>| operator.on_timers(timers, new_keys, cx);
+        let mut fire = |new_keys: Option<NewKeys<'_>>, cx: &mut Context<'_>| operator.on_timers(timers, new_keys, cx);
         sides.on_timers(bound, keys, timers.len(), host, emit, &mut fire)
     }
 
