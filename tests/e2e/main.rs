@@ -22,6 +22,7 @@ mod full_disk;
 mod golden_checkpoints;
 mod grants;
 mod graphs;
+mod greatest;
 mod held;
 mod hostile;
 mod kinds;

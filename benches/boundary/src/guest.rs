@@ -16,11 +16,14 @@ use volley_wasm::{
 /// The components under test.
 pub(crate) struct Guests {
     pub(crate) folder: PathBuf,
+    /// What all of them run in.
+    pub(crate) engine: Arc<PluginEngine>,
     pub(crate) filter_project: Arc<Plugin>,
     pub(crate) identity: Arc<Plugin>,
     pub(crate) celsius: Arc<Plugin>,
     pub(crate) sum_avg: Arc<Plugin>,
     pub(crate) quantile_sketch: Arc<Plugin>,
+    pub(crate) running_total: Arc<Plugin>,
     /// The same without ticks.
     pub(crate) trusted: Arc<Plugin>,
 }
@@ -38,7 +41,9 @@ impl Guests {
             celsius: load("celsius.wasm")?,
             sum_avg: load("sum-avg.wasm")?,
             quantile_sketch: load("quantile-sketch.wasm")?,
+            running_total: load("running-total.wasm")?,
             trusted,
+            engine,
         })
     }
 }

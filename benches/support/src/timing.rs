@@ -92,6 +92,14 @@ impl Ratio {
         Self { value, min: value, max: value }
     }
 
+    /// The middle one of some ratios, each of a round.
+    #[must_use]
+    pub fn median(mut rounds: Vec<f64>) -> Self {
+        rounds.sort_unstable_by(f64::total_cmp);
+        let at = |place: usize| rounds.get(place).copied().unwrap_or(f64::NAN);
+        Self { value: at(rounds.len() / 2), min: at(0), max: at(rounds.len().saturating_sub(1)) }
+    }
+
     /// The ratio upside down.
     #[must_use]
     pub fn inverse(self) -> Self {

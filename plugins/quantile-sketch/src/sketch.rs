@@ -1,10 +1,37 @@
 //! Counts of values by bucket: which bucket a value is in, and how a sketch is written.
 //!
-//! The stored form: for each bucket in use, ascending, the difference to the one before (signed) and the count, as variable-length
-//! numbers of seven bits a byte.
+//! The stored form of few values: the bucket of each, ascending, four bytes little-endian. Of many: a mark that is no bucket, then
+//! for each bucket in use, ascending, the difference to the one before (signed) and the count, as variable-length numbers of seven
+//! bits a byte. Which of the two it is depends on the number of values alone.
 
 /// Bits of a float's mantissa.
 const MANTISSA_BITS: u32 = 52;
+
+/// So many values are few.
+pub(crate) const FEW: usize = 32;
+
+/// What a sketch of many values begins with: the bucket of no value.
+const MANY: [u8; 4] = i32::MIN.to_le_bytes();
+
+/// What is sorted by its bucket.
+pub(crate) trait Bucketed: Copy + Default {
+    fn bucket(self) -> i32;
+}
+
+/// A value alone.
+impl Bucketed for i32 {
+    #[inline]
+    fn bucket(self) -> i32 {
+        self
+    }
+}
+
+impl Bucketed for Counted {
+    #[inline]
+    fn bucket(self) -> i32 {
+        self.bucket
+    }
+}
 
 /// So many values of one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,39 +88,45 @@ impl Buckets {
 }
 
 /// By bucket. The standard library's sort would be a tenth of this component.
-#[inline(never)]
-pub(crate) fn sort(counted: &mut [Counted]) {
+#[inline]
+pub(crate) fn sort<T: Bucketed>(items: &mut [T]) {
     // Few values of a group come between two drains, as a rule.
-    if counted.len() <= 16 {
-        for at in 1..counted.len() {
-            let mut place = at;
-            while place > 0 && counted[place - 1].bucket > counted[place].bucket {
-                counted.swap(place - 1, place);
-                place -= 1;
-            }
-        }
-        return;
+    if items.len() > 16 {
+        return sort_many(items);
     }
+    for at in 1..items.len() {
+        let item = items[at];
+        let mut place = at;
+        while place > 0 && items[place - 1].bucket() > item.bucket() {
+            items[place] = items[place - 1];
+            place -= 1;
+        }
+        items[place] = item;
+    }
+}
+
+#[inline(never)]
+fn sort_many<T: Bucketed>(items: &mut [T]) {
     // A heap, of which the greatest leaves time after time.
-    let mut first = counted.len() / 2;
-    let mut end = counted.len();
+    let mut first = items.len() / 2;
+    let mut end = items.len();
     while end > 1 {
         if first > 0 {
             first -= 1;
         } else {
             end -= 1;
-            counted.swap(0, end);
+            items.swap(0, end);
         }
         let mut at = first;
         loop {
             let mut child = 2 * at + 1;
-            if child + 1 < end && counted[child].bucket < counted[child + 1].bucket {
+            if child + 1 < end && items[child].bucket() < items[child + 1].bucket() {
                 child += 1;
             }
-            if child >= end || counted[at].bucket >= counted[child].bucket {
+            if child >= end || items[at].bucket() >= items[child].bucket() {
                 break;
             }
-            counted.swap(at, child);
+            items.swap(at, child);
             at = child;
         }
     }
@@ -113,10 +146,19 @@ pub(crate) fn summed(sorted: &[Counted]) -> impl Iterator<Item = Counted> + '_ {
     })
 }
 
-/// Writes buckets, each of which comes once, ascending.
-pub(crate) fn write(counted: impl Iterator<Item = Counted>, bytes: &mut Vec<u8>) {
+/// Writes what sorted buckets come to.
+#[inline(never)]
+pub(crate) fn write(sorted: &[Counted], bytes: &mut Vec<u8>) {
+    let total = sorted.iter().fold(0_u64, |total, counted| total.saturating_add(counted.count));
+    if total <= FEW as u64 {
+        for Counted { bucket, count } in sorted {
+            (0..*count).for_each(|_| bytes.extend(bucket.to_le_bytes()));
+        }
+        return;
+    }
+    bytes.extend(MANY);
     let mut before = 0_i64;
-    for Counted { bucket, count } in counted {
+    for Counted { bucket, count } in summed(sorted) {
         let step = i64::from(bucket) - before;
         write_number((step << 1 ^ step >> 63) as u64, bytes);
         write_number(count, bytes);
@@ -133,19 +175,42 @@ fn write_number(mut number: u64, bytes: &mut Vec<u8>) {
     bytes.push(number as u8);
 }
 
+/// The values of a stored sketch of few, each as [`value`] reads it.
+#[inline]
+pub(crate) fn few(bytes: &[u8]) -> Option<&[[u8; 4]]> {
+    let (values, rest) = bytes.as_chunks();
+    (rest.is_empty() && values.first() != Some(&MANY)).then_some(values)
+}
+
+/// The bucket with the value of that rank, of few.
+#[inline]
+pub(crate) fn quantile_of_few(values: &[[u8; 4]], quantile: f64) -> Option<i32> {
+    let rank = (quantile * values.len() as f64).ceil() as usize;
+    values.get(rank.max(1) - 1).map(|value| i32::from_le_bytes(*value))
+}
+
 /// The buckets of a stored sketch.
 pub(crate) fn read(bytes: &[u8]) -> Stored<'_> {
-    Stored { bytes, before: 0 }
+    match bytes.strip_prefix(&MANY) {
+        Some(bytes) => Stored { bytes, before: 0, are_few: false },
+        None => Stored { bytes, before: 0, are_few: true },
+    }
 }
 
 /// A stored sketch, bucket by bucket.
 pub(crate) struct Stored<'a> {
     bytes: &'a [u8],
     before: i64,
+    are_few: bool,
 }
 
 impl Stored<'_> {
     fn counted(&mut self) -> Option<Counted> {
+        if self.are_few {
+            let (value, rest) = self.bytes.split_first_chunk()?;
+            self.bytes = rest;
+            return Some(Counted { bucket: i32::from_le_bytes(*value), count: 1 });
+        }
         let step = read_number(&mut self.bytes)?;
         let step = (step >> 1) as i64 ^ -((step & 1) as i64);
         let bucket = i32::try_from(self.before.checked_add(step)?).ok()?;

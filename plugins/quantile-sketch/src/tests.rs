@@ -73,15 +73,47 @@ fn values_of_every_kind_have_a_bucket() {
 }
 
 #[test]
-fn the_stored_form_is_frozen() {
-    let mut bytes = Vec::new();
-    let counted = [(-3, 1), (0, 300), (70_000, 2)].map(|(bucket, count)| Counted { bucket, count });
-    sketch::write(counted.into_iter(), &mut bytes);
-    assert_eq!(bytes, [5, 1, 6, 172, 2, 224, 197, 8, 2]);
-    assert_eq!(sketch::read(&bytes).collect::<Result<Vec<_>, _>>().unwrap(), counted);
-    for cut in [1, 3, 4, 8] {
+fn the_stored_forms_are_frozen() {
+    let written = |counted: [(i32, u64); 3]| {
+        let (counted, mut bytes) = (counted.map(|(bucket, count)| Counted { bucket, count }), Vec::new());
+        sketch::write(&counted, &mut bytes);
+        let read = sketch::read(&bytes).collect::<Result<Vec<_>, _>>().unwrap();
+        assert_eq!(sketch::summed(&read).collect::<Vec<_>>(), counted);
+        bytes
+    };
+    let bytes = written([(-3, 1), (0, 300), (70_000, 2)]);
+    assert_eq!(bytes, [0, 0, 0, 128, 5, 1, 6, 172, 2, 224, 197, 8, 2]);
+    assert_eq!(sketch::few(&bytes), None);
+    for cut in [1, 2, 3, 5, 7, 8, 12] {
         assert!(sketch::read(&bytes[..cut]).any(|counted| counted.is_err()), "{cut}");
     }
+    let bytes = written([(-3, 1), (0, 2), (70_000, 1)]);
+    assert_eq!(bytes, [253, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0, 112, 17, 1, 0]);
+    let few = sketch::few(&bytes).unwrap();
+    let ranks = [0.0, 0.25, 0.26, 0.75, 0.76, 1.0].map(|quantile| sketch::quantile_of_few(few, quantile).unwrap());
+    assert_eq!((ranks, sketch::quantile_of_few(&[], 0.5)), ([-3, -3, 0, 0, 70_000, 70_000], None));
+}
+
+#[test]
+fn groups_of_few_values_and_of_many_lie_side_by_side() {
+    let counts = [0, 1, 40, 3, 32, 33, 200, 2, 0];
+    let groups: Vec<u32> = (0_u32..).zip(counts).flat_map(|(group, count)| vec![group; count]).collect();
+    let values: Vec<f64> = numbers(groups.len()).iter().map(|value| value.round()).collect();
+    let input = batch! { "x" => values.clone() };
+    let drained = |parts: &[std::ops::Range<usize>]| {
+        let mut aggregation = Aggregation::<QuantileSketch>::open(json!({ "column": "x" }), &input).unwrap();
+        // The last group has no row that counts.
+        aggregation.update(&[8], &batch! { "x" => [f64::NAN] }).unwrap();
+        for part in parts {
+            aggregation.update(&groups[part.clone()], &batch! { "x" => values[part.clone()].to_vec() }).unwrap();
+        }
+        aggregation.drain().unwrap()
+    };
+    let whole = drained(&[0..groups.len()]);
+    assert_eq!(whole, drained(&[100..groups.len(), 0..100]));
+    let mut merged = Aggregation::<QuantileSketch>::open(json!({ "column": "x" }), &input).unwrap();
+    merged.merge(&(0..9).collect::<Vec<_>>(), &whole).unwrap();
+    assert_eq!(merged.drain().unwrap(), whole);
 }
 
 #[test]

@@ -14,8 +14,7 @@ pub struct Groups<'a> {
 }
 
 impl<'a> Groups<'a> {
-    pub(crate) fn new(numbers: &'a [u32], known: usize) -> Self {
-        let greatest = crate::kernels::max_u32(numbers);
+    pub(crate) fn new(numbers: &'a [u32], greatest: Option<u32>, known: usize) -> Self {
         Self { numbers, total: greatest.map_or(known, |greatest| known.max(greatest as usize + 1)) }
     }
 

@@ -115,7 +115,7 @@ macro_rules! __export_operator {
                 }
             }
 
-    $crate::guest::lifecycle::export_part!(Exported with_types_in $crate::guest::lifecycle);
+    $crate::guest::lifecycle::export_part!(Exported with_types_in $crate::guest::lifecycle_entries);
     $crate::guest::$part::export_part!(Exported with_types_in $crate::guest::$part);
     $($crate::guest::$more::export_part!(Exported with_types_in $crate::guest::$more);)?
 

@@ -185,6 +185,7 @@ impl Binding {
         binding
     }
 
+    #[inline(never)]
     fn read(&mut self, column: String) {
         self.reads.push(column);
     }
@@ -217,15 +218,25 @@ impl Binding {
     /// An aggregate's state has these columns: they are what its deltas become when they are drained.
     #[must_use]
     pub fn state(mut self, columns: impl Into<Schema>) -> Self {
-        self.state = columns.into();
+        self.set_state(columns.into());
         self
+    }
+
+    #[inline(never)]
+    fn set_state(&mut self, schema: Schema) {
+        self.state = schema;
     }
 
     /// One more output; a flat-map's side outputs come after `out`.
     #[must_use]
     pub fn port(mut self, name: &str, columns: impl Into<Schema>, writes: WriteMode) -> Self {
-        self.ports.push(Port { name: name.to_owned(), schema: columns.into(), writes });
+        self.add_port(name, columns.into(), writes);
         self
+    }
+
+    #[inline(never)]
+    fn add_port(&mut self, name: &str, schema: Schema, writes: WriteMode) {
+        self.ports.push(Port { name: name.to_owned(), schema, writes });
     }
 }
 

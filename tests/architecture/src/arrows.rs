@@ -70,6 +70,9 @@ pub const MAY_KNOW: &[(&str, &[&str])] = &[
             "volley-connector-memory",
             "volley-expr",
             "volley-runtime",
+            "volley-state",
+            // A guest that no author would write: it spins.
+            "volley-test-guests",
             "volley-wasm",
         ],
     ),

@@ -2,7 +2,10 @@
 
 mod aggregates;
 mod crossing;
+mod keyed;
+mod neighbours;
 mod pipeline;
+mod process;
 mod start;
 mod values;
 
@@ -18,7 +21,7 @@ use crate::sink::Counting;
 type Case = fn(&Guests, usize) -> Result<(), Box<dyn Error>>;
 
 /// All cases, in the order of their lines.
-pub(crate) const ALL: [(&str, Case); 8] = [
+pub(crate) const ALL: [(&str, Case); 12] = [
     ("R1", crossing::filter_project),
     ("R2", crossing::identity),
     ("R3", crossing::ticks),
@@ -26,7 +29,11 @@ pub(crate) const ALL: [(&str, Case); 8] = [
     ("R15", values::scalar),
     ("path", crossing::own_against_stock),
     ("start", start::start),
-    ("R13", aggregates::by_key),
+    ("R13_sum_avg", aggregates::sums),
+    ("R13_sketch", aggregates::sketches),
+    ("R13_job", keyed::job),
+    ("R14", process::value),
+    ("R16", neighbours::spinning),
 ];
 
 /// Work for a clock: the next batch through an operator, over and over.

@@ -108,7 +108,7 @@ impl Aggregator for PluginAggregator {
             return Err(volley_api::Error::internal("the state of a plugin is one column"));
         };
         let piece = Piece::of_state(state, groups)?;
-        if piece.groups.is_empty() {
+        if piece.rows() == 0 {
             return Ok(());
         }
         self.pieces.push(piece);
@@ -132,7 +132,7 @@ impl Aggregator for PluginAggregator {
         let shared = Arc::clone(&self.session);
         let mut session = locked(&shared);
         let pieces = self.take_states(&mut session, groups_total)?;
-        let results = session.results_of(&pieces)?;
+        let results = session.results_of(pieces)?;
         let (columns, present) = assembled(session.results.fields(), &results, groups_total)?;
         self.present = present;
         Ok(columns)

@@ -1,9 +1,12 @@
 //! Rows that an instance was handed since it gave up its deltas last.
 
+use std::sync::Arc;
+
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use volley_api::StreamRecord;
 
+use super::session::bytes_of;
 use crate::Result;
 
 /// Rows of one call.
@@ -12,9 +15,11 @@ pub(super) struct Kept {
     /// Whose rows they are.
     pub(super) aggregator: u32,
     /// The group of each row, by the aggregator's numbers.
-    pub(super) groups: Vec<u32>,
+    pub(super) groups: Arc<Vec<u32>>,
     /// The columns that cross.
     pub(super) wire: RecordBatch,
+    /// The bytes that they have.
+    pub(super) bytes: usize,
     /// The record that they are of, whole.
     pub(super) record: StreamRecord,
     /// Where in the record they begin.
@@ -24,8 +29,9 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(aggregator: u32, record: &StreamRecord, wire: RecordBatch, groups: Vec<u32>) -> Self {
-        Self { aggregator, groups, wire, record: record.clone(), first: 0, picked: None }
+    pub(super) fn new(aggregator: u32, record: &StreamRecord, wire: RecordBatch, groups: Arc<Vec<u32>>) -> Self {
+        let bytes = bytes_of(&wire);
+        Self { aggregator, groups, wire, bytes, record: record.clone(), first: 0, picked: None }
     }
 
     pub(super) fn rows(&self) -> usize {
@@ -38,11 +44,16 @@ impl Kept {
     }
 
     pub(super) fn slice(&self, offset: usize, rows: usize) -> Self {
+        if rows == self.rows() {
+            return self.clone();
+        }
         let end = offset + rows;
+        let wire = self.wire.slice(offset, rows);
         Self {
             aggregator: self.aggregator,
-            groups: self.groups[offset..end].to_vec(),
-            wire: self.wire.slice(offset, rows),
+            groups: Arc::new(self.groups[offset..end].to_vec()),
+            bytes: bytes_of(&wire),
+            wire,
             record: self.record.clone(),
             first: if self.picked.is_some() { self.first } else { self.first + offset },
             picked: self.picked.as_ref().map(|picked| picked[offset..end].to_vec()),
@@ -63,7 +74,8 @@ impl Kept {
         let place = |row: &u32| self.picked.as_ref().map_or(*row, |picked| picked[*row as usize]);
         Ok(Self {
             aggregator: self.aggregator,
-            groups: left.iter().map(|row| self.groups[*row as usize]).collect(),
+            groups: Arc::new(left.iter().map(|row| self.groups[*row as usize]).collect()),
+            bytes: bytes_of(&wire),
             wire,
             record: self.record.clone(),
             first: self.first,

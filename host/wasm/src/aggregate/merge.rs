@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::compute::interleave;
+use arrow::compute::{concat_batches, interleave};
+use arrow::datatypes::SchemaRef;
 
-use super::pieces::{Piece, number};
+use super::pieces::{Groups, Piece, number};
 use super::refuse::as_json;
 use super::session::{Session, bytes_of};
 use crate::operator::CALL_BYTES_MAX;
@@ -34,8 +35,13 @@ struct Waiting {
 impl Session {
     /// The same states with no group in two rows. Those that stand alone stay as they are.
     pub(super) fn united(&mut self, pieces: Vec<Piece>, groups_total: usize) -> Result<Vec<Piece>> {
+        if let [Piece { groups: Groups::First(_), .. }] = &pieces[..] {
+            return Ok(pieces);
+        }
         let mut rows_of = vec![0_u32; groups_total];
-        pieces.iter().flat_map(|piece| &piece.groups).for_each(|group| rows_of[*group as usize] += 1);
+        for piece in &pieces {
+            piece.groups.numbers().iter().for_each(|group| rows_of[*group as usize] += 1);
+        }
         if rows_of.iter().all(|rows| *rows <= 1) {
             return Ok(pieces);
         }
@@ -45,7 +51,7 @@ impl Session {
         let several = self.picked(&pieces, &rows_of, |rows| rows > 1)?;
         let mut united: Vec<Piece> = Vec::new();
         if !alone.groups.is_empty() {
-            united.push(Piece { groups: alone.groups, columns: alone.states.columns().to_vec() });
+            united.push(Piece { groups: Groups::These(alone.groups), columns: alone.states.columns().to_vec() });
         }
         let rows_max = self.rows_per_call(&several.states);
         let mut start = 0;
@@ -68,7 +74,7 @@ impl Session {
         let mut places = vec![(0, 0); total];
         let mut groups = vec![0; total];
         for (number, piece) in pieces.iter().enumerate() {
-            for (row, group) in piece.groups.iter().enumerate() {
+            for (row, group) in piece.groups.numbers().iter().enumerate() {
                 if wanted(rows_of[*group as usize]) {
                     let place = &mut begins[*group as usize];
                     (places[*place], groups[*place]) = ((number, row), *group);
@@ -131,24 +137,25 @@ impl Session {
             self.call_merge(&states, Arc::new(numbers.to_vec()))?;
         }
         let states = self.drained(groups.len())?;
-        Ok(Piece { groups, columns: states.columns().to_vec() })
+        Ok(Piece { groups: Groups::These(groups), columns: states.columns().to_vec() })
     }
 
     /// The results of states.
-    pub(super) fn results_of(&mut self, pieces: &[Piece]) -> Result<Vec<Piece>> {
-        let mut results = Vec::new();
+    pub(super) fn results_of(&mut self, pieces: Vec<Piece>) -> Result<Vec<Piece>> {
+        let mut results = Vec::with_capacity(pieces.len());
         for piece in pieces {
             let states = piece.batch(&self.state)?;
             let rows_max = self.rows_per_call(&states);
             let mut waiting: Vec<Waiting> = Vec::new();
+            // In order, since halves are tried in order.
+            let mut batches: Vec<RecordBatch> = Vec::new();
             for start in (0..piece.rows()).step_by(rows_max).rev() {
                 waiting.push(Waiting { start, end: (start + rows_max).min(piece.rows()), failed: 0 });
             }
             while let Some(Waiting { start, end, failed }) = waiting.pop() {
                 let error = match self.evaluated(&states.slice(start, end - start)) {
                     Ok(batch) => {
-                        let groups = piece.groups[start..end].to_vec();
-                        results.push(Piece { groups, columns: batch.columns().to_vec() });
+                        batches.push(batch);
                         continue;
                     }
                     // Deltas that others have in the instance are made again of their rows.
@@ -164,6 +171,7 @@ impl Session {
                     return Err(of_state(error, &states.slice(start, 1)));
                 }
             }
+            results.push(Piece { groups: piece.groups, columns: one_behind_the_other(&self.results, &batches)? });
         }
         let rows = results.iter().map(Piece::rows).sum();
         self.instances.metrics().rows_out(rows);
@@ -175,6 +183,14 @@ impl Session {
         let (_, error) = self.failed(error)?;
         self.feed_again()?;
         Ok(error)
+    }
+}
+
+/// The columns of batches of a schema.
+fn one_behind_the_other(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<ArrayRef>> {
+    match batches {
+        [only] => Ok(only.columns().to_vec()),
+        batches => Ok(concat_batches(schema, batches)?.columns().to_vec()),
     }
 }
 

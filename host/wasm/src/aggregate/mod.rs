@@ -10,6 +10,7 @@ mod aggregator;
 mod calls;
 mod kept;
 mod merge;
+mod numbers;
 mod pieces;
 mod recover;
 mod refuse;

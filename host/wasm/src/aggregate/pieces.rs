@@ -1,5 +1,6 @@
 //! States, or results, of some groups, and how they become columns of all groups.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -11,10 +12,42 @@ use arrow::datatypes::{Fields, SchemaRef};
 
 use crate::Result;
 
+/// The groups of rows.
+#[derive(Debug, Clone)]
+pub(super) enum Groups {
+    /// So many from 0 on, each once, in order: so it is where one window is open.
+    First(u32),
+    /// These.
+    These(Vec<u32>),
+}
+
+impl Groups {
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::First(count) => *count as usize,
+            Self::These(groups) => groups.len(),
+        }
+    }
+
+    pub(super) fn numbers(&self) -> Cow<'_, [u32]> {
+        match self {
+            Self::First(count) => Cow::Owned((0..*count).collect()),
+            Self::These(groups) => Cow::Borrowed(groups),
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::First(_) => 0,
+            Self::These(groups) => groups.capacity() * size_of::<u32>(),
+        }
+    }
+}
+
 /// Columns with the group of each row.
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
-    pub(super) groups: Vec<u32>,
+    pub(super) groups: Groups,
     pub(super) columns: Vec<ArrayRef>,
 }
 
@@ -24,14 +57,14 @@ impl Piece {
         let state = state.as_struct();
         let numbers = groups.iter().map(|group| number(*group));
         let Some(nulls) = state.nulls().filter(|nulls| nulls.null_count() > 0) else {
-            return Ok(Self { groups: numbers.collect(), columns: state.columns().to_vec() });
+            return Ok(Self { groups: Groups::These(numbers.collect()), columns: state.columns().to_vec() });
         };
         let present = |row: &usize| nulls.is_valid(*row);
         let rows: Vec<usize> = (0..state.len()).filter(present).collect();
         let indices = UInt32Array::from_iter_values(rows.iter().map(|row| number(*row)));
         let columns = state.columns().iter().map(|column| take(column, &indices, None));
         Ok(Self {
-            groups: rows.iter().map(|row| number(groups[*row])).collect(),
+            groups: Groups::These(rows.iter().map(|row| number(groups[*row])).collect()),
             columns: columns.collect::<std::result::Result<_, _>>()?,
         })
     }
@@ -46,7 +79,7 @@ impl Piece {
 
     pub(super) fn memory_bytes(&self) -> usize {
         let columns = self.columns.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
-        self.groups.capacity() * size_of::<u32>() + columns.sum::<usize>()
+        self.groups.memory_bytes() + columns.sum::<usize>()
     }
 }
 
@@ -61,18 +94,15 @@ pub(super) fn assembled(
     pieces: &[Piece],
     total: usize,
 ) -> Result<(Vec<ArrayRef>, Option<BooleanBuffer>)> {
-    if let [all] = pieces
-        && all.rows() == total
-        && (0..).zip(&all.groups).all(|(place, group)| place == *group)
-    {
-        return Ok((all.columns.clone(), None));
+    if let [only] = pieces {
+        return placed(only, total);
     }
     // The first array is what stands at groups that are not there.
     let mut places = vec![(0, 0); total];
     let mut present = BooleanBufferBuilder::new(total);
     present.append_n(total, false);
     for (number, piece) in (1..).zip(pieces) {
-        for (row, group) in piece.groups.iter().enumerate() {
+        for (row, group) in piece.groups.numbers().iter().enumerate() {
             places[*group as usize] = (number, row);
             present.set_bit(*group as usize, true);
         }
@@ -85,6 +115,28 @@ pub(super) fn assembled(
     let columns = columns.collect::<std::result::Result<_, _>>()?;
     let present = present.finish();
     Ok((columns, (present.count_set_bits() < total).then_some(present)))
+}
+
+/// The same of one piece.
+fn placed(piece: &Piece, total: usize) -> Result<(Vec<ArrayRef>, Option<BooleanBuffer>)> {
+    if let Groups::First(count) = piece.groups
+        && count as usize == total
+    {
+        return Ok((piece.columns.clone(), None));
+    }
+    let mut places = vec![0_u32; total];
+    let mut present = BooleanBufferBuilder::new(total);
+    present.append_n(total, false);
+    for (row, group) in (0..).zip(piece.groups.numbers().iter()) {
+        places[*group as usize] = row;
+        present.set_bit(*group as usize, true);
+    }
+    let present = present.finish();
+    let some_missing = piece.rows() < total;
+    let nulls = some_missing.then(|| NullBuffer::new(present.clone()));
+    let places = UInt32Array::new(places.into(), nulls);
+    let columns = piece.columns.iter().map(|column| take(column, &places, None));
+    Ok((columns.collect::<std::result::Result<_, _>>()?, some_missing.then_some(present)))
 }
 
 /// The plugin's columns of state as the one column that the runtime keeps.
@@ -100,7 +152,7 @@ mod tests {
     use super::*;
 
     fn piece(groups: &[u32], values: &[i64]) -> Piece {
-        Piece { groups: groups.to_vec(), columns: vec![Arc::new(Int64Array::from(values.to_vec()))] }
+        Piece { groups: Groups::These(groups.to_vec()), columns: vec![Arc::new(Int64Array::from(values.to_vec()))] }
     }
 
     #[test]
@@ -111,9 +163,17 @@ mod tests {
         let state = as_state(&fields, columns, present).expect("nulls are masked");
         assert_eq!(state.nulls().expect("one is not there").iter().collect::<Vec<_>>(), [true, true, false, true]);
         let back = Piece::of_state(&state, &[5, 6, 7, 8]).expect("a state");
-        assert_eq!(back.groups, [5, 6, 8]);
+        assert_eq!(*back.groups.numbers(), [5, 6, 8]);
         assert_eq!(&*back.columns[0], &Int64Array::from(vec![1, 10, 30]));
-        let (columns, present) = assembled(&fields, &[piece(&[0, 1], &[7, 8])], 2).expect("fits");
-        assert_eq!((&*columns[0], present), (&Int64Array::from(vec![7, 8]) as &dyn Array, None));
+        let seven = Int64Array::from(vec![7, 8]);
+        let first = Piece { groups: Groups::First(2), ..piece(&[], &[7, 8]) };
+        for of_one in [first.clone(), piece(&[0, 1], &[7, 8]), piece(&[1, 0], &[8, 7])] {
+            let (columns, present) = assembled(&fields, &[of_one], 2).expect("fits");
+            assert_eq!((&*columns[0], present), (&seven as &dyn Array, None));
+        }
+        let (columns, present) = assembled(&fields, &[first], 3).expect("fits");
+        let present = present.expect("one is not there");
+        assert_eq!(present.iter().collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!(&*columns[0].slice(0, 2), &seven as &dyn Array);
     }
 }

@@ -1,6 +1,6 @@
 //! The instance that all aggregators of one operator's instance share, and what it was handed since its last drain.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
@@ -10,6 +10,7 @@ use volley_api::{AggregatorRole, OperatorContext, Refused, RowReject, StreamReco
 use volley_ipc::columns_to_wire;
 
 use super::kept::Kept;
+use super::numbers::{Dictionary, Share};
 use super::pieces::{Piece, number};
 use super::{DELTA_BYTES_MAX, state_of};
 use crate::instances::Instances;
@@ -17,23 +18,8 @@ use crate::operator::{CALL_BYTES_MAX, CALL_ROWS_MAX};
 use crate::options::OnError;
 use crate::{Error, Result};
 
-/// Stands for a group that the instance does not know.
-const NONE: u32 = u32::MAX;
-
-/// Whose group one of the instance's groups is.
-#[derive(Debug, Clone, Copy)]
-struct Owner {
-    aggregator: u32,
-    group: u32,
-}
-
-/// The numbers that an aggregator's groups have in the instance.
-#[derive(Debug, Default)]
-struct Numbers {
-    /// Of [`Session::generation`]: all are void when it is another.
-    generation: u64,
-    of: Vec<u32>,
-}
+/// As many pieces of memory for numbers are kept as there are calls between two drains, of rows of one column.
+const SPARE_MAX: usize = 64;
 
 /// What became of rows.
 pub(super) enum Fed {
@@ -61,13 +47,12 @@ pub(super) struct Session {
     pub(super) call_rows_max: usize,
     /// The most input between two drains: less where more has failed though no row was guilty.
     pub(super) delta_bytes_max: usize,
-    /// By the instance's own numbers.
-    owners: Vec<Owner>,
-    numbers: HashMap<u32, Numbers>,
-    /// Counts drains, from 1.
-    generation: u64,
+    /// The groups that the instance knows.
+    known: Dictionary,
     aggregators: u32,
     pub(super) kept: Vec<Kept>,
+    /// Memory for numbers, used again.
+    spare: Vec<Vec<u32>>,
     kept_bytes: usize,
     kept_rows: usize,
     /// Whether some row since the last drain was refused, so that there may be groups without rows.
@@ -99,11 +84,10 @@ impl Session {
             calls: 0,
             call_rows_max: CALL_ROWS_MAX,
             delta_bytes_max: DELTA_BYTES_MAX,
-            owners: Vec::new(),
-            numbers: HashMap::new(),
-            generation: 1,
+            known: Dictionary::new(),
             aggregators: 0,
             kept: Vec::new(),
+            spare: Vec::new(),
             kept_bytes: 0,
             kept_rows: 0,
             some_refused: false,
@@ -116,13 +100,13 @@ impl Session {
     /// A new aggregator's number.
     pub(super) fn enter(&mut self) -> u32 {
         self.aggregators = self.aggregators.wrapping_add(1);
-        self.numbers.insert(self.aggregators, Numbers::default());
+        self.known.enter(self.aggregators);
         self.aggregators
     }
 
     /// An aggregator is gone, with all that it had.
     pub(super) fn leave(&mut self, aggregator: u32) {
-        self.numbers.remove(&aggregator);
+        self.known.leave(aggregator);
         self.pieces.remove(&aggregator);
     }
 
@@ -143,12 +127,15 @@ impl Session {
         let columns = self.columns.iter().map(|column| batch.column(*column));
         let wire = columns_to_wire(columns, rows, &self.instances.bound().wire)
             .map_err(|source| Error::Wire { plugin: self.instances.who().to_string(), source })?;
-        let groups = groups.iter().map(|group| number(*group)).collect();
+        let mut numbers = self.spare.pop().unwrap_or_default();
+        numbers.clear();
+        numbers.extend(groups.iter().map(|group| number(*group)));
+        let groups = Arc::new(numbers);
         if self.role == AggregatorRole::Operator {
             self.instances.metrics().rows_in(rows);
         }
         let all = Kept::new(aggregator, record, wire, groups);
-        let row_bytes = bytes_of(&all.wire).div_ceil(rows.max(1)).max(1);
+        let row_bytes = all.bytes.div_ceil(rows.max(1)).max(1);
         let call_rows = (CALL_BYTES_MAX.min(self.instances.limits().memory_bytes_max / 8) / row_bytes).max(1);
         if rows <= call_rows.min(self.call_rows_max) {
             return if rows == 0 { Ok(()) } else { self.take_in(all) };
@@ -172,41 +159,14 @@ impl Session {
 
     /// Hands rows to the instance.
     pub(super) fn feed(&mut self, part: &Kept) -> Result<Fed> {
-        let known = self.owners.len();
-        let groups = Arc::new(self.numbered(part));
+        let known = self.known.len();
+        let groups = self.known.number(part.aggregator, &part.groups);
         let fed = self.call_update(part, groups)?;
         if matches!(fed, Fed::None(_)) {
-            // As if the call had not been made: what it brought of new groups is not known to the instance.
-            self.owners.truncate(known);
-            if let Some(numbers) = self.numbers.get_mut(&part.aggregator) {
-                numbers.generation = 0;
-            }
+            // As if the call had not been made.
+            self.known.forget_from(known);
         }
         Ok(fed)
-    }
-
-    /// The instance's numbers of the rows' groups; new ones follow those that there are.
-    fn numbered(&mut self, part: &Kept) -> Vec<u32> {
-        let Self { owners, numbers, generation, .. } = self;
-        let numbers = numbers.entry(part.aggregator).or_default();
-        if numbers.generation != *generation {
-            numbers.generation = *generation;
-            numbers.of.fill(NONE);
-        }
-        let greatest = part.groups.iter().max().map_or(0, |group| *group as usize + 1);
-        if numbers.of.len() < greatest {
-            numbers.of.resize(greatest, NONE);
-        }
-        let mut numbered = Vec::with_capacity(part.groups.len());
-        for &group in &part.groups {
-            let of = &mut numbers.of[group as usize];
-            if *of == NONE {
-                *of = number(owners.len());
-                owners.push(Owner { aggregator: part.aggregator, group });
-            }
-            numbered.push(*of);
-        }
-        numbered
     }
 
     /// Keeps rows that the instance has, until it has given up its deltas.
@@ -221,7 +181,7 @@ impl Session {
             }
             Fed::None(message) => return self.refuse_all(&part, &message),
         };
-        self.kept_bytes += bytes_of(&kept.wire);
+        self.kept_bytes += kept.bytes;
         self.kept_rows += kept.rows();
         self.kept.push(kept);
         Ok(())
@@ -233,13 +193,12 @@ impl Session {
         // Rows without columns have a number all the same, and that of their group is kept.
         self.kept_bytes >= self.delta_bytes_max
             || self.kept_rows >= self.delta_bytes_max / size_of::<u32>()
-            || self.owners.len().saturating_mul(self.state_bytes) > state_bytes_max && self.owners.len() > 1
+            || self.known.len().saturating_mul(self.state_bytes) > state_bytes_max && self.known.len() > 1
     }
 
     /// Has the instance give up its deltas, if an aggregator has any there.
     pub(super) fn drain_for(&mut self, aggregator: u32) -> Result<()> {
-        let has_any = self.numbers.get(&aggregator).is_some_and(|numbers| numbers.generation == self.generation);
-        if has_any { self.drain() } else { Ok(()) }
+        if self.known.knows(aggregator) { self.drain() } else { Ok(()) }
     }
 
     /// Has the instance give up its deltas: they wait for their aggregators.
@@ -252,45 +211,42 @@ impl Session {
 
     /// The same, where a failure is somebody else's to deal with.
     pub(super) fn drain_once(&mut self) -> Result<()> {
-        if self.owners.is_empty() {
+        if self.known.len() == 0 {
             self.begin();
             return Ok(());
         }
-        let state = self.drained(self.owners.len())?;
+        let state = self.drained(self.known.len())?;
         self.distribute(&state)
     }
 
     /// The instance knows nothing, and nothing is kept.
     pub(super) fn begin(&mut self) {
-        self.owners.clear();
-        self.kept.clear();
+        self.known.clear();
+        let numbers = self.kept.drain(..).filter_map(|kept| Arc::into_inner(kept.groups));
+        self.spare.extend(numbers.take(SPARE_MAX - self.spare.len()));
         (self.kept_bytes, self.kept_rows) = (0, 0);
         self.some_refused = false;
-        self.generation += 1;
     }
 
     /// The states of all groups since the last drain go to those whose they are.
     fn distribute(&mut self, state: &RecordBatch) -> Result<()> {
         self.state_bytes = bytes_of(state).div_ceil(state.num_rows().max(1));
-        let with_rows = self.some_refused.then(|| self.with_rows());
-        let mut parts: BTreeMap<u32, (Vec<u32>, Vec<u32>)> = BTreeMap::new();
-        for (row, owner) in self.owners.iter().enumerate() {
-            if with_rows.as_ref().is_none_or(|with_rows| with_rows[row]) {
-                let (rows, groups) = parts.entry(owner.aggregator).or_default();
-                rows.push(number(row));
-                groups.push(owner.group);
-            }
-        }
-        for (aggregator, (rows, groups)) in parts {
-            if !self.numbers.contains_key(&aggregator) {
+        // Of each group, whether a row of it was not refused.
+        let with_rows = self.some_refused.then(|| {
+            let kept = self.kept.iter().filter(|kept| self.known.knows(kept.aggregator));
+            self.known.marks(kept.map(|kept| (kept.aggregator, &kept.groups[..])))
+        });
+        for Share { aggregator, groups, rows } in self.known.shares(with_rows.as_deref()) {
+            if !self.known.is_there(aggregator) {
                 continue;
             }
-            let columns = if rows.len() == state.num_rows() {
-                state.columns().to_vec()
-            } else {
-                let rows = UInt32Array::from(rows);
-                let columns = state.columns().iter().map(|column| take(column, &rows, None));
-                columns.collect::<std::result::Result<_, _>>()?
+            let columns = match rows {
+                None => state.columns().to_vec(),
+                Some(rows) => {
+                    let rows = UInt32Array::from(rows);
+                    let columns = state.columns().iter().map(|column| take(column, &rows, None));
+                    columns.collect::<std::result::Result<_, _>>()?
+                }
             };
             self.pieces.entry(aggregator).or_default().push(Piece { groups, columns });
         }
@@ -298,23 +254,9 @@ impl Session {
         Ok(())
     }
 
-    /// Of each of the instance's groups, whether a row of it was not refused.
-    fn with_rows(&self) -> Vec<bool> {
-        let mut with_rows = vec![false; self.owners.len()];
-        for kept in &self.kept {
-            let Some(numbers) = self.numbers.get(&kept.aggregator) else { continue };
-            for group in &kept.groups {
-                if let Some(with_row) = with_rows.get_mut(numbers.of[*group as usize] as usize) {
-                    *with_row = true;
-                }
-            }
-        }
-        with_rows
-    }
-
     /// About how many bytes there are of an aggregator.
     pub(super) fn memory_bytes(&self, aggregator: u32) -> usize {
-        let numbers = self.numbers.get(&aggregator).map_or(0, |numbers| numbers.of.capacity() * size_of::<u32>());
+        let numbers = self.known.memory_bytes(aggregator);
         let pieces = self.pieces.get(&aggregator).into_iter().flatten().map(Piece::memory_bytes);
         let kept = self.kept.iter().filter(|kept| kept.aggregator == aggregator);
         numbers + pieces.sum::<usize>() + kept.map(|kept| size_of_val(&kept.groups[..])).sum::<usize>()

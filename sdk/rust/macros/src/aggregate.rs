@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Receiver, Type};
 
 use crate::options::Options;
-use crate::parts::{Parts, Row, call, columns, read_arguments};
+use crate::parts::{Parts, Row, call, columns, read_arguments_or};
 use crate::signature::{Signature, take_attribute};
 use crate::types::{ident, returned};
 
@@ -45,7 +45,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
     }
     let parts = Parts::new(&signature);
     let Parts { config, config_type, checks, reads, readers, .. } = &parts;
-    let arguments = read_arguments(&signature, &TokenStream::new());
+    let arguments = read_arguments_or(&signature, &quote!(return;));
     let called = call(&signature);
     let each = if added.rejects {
         quote! {
@@ -95,12 +95,13 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 #readers
                 ::volley_sdk::row::grow_states(&mut self.states, groups.total());
                 let __states = &mut self.states[..];
+                let __groups = groups.numbers();
                 let mut __rejects = ::volley_sdk::Rejects::new();
-                for (__row, __group) in groups.numbers().iter().enumerate() {
+                ::volley_sdk::kernels::in_turns(__groups.len(), |__row| {
                     #arguments
-                    let __state = &mut __states[*__group as usize];
+                    let __state = &mut __states[__groups[__row] as usize];
                     #each
-                }
+                });
                 ::core::result::Result::Ok(__rejects)
             }
 
@@ -111,9 +112,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
             ) -> ::core::result::Result<(), ::volley_sdk::Failure> {
                 let __readers = <#state as ::volley_sdk::AggregateState>::readers(state)?;
                 ::volley_sdk::row::grow_states(&mut self.states, groups.total());
+                let __states = &mut self.states[..];
                 for (__row, __group) in groups.numbers().iter().enumerate() {
                     let __other = <#state as ::volley_sdk::AggregateState>::load(&__readers, __row);
-                    self.states[*__group as usize].merge(__other);
+                    __states[*__group as usize].merge(__other);
                 }
                 ::core::result::Result::Ok(())
             }
@@ -122,12 +124,10 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 &mut self,
                 groups_total: usize,
             ) -> ::core::result::Result<::std::vec::Vec<::volley_sdk::Array>, ::volley_sdk::Failure> {
-                let mut __builders = <#state as ::volley_sdk::AggregateState>::builders();
                 ::volley_sdk::row::grow_states(&mut self.states, groups_total);
-                for __state in self.states.drain(..) {
-                    ::volley_sdk::AggregateState::push(__state, &mut __builders);
-                }
-                ::core::result::Result::Ok(<#state as ::volley_sdk::AggregateState>::finish(__builders))
+                let __columns = <#state as ::volley_sdk::AggregateState>::columns(&mut self.states);
+                self.states.clear();
+                ::core::result::Result::Ok(__columns)
             }
 
             fn evaluate(
@@ -136,11 +136,11 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
             ) -> ::core::result::Result<::std::vec::Vec<::volley_sdk::Array>, ::volley_sdk::Failure> {
                 let __readers = <#state as ::volley_sdk::AggregateState>::readers(state)?;
                 let mut __builders = #as_cells::builders();
-                for __row in 0..state.len() {
+                ::volley_sdk::kernels::in_turns(state.len(), |__row| {
                     let __state = <#state as ::volley_sdk::AggregateState>::load(&__readers, __row);
                     let __value = __state.#evaluated;
                     #as_cells::push(#wrapped, &mut __builders);
-                }
+                });
                 ::core::result::Result::Ok(#as_cells::finish(__builders))
             }
         }

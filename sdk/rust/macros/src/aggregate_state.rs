@@ -29,7 +29,6 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
     Ok(quote! {
         #[automatically_derived]
         impl ::volley_sdk::AggregateState for #name {
-            type Builders = (#(#outputs::Builder,)*);
             type Readers<'a> = (#(#loads::Reader<'a>,)*);
 
             fn schema() -> ::volley_sdk::Schema {
@@ -38,17 +37,13 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
                 ),*])
             }
 
-            fn builders() -> Self::Builders {
-                (#(#outputs::builder(),)*)
-            }
-
-            #[inline]
-            fn push(self, builders: &mut Self::Builders) {
-                #(#outputs::write(self.#idents, &mut builders.#indices);)*
-            }
-
-            fn finish(builders: Self::Builders) -> ::std::vec::Vec<::volley_sdk::Array> {
-                ::volley_sdk::row::collect([#(::volley_sdk::build::Builder::finish(builders.#indices)),*])
+            fn columns(states: &mut [Self]) -> ::std::vec::Vec<::volley_sdk::Array> {
+                let rows = states.len();
+                ::volley_sdk::row::collect([#(
+                    #outputs::column(rows, |row| {
+                        ::core::option::Option::Some(::core::mem::take(&mut states[row].#idents))
+                    })
+                ),*])
             }
 
             fn readers<'a>(

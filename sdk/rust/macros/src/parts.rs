@@ -92,14 +92,18 @@ pub(crate) fn port(index: usize) -> Ident {
 
 /// Reads the arguments of one row into variables, or does `on_null` and goes on with the next row.
 pub(crate) fn read_arguments(signature: &Signature, on_null: &TokenStream) -> TokenStream {
+    read_arguments_or(signature, &quote!(#on_null continue;))
+}
+
+/// Reads the arguments of one row into variables, or does what leaves the row.
+pub(crate) fn read_arguments_or(signature: &Signature, leave: &TokenStream) -> TokenStream {
     let reads = signature.columns().enumerate().map(|(index, column)| {
         let (variable, reader) = (format_ident!("__argument_{index}"), reader(index));
         let read_as = without_lifetimes(&column.read_as);
         let read = quote_spanned!(column.read_as.span()=> <#read_as as ::volley_sdk::row::Argument<'_>>::read);
         quote! {
             let ::core::option::Option::Some(#variable) = #read(&#reader, __row) else {
-                #on_null
-                continue;
+                #leave
             };
         }
     });

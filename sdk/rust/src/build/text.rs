@@ -3,6 +3,7 @@
 use super::{Builder, Validity};
 use crate::array::ArrayData;
 use crate::buffer::Buffer;
+use crate::column::Fixed;
 use crate::offsets::Offset;
 use crate::{Array, DataType};
 
@@ -30,6 +31,20 @@ impl Blobs {
         self.end_row();
     }
 
+    /// # Panics
+    /// When lengths do not add up to the bytes.
+    fn extend(&mut self, bytes: &[u8], lengths: impl Iterator<Item = usize>) {
+        let end = self.data.len() + bytes.len();
+        self.data.extend(bytes);
+        let mut at = end - bytes.len();
+        for length in lengths {
+            at += length;
+            self.validity.push_valid();
+            self.end_row_at(at);
+        }
+        assert_eq!(at, end, "where the last value ends");
+    }
+
     fn push_null(&mut self) {
         self.validity.push_null(self.rows);
         self.end_row();
@@ -39,14 +54,19 @@ impl Blobs {
     /// When the values do not fit 32-bit offsets, which is more than a component's memory holds twice.
     #[inline]
     fn end_row(&mut self) {
+        self.end_row_at(self.data.len());
+    }
+
+    #[inline]
+    fn end_row_at(&mut self, end: usize) {
         if self.rows == 0 {
             self.begin();
         }
         self.rows += 1;
         if self.large {
-            self.offsets.push(i64::from_usize(self.data.len()));
+            self.offsets.push(i64::from_usize(end));
         } else {
-            self.offsets.push(i32::from_usize(self.data.len()));
+            self.offsets.push(i32::from_usize(end));
         }
     }
 
@@ -169,6 +189,18 @@ impl BinaryBuilder {
             assert_eq!(value.len(), width as usize, "bytes for a column of {}", self.data_type);
         }
         self.blobs.push(value);
+    }
+
+    /// Rows that are made of numbers, little-endian, which lie one behind the other: each row of so many of them.
+    ///
+    /// # Panics
+    /// When the column has a fixed width, or `counts` do not add up to the numbers.
+    #[inline]
+    pub fn extend<T: Fixed>(&mut self, numbers: &[T], counts: impl IntoIterator<Item = usize>) {
+        let is_fixed = matches!(self.data_type, DataType::FixedSizeBinary(_));
+        assert!(!is_fixed, "values of a fixed width are pushed one by one");
+        let lengths = counts.into_iter().map(|count| count * size_of::<T>());
+        self.blobs.extend(bytemuck::cast_slice(numbers), lengths);
     }
 
     /// One row, with or without a value.

@@ -1,7 +1,7 @@
 //! The export `aggregate`.
 
 use super::bindings::{aggregate, imports};
-use super::exports::{Slot, failure, rejects};
+use super::exports::{Slot, answered, failure};
 use super::memory::{Call, lend};
 use crate::AggregateOperator;
 use crate::runner::AggregateRunner;
@@ -12,21 +12,21 @@ use imports::volley::operator::types::{Failure as WitFailure, Reject as WitRejec
 impl<Op: AggregateOperator, S: Slot<Runner = AggregateRunner<Op>>> exported::Guest for S {
     fn update(groups: Vec<u32>, batch: Vec<u8>) -> Result<Vec<WitReject>, WitFailure> {
         let _call = Call::begin();
-        S::with(|holder| holder.runner()?.update(&groups, &batch).map(rejects).map_err(failure))
+        answered(S::with(|holder| holder.runner()?.update(&groups, &batch)))
     }
 
     fn merge(groups: Vec<u32>, state: Vec<u8>) -> Result<(), WitFailure> {
         let _call = Call::begin();
-        S::with(|holder| holder.runner()?.merge(&groups, &state).map_err(failure))
+        S::with(|holder| holder.runner()?.merge(&groups, &state)).map_err(failure)
     }
 
     fn drain() -> Result<Vec<u8>, WitFailure> {
         let _call = Call::begin();
-        S::with(|holder| holder.runner()?.drain().map(lend).map_err(failure))
+        S::with(|holder| holder.runner()?.drain().map(lend)).map_err(failure)
     }
 
     fn evaluate(state: Vec<u8>) -> Result<Vec<u8>, WitFailure> {
         let _call = Call::begin();
-        S::with(|holder| holder.runner()?.evaluate(&state).map(lend).map_err(failure))
+        S::with(|holder| holder.runner()?.evaluate(&state).map(lend)).map_err(failure)
     }
 }

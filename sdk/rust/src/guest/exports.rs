@@ -2,12 +2,10 @@
 
 use super::bindings::{filter, flat_map, imports, lifecycle, map};
 use super::memory::{Call, lend};
-use super::panic::install_hook;
-use crate::runner::{Answer, Bound, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
-use crate::{
-    Determinism, EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, NullHandling, OpenError, WriteMode,
-    wire,
-};
+use crate::runner::{Answer, FilterRunner, FlatMapRunner, MapRunner, RejectedRows, Runner};
+use crate::{EmitError, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError};
+
+use std::mem::ManuallyDrop;
 
 use imports::volley::operator::emitter::{self, EmitError as Refused};
 use imports::volley::operator::types::{Failure as WitFailure, Reject as WitReject};
@@ -26,8 +24,8 @@ pub trait Slot: 'static {
     fn with<R>(f: impl FnOnce(&mut Holder<Self::Runner>) -> R) -> R;
 }
 
-/// An operator that may be open.
-pub struct Holder<R>(Option<R>);
+/// An operator that may be open. It is never dropped, since the component ends with it: so nobody has code for that.
+pub struct Holder<R>(Option<ManuallyDrop<R>>);
 
 impl<R: Runner> Holder<R> {
     /// Not open.
@@ -35,92 +33,33 @@ impl<R: Runner> Holder<R> {
         Self(None)
     }
 
-    pub(super) fn runner(&mut self) -> Result<&mut R, WitFailure> {
-        self.0.as_mut().ok_or_else(|| WitFailure::Fatal("called before a successful `open`".to_owned()))
-    }
-}
-
-impl<S: Slot> wit::Guest for S {
-    fn describe() -> wit::Description {
-        let _call = Call::begin();
-        install_hook();
-        wit::Description {
-            name: S::NAME.to_owned(),
-            version: S::VERSION.to_owned(),
-            determinism: match S::Runner::DETERMINISM {
-                Determinism::Deterministic => wit::Determinism::Deterministic,
-                Determinism::Replayable => wit::Determinism::Replayable,
-                Determinism::Nondeterministic => wit::Determinism::Nondeterministic,
-            },
-            states: S::Runner::wit_states(),
-        }
+    pub(super) fn runner(&mut self) -> Result<&mut R, Failure> {
+        self.0.as_deref_mut().ok_or_else(not_open)
     }
 
-    fn open(config: String, input: wit::Input) -> Result<wit::Binding, wit::OpenError> {
-        let _call = Call::begin();
-        install_hook();
-        let runner = {
-            let event_time =
-                input.event_time.map(|time| crate::EventTime { column: time.name, offset_ms: time.offset_ms });
-            S::Runner::open_keyed(&config, &input.schema, input.keys, event_time)
-        }
-        .map_err(refused)?;
-        let binding = binding(runner.bound(), S::Runner::NULLS).map_err(refused)?;
-        S::with(|holder| holder.0 = Some(runner));
-        Ok(binding)
+    pub(super) fn hold(&mut self, runner: ManuallyDrop<R>) {
+        self.0 = Some(runner);
     }
 
-    fn close() {
-        let _call = Call::begin();
-        S::with(|holder| {
-            if let Some(mut runner) = holder.0.take() {
-                runner.close();
-            }
-        });
+    pub(super) fn let_go(&mut self) {
+        self.0 = None;
     }
 }
 
 #[cold]
 #[inline(never)]
-fn refused(error: OpenError) -> wit::OpenError {
+fn not_open() -> Failure {
+    Failure::Fatal("called before a successful `open`".to_owned())
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn failure_of_open(error: OpenError) -> wit::OpenError {
     match error {
         OpenError::InvalidConfig(message) => wit::OpenError::InvalidConfig(message),
         OpenError::InvalidInput(message) => wit::OpenError::InvalidInput(message),
         OpenError::Failed(message) => wit::OpenError::Failed(message),
     }
-}
-
-#[inline(never)]
-fn binding(bound: &Bound, nulls: Option<NullHandling>) -> Result<wit::Binding, OpenError> {
-    let mut outputs = Vec::new();
-    for (port, crossing) in bound.binding.ports.iter().zip(&bound.wires) {
-        let schema = wire::write_schema(&crossing.schema)
-            .map_err(|error| OpenError::Failed(format!("port `{}`: {error}", port.name)))?;
-        outputs.push(wit::OutputPort {
-            name: port.name.clone(),
-            schema,
-            writes: match port.writes {
-                WriteMode::Append => wit::WriteMode::Append,
-                WriteMode::Replace => wit::WriteMode::Replace,
-                WriteMode::Keyed => wit::WriteMode::Keyed,
-            },
-        });
-    }
-    // The particulars of one world: nobody is of two.
-    let (keys, state) = (&bound.binding.keys, &bound.binding.state);
-    let mut particulars = (!keys.is_empty()).then(|| wit::Particulars::Process(keys.clone()));
-    if !state.is_empty() {
-        let state = wire::write_schema(&state.unpacked());
-        let state = state.map_err(|error| OpenError::Failed(format!("the columns of the state: {error}")))?;
-        particulars = Some(wit::Particulars::Aggregate(state));
-    }
-    if let Some(nulls) = nulls {
-        particulars = Some(wit::Particulars::Scalar(match nulls {
-            NullHandling::Propagate => wit::NullHandling::Propagate,
-            NullHandling::See => wit::NullHandling::See,
-        }));
-    }
-    Ok(wit::Binding { reads: bound.binding.reads.clone(), outputs, particulars })
 }
 
 #[cold]
@@ -133,6 +72,12 @@ pub(super) fn failure(failure: Failure) -> WitFailure {
     }
 }
 
+/// What a call that refuses rows, and gives nothing else, comes to.
+#[inline(never)]
+pub(super) fn answered(rejected: Result<RejectedRows, Failure>) -> Result<Vec<WitReject>, WitFailure> {
+    rejected.map(rejects).map_err(failure)
+}
+
 #[inline(never)]
 pub(super) fn rejects(rejected: RejectedRows) -> Vec<WitReject> {
     let reject = |(row, why): (u32, crate::Reject)| WitReject { row, code: why.code, message: why.message };
@@ -143,7 +88,7 @@ impl<Op: MapOperator, S: Slot<Runner = MapRunner<Op>>> map::exports::volley::ope
     fn map(batch: Vec<u8>) -> Result<map::exports::volley::operator::map::Mapped, WitFailure> {
         let _call = Call::begin();
         S::with(|holder| {
-            let (answer, rejected) = holder.runner()?.map(&batch).map_err(failure)?;
+            let (answer, rejected) = holder.runner().and_then(|runner| runner.map(&batch)).map_err(failure)?;
             let columns = match answer {
                 Answer::Same => batch,
                 Answer::Written(message) => lend(message),
@@ -157,7 +102,7 @@ impl<Op: FilterOperator, S: Slot<Runner = FilterRunner<Op>>> filter::exports::vo
     fn filter(batch: Vec<u8>) -> Result<filter::exports::volley::operator::filter::Filtered, WitFailure> {
         let _call = Call::begin();
         S::with(|holder| {
-            let (keep, rejected) = holder.runner()?.filter(&batch).map_err(failure)?;
+            let (keep, rejected) = holder.runner().and_then(|runner| runner.filter(&batch)).map_err(failure)?;
             let keep = lend(keep);
             Ok(filter::exports::volley::operator::filter::Filtered { keep, rejects: rejects(rejected) })
         })
@@ -169,8 +114,7 @@ impl<Op: FlatMapOperator, S: Slot<Runner = FlatMapRunner<Op>>> flat_map::exports
 {
     fn flat_map(batch: Vec<u8>) -> Result<Vec<WitReject>, WitFailure> {
         let _call = Call::begin();
-        let rejected = S::with(|holder| holder.runner()?.flat_map(&batch, &mut emit).map_err(failure))?;
-        Ok(rejects(rejected))
+        answered(S::with(|holder| holder.runner()?.flat_map(&batch, &mut emit)))
     }
 }
 

@@ -7,6 +7,7 @@ mod aggregate_exports;
 mod bindings;
 mod exports;
 mod heap;
+mod lifecycle_exports;
 mod memory;
 mod one_thread;
 mod panic;
@@ -16,6 +17,7 @@ mod values;
 
 pub use bindings::{aggregate, codec, filter, flat_map, imports, lifecycle, map, process, scalar, snapshot};
 pub use exports::{Holder, Slot};
+pub use lifecycle_exports::entries as lifecycle_entries;
 pub use one_thread::OneThread;
 pub(crate) use process_exports::wit_states;
 

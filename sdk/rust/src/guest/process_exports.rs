@@ -1,7 +1,7 @@
 //! The export `process`, and the imports that it stands on.
 
 use super::bindings::{imports, lifecycle, process};
-use super::exports::{Slot, emit, failure, rejects};
+use super::exports::{Slot, answered, emit, failure};
 use super::memory::Call;
 use crate::process::{ProcessOperator, TimeDomain, Timer, Watermark};
 use crate::runner::ProcessRunner;
@@ -112,10 +112,7 @@ impl<Op: ProcessOperator, S: Slot<Runner = ProcessRunner<Op>>> exported::Guest f
     ) -> Result<Vec<WitReject>, WitFailure> {
         let _call = Call::begin();
         let keys = keys.as_ref().map(|keys| (keys.first, &keys.columns[..]));
-        S::with(|holder| {
-            let runner = holder.runner()?;
-            runner.process(keys, &groups, &batch, &mut Imported, &mut emit).map(rejects).map_err(failure)
-        })
+        answered(S::with(|holder| holder.runner()?.process(keys, &groups, &batch, &mut Imported, &mut emit)))
     }
 
     fn on_timers(keys: Option<exported::NewKeys>, timers: Vec<WitTimer>) -> Result<(), WitFailure> {
@@ -131,7 +128,7 @@ impl<Op: ProcessOperator, S: Slot<Runner = ProcessRunner<Op>>> exported::Guest f
             tag: timer.tag,
         };
         let timers: Vec<Timer> = timers.iter().map(timer).collect();
-        S::with(|holder| holder.runner()?.on_timers(keys, &timers, &mut Imported, &mut emit).map_err(failure))
+        S::with(|holder| holder.runner()?.on_timers(keys, &timers, &mut Imported, &mut emit)).map_err(failure)
     }
 
     fn on_watermark(watermark: exported::Watermark) -> Result<(), WitFailure> {
@@ -140,7 +137,7 @@ impl<Op: ProcessOperator, S: Slot<Runner = ProcessRunner<Op>>> exported::Guest f
             exported::Watermark::AtMs(at_ms) => Watermark::AtMs(at_ms),
             exported::Watermark::End => Watermark::End,
         };
-        S::with(|holder| holder.runner()?.on_watermark(watermark, &mut emit).map_err(failure))
+        S::with(|holder| holder.runner()?.on_watermark(watermark, &mut emit)).map_err(failure)
     }
 
     fn forget() {

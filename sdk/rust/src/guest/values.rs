@@ -12,7 +12,7 @@ use imports::volley::operator::types::Failure as WitFailure;
 impl<Op: ScalarOperator, S: Slot<Runner = ScalarRunner<Op>>> scalar::exports::volley::operator::scalar::Guest for S {
     fn call(batch: Vec<u8>) -> Result<Vec<u8>, WitFailure> {
         let _call = Call::begin();
-        S::with(|holder| holder.runner()?.call(&batch).map(lend).map_err(failure))
+        S::with(|holder| holder.runner()?.call(&batch).map(lend)).map_err(failure)
     }
 }
 
@@ -24,7 +24,8 @@ impl<Op: CodecOperator, S: Slot<Runner = CodecRunner<Op>>> wit::Guest for S {
             wit::Framing::Stream => Framing::Stream,
         };
         S::with(|holder| {
-            let (rows, frames, rejected, rest) = holder.runner()?.decode(framing, &frames, end).map_err(failure)?;
+            let decoded = holder.runner().and_then(|runner| runner.decode(framing, &frames, end));
+            let (rows, frames, rejected, rest) = decoded.map_err(failure)?;
             // A frame is shorter than a component's memory.
             let rest_bytes = rest as u32;
             Ok(wit::Decoded { rows: lend(rows), frames, rejects: rejects(rejected), rest_bytes })
@@ -34,7 +35,8 @@ impl<Op: CodecOperator, S: Slot<Runner = CodecRunner<Op>>> wit::Guest for S {
     fn encode(batch: Vec<u8>) -> Result<wit::Encoded, WitFailure> {
         let _call = Call::begin();
         S::with(|holder| {
-            let (frames, rows, rejected) = holder.runner()?.encode(&batch).map_err(failure)?;
+            let encoded = holder.runner().and_then(|runner| runner.encode(&batch));
+            let (frames, rows, rejected) = encoded.map_err(failure)?;
             Ok(wit::Encoded { frames: lend(frames), rows, rejects: rejects(rejected) })
         })
     }

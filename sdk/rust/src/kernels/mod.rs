@@ -11,6 +11,7 @@
 //! | values of some rows | [`take`], [`take_map`], [`take_text`] by number, [`filter`] by bitmap |
 //! | values from values | [`map`], [`map_pairs`], and [`try_map`], which can fail |
 //! | one value of all | [`sum`], [`min`], [`max`] |
+//! | anything else, row by row | [`in_turns`] |
 
 mod arithmetic;
 mod bitmap;
@@ -18,12 +19,14 @@ mod rows;
 mod take;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 pub(crate) use arithmetic::max_u32;
 pub use arithmetic::{Number, map, map_pairs, max, min, sum, try_map};
 pub use bitmap::{and, not, or, test, test_pairs};
 pub use rows::Rows;
 pub use take::{filter, take, take_map, take_text, text_bytes};
+pub use turns::in_turns;
 
 /// How many rows a loop does in one turn.
 const TURN: usize = 8;

@@ -32,6 +32,7 @@ pub fn check_argument<'a, T: Argument<'a>>(input: &Schema, column: &str) -> Resu
     check(input, column, T::accepts, T::WANTED)
 }
 
+#[inline(never)]
 fn check(input: &Schema, column: &str, accepts: fn(&DataType) -> bool, wanted: &str) -> Result<(), OpenError> {
     let field = input.require(column)?;
     if accepts(field.data_type.value_type()) {

@@ -13,22 +13,14 @@ use crate::{Array, Batch, Column, ColumnError, Failure, Schema};
     note = "put #[derive(Default, volley_sdk::AggregateState)] on the struct"
 )]
 pub trait AggregateState: Default + Sized + 'static {
-    /// Collects the columns.
-    type Builders;
     /// Holds the columns while states are read.
     type Readers<'a>;
 
     /// Names and types of the columns.
     fn schema() -> Schema;
 
-    /// Empty columns.
-    fn builders() -> Self::Builders;
-
-    /// Adds one state.
-    fn push(self, builders: &mut Self::Builders);
-
-    /// The columns, in order.
-    fn finish(builders: Self::Builders) -> Vec<Array>;
+    /// The columns of states, in order; what is left of the states means nothing.
+    fn columns(states: &mut [Self]) -> Vec<Array>;
 
     /// Prepares columns.
     ///

@@ -1,8 +1,10 @@
 //! A codec between messages.
 
-use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, read_input, sorted};
-use crate::codec::{Decoded, Frames, Framing};
-use crate::{Binding, CodecOperator, DataType, Failure, Field, OpenError, Port, Schema, WriteMode};
+use super::{Bound, Memory, Outputs, PortWire, RejectedRows, Runner, bound_to, sorted};
+use crate::codec::{Decoded, Encoded, Frames, Framing};
+use crate::{
+    Batch, Binding, CodecOperator, DataType, Failure, Field, OpenError, Port, ProcessInput, Schema, WriteMode,
+};
 
 /// The one column that frames cross as.
 const FRAME: &str = "frame";
@@ -25,16 +27,16 @@ pub(crate) type EncodedMessage<'a> = (&'a [u8], Vec<u32>, RejectedRows);
 impl<Op: CodecOperator> Runner for CodecRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let config = crate::config::parse(config)?;
-        let rows = read_input(input)?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (config, rows) = (crate::config::parse(config)?, &input.schema);
         if rows.fields().is_empty() {
             let (operator, columns) = Op::decoder(config)?;
-            return Ok(Self { operator, bound: reading(columns)?, memory: Memory::default(), frames: None });
+            let (operator, bound) = bound_to(operator, reading(columns))?;
+            return Ok(Self { operator, bound, memory: Memory::default(), frames: None });
         }
-        let (operator, reads) = Op::encoder(config, &rows)?;
-        let bound = Bound::new(Binding { reads, ..Binding::default() }, Outputs::None, &rows)?;
-        Ok(Self { operator, bound, memory: Memory::default(), frames: Some(frames()?) })
+        let (operator, reads) = Op::encoder(config, rows)?;
+        let (operator, (bound, frames)) = bound_to(operator, writing(reads, rows))?;
+        Ok(Self { operator, bound, memory: Memory::default(), frames: Some(frames) })
     }
 
     fn bound(&self) -> &Bound {
@@ -59,6 +61,13 @@ fn reading(columns: Schema) -> Result<Bound, OpenError> {
     Ok(bound)
 }
 
+/// What is bound to where frames are written, and how they cross.
+#[inline(never)]
+fn writing(reads: Vec<String>, rows: &Schema) -> Result<(Bound, (Port, PortWire)), OpenError> {
+    let bound = Bound::new(Binding { reads, ..Binding::default() }, Outputs::None, rows)?;
+    Ok((bound, frames()?))
+}
+
 #[inline(never)]
 fn frames() -> Result<(Port, PortWire), OpenError> {
     let port = Port { name: FRAME.to_owned(), schema: frame_schema(), writes: WriteMode::Replace };
@@ -74,29 +83,53 @@ impl<Op: CodecOperator> CodecRunner<Op> {
         end: bool,
     ) -> Result<DecodedMessage<'_>, Failure> {
         let Self { operator, bound, memory, .. } = self;
-        let (message, out) = memory.align(message);
-        let frame = bound.decode(message)?;
-        let view = bound.view(&frame);
-        let Decoded { columns, frames, rejects, rest_bytes } =
-            operator.decode(&Frames::new(view.at(0).as_bytes()?, framing, end))?;
-        bound.wires[0].encode(&bound.binding.ports[0], &columns, frames.len(), out)?;
-        crate::array::spare(columns);
-        Ok((self.memory.out.bytes(), frames, rejects, rest_bytes))
+        decode(bound, memory, framing, message, end, &mut |frames| operator.decode(frames))
     }
 
     pub(crate) fn encode(&mut self, message: &[u8]) -> Result<EncodedMessage<'_>, Failure> {
         let Self { operator, bound, memory, frames } = self;
-        let Some((port, wire)) = frames else {
-            return Err(Failure::Fatal("called to encode, and opened to decode".to_owned()));
-        };
-        let (message, out) = memory.align(message);
-        let frame = bound.decode(message)?;
-        let encoded = operator.encode(&bound.view(&frame))?;
-        let rejects = sorted(encoded.rejects, frame.rows)?;
-        let count = encoded.rows.len();
-        let columns = crate::array::collect([encoded.frames]);
-        wire.encode(port, &columns, count, out)?;
-        crate::array::spare(columns);
-        Ok((self.memory.out.bytes(), encoded.rows, rejects))
+        encode(bound, memory, frames.as_ref(), message, &mut |batch| operator.encode(batch))
     }
+}
+
+/// Some frames, whatever the operator.
+#[inline(never)]
+fn decode<'a>(
+    bound: &Bound,
+    memory: &'a mut Memory,
+    framing: Framing,
+    message: &[u8],
+    end: bool,
+    decode: &mut dyn FnMut(&Frames<'_>) -> Result<Decoded, Failure>,
+) -> Result<DecodedMessage<'a>, Failure> {
+    let (message, out) = memory.align(message);
+    let frame = bound.decode(message)?;
+    let view = bound.view(&frame);
+    let Decoded { columns, frames, rejects, rest_bytes } = decode(&Frames::new(view.at(0).as_bytes()?, framing, end))?;
+    bound.wires[0].encode(&bound.binding.ports[0], &columns, frames.len(), out)?;
+    crate::array::spare(columns);
+    Ok((memory.out.bytes(), frames, rejects, rest_bytes))
+}
+
+/// One batch, whatever the operator.
+#[inline(never)]
+fn encode<'a>(
+    bound: &Bound,
+    memory: &'a mut Memory,
+    frames: Option<&(Port, PortWire)>,
+    message: &[u8],
+    encode: &mut dyn FnMut(&Batch<'_>) -> Result<Encoded, Failure>,
+) -> Result<EncodedMessage<'a>, Failure> {
+    let Some((port, wire)) = frames else {
+        return Err(Failure::Fatal("called to encode, and opened to decode".to_owned()));
+    };
+    let (message, out) = memory.align(message);
+    let frame = bound.decode(message)?;
+    let encoded = encode(&bound.view(&frame))?;
+    let rejects = sorted(encoded.rejects, frame.rows)?;
+    let count = encoded.rows.len();
+    let columns = crate::array::collect([encoded.frames]);
+    wire.encode(port, &columns, count, out)?;
+    crate::array::spare(columns);
+    Ok((memory.out.bytes(), encoded.rows, rejects))
 }

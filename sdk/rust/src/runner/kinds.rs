@@ -2,7 +2,10 @@
 
 use super::{Bound, Memory, Outputs, RejectedRows, Runner, open, sorted};
 use crate::emitter::EmitFn;
-use crate::{Emitter, Failure, FilterOperator, FlatMapOperator, MapOperator, OpenError};
+use crate::{
+    Batch, Emitter, Failure, FilterOperator, Filtered, FlatMapOperator, MapOperator, Mapped, OpenError, ProcessInput,
+    Rejects,
+};
 
 /// An opened map.
 pub struct MapRunner<Op> {
@@ -14,8 +17,8 @@ pub struct MapRunner<Op> {
 impl<Op: MapOperator> Runner for MapRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let (operator, bound) = open(config, input, Outputs::One, Op::open)?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, bound) = open(config, &input.schema, Outputs::One, Op::open)?;
         Ok(Self { operator, bound, memory: Memory::default() })
     }
 
@@ -39,22 +42,33 @@ pub(crate) enum Answer<'a> {
 impl<Op: MapOperator> MapRunner<Op> {
     pub(crate) fn map(&mut self, message: &[u8]) -> Result<(Answer<'_>, RejectedRows), Failure> {
         let Self { operator, bound, memory } = self;
-        let (message, out) = memory.align(message);
-        let frame = bound.decode(message)?;
-        let mapped = operator.map(&bound.view(&frame))?;
-        let rejects = sorted(mapped.rejects, frame.rows)?;
-        let (port, wire) = (&bound.binding.ports[0], &bound.wires[0]);
-        if mapped.unchanged {
-            if !wire.same_as_read {
-                let message = "a map gives its input unchanged, but its output has other columns than it reads";
-                return Err(Failure::Fatal(message.to_owned()));
-            }
-            return Ok((Answer::Same, rejects));
-        }
-        wire.encode(port, &mapped.columns, frame.rows, out)?;
-        crate::array::spare(mapped.columns);
-        Ok((Answer::Written(self.memory.out.bytes()), rejects))
+        map(bound, memory, message, &mut |batch| operator.map(batch))
     }
+}
+
+/// One batch, whatever the operator.
+#[inline(never)]
+fn map<'a>(
+    bound: &Bound,
+    memory: &'a mut Memory,
+    message: &[u8],
+    map: &mut dyn FnMut(&Batch<'_>) -> Result<Mapped, Failure>,
+) -> Result<(Answer<'a>, RejectedRows), Failure> {
+    let (message, out) = memory.align(message);
+    let frame = bound.decode(message)?;
+    let mapped = map(&bound.view(&frame))?;
+    let rejects = sorted(mapped.rejects, frame.rows)?;
+    let (port, wire) = (&bound.binding.ports[0], &bound.wires[0]);
+    if mapped.unchanged {
+        if !wire.same_as_read {
+            let message = "a map gives its input unchanged, but its output has other columns than it reads";
+            return Err(Failure::Fatal(message.to_owned()));
+        }
+        return Ok((Answer::Same, rejects));
+    }
+    wire.encode(port, &mapped.columns, frame.rows, out)?;
+    crate::array::spare(mapped.columns);
+    Ok((Answer::Written(memory.out.bytes()), rejects))
 }
 
 /// An opened filter.
@@ -67,8 +81,8 @@ pub struct FilterRunner<Op> {
 impl<Op: FilterOperator> Runner for FilterRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let (operator, bound) = open(config, input, Outputs::None, Op::open)?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, bound) = open(config, &input.schema, Outputs::None, Op::open)?;
         Ok(Self { operator, bound, memory: Memory::default() })
     }
 
@@ -85,18 +99,29 @@ impl<Op: FilterOperator> FilterRunner<Op> {
     /// The bitmap of the rows that stay, and the rejects.
     pub(crate) fn filter(&mut self, message: &[u8]) -> Result<(&[u8], RejectedRows), Failure> {
         let Self { operator, bound, memory } = self;
-        let (message, _) = memory.align(message);
-        let frame = bound.decode(message)?;
-        let rows = frame.rows;
-        let filtered = operator.filter(&bound.view(&frame))?;
-        if filtered.keep.len() != rows {
-            let found = filtered.keep.len();
-            return Err(Failure::Fatal(format!("{found} decisions of the filter for {rows} rows")));
-        }
-        let rejects = sorted(filtered.rejects, rows)?;
-        self.memory.out = filtered.keep.into_buffer();
-        Ok((self.memory.out.bytes(), rejects))
+        filter(bound, memory, message, &mut |batch| operator.filter(batch))
     }
+}
+
+/// One batch, whatever the operator.
+#[inline(never)]
+fn filter<'a>(
+    bound: &Bound,
+    memory: &'a mut Memory,
+    message: &[u8],
+    filter: &mut dyn FnMut(&Batch<'_>) -> Result<Filtered, Failure>,
+) -> Result<(&'a [u8], RejectedRows), Failure> {
+    let (message, _) = memory.align(message);
+    let frame = bound.decode(message)?;
+    let rows = frame.rows;
+    let filtered = filter(&bound.view(&frame))?;
+    if filtered.keep.len() != rows {
+        let found = filtered.keep.len();
+        return Err(Failure::Fatal(format!("{found} decisions of the filter for {rows} rows")));
+    }
+    let rejects = sorted(filtered.rejects, rows)?;
+    memory.out = filtered.keep.into_buffer();
+    Ok((memory.out.bytes(), rejects))
 }
 
 /// An opened flat-map.
@@ -109,8 +134,8 @@ pub struct FlatMapRunner<Op> {
 impl<Op: FlatMapOperator> Runner for FlatMapRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        let (operator, bound) = open(config, input, Outputs::OneOrMore, Op::open)?;
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, bound) = open(config, &input.schema, Outputs::OneOrMore, Op::open)?;
         Ok(Self { operator, bound, memory: Memory::default() })
     }
 
@@ -126,12 +151,24 @@ impl<Op: FlatMapOperator> Runner for FlatMapRunner<Op> {
 impl<Op: FlatMapOperator> FlatMapRunner<Op> {
     pub(crate) fn flat_map(&mut self, message: &[u8], emit: &mut EmitFn<'_>) -> Result<RejectedRows, Failure> {
         let Self { operator, bound, memory } = self;
-        let (message, out) = memory.align(message);
-        let frame = bound.decode(message)?;
-        // The emitter wants the closure for exactly as long as itself.
-        let mut emit = |port: u32, parents: &[u32], message: &[u8]| emit(port, parents, message);
-        let mut out = Emitter::new(&bound.binding.ports, &bound.wires, frame.rows, out, &mut emit);
-        let rejects = operator.flat_map(&bound.view(&frame), &mut out)?;
-        sorted(rejects, frame.rows)
+        flat_map(bound, memory, message, emit, &mut |batch, out| operator.flat_map(batch, out))
     }
+}
+
+/// One batch, whatever the operator.
+#[inline(never)]
+fn flat_map(
+    bound: &Bound,
+    memory: &mut Memory,
+    message: &[u8],
+    emit: &mut EmitFn<'_>,
+    flat_map: &mut dyn FnMut(&Batch<'_>, &mut Emitter<'_>) -> Result<Rejects, Failure>,
+) -> Result<RejectedRows, Failure> {
+    let (message, out) = memory.align(message);
+    let frame = bound.decode(message)?;
+    // The emitter wants the closure for exactly as long as itself.
+    let mut emit = |port: u32, parents: &[u32], message: &[u8]| emit(port, parents, message);
+    let mut out = Emitter::new(&bound.binding.ports, &bound.wires, frame.rows, out, &mut emit);
+    let rejects = flat_map(&bound.view(&frame), &mut out)?;
+    sorted(rejects, frame.rows)
 }

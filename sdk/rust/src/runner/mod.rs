@@ -17,6 +17,8 @@ pub use kinds::{FilterRunner, FlatMapRunner, MapRunner};
 pub use process::ProcessRunner;
 pub use scalar::ScalarRunner;
 
+use std::mem::ManuallyDrop;
+
 use serde::de::DeserializeOwned;
 
 use crate::buffer::Buffer;
@@ -24,7 +26,7 @@ use crate::column::Column;
 use crate::layout::Place;
 use crate::text::listed;
 use crate::wire::{self, Frame, Message, Template};
-use crate::{Array, Batch, Binding, EmitError, Failure, Field, OpenError, Port, Schema, Writer};
+use crate::{Array, Batch, Binding, EmitError, Failure, Field, OpenError, Port, ProcessInput, Schema, Writer};
 
 /// What one call refuses: rows with their reasons, ascending.
 pub(crate) type RejectedRows = Vec<(u32, crate::Reject)>;
@@ -49,19 +51,33 @@ pub trait Runner: Sized + 'static {
     /// What a scalar does about nulls; `None` for other kinds.
     const NULLS: Option<crate::NullHandling> = None;
 
-    /// Opens the operator: configuration as JSON, input as a Schema message.
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError>;
+    /// Opens the operator: configuration as JSON, and what it is to be bound to. Nothing that is generic owns what it is handed:
+    /// code that frees it would be in every component as often as there are ways out.
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError>;
 
-    /// As [`Runner::open`], with what rows are dealt out by and where their event time is. Only a process wants to know.
+    /// The same with the input as a Schema message.
+    ///
+    /// # Errors
+    /// When the operator refuses.
+    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
+        Self::open_keyed(config, input, Vec::new(), None)
+    }
+
+    /// The same with what rows are dealt out by and where their event time is. Only a process wants to know.
+    ///
+    /// # Errors
+    /// When the operator refuses.
     fn open_keyed(
         config: &str,
         input: &[u8],
         keys: Vec<String>,
         event_time: Option<crate::EventTime>,
     ) -> Result<Self, OpenError> {
-        let _ = (keys, event_time);
-        Self::open(config, input)
+        Self::open_for(config, &ProcessInput { schema: read_input(input)?, keys, event_time })
     }
+
+    /// Whether it may have states: the others have no code to tell of them.
+    const HAS_STATES: bool = false;
 
     /// Its states as `describe` gives them; only a process has code for that.
     #[cfg(target_arch = "wasm32")]
@@ -122,23 +138,27 @@ impl Memory {
     }
 }
 
-/// Reads configuration and input schema, and opens the operator with them.
+/// Reads the configuration, and opens the operator with it.
 pub(crate) fn open<C: DeserializeOwned, Op>(
     config: &str,
-    input: &[u8],
+    input: &Schema,
     outputs: Outputs,
     open: impl FnOnce(C, &Schema) -> Result<(Op, Binding), OpenError>,
 ) -> Result<(Op, Bound), OpenError> {
-    let config = crate::config::parse(config)?;
-    let input = read_input(input)?;
-    let (operator, binding) = open(config, &input)?;
-    let bound = Bound::new(binding, outputs, &input)?;
-    Ok((operator, bound))
+    let (operator, binding) = open(crate::config::parse(config)?, input)?;
+    bound_to(operator, Bound::new(binding, outputs, input))
+}
+
+/// The operator with what came of its binding; where that is nothing, the operator is let be, and not freed.
+pub(crate) fn bound_to<Op, B>(operator: Op, bound: Result<B, OpenError>) -> Result<(Op, B), OpenError> {
+    let operator = ManuallyDrop::new(operator);
+    let bound = bound?;
+    Ok((ManuallyDrop::into_inner(operator), bound))
 }
 
 /// What does not depend on the operator is compiled once, and for size: `#[inline(never)]` here and elsewhere.
 #[inline(never)]
-fn read_input(input: &[u8]) -> Result<Schema, OpenError> {
+pub(crate) fn read_input(input: &[u8]) -> Result<Schema, OpenError> {
     wire::read_schema(input).map_err(|error| OpenError::Failed(format!("{error}")))
 }
 

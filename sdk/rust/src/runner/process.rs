@@ -1,17 +1,22 @@
 //! A process operator between messages.
 
-use super::{Bound, Memory, Outputs, RejectedRows, Runner, sorted};
+use super::{Bound, Memory, Outputs, RejectedRows, Runner, bound_to, sorted};
 use crate::buffer::Buffer;
 use crate::emitter::EmitFn;
 use crate::process::{Context, KeyedBatch, Marks, NewKeys, Timer, Watermark};
 use crate::state::{Host, StateDeclaration, StateWire};
 use crate::wire::Frame;
-use crate::{Emitter, Failure, OpenError, ProcessInput, ProcessOperator, Schema, wire};
+use crate::{Binding, Emitter, Failure, OpenError, ProcessInput, ProcessOperator, Rejects, Schema, wire};
 
 /// An opened process operator.
 pub struct ProcessRunner<Op> {
     pub(super) operator: Op,
     pub(crate) bound: Bound,
+    sides: Sides,
+}
+
+/// What is there beside the operator, whichever it is.
+struct Sides {
     memory: Memory,
     states: Vec<StateWire>,
     /// The columns of keys that cross.
@@ -27,31 +32,12 @@ pub(crate) type Keys<'a> = Option<(u32, &'a [u8])>;
 impl<Op: ProcessOperator> Runner for ProcessRunner<Op> {
     const DETERMINISM: crate::Determinism = Op::DETERMINISM;
 
-    fn open(config: &str, input: &[u8]) -> Result<Self, OpenError> {
-        Self::open_keyed(config, input, Vec::new(), None)
-    }
+    const HAS_STATES: bool = true;
 
-    fn open_keyed(
-        config: &str,
-        input: &[u8],
-        keys: Vec<String>,
-        event_time: Option<crate::EventTime>,
-    ) -> Result<Self, OpenError> {
-        let config = crate::config::parse(config)?;
-        let input = ProcessInput { schema: super::read_input(input)?, keys, event_time };
-        let (operator, binding) = Op::open(config, &input)?;
-        let mut wanted = Vec::new();
-        for key in &binding.keys {
-            wanted.push(input.schema.require(key)?.clone());
-        }
-        let keys = Schema::new(wanted).unpacked();
-        let key_places = wire::places(&keys).map_err(|field| {
-            OpenError::InvalidInput(format!("key `{}` is {}, which this SDK cannot read", field.name, field.data_type))
-        })?;
-        let bound = Bound::new(binding, Outputs::OneOrMore, &input.schema)?;
-        let states = Op::states().iter().map(StateWire::new).collect::<Result<_, _>>()?;
-        let (memory, message) = (Memory::default(), Buffer::new());
-        Ok(Self { operator, bound, memory, states, keys, key_places, message, marks: Marks::default() })
+    fn open_for(config: &str, input: &ProcessInput) -> Result<Self, OpenError> {
+        let (operator, binding) = Op::open(crate::config::parse(config)?, input)?;
+        let (operator, (bound, sides)) = bound_to(operator, bound(binding, &input.schema, &Op::states))?;
+        Ok(Self { operator, bound, sides })
     }
 
     fn states() -> Vec<StateDeclaration> {
@@ -81,7 +67,56 @@ impl<Op: ProcessOperator> ProcessRunner<Op> {
         host: &mut dyn Host,
         emit: &mut EmitFn<'_>,
     ) -> Result<RejectedRows, Failure> {
-        let Self { operator, bound, memory, states, keys: key_schema, key_places, message: written, marks } = self;
+        let Self { operator, bound, sides } = self;
+        sides.process(bound, keys, groups, message, host, emit, &mut |rows, cx| operator.process(rows, cx))
+    }
+
+    pub(crate) fn on_timers(
+        &mut self,
+        keys: Keys<'_>,
+        timers: &[Timer],
+        host: &mut dyn Host,
+        emit: &mut EmitFn<'_>,
+    ) -> Result<(), Failure> {
+        let Self { operator, bound, sides } = self;
+        let mut fire = |new_keys: Option<NewKeys<'_>>, cx: &mut Context<'_>| operator.on_timers(timers, new_keys, cx);
+        sides.on_timers(bound, keys, timers.len(), host, emit, &mut fire)
+    }
+
+    pub(crate) fn on_watermark(&mut self, watermark: Watermark, emit: &mut EmitFn<'_>) -> Result<(), Failure> {
+        let Self { operator, bound, sides } = self;
+        let mut emit = |port: u32, parents: &[u32], message: &[u8]| emit(port, parents, message);
+        let mut out = Emitter::new(&bound.binding.ports, &bound.wires, 0, &mut sides.memory.out, &mut emit);
+        operator.on_watermark(watermark, &mut out)
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn forget(&mut self) {
+        self.sides.marks.forget();
+        self.operator.forget();
+    }
+}
+
+/// Processes rows.
+type ProcessFn<'a> = dyn FnMut(&KeyedBatch<'_>, &mut Context<'_>) -> Result<Rejects, Failure> + 'a;
+
+/// Does what timers ask for.
+type FireFn<'a> = dyn FnMut(Option<NewKeys<'_>>, &mut Context<'_>) -> Result<(), Failure> + 'a;
+
+impl Sides {
+    #[inline(never)]
+    #[allow(clippy::too_many_arguments)]
+    fn process(
+        &mut self,
+        bound: &Bound,
+        keys: Keys<'_>,
+        groups: &[u32],
+        message: &[u8],
+        host: &mut dyn Host,
+        emit: &mut EmitFn<'_>,
+        process: &mut ProcessFn<'_>,
+    ) -> Result<RejectedRows, Failure> {
+        let Self { memory, states, keys: key_schema, key_places, message: written, marks } = self;
         let (message, out) = memory.align(message);
         let frame = bound.decode(message)?;
         if groups.len() != frame.rows {
@@ -93,38 +128,49 @@ impl<Op: ProcessOperator> ProcessRunner<Op> {
         let mut emit = |port: u32, parents: &[u32], message: &[u8]| emit(port, parents, message);
         let out = Emitter::new(&bound.binding.ports, &bound.wires, frame.rows, out, &mut emit);
         let mut cx = Context { out, host, states, message: written, marks };
-        let rejects = operator.process(&rows, &mut cx)?;
+        let rejects = process(&rows, &mut cx)?;
         sorted(rejects, frame.rows)
     }
 
-    pub(crate) fn on_timers(
+    #[inline(never)]
+    fn on_timers(
         &mut self,
+        bound: &Bound,
         keys: Keys<'_>,
-        timers: &[Timer],
+        timers: usize,
         host: &mut dyn Host,
         emit: &mut EmitFn<'_>,
+        fire: &mut FireFn<'_>,
     ) -> Result<(), Failure> {
-        let Self { operator, bound, memory, states, keys: key_schema, key_places, message: written, marks } = self;
+        let Self { memory, states, keys: key_schema, key_places, message: written, marks } = self;
         let key_frame = key_frame(&keys, key_schema, key_places)?;
         let new_keys = new_keys(&keys, key_frame.as_ref(), key_schema, key_places);
         let mut emit = |port: u32, parents: &[u32], message: &[u8]| emit(port, parents, message);
-        let out = Emitter::new(&bound.binding.ports, &bound.wires, timers.len(), &mut memory.out, &mut emit);
+        let out = Emitter::new(&bound.binding.ports, &bound.wires, timers, &mut memory.out, &mut emit);
         let mut cx = Context { out, host, states, message: written, marks };
-        operator.on_timers(timers, new_keys, &mut cx)
+        fire(new_keys, &mut cx)
     }
+}
 
-    pub(crate) fn on_watermark(&mut self, watermark: Watermark, emit: &mut EmitFn<'_>) -> Result<(), Failure> {
-        let Self { operator, bound, memory, .. } = self;
-        let mut emit = |port: u32, parents: &[u32], message: &[u8]| emit(port, parents, message);
-        let mut out = Emitter::new(&bound.binding.ports, &bound.wires, 0, &mut memory.out, &mut emit);
-        operator.on_watermark(watermark, &mut out)
+/// What an operator with these states has bound.
+#[inline(never)]
+fn bound(
+    binding: Binding,
+    input: &Schema,
+    states: &dyn Fn() -> Vec<StateDeclaration>,
+) -> Result<(Bound, Sides), OpenError> {
+    let mut wanted = Vec::new();
+    for key in &binding.keys {
+        wanted.push(input.require(key)?.clone());
     }
-
-    #[cfg(target_arch = "wasm32")]
-    pub(crate) fn forget(&mut self) {
-        self.marks.forget();
-        self.operator.forget();
-    }
+    let keys = Schema::new(wanted).unpacked();
+    let key_places = wire::places(&keys).map_err(|field| {
+        OpenError::InvalidInput(format!("key `{}` is {}, which this SDK cannot read", field.name, field.data_type))
+    })?;
+    let bound = Bound::new(binding, Outputs::OneOrMore, input)?;
+    let states = states().iter().map(StateWire::new).collect::<Result<_, _>>()?;
+    let (memory, message) = (Memory::default(), Buffer::new());
+    Ok((bound, Sides { memory, states, keys, key_places, message, marks: Marks::default() }))
 }
 
 #[inline(never)]
