@@ -137,7 +137,8 @@ impl AggregateOperator for QuantileSketch {
         let buckets = Buckets::of_accuracy(config.accuracy()?);
         let names = config.names()?;
         let results = Schema::new(names.into_iter().map(|name| Field::new(name, DataType::Float64)));
-        let state = Schema::new([Field::new("sketch", DataType::Binary).required()]);
+        // Sketches of another accuracy have other buckets: a checkpoint with those is refused by the name of the column.
+        let state = Schema::new([Field::new(format!("sketch_{}", buckets.bits()), DataType::Binary).required()]);
         let binding = Binding::reads([config.column]).append(results).state(state);
         let (values, counted) = (Vec::new(), Vec::new());
         Ok((Self { buckets, quantiles: config.quantiles, values, counted, entries_max: ENTRIES_MAX }, binding))

@@ -60,6 +60,11 @@ impl Buckets {
         Self { shift: MANTISSA_BITS - bits }
     }
 
+    /// How many bits of the mantissa count.
+    pub(crate) fn bits(self) -> u32 {
+        MANTISSA_BITS - self.shift
+    }
+
     /// The bucket of a value; NaN has none.
     #[inline]
     pub(crate) fn of(self, value: f64) -> Option<i32> {

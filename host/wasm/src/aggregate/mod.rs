@@ -38,6 +38,9 @@ use crate::{Error, Result};
 /// Bytes of input, or of the numbers of its groups, after which an instance gives up its deltas: 4 MiB.
 pub const DELTA_BYTES_MAX: usize = 4 << 20;
 
+/// Bytes of the records that these rows are of, all columns counted, after which it does so too: 64 MiB.
+pub(crate) const RECORDS_BYTES_MAX: usize = 64 << 20;
+
 /// The one column of state: the plugin's own columns, or null for a group that has none since all its rows were refused.
 const STATE: &str = "state";
 

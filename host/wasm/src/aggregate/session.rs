@@ -12,7 +12,7 @@ use volley_ipc::columns_to_wire;
 use super::kept::Kept;
 use super::numbers::{Dictionary, Share};
 use super::pieces::{Piece, number};
-use super::{DELTA_BYTES_MAX, state_of};
+use super::{DELTA_BYTES_MAX, RECORDS_BYTES_MAX, state_of};
 use crate::instances::Instances;
 use crate::operator::{CALL_BYTES_MAX, CALL_ROWS_MAX};
 use crate::options::OnError;
@@ -55,6 +55,8 @@ pub(super) struct Session {
     spare: Vec<Vec<u32>>,
     kept_bytes: usize,
     kept_rows: usize,
+    /// Bytes of the records that kept rows are of: columns that do not cross are kept too, for rows that may be refused.
+    records_bytes: usize,
     /// Whether some row since the last drain was refused, so that there may be groups without rows.
     some_refused: bool,
     /// States that aggregators have not taken yet.
@@ -90,6 +92,7 @@ impl Session {
             spare: Vec::new(),
             kept_bytes: 0,
             kept_rows: 0,
+            records_bytes: 0,
             some_refused: false,
             pieces: HashMap::new(),
             refused: Vec::new(),
@@ -134,6 +137,7 @@ impl Session {
         if self.role == AggregatorRole::Operator {
             self.instances.metrics().rows_in(rows);
         }
+        self.records_bytes += bytes_of(&record.batch);
         let all = Kept::new(aggregator, record, wire, groups);
         let row_bytes = all.bytes.div_ceil(rows.max(1)).max(1);
         let call_rows = (CALL_BYTES_MAX.min(self.instances.limits().memory_bytes_max / 8) / row_bytes).max(1);
@@ -192,6 +196,7 @@ impl Session {
         let state_bytes_max = self.instances.limits().memory_bytes_max / 8;
         // Rows without columns have a number all the same, and that of their group is kept.
         self.kept_bytes >= self.delta_bytes_max
+            || self.records_bytes >= RECORDS_BYTES_MAX
             || self.kept_rows >= self.delta_bytes_max / size_of::<u32>()
             || self.known.len().saturating_mul(self.state_bytes) > state_bytes_max && self.known.len() > 1
     }
@@ -224,7 +229,7 @@ impl Session {
         self.known.clear();
         let numbers = self.kept.drain(..).filter_map(|kept| Arc::into_inner(kept.groups));
         self.spare.extend(numbers.take(SPARE_MAX - self.spare.len()));
-        (self.kept_bytes, self.kept_rows) = (0, 0);
+        (self.kept_bytes, self.kept_rows, self.records_bytes) = (0, 0, 0);
         self.some_refused = false;
     }
 

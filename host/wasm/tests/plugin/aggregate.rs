@@ -369,6 +369,12 @@ fn a_batch_that_is_refused_as_a_whole_leaves_nothing_behind() {
     groups.update(&[4, 1], &[40, 1], 3).expect("goes on");
     assert_eq!(refused(&*pool), [(1, "reject-batch".to_owned()), (2, "reject-batch".to_owned())]);
     assert_eq!(groups.sums().expect("evaluates"), BTreeMap::from([(1, 11), (4, 40)]));
+    // What was taken in before a batch that is refused is there when the window fires right behind it.
+    let (pool, _) = Setup::default().pool(refuses.clone()).expect("starts");
+    let mut groups = Groups::new(&*pool);
+    groups.update(&[1, 2], &[10, 20], 0).expect("goes on");
+    groups.update(&[2, 3], &[99, 5], 2).expect("goes on");
+    assert_eq!(groups.sums().expect("evaluates"), BTreeMap::from([(1, 10), (2, 20)]));
     let (pool, _) = Setup { on_error: OnError::Fail, ..Setup::default() }.pool(refuses).expect("starts");
     let error = Groups::new(&*pool).update(&[2, 3], &[99, 5], 0).expect_err("the policy is to fail").to_string();
     assert!(error.contains("refused a batch of 2 rows: said so"), "{error}");
