@@ -14,7 +14,7 @@ const SEVERAL_BYTES_MAX: u64 = 150_000;
 const ROWS: [&str; 6] = ["identity", "explode", "filter-project", "threshold", "enrich-flight", "celsius"];
 
 /// Processes, aggregates and codecs.
-const SEVERAL: [&str; 4] = ["sessionizer", "sum-avg", "quantile-sketch", "ticks"];
+const SEVERAL: [&str; 6] = ["sessionizer", "sum-avg", "quantile-sketch", "ticks", "top-k", "anomaly"];
 
 #[test]
 fn every_example_operator_is_small() {
