@@ -144,7 +144,7 @@ fn the_golden_files_are_what_an_independent_engine_computes() {
 
 #[test]
 fn straight_at_any_parallelism_and_in_batches_of_any_size() {
-    for arguments in [&["--parallelism", "1"][..], &["--parallelism", "3"], &["--batch-rows", "1"]] {
+    for arguments in [&["--parallelism", "1"][..], &["--parallelism", "3"], &["--batch-rows", "16"]] {
         let folder = Folder::new();
         folder.write("p.yaml", pipeline(ALL, "", "watermark_interval: 0s\n"));
         folder.succeed(&[&["run", "p.yaml", "-q"], arguments].concat());
