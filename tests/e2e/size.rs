@@ -18,17 +18,8 @@ const PATHS: u64 = 20;
 const ROWS: [&str; 6] = ["identity", "explode", "filter-project", "threshold", "enrich-flight", "celsius"];
 
 /// Processes, aggregates and codecs.
-const SEVERAL: [&str; 9] = [
-    "sessionizer",
-    "running-total",
-    "sum-avg",
-    "quantile-sketch",
-    "ticks",
-    "greatest",
-    "top-k",
-    "anomaly",
-    "baseline",
-];
+const SEVERAL: [&str; 9] =
+    ["sessionizer", "running-total", "sum-avg", "quantile-sketch", "ticks", "greatest", "top-k", "anomaly", "baseline"];
 
 #[test]
 fn every_example_operator_is_small() {

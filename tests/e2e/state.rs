@@ -254,7 +254,7 @@ fn list_and_query(folder: &Folder, moment: &Moment) {
     assert_eq!((&list["job"], &list["operator"]), (&"looked".into(), &"sessions".into()), "{list}");
     let states = list["states"].as_array().expect("states");
     let names: Vec<&str> = states.iter().filter_map(|state| state["state"].as_str()).collect();
-    assert_eq!(names, ["session", "host-event-timers", "host-clock-timers", "host-timer-counts"]);
+    assert_eq!(names, ["session", "host-event-timers", "host-clock-timers", "host-timer-counts", "host-component"]);
     let session = &states[0];
     let rows = look(folder, &["sessions", "session"]).len();
     assert_eq!((&session["entries"], &session["key_groups"]), (&rows.into(), &256.into()), "{session}");

@@ -100,7 +100,7 @@ impl PluginOperator {
     }
 
     /// Brings a fresh instance to where the one that has failed was before the call that failed.
-    pub(super) fn recover(&mut self) -> Result<()> {
+    fn recover(&mut self) -> Result<()> {
         let Self { instances, held: Some(held), keyed, context, .. } = self else { return Ok(()) };
         if instances.is_alive() {
             return Ok(());

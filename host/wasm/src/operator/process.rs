@@ -106,6 +106,8 @@ impl PluginOperator {
         if self.keyed.is_none() {
             return Ok(());
         }
+        // A fresh instance has to be told what the one before held.
+        self.ensure()?;
         self.instances.guest()?;
         let instance = self.instances.number();
         let keyed = self.keyed_side()?;
@@ -120,7 +122,6 @@ impl PluginOperator {
                 self.instances.discard();
                 self.encoded = None;
                 tracing::warn!(target: "volley::plugin", operator = %self.context.node, "a fresh instance goes on: {error}");
-                self.recover()?;
                 return self.meet(rows);
             }
             if let Some(held) = &mut self.held {
