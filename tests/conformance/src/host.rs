@@ -20,6 +20,9 @@ use crate::Sample;
 /// State that one operator may have, in bytes.
 const STATE_BYTES_MAX: usize = 512 << 20;
 
+/// Memory of an instance: one that holds state itself has keys there that fill half of it.
+const MEMORY_BYTES_MAX: usize = 512 << 20;
+
 /// Failures after which a component is given up: whoever fails so often fails its suite anyway.
 const RESTARTS_MAX: usize = 60;
 
@@ -76,7 +79,11 @@ impl<'a> Subject<'a> {
             on_error: OnError::DeadLetter,
             crossing,
             grants: Grants { columns: None, http },
-            limits: PluginLimits { restarts_max: RESTARTS_MAX, ..PluginLimits::default() },
+            limits: PluginLimits {
+                restarts_max: RESTARTS_MAX,
+                memory_bytes_max: MEMORY_BYTES_MAX,
+                ..PluginLimits::default()
+            },
             ..PluginOptions::default()
         }
     }

@@ -44,7 +44,7 @@ impl<Op: SnapshotOperator, S: Slot<Runner = ProcessRunner<Op>>> exported::Guest 
     fn snapshot() -> Result<Vec<exported::Part>, WitFailure> {
         let _call = Call::begin();
         let part = |StatePart { key_group, version, bytes }| exported::Part { key_group, version, bytes };
-        let parts = S::with(|holder| holder.runner()?.snapshot().map_err(failure))?;
+        let parts = S::with(|holder| holder.runner()?.snapshot()).map_err(failure)?;
         Ok(parts.into_iter().map(part).collect())
     }
 
@@ -57,7 +57,7 @@ impl<Op: SnapshotOperator, S: Slot<Runner = ProcessRunner<Op>>> exported::Guest 
             bytes: bytes.to_vec(),
         };
         let parts = parts.iter().map(part).collect();
-        S::with(|holder| holder.runner()?.restore(parts).map_err(failure))
+        S::with(|holder| holder.runner()?.restore(parts)).map_err(failure)
     }
 
     fn can_migrate(earlier: Vec<wit::StateDeclaration>) -> Result<(), String> {
