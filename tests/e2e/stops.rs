@@ -6,7 +6,7 @@ use crate::support::{Folder, Running, status_when};
 #[test]
 fn a_job_stops_while_its_sink_is_out() {
     let folder = Folder::new();
-    folder.write("p.yaml", NUMBERS.replace("rate: 4000", "rate: 2000"));
+    folder.write("p.yaml", NUMBERS.replace("rate: 4000", "rate: 1000"));
     let mut host = folder.host(&["run", "p.yaml", "--folder", "job"]);
     // The first commit comes through, and then nothing does.
     host.env("VOLLEY_FAIL_POINT", "commit-before:2+:error=EIO,lookup-before:1+:error=EIO");

@@ -215,8 +215,8 @@ fn formats(folder: &Folder, more: &str) -> String {
     format!(
         "name: formats
 {more}sources:
-  lines: {{ file: {{ path: lines/, rate: 150 }} }}
-  ticks: {{ file: {{ path: ticks/, {codec}, rate: 150 }} }}
+  lines: {{ file: {{ path: lines/, rate: 60 }} }}
+  ticks: {{ file: {{ path: ticks/, {codec}, rate: 60 }} }}
 sinks:
   lines-lines: {{ from: lines, file: {{ path: out/lines-lines/, format: jsonl }} }}
   lines-ticks: {{ from: lines, file: {{ path: out/lines-ticks/, {codec} }} }}
@@ -247,7 +247,7 @@ fn read_again(folder: &Folder) {
 #[test]
 fn formats_straight() {
     let folder = Folder::new();
-    let text = formats(&folder, "").replace(", rate: 150", "");
+    let text = formats(&folder, "").replace(", rate: 60", "");
     folder.write("p.yaml", text);
     folder.succeed(&["run", "p.yaml", "-q", "--parallelism", "2", "--batch-rows", "7"]);
     read_again(&folder);

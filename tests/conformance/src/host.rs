@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use volley_api::{
@@ -22,6 +23,9 @@ const STATE_BYTES_MAX: usize = 512 << 20;
 
 /// Memory of an instance: one that holds state itself has keys there that fill half of it.
 const MEMORY_BYTES_MAX: usize = 512 << 20;
+
+/// Processor time of a call: with a host that is not optimised, keys of a megabyte take some.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Failures after which a component is given up: whoever fails so often fails its suite anyway.
 const RESTARTS_MAX: usize = 60;
@@ -82,6 +86,7 @@ impl<'a> Subject<'a> {
             limits: PluginLimits {
                 restarts_max: RESTARTS_MAX,
                 memory_bytes_max: MEMORY_BYTES_MAX,
+                deadline: DEADLINE,
                 ..PluginLimits::default()
             },
             ..PluginOptions::default()
