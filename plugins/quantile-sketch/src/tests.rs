@@ -109,7 +109,7 @@ fn groups_of_few_values_and_of_many_lie_side_by_side() {
         }
         aggregation.drain().unwrap()
     };
-    let whole = drained(&[0..groups.len()]);
+    let whole = drained(std::slice::from_ref(&(0..groups.len())));
     assert_eq!(whole, drained(&[100..groups.len(), 0..100]));
     let mut merged = Aggregation::<QuantileSketch>::open(json!({ "column": "x" }), &input).unwrap();
     merged.merge(&(0..9).collect::<Vec<_>>(), &whole).unwrap();
