@@ -211,6 +211,8 @@ impl PluginOperator {
                 Err(error) => error,
             };
             let (violation, error) = self.failed(error)?;
+            // What the failed call has fired is registered still.
+            self.keyed_side()?.discard();
             alone_before = true;
             if due.len() > 1 {
                 let (first, second) = due.split_at(due.len() / 2);
