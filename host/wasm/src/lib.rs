@@ -41,6 +41,7 @@ mod path;
 mod places;
 mod plugin;
 mod quarantine;
+mod refusals;
 mod repro;
 mod scalar;
 mod store;

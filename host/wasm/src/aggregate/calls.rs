@@ -15,12 +15,10 @@ use crate::contract::{Failure, Reject};
 use crate::guest::{Guest, MESSAGE_BYTES_MAX};
 use crate::operator::{RETRIES_MAX, RETRY_WAIT_MS_MAX};
 use crate::path::{AggregateCall, AggregateReply};
+use crate::refusals::CODE_BYTES_MAX;
 use crate::text::{cut, visible};
 use crate::violation::Violation;
 use crate::{Error, Result};
-
-/// The longest code of a refused row that is kept, in bytes.
-const CODE_BYTES_MAX: usize = 64;
 
 /// What is shown of a problem that the gate found, in bytes.
 const PROBLEM_BYTES_MAX: usize = 1 << 10;

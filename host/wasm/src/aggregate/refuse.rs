@@ -7,15 +7,13 @@ use super::kept::Kept;
 use super::session::Session;
 use crate::guest::MESSAGE_BYTES_MAX;
 use crate::options::OnError;
+use crate::refusals::REJECT_BATCH;
 use crate::text::{cut, visible};
 use crate::violation::Violation;
 use crate::{Error, Result};
 
 /// What is shown of a refused row, in bytes.
 const ROW_BYTES_MAX: usize = 512;
-
-/// The code of rows that were refused together with their whole batch.
-const REJECT_BATCH: &str = "reject-batch";
 
 impl Session {
     /// Rows of a part are refused: by their index in it, ascending.

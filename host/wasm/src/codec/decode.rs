@@ -12,15 +12,10 @@ use crate::contract::{self, Reject};
 use crate::guest::MESSAGE_BYTES_MAX;
 use crate::metrics::{Metered, Nowhere};
 use crate::path::{CodecCall, ReplyOutput};
+use crate::refusals::{CODE_BYTES_MAX, REJECT_BATCH};
 use crate::text::{cut, visible};
 use crate::violation::Violation;
 use crate::{Error, Result};
-
-/// The longest code that is kept, in bytes.
-const CODE_BYTES_MAX: usize = 64;
-
-/// The code of what was refused together with its whole batch.
-const REJECT_BATCH: &str = "reject-batch";
 
 /// The code of bytes that a codec has left over where a stream ends.
 const UNFINISHED: &str = "unfinished-frame";

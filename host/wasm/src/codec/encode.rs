@@ -12,12 +12,10 @@ use crate::guest::MESSAGE_BYTES_MAX;
 use crate::metrics::{Metered, Nowhere};
 use crate::operator::CALL_ROWS_MAX;
 use crate::path::{CodecCall, ReplyOutput};
+use crate::refusals::{CODE_BYTES_MAX, REJECT_BATCH};
 use crate::text::cut;
 use crate::violation::Violation;
 use crate::{Error, Result};
-
-/// The longest code that is kept, in bytes.
-const CODE_BYTES_MAX: usize = 64;
 
 /// The encoder of one writer.
 pub(super) struct Encoder {
@@ -139,9 +137,6 @@ impl Encoder {
         rejects.into_iter().map(reject).collect()
     }
 }
-
-/// The code of a row that was refused with its whole batch.
-const REJECT_BATCH: &str = "reject-batch";
 
 impl FrameEncoder for Encoder {
     fn encode(&mut self, rows: &RecordBatch) -> volley_api::Result<EncodedRows> {

@@ -17,6 +17,7 @@ use crate::guest::MESSAGE_BYTES_MAX;
 use crate::imports::emitter::Parents;
 use crate::keyed::{CallKeys, Due, Keyed};
 use crate::path::{KeyedCall, Reply};
+use crate::refusals::REJECT_BATCH;
 use crate::repro::Last;
 use crate::text::{cut, visible};
 use crate::violation::Violation;
@@ -25,9 +26,6 @@ use crate::{Error, Result};
 /// The columns of a refused timer, behind those of its key.
 const TIMER_AT: &str = "timer_at_ms";
 const TIMER_TAG: &str = "timer_tag";
-
-/// The code of timers that were refused together.
-const REJECT_BATCH: &str = "reject-batch";
 
 /// Calls on timers of the clock before whoever drives the operator has its turn.
 const CLOCK_ROUNDS_MAX: usize = 64;

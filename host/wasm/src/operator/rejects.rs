@@ -7,18 +7,13 @@ use super::{Input, Part, PluginOperator};
 use crate::contract::Reject;
 use crate::guest::MESSAGE_BYTES_MAX;
 use crate::options::OnError;
+use crate::refusals::{CODE_BYTES_MAX, REJECT_BATCH};
 use crate::text::{cut, visible};
 use crate::violation::Violation;
 use crate::{Error, Result};
 
-/// The longest code that is kept, in bytes.
-const CODE_BYTES_MAX: usize = 64;
-
 /// What is shown of a refused row, in bytes.
 const ROW_BYTES_MAX: usize = 512;
-
-/// The code of rows that were refused together with their whole batch.
-const REJECT_BATCH: &str = "reject-batch";
 
 impl PluginOperator {
     /// The refused rows of one part by their indices within it, or an error where nobody takes them.
