@@ -10,7 +10,7 @@ use volley_api::{AggregatorRole, OperatorContext, Refused, RowReject, StreamReco
 use volley_ipc::columns_to_wire;
 
 use super::kept::Kept;
-use super::numbers::{Dictionary, Share};
+use super::numbers::{Dictionary, Numbered, Share};
 use super::pieces::{Piece, number};
 use super::{DELTA_BYTES_MAX, RECORDS_BYTES_MAX, state_of};
 use crate::instances::Instances;
@@ -130,10 +130,7 @@ impl Session {
         let columns = self.columns.iter().map(|column| batch.column(*column));
         let wire = columns_to_wire(columns, rows, &self.instances.bound().wire)
             .map_err(|source| Error::Wire { plugin: self.instances.who().to_string(), source })?;
-        let mut numbers = self.spare.pop().unwrap_or_default();
-        numbers.clear();
-        numbers.extend(groups.iter().map(|group| number(*group)));
-        let groups = Arc::new(numbers);
+        let groups = Numbered::new(groups, number(self.known.len()), self.spare.pop().unwrap_or_default());
         if self.role == AggregatorRole::Operator {
             self.instances.metrics().rows_in(rows);
         }
@@ -164,7 +161,7 @@ impl Session {
     /// Hands rows to the instance.
     pub(super) fn feed(&mut self, part: &Kept) -> Result<Fed> {
         let known = self.known.len();
-        let groups = self.known.number(part.aggregator, &part.groups);
+        let groups = self.known.number(part.aggregator, &part.numbered);
         let fed = self.call_update(part, groups)?;
         if matches!(fed, Fed::None(_)) {
             // As if the call had not been made.
@@ -227,7 +224,7 @@ impl Session {
     /// The instance knows nothing, and nothing is kept.
     pub(super) fn begin(&mut self) {
         self.known.clear();
-        let numbers = self.kept.drain(..).filter_map(|kept| Arc::into_inner(kept.groups));
+        let numbers = self.kept.drain(..).filter_map(|kept| Arc::into_inner(kept.numbered.groups));
         self.spare.extend(numbers.take(SPARE_MAX - self.spare.len()));
         (self.kept_bytes, self.kept_rows, self.records_bytes) = (0, 0, 0);
         self.some_refused = false;
@@ -239,7 +236,7 @@ impl Session {
         // Of each group, whether a row of it was not refused.
         let with_rows = self.some_refused.then(|| {
             let kept = self.kept.iter().filter(|kept| self.known.knows(kept.aggregator));
-            self.known.marks(kept.map(|kept| (kept.aggregator, &kept.groups[..])))
+            self.known.marks(kept.map(|kept| (kept.aggregator, kept.groups())))
         });
         for Share { aggregator, groups, rows } in self.known.shares(with_rows.as_deref()) {
             if !self.known.is_there(aggregator) {
@@ -264,7 +261,7 @@ impl Session {
         let numbers = self.known.memory_bytes(aggregator);
         let pieces = self.pieces.get(&aggregator).into_iter().flatten().map(Piece::memory_bytes);
         let kept = self.kept.iter().filter(|kept| kept.aggregator == aggregator);
-        numbers + pieces.sum::<usize>() + kept.map(|kept| size_of_val(&kept.groups[..])).sum::<usize>()
+        numbers + pieces.sum::<usize>() + kept.map(|kept| size_of_val(kept.groups())).sum::<usize>()
     }
 }
 
