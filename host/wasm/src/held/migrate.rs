@@ -16,6 +16,7 @@ use super::stored::STATE;
 use crate::contract::{StateDeclaration, StateError, StateKind};
 use crate::guest::Guest;
 use crate::keyed::{Columns, Declared, STATE_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, VALUES, lasting};
+use crate::places::hit;
 use crate::plugin::Who;
 use crate::violation::Violation;
 
@@ -150,6 +151,7 @@ impl Migration {
             while !rest.is_empty() {
                 let (entries, others) = rest.split_at(as_many_as_cross(rest));
                 let message = encode_batch(&bringing.batch(entries)?).map_err(ipc)?;
+                hit("plugin-migrate-before")?;
                 let answer = guest.migrate(earlier.clone(), message);
                 let answer = answer.map_err(|error| cannot(error.kind(), &error.to_string()).caused_by(error))?;
                 let cells = answer.map_err(Problem::Plugin).and_then(|answer| bringing.cells(entries, &answer));
@@ -164,6 +166,7 @@ impl Migration {
                     entries.iter().map(|entry| StateKey { group: entry.group, key: &entry.key }).collect();
                 let cells: Vec<&[u8]> = cells.iter().map(|cell| &cell[..]).collect();
                 state.put_many(VALUES, &keys, &cells)?;
+                hit("plugin-migrate-after")?;
                 rest = others;
             }
             if page.len() < ROWS_PER_CALL_MAX {

@@ -8,6 +8,7 @@ use super::PluginOperator;
 use crate::held::{Abandoned, Entry, Held, Logged, Migration, Record, SNAPSHOT_FAILURES_MAX, Stored};
 use crate::instances::Instances;
 use crate::keyed::{Keyed, listed_keys};
+use crate::places::hit;
 use crate::plugin::Determinism;
 use crate::{Error, Result};
 
@@ -42,8 +43,10 @@ impl Opened {
             // Of its own, so that the operator's instance is restored before anything else.
             let mut guest = instances.another()?;
             let earlier = migration.earlier().map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
+            hit("plugin-can-migrate-before")?;
             let can = guest.can_migrate(earlier).map_err(|error| migration.refused_by(context, &who, error))?;
             can.map_err(|why| migration.refused(context, &who, &why))?;
+            hit("plugin-can-migrate-after")?;
             migration.adopt(&mut restoring, &listed, &record)?;
             helper = Some(guest);
         }
@@ -59,11 +62,13 @@ impl Opened {
             if !parts.is_empty() {
                 let versions: std::collections::BTreeSet<u32> = parts.iter().map(|part| part.version).collect();
                 let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
+                hit("plugin-restore-before")?;
                 instances.guest()?.restore(&parts).map_err(|error| Error::NotRestored {
                     operator: context.node.to_string(),
                     versions: versions.join(", "),
                     source: Box::new(error),
                 })?;
+                hit("plugin-restore-after")?;
             }
             let is_replayable = instances.determinism()? != Determinism::Nondeterministic;
             Some(Box::new(Held::new(parts, is_replayable)))
@@ -206,12 +211,14 @@ impl PluginOperator {
         let mut failure = None;
         if self.held.is_some() {
             self.recover()?;
+            hit("plugin-snapshot-before")?;
             match self.take_parts() {
                 Ok(()) => {
                     let key_groups = self.context.key_groups();
                     if let (Some(stored), Some(held)) = (&mut self.stored, &self.held) {
                         stored.replace(&held.parts, key_groups)?;
                     }
+                    hit("plugin-snapshot-after")?;
                 }
                 Err(error) => failure = Some(error),
             }
