@@ -96,21 +96,28 @@ impl Guest {
         (answer, Last { call, came_to })
     }
 
-    /// Makes a call again that was made in an earlier instance. What it puts out is dropped.
+    /// Makes a call again that was made in an earlier instance. What it puts out is dropped. What it came to where that is
+    /// something else than then can be asked for.
     pub(crate) fn repeat(&mut self, call: &Logged) -> Result<()> {
         let function = self.function_of(call);
-        let answer = self.once_more(function, call)?;
+        let mut answer = self.once_more(function, call)?;
         let left_over = self.store.data_mut().tape.left_over();
+        let diverged = |guest: &Self, problem: String| guest.broke(function, Violation::Diverged, problem);
+        if let (Ok(_), Some(import)) = (&answer, left_over) {
+            let problem = format!("it does not call `{import}` as it did when the call was made first");
+            answer = Err(diverged(self, problem));
+        }
+        let is_otherwise = !matches!(&answer, Ok(answer) if answer.is_err() == call.has_failed);
+        if is_otherwise {
+            self.note_failed(&answer);
+        }
         drop(self.take_emissions());
-        let diverged = |problem: String| Err(self.broke(function, Violation::Diverged, problem));
-        match (answer?, left_over) {
-            (_, Some(import)) => {
-                diverged(format!("it does not call `{import}` as it did when the call was made first"))
+        match answer {
+            Err(error) => Err(error),
+            Ok(_) if is_otherwise => {
+                Err(diverged(self, "it answers otherwise than when the call was made first".to_owned()))
             }
-            (answer, None) if answer.is_err() != call.has_failed => {
-                diverged("it answers otherwise than when the call was made first".to_owned())
-            }
-            _ => Ok(()),
+            Ok(_) => Ok(()),
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) struct Hooks {
     restore: Function<(Vec<Part>,), ()>,
     can_migrate: TypedFunc<(Vec<StateDeclaration>,), (std::result::Result<(), String>,)>,
     migrate: Function<(StateDeclaration, Vec<u8>), Incoming>,
-    /// What the last of them came to that has failed.
+    /// What the last call came to that has failed, of these, or made again in a fresh instance.
     came_to: Option<CameTo>,
 }
 
@@ -135,7 +135,7 @@ impl Guest {
     pub(crate) fn can_migrate(&mut self, earlier: Vec<StateDeclaration>) -> Result<std::result::Result<(), String>> {
         let answer = self.hook(HookCall::CanMigrate(earlier), Vec::new());
         if answer.is_err() {
-            self.note_hook(&answer);
+            self.note_failed(&answer);
         }
         let answer = self.counted(answer)?;
         Ok(answer.map(drop).map_err(|failure| words_of(&failure)))
@@ -149,7 +149,7 @@ impl Guest {
     ) -> Result<std::result::Result<Buffer, String>> {
         let answer = self.hook(HookCall::Migrate(earlier), values);
         // Whether it is good is not known yet.
-        self.note_hook(&answer);
+        self.note_failed(&answer);
         match self.counted(answer)? {
             Ok(Reply { output: ReplyOutput::Columns(message), .. }) => Ok(Ok(message)),
             Ok(_) => Err(Error::Engine("`migrate` has the answer of another function".to_owned())),
@@ -157,12 +157,13 @@ impl Guest {
         }
     }
 
-    /// What the function of `snapshot` came to that has failed last, for a bundle; it is asked for once.
-    pub(crate) fn hook_came_to(&mut self) -> Option<CameTo> {
+    /// What the last call came to that has failed, of a function of `snapshot` or made again; it is asked for once.
+    pub(crate) fn failed_came_to(&mut self) -> Option<CameTo> {
         self.hooks.as_mut()?.came_to.take()
     }
 
-    fn note_hook(&mut self, answer: &Answered) {
+    /// A call has failed that is of no rows that come now.
+    pub(crate) fn note_failed(&mut self, answer: &Answered) {
         let came_to = self.came_to(answer);
         if let Some(hooks) = &mut self.hooks {
             hooks.came_to = Some(came_to);
@@ -185,7 +186,7 @@ impl Guest {
             Err(_) => None,
         };
         if problem.is_some() || answer.is_err() {
-            self.note_hook(&answer);
+            self.note_failed(&answer);
         }
         let good = match (problem, answer) {
             (Some(error), _) | (None, Err(error)) => Err(error),

@@ -154,7 +154,7 @@ impl Migration {
                 let (entries, others) = rest.split_at(as_many_as_cross(rest));
                 let rows = bringing.batch(entries)?;
                 let answer = guest.migrate(earlier.clone(), encode_batch(&rows).map_err(ipc)?);
-                let came_to = guest.hook_came_to();
+                let came_to = guest.failed_came_to();
                 let kept =
                     |error| instances.kept_hook(came_to, HookCall::Migrate(earlier.clone()), Some(rows.clone()), error);
                 let answer = match answer {

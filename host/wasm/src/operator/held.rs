@@ -11,7 +11,7 @@ use crate::imports::emitter::Parents;
 use crate::instances::Instances;
 use crate::keyed::{Keyed, listed_keys};
 use crate::plugin::Determinism;
-use crate::repro::Last;
+use crate::repro::{Failed, Last};
 use crate::{Error, Result};
 
 /// The state of a process operator, as it begins.
@@ -48,7 +48,7 @@ impl Opened {
             let can = match guest.can_migrate(earlier()?) {
                 Ok(can) => can,
                 Err(error) => {
-                    let (came_to, call) = (guest.hook_came_to(), HookCall::CanMigrate(earlier()?));
+                    let (came_to, call) = (guest.failed_came_to(), HookCall::CanMigrate(earlier()?));
                     let error = instances.kept_hook(came_to, call, None, error);
                     return Err(migration.refused_by(context, &who, error));
                 }
@@ -70,7 +70,7 @@ impl Opened {
                 let versions: std::collections::BTreeSet<u32> = parts.iter().map(|part| part.version).collect();
                 let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
                 if let Err(error) = instances.guest()?.restore(&parts) {
-                    let came_to = instances.guest()?.hook_came_to();
+                    let came_to = instances.guest()?.failed_came_to();
                     let error = instances.kept_hook(came_to, HookCall::Restore(parts), None, error);
                     let (operator, versions) = (context.node.to_string(), versions.join(", "));
                     return Err(Error::NotRestored { operator, versions, source: Box::new(error) }.into());
@@ -119,11 +119,14 @@ impl PluginOperator {
         self.encoded = None;
         held.under_way = None;
         let guest = instances.guest()?;
+        // Which of the calls since is made again.
+        let mut at = None;
         let mut again = || -> Result<()> {
             if !held.parts.is_empty() {
                 guest.restore(&held.parts)?;
             }
-            for entry in &held.log {
+            for (index, entry) in held.log.iter().enumerate() {
+                at = Some(index);
                 match entry {
                     Entry::Forget => guest.forget()?,
                     Entry::Call(call) => guest.repeat(call)?,
@@ -136,11 +139,17 @@ impl PluginOperator {
             Ok(())
         };
         if let Err(error) = again() {
-            let came_to = guest.hook_came_to();
+            let came_to = guest.failed_came_to();
             if let Some(violation) = error.violation() {
                 instances.count(violation);
             }
-            let error = instances.kept_hook(came_to, HookCall::Restore(held.parts.clone()), None, error);
+            let error = match (came_to, at.map(|at| held.log.split_at(at))) {
+                (Some(came_to), Some((log, [Entry::Call(call), ..]))) => {
+                    let last = Last { call: call.clone(), came_to };
+                    instances.kept(&Failed { parts: Some(&held.parts), log, last: &last }, error)
+                }
+                (came_to, _) => instances.kept_hook(came_to, HookCall::Restore(held.parts.clone()), None, error),
+            };
             instances.discard();
             return Err(Error::NotRecovered { operator: context.node.to_string(), source: Box::new(error) });
         }
@@ -172,7 +181,7 @@ impl PluginOperator {
             }
             Err(error) => {
                 // Where `forget` has failed behind it, there is no bundle.
-                *last = guest.hook_came_to().filter(|_| is_kept).map(|came_to| {
+                *last = guest.failed_came_to().filter(|_| is_kept).map(|came_to| {
                     let call = Box::new(Logged::new(Called::Hook(HookCall::Snapshot), None, Parents::None, 0));
                     Last { call, came_to }
                 });

@@ -154,3 +154,56 @@ fn a_trap_where_it_is_asked_whether_it_can_is_kept() {
     let mended = place.again_by(&counting(&Fails::default()));
     assert!(!mended.is_same() && mended.error_now.is_none(), "{mended:?}");
 }
+
+/// Between checkpoints it is asked when much has been called; the third failure in a row stops the job, and that one is kept.
+#[test]
+fn snapshots_between_checkpoints_that_stop_the_job_are_kept() {
+    let place = Place::of(&counting(&Fails { snapshot: "unreachable", ..Fails::default() }));
+    let mut operator = job(&place, OperatorState::default()).start().expect("starts");
+    let processed = (0..400)
+        .try_for_each(|call| operator.process(rows(call * 8_192..(call + 1) * 8_192), &mut Collected::default()));
+    let error = processed.expect_err("three failures").to_string();
+    assert!(error.contains("3 times in a row") && error.contains("volley plugin replay"), "{error}");
+    let replayed = place.again();
+    assert!(replayed.is_same() && replayed.before.starts_with("trap in snapshot"), "{replayed:?}");
+    assert!(replayed.calls_before > 30, "all since it began: {replayed:?}");
+}
+
+/// A process that traps at its third call, and at the first after it was restored where that is what it does.
+fn forgetful(traps: &str) -> Vec<u8> {
+    let mut guest = Guest::new("process", &["id"]).output("out", &numbers_schema("y"), false);
+    let (done, unit, bytes) = (guest.emitted(&[]), guest.put(&[0; 24]), guest.put(&[0; 8]));
+    let part = guest.put(&words_to_bytes(&[0, 3, bytes, 1]));
+    let parts = guest.put(&words_to_bytes(&[0, 0, part, 1]));
+    guest
+        .functions("(global $calls (mut i32) (i32.const 0)) (global $restored (mut i32) (i32.const 0))")
+        .process(&format!(
+            "(if (global.get $restored) (then {traps}))
+             (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+             (if (i32.eq (global.get $calls) (i32.const 3)) (then unreachable))
+             (i32.const {done})"
+        ))
+        .snapshot(SnapshotBodies {
+            snapshot: Some(format!("(i32.const {parts})")),
+            restore: Some(format!("(global.set $restored (i32.const 1)) (i32.const {unit})")),
+            ..SnapshotBodies::default()
+        })
+        .build()
+}
+
+/// The job cannot go on from where it was, since what the plugin gave as its state was not all of it.
+#[test]
+fn a_call_that_fails_when_it_is_made_again_is_kept_with_those_before_it() {
+    let place = Place::of(&forgetful("unreachable"));
+    let mut operator = job(&place, OperatorState::default()).start().expect("starts");
+    operator.process(rows(0..10), &mut Collected::default()).expect("processes");
+    stored(&place.folder, vec![operator.snapshot().expect("snapshots")]).expect("stores");
+    operator.process(rows(10..20), &mut Collected::default()).expect("processes");
+    let error = operator.process(rows(20..30), &mut Collected::default()).expect_err("it is lost").to_string();
+    assert!(error.contains("does not get to where it was") && error.contains("volley plugin replay"), "{error}");
+    let replayed = place.again();
+    assert!(replayed.is_same() && replayed.before.starts_with("trap in process: unreachable; at 0x"), "{replayed:?}");
+    assert_eq!((replayed.function.as_str(), replayed.calls_before), ("process", 0), "the second, behind the state");
+    let mended = place.again_by(&forgetful(""));
+    assert!(!mended.is_same() && mended.error_now.is_none(), "{mended:?}");
+}
