@@ -71,15 +71,16 @@ impl Plugins {
             volley_config::OnNoValue::Fail => OnNoValue::Fail,
             volley_config::OnNoValue::Null => OnNoValue::Null,
         };
-        let options = PluginOptions { grants: grants(&spec.grants)?, ..options(&spec.config, &spec.limits)? };
+        let (grants, repro) = (grants(&spec.grants)?, self.repro.clone());
+        let options = PluginOptions { grants, repro, ..options(&spec.config, &spec.limits)? };
         Ok(PluginScalar::new(plugin, options, on_no_value))
     }
 
     /// The codec that a file's `format: { plugin: … }` describes.
     pub(crate) fn codec(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginCodec> {
         let plugin = self.load(&folder.join(spec.component.value.as_str()), spec.trust)?;
-        let grants = grants(&spec.grants)?;
-        Ok(PluginCodec::new(plugin, PluginOptions { grants, ..options(&spec.config, &spec.limits)? }))
+        let (grants, repro) = (grants(&spec.grants)?, self.repro.clone());
+        Ok(PluginCodec::new(plugin, PluginOptions { grants, repro, ..options(&spec.config, &spec.limits)? }))
     }
 
     fn load(&self, path: &Path, trust: volley_config::Trust) -> Result<Arc<Plugin>> {

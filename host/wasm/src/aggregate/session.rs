@@ -12,6 +12,7 @@ use volley_ipc::columns_to_wire;
 use super::kept::Kept;
 use super::numbers::{Dictionary, Numbered, Share};
 use super::pieces::{Piece, number};
+use super::trail::Trail;
 use super::{DELTA_BYTES_MAX, RECORDS_BYTES_MAX, state_of};
 use crate::instances::Instances;
 use crate::operator::{CALL_BYTES_MAX, CALL_ROWS_MAX};
@@ -51,6 +52,8 @@ pub(super) struct Session {
     known: Dictionary,
     aggregators: u32,
     pub(super) kept: Vec<Kept>,
+    /// What the instance was called with since then, where bundles are written.
+    pub(super) trail: Trail,
     /// Memory for numbers, used again.
     spare: Vec<Vec<u32>>,
     kept_bytes: usize,
@@ -89,6 +92,7 @@ impl Session {
             known: Dictionary::new(),
             aggregators: 0,
             kept: Vec::new(),
+            trail: Trail::default(),
             spare: Vec::new(),
             kept_bytes: 0,
             kept_rows: 0,
@@ -223,6 +227,7 @@ impl Session {
 
     /// The instance knows nothing, and nothing is kept.
     pub(super) fn begin(&mut self) {
+        self.trail.end();
         self.known.clear();
         let numbers = self.kept.drain(..).filter_map(|kept| Arc::into_inner(kept.numbered.groups));
         self.spare.extend(numbers.take(SPARE_MAX - self.spare.len()));
@@ -253,6 +258,7 @@ impl Session {
             self.pieces.entry(aggregator).or_default().push(Piece { groups, columns });
         }
         self.begin();
+        self.trail.clear();
         Ok(())
     }
 

@@ -174,7 +174,9 @@ impl Decoder {
                 }
                 Err(NotRead::Failed(violation, error)) => {
                     let code = format!("plugin-{}", violation.as_str().replace('_', "-"));
-                    let message = cut(&error.to_string(), MESSAGE_BYTES_MAX).to_owned();
+                    let error = error.to_string();
+                    self.calls.bundle(&error);
+                    let message = cut(&error, MESSAGE_BYTES_MAX).to_owned();
                     all.rejects.push(FrameReject { frame: first, code, message });
                 }
             }
@@ -190,6 +192,8 @@ impl Decoder {
             Ok(decoded) => return Ok(decoded),
             Err(not_read) => self.words(not_read)?,
         };
+        // Calls that are good may follow the one that says most.
+        let mut failed = self.calls.last.take();
         let bytes = piece.value(0);
         let (mut too_few, mut too_many) = (0, bytes.len());
         while too_many - too_few > 1 {
@@ -205,6 +209,7 @@ impl Decoder {
                 }
                 Err(not_read) => {
                     problem = self.words(not_read)?;
+                    failed = self.calls.last.take();
                     too_many = half;
                 }
             }
@@ -217,9 +222,14 @@ impl Decoder {
                 return Ok(decoded);
             }
             Ok(_) => {}
-            Err(not_read) => problem = self.words(not_read)?,
+            Err(not_read) => {
+                problem = self.words(not_read)?;
+                failed = self.calls.last.take();
+            }
         }
-        Err(Error::Unreadable { source_name: self.calls.node().to_string(), bytes: too_many, problem })
+        self.calls.last = failed;
+        let source_name = self.calls.node().to_string();
+        Err(self.calls.kept(Error::Unreadable { source_name, bytes: too_many, problem }))
     }
 
     /// Why a piece of a stream was not read. A broken promise holds for every piece, and ends here.
@@ -229,7 +239,7 @@ impl Decoder {
                 let message = visible(&message, MESSAGE_BYTES_MAX);
                 Ok(format!("{} cannot read on: {message}", self.calls.instances.who()))
             }
-            NotRead::Failed(_, error @ Error::Contract { .. }) => Err(error),
+            NotRead::Failed(_, error @ Error::Contract { .. }) => Err(self.calls.kept(error)),
             NotRead::Failed(_, error) => Ok(error.to_string()),
         }
     }

@@ -15,7 +15,7 @@ mod tape;
 
 pub use self::check::PARTS_MAX;
 pub(crate) use self::check::check_parts;
-pub(crate) use self::log::{Entry, Logged};
+pub(crate) use self::log::{Called, Entry, Logged};
 pub(crate) use self::migrate::Migration;
 pub(crate) use self::record::Record;
 pub(crate) use self::stored::{Abandoned, STATE as RECORD_STATE, Stored};

@@ -18,7 +18,7 @@ use volley_wasm::{
 use crate::harness::load;
 
 /// `key: Int64, x: Int64`.
-fn schema() -> SchemaRef {
+pub(crate) fn schema() -> SchemaRef {
     let field = |name| Field::new(name, DataType::Int64, false);
     Arc::new(Schema::new(vec![field("key"), field("x")]))
 }
@@ -85,13 +85,13 @@ impl Setup {
 }
 
 /// Rows by group, numbered as the runtime does, and what an aggregator made of them.
-struct Groups {
+pub(crate) struct Groups {
     aggregator: Box<dyn Aggregator>,
     numbers: BTreeMap<i64, usize>,
 }
 
 impl Groups {
-    fn new(pool: &dyn AggregatorPool) -> Self {
+    pub(crate) fn new(pool: &dyn AggregatorPool) -> Self {
         Self { aggregator: pool.create().expect("makes one"), numbers: BTreeMap::new() }
     }
 
@@ -103,14 +103,14 @@ impl Groups {
         keys.iter().map(number).collect()
     }
 
-    fn update(&mut self, keys: &[i64], values: &[i64], first: i64) -> volley_api::Result<()> {
+    pub(crate) fn update(&mut self, keys: &[i64], values: &[i64], first: i64) -> volley_api::Result<()> {
         let groups = self.number(keys);
         let record = record(keys, values, first);
         self.aggregator.update_of(&record, &record.batch, &groups, self.numbers.len())
     }
 
     /// The sum of each key that has one.
-    fn sums(&mut self) -> volley_api::Result<BTreeMap<i64, i64>> {
+    pub(crate) fn sums(&mut self) -> volley_api::Result<BTreeMap<i64, i64>> {
         let columns = self.aggregator.evaluate(self.numbers.len())?;
         let sums = columns[0].as_primitive::<Int64Type>();
         let present = self.aggregator.evaluated();
@@ -131,7 +131,7 @@ fn refused(pool: &dyn AggregatorPool) -> Vec<(i64, String)> {
 }
 
 /// Instructions that trap when the value is this one.
-fn traps_at(value: i64) -> String {
+pub(crate) fn traps_at(value: i64) -> String {
     format!("(if (i64.eq (local.get $v) (i64.const {value})) (then unreachable))")
 }
 
@@ -142,10 +142,10 @@ fn model(rows: &[(i64, i64)]) -> BTreeMap<i64, i64> {
 }
 
 /// A value that makes the guest trap in `update`, one that makes it trap in `drain`, and one that it refuses.
-const BAD: [i64; 3] = [7_001, 7_002, 7_003];
+pub(crate) const BAD: [i64; 3] = [7_001, 7_002, 7_003];
 
 /// Traps in `update` at the first, in `drain` where a group has had the second (and the sum tells), rejects the third.
-fn picky() -> SumGuest {
+pub(crate) fn picky() -> SumGuest {
     let detonates = "(if (i64.ge_s (local.get $v) (i64.const 1000000)) (then unreachable))";
     SumGuest {
         update: format!(
