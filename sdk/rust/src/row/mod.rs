@@ -19,6 +19,8 @@ pub use function::{Reading, Record, check_arity, check_type, result_type, result
 pub use output::Output;
 pub use section::{Section, SectionColumns, section_bytes, section_len};
 pub use state::{AggregateState, StateField, grow_states};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use time::times;
 pub use time::{TimeColumn, read_time};
 pub use types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 

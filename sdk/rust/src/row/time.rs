@@ -39,7 +39,7 @@ impl TimeColumn {
     }
 }
 
-fn times<'a>(column: Column<'a>, offset_ms: i64) -> Result<Values<'a, i64>, ColumnError> {
+pub(crate) fn times<'a>(column: Column<'a>, offset_ms: i64) -> Result<Values<'a, i64>, ColumnError> {
     let wanted = || column.mismatch("a time");
     let (unit_ms, per_ms) = match column.data_type() {
         DataType::Date32 => {
