@@ -163,9 +163,9 @@ fn killed(outputs: Outputs, rows_per_second: u32, more: &str) {
         let running = start(&folder, &["--parallelism", parallelism]);
         kill_when(&folder, running, |status| has_completed(status, 2), Duration::from_millis(*pause_ms))
     };
-    // On a slow machine it may be done before the last of them.
+    // On a slow machine it may be done before the last of them; it has to be dealt out anew once in any case.
     let count = kills.iter().take_while(|kill| was_killed(kill)).count();
-    assert!(count >= 1, "it ended before it could be killed");
+    assert!(count >= 2, "it was killed {count} times, and ended before the next");
     finish(&folder, &["--parallelism", "2"]);
     compare(&folder, outputs);
 }
