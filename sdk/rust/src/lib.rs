@@ -109,6 +109,11 @@ struct ProcessPluginsPage;
 #[doc = include_str!("../../../docs/row-plugins.md")]
 struct RowPluginsPage;
 
+/// Likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/state-of-plugins.md")]
+struct StateOfPluginsPage;
+
 #[doc(hidden)]
 #[cfg(target_arch = "wasm32")]
 pub use wit_bindgen as __wit_bindgen;

@@ -26,7 +26,7 @@ use crate::contract::Part;
 /// Bytes of calls and answers that are kept before the instance is asked for its state again.
 const LOG_BYTES_MAX: usize = 4 << 20;
 
-/// How many snapshots between checkpoints may fail in a row; one more, and the job stops.
+/// How many snapshots between checkpoints fail in a row before the job stops.
 pub const SNAPSHOT_FAILURES_MAX: u32 = 3;
 
 /// What the host keeps of an operator that holds state itself.
