@@ -75,6 +75,20 @@ impl JsonSchema for Schema {
                 },
                 "config": { "description": "What the codec is opened with: whatever its author documents. Default: nothing." },
                 "limits": { "description": "What each instance may use, as for a plugin.", "type": "object" },
+                "grants": {
+                    "description": "What it may see and reach, as for a plugin. Default: all columns, and no server.",
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {
+                        "columns": {
+                            "anyOf": [
+                                { "const": "all" },
+                                { "type": "array", "items": { "type": "string", "minLength": 1 }, "uniqueItems": true },
+                            ],
+                        },
+                        "http": { "type": "array", "items": { "type": "string" } },
+                    },
+                },
                 "on_error": { "const": "fail" },
                 "trust": { "description": "As for a plugin. Default: `untrusted`.", "enum": ["untrusted", "trusted"] },
             },

@@ -192,3 +192,13 @@ fn options_without_a_codec_and_codecs_without_options_are_refused() {
     let named = serde_json::json!({ "path": "a.csv", "format": "plugin" });
     assert!(open(named, true).expect_err("no name of a format").contains("plugin"));
 }
+
+#[test]
+fn editors_are_told_of_all_that_may_stand_beside_a_component() {
+    let schema = schemars::schema_for!(volley_connector_file::FileSourceOptions).to_value();
+    let text = schema.to_string();
+    let plugin = text.split("A codec: a WebAssembly component").nth(1).expect("the codec's part");
+    for key in ["component", "config", "limits", "grants", "columns", "http", "trust"] {
+        assert!(plugin.contains(&format!("\"{key}\":")), "{key}: {schema}");
+    }
+}

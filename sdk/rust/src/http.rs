@@ -6,7 +6,7 @@
 //! plugin: { component: mine.wasm, grants: { http: ["https://api.example.com:443"] } }
 //! ```
 //!
-//! It may be called while a batch or timers are processed, not in `open` and `close`. The time of a request does not count as
+//! It may be called while a batch, timers or a watermark are processed, not in `open` and `close`. The time of a request does not count as
 //! the plugin's own; the host bounds it, the requests of one call, and the bytes both ways. So collect what a batch needs and
 //! ask for it at once. Redirects are not followed, and addresses of private networks not reached. Native tests say with
 //! `set_responder` who answers.

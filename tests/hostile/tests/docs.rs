@@ -147,7 +147,7 @@ fn described(name: &str, property: &Value, default: &str) -> (String, String) {
 fn fixed() -> String {
     let host = HostLimits::default();
     let compile = CompileLimits::default();
-    let rows: [(&str, String, &str); 29] = [
+    let rows: [(&str, String, &str); 32] = [
         ("memory of all plugins of a host together", bytes(host.memory_bytes_max), "`host_budget`"),
         ("instances of all plugins of a host together", count(host.instances_max), "`host_budget`"),
         ("a component's file", bytes(volley_wasm::COMPONENT_BYTES_MAX), "`not_a_component`"),
@@ -165,6 +165,16 @@ fn fixed() -> String {
         ("fields of such a schema, children counted", count(volley_ipc::FIELDS_MAX), "`bad_binding`"),
         ("nesting of a type", volley_ipc::TYPE_DEPTH_MAX.to_string(), "`bad_binding`"),
         ("`emit` in one call", count(volley_wasm::EMITS_PER_CALL_MAX), "`emits`"),
+        (
+            "times that a call which answers `retry` is made again",
+            count(volley_wasm::RETRIES_MAX as usize),
+            "`retries`",
+        ),
+        (
+            "the wait before each, as long as the plugin asks",
+            time(Duration::from_millis(volley_wasm::RETRY_WAIT_MS_MAX)),
+            "",
+        ),
         ("lines for the log in one call", volley_wasm::LOG_LINES_PER_CALL_MAX.to_string(), "`log_lines`"),
         ("bytes of these lines together", bytes(volley_wasm::LOG_BYTES_PER_CALL_MAX), "`log_bytes`"),
         ("names of metrics of one operator", volley_wasm::METRIC_NAMES_MAX.to_string(), "`metric_series`"),
@@ -189,6 +199,11 @@ fn fixed() -> String {
         ("entries of one map or list of one key", count(volley_wasm::STATE_ENTRIES_PER_KEY_MAX), "`state_entries`"),
         ("timers of one key", count(volley_wasm::TIMERS_PER_KEY_MAX), "`timers`"),
         ("timers that one call registers and deletes", count(volley_wasm::TIMERS_PER_CALL_MAX), "`timers`"),
+        (
+            "timers of one key that it registers, while timers fire, for times that the watermark has passed",
+            count(volley_wasm::TIMERS_PER_WATERMARK_MAX as usize),
+            "`timers`",
+        ),
         (
             "timers of one key that it registers when the input has ended",
             count(volley_wasm::TIMERS_AFTER_END_MAX as usize),
