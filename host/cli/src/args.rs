@@ -196,6 +196,10 @@ pub(crate) enum KindArg {
     Process,
     /// One row for the rows of each key and window.
     Aggregate,
+    /// A function for expressions.
+    Scalar,
+    /// A format of bytes.
+    Codec,
 }
 
 impl From<KindArg> for Kind {
@@ -206,6 +210,8 @@ impl From<KindArg> for Kind {
             KindArg::FlatMap => Self::FlatMap,
             KindArg::Process => Self::Process,
             KindArg::Aggregate => Self::Aggregate,
+            KindArg::Scalar => Self::Scalar,
+            KindArg::Codec => Self::Codec,
         }
     }
 }

@@ -33,6 +33,11 @@ fn a_new_plugin_of_each_kind_tests_builds_and_is_what_it_claims() {
         ("map", ["quantity", "unit_price"].as_slice(), ["total"].as_slice()),
         ("filter", &["quantity", "unit_price"], &[]),
         ("flat-map", &["text"], &["word"]),
+        ("process", &[], &["count"]),
+        ("aggregate", &["amount"], &["least", "greatest"]),
+        ("scalar", &["fahrenheit"], &["result"]),
+        // A format decides on its columns when it is opened.
+        ("codec", &[], &[]),
     ] {
         let name = format!("newcomer-{kind}");
         let said = volley_ok(dir.path(), &["plugin", "new", &name, "--kind", kind]);
@@ -59,13 +64,38 @@ fn a_new_plugin_of_each_kind_tests_builds_and_is_what_it_claims() {
         assert_eq!((&told["name"], &told["version"]), (&Value::from(name.as_str()), &Value::from("0.1.0")));
         assert_eq!((&told["kind"], &told["digest"]), (&Value::from(kind), &built["plugins"][0]["digest"]));
         let names = |columns: &Value| -> Vec<String> {
-            let columns = columns.as_array().unwrap().iter();
+            let columns = columns.as_array().map_or(&[][..], Vec::as_slice).iter();
             columns.map(|column| column["name"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!((names(&told["columns"]["reads"]), names(&told["columns"]["writes"])), (own(reads), own(writes)));
         assert_eq!(told["problems"].as_array().unwrap().len(), 0);
         assert_eq!(told["debug_info"], false);
+        if kind == "process" {
+            state_is_seen_in_a_comparison(dir.path(), &project, out, target);
+        }
     }
+}
+
+/// The next version of a process keeps something else: the comparison says so.
+fn state_is_seen_in_a_comparison(dir: &Path, project: &Path, old: &str, target: &str) {
+    let code = project.join("src/lib.rs");
+    let text = std::fs::read_to_string(&code).unwrap();
+    let next = text.replace("count: &mut Value<i64>", "#[state(version = 2)] count: &mut Value<(i64,)>");
+    assert_ne!(next, text);
+    std::fs::write(
+        &code,
+        next.replace("copied().unwrap_or(0)", "map_or(0, |(count,)| *count)").replace("set(next)", "set((next,))"),
+    )
+    .unwrap();
+    let new = dir.join("next.wasm");
+    let new = new.to_str().unwrap();
+    volley_ok(project, &["plugin", "build", "--target-dir", target, "--out", new]);
+    let told = volley(dir, &["plugin", "inspect", "--diff", old, new, "--json"]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let change = told["changes"].as_array().unwrap().iter().find(|change| change["what"] == "state").unwrap();
+    assert_eq!(change["old"], "count (value of Int64, version 1)");
+    assert!(change["attention"].as_str().unwrap().contains("migrate"), "{change}");
+    assert_eq!(told["verdict"], "attention");
 }
 
 fn own(names: &[&str]) -> Vec<String> {

@@ -86,7 +86,10 @@ pub enum Error {
         wanted: String,
     },
     /// A function refused its arguments, or failed on them, row by row.
-    #[error("{plugin} has no value: {message}")]
+    #[error(
+        "{plugin} has no value: {message}. `on_error: null` of the function gives null there; a CASE around the call keeps such rows \
+         from it"
+    )]
     NoValue {
         /// The plugin.
         plugin: String,
@@ -94,7 +97,10 @@ pub enum Error {
         message: String,
     },
     /// A codec cannot read on.
-    #[error("source `{source_name}`: {problem} (in the {bytes} bytes that it was called with last)")]
+    #[error(
+        "source `{source_name}`: {problem} (in the {bytes} bytes that it was called with last). Mend the file there, or the plugin; \
+         `--repro DIR` keeps the call"
+    )]
     Unreadable {
         /// The source.
         source_name: String,
@@ -190,7 +196,10 @@ pub enum Error {
         row: String,
     },
     /// The plugin asked for the same call again too often.
-    #[error("operator `{operator}`: {plugin} asked {retries} times to be called again, and would once more")]
+    #[error(
+        "operator `{operator}`: {plugin} asked {retries} times to be called again, and would once more. What it waits for is away for \
+         longer than that: with `restart:` the job tries again later, from its last checkpoint"
+    )]
     RetriesExhausted {
         /// The node.
         operator: String,
@@ -272,7 +281,8 @@ pub enum Error {
     },
     /// A plugin that holds state itself has failed to give it, too often in a row.
     #[error(
-        "operator `{operator}`: the plugin was asked {failures} times in a row for the state that it holds: {source}"
+        "operator `{operator}`: the plugin was asked {failures} times in a row for the state that it holds: {source}. Without it no \
+         checkpoint is complete: mend its `snapshot`, and start the job again from its last one"
     )]
     SnapshotsFail {
         /// The node.

@@ -257,7 +257,12 @@ fn check_imports(imports: &[String], kind: PluginKind) -> Result<(), String> {
 }
 
 fn not_granted(import: &str) -> String {
-    let granted = format!("plugins may import {} of {PACKAGE}, and {EMITTER} in a flat-map", GRANTED.join(", "));
+    let granted = format!(
+        "plugins may import {} of {PACKAGE}, flat-maps and processes {EMITTER} besides, processes {} too, and {HTTP} where the \
+         pipeline grants it",
+        GRANTED.join(", "),
+        KEYED.join(" and "),
+    );
     format!("it imports {import}, which is not granted; {granted}")
 }
 

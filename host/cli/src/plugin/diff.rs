@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::contract::grant_for;
+use super::contract::{Kind, grant_for};
 use super::inspect::{Column, Inspection, StatedState};
 
 /// What is to be done about the differences.
@@ -72,7 +72,7 @@ pub fn diff(old: &Inspection, new: &Inspection) -> Difference {
     changes.imports(old, new);
     changes.exports(old, new);
     changes.columns(old, new);
-    changes.states(old.states.as_deref(), new.states.as_deref());
+    changes.states(old, new);
     let memory = |told: &Inspection| told.memory_bytes.to_string();
     changes.fact("memory_bytes", Some(&memory(old)), Some(&memory(new)), None);
     let size = |told: &Inspection| told.bytes.to_string();
@@ -186,10 +186,18 @@ impl Changes {
         }
     }
 
-    fn states(&mut self, old: Option<&[StatedState]>, new: Option<&[StatedState]>) {
-        let (Some(before), Some(after)) = (old, new) else {
-            let words = |told: Option<&[StatedState]>| if told.is_some() { "stated" } else { "not stated" };
-            return self.fact("states", Some(words(old)), Some(words(new)), None);
+    fn states(&mut self, old: &Inspection, new: &Inspection) {
+        let (Some(before), Some(after)) = (&old.states, &new.states) else {
+            let words = |told: &Inspection| match &told.states {
+                Some(states) => listed(states),
+                None => "not stated".to_owned(),
+            };
+            let keeps = |told: &Inspection| told.kind == Some(Kind::Process.name());
+            if old.digest != new.digest && (keeps(old) || keeps(new)) {
+                let (what, attention) = ("states", Some(UNSTATED.to_owned()));
+                self.0.push(Change { what, old: Some(words(old)), new: Some(words(new)), attention });
+            }
+            return;
         };
         for state in after {
             let Some(other) = before.iter().find(|other| other.name == state.name) else {
@@ -211,6 +219,17 @@ impl Changes {
             let attention = Some("what checkpoints hold of it would be lost".to_owned());
             self.removed("state", state.to_string(), attention);
         }
+    }
+}
+
+/// What a component keeps that only says it when it runs.
+const UNSTATED: &str = "a component says what it keeps when it runs: start the job with the new one and its checkpoint; a start \
+                        that does not fit is refused before it takes anything over";
+
+fn listed(states: &[StatedState]) -> String {
+    match states {
+        [] => "none".to_owned(),
+        states => states.iter().map(StatedState::to_string).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -302,6 +321,12 @@ mod tests {
         assert_eq!(old.states.as_ref().unwrap()[0].ttl_ms, Some(1000));
         assert!(attention(&old, &with(&one.replace("1000", "2000"))).is_empty(), "another time to live is no harm");
         assert!(attention(&old, &with(&format!("{one},{}", one.replace("seen", "more")))).is_empty());
+        // What is kept and not stated has to be looked at, by whoever can run it.
+        let silent = told("", r#"{"name":"a","version":"1.0.1"}"#, "process");
+        for (old, new) in [(&old, &silent), (&silent, &old), (&told("", r#"{"name":"a"}"#, "process"), &silent)] {
+            assert!(attention(old, new).iter().any(|(what, why)| *what == "states" && why.contains("when it runs")));
+        }
+        assert!(attention(&silent, &silent).is_empty(), "the same component");
         for (new, words) in [
             (one.replace("Int64", "Utf8"), "raise the version"),
             (one.replace("Int64", "Utf8").replace(r#""version":1"#, r#""version":2"#), "needs `migrate`"),

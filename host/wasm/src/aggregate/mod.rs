@@ -62,11 +62,7 @@ impl PluginAggregates {
     /// # Errors
     /// When the plugin is of another kind.
     pub fn new(plugin: Arc<Plugin>, options: PluginOptions, keys: Vec<String>) -> Result<Self> {
-        let kind = plugin.info().kind;
-        if kind != PluginKind::Aggregate {
-            let message = format!("it is a {kind}, and by keys go aggregates: leave out `key_by` and `window`");
-            return Err(Error::InvalidInput { plugin: plugin.who().to_string(), message });
-        }
+        plugin.expect(&[PluginKind::Aggregate], "by key and window go aggregates")?;
         Ok(Self { plugin, options, keys, metrics: Arc::default(), bound: Mutex::new(None) })
     }
 

@@ -9,6 +9,7 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{FieldRef, Schema};
 use bytes::Bytes;
 use volley_api::{Error, ErrorKind, KeyedState, OperatorContext, Result, StateEntry, StateKey};
+use volley_fail_point::planted;
 use volley_ipc::encode_batch;
 
 use super::record::{Record, to_contract};
@@ -180,7 +181,9 @@ impl Migration {
                 let keys: Vec<StateKey<'_>> =
                     entries.iter().map(|entry| StateKey { group: entry.group, key: &entry.key }).collect();
                 let cells: Vec<&[u8]> = cells.iter().map(|cell| &cell[..]).collect();
-                state.put_many(VALUES, &keys, &cells)?;
+                if !planted("skip-migrated-rows") {
+                    state.put_many(VALUES, &keys, &cells)?;
+                }
                 hit("plugin-migrate-after")?;
                 rest = others;
             }

@@ -62,6 +62,12 @@ impl Held {
         }
     }
 
+    /// Whether a fresh instance gets to where this one was: there are no calls since it gave its state, or they may be made
+    /// again.
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.log_bytes_max > 0 || !self.log.iter().any(|entry| matches!(entry, Entry::Call(_)))
+    }
+
     /// Whether the instance is to be asked for its state before the next call.
     pub(crate) fn is_due(&self) -> bool {
         self.log_bytes > self.log_bytes_max
@@ -81,5 +87,24 @@ impl Held {
         self.failures += 1;
         self.log_bytes = 0;
         self.failures < SNAPSHOT_FAILURES_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imports::emitter::Parents;
+
+    #[test]
+    fn a_call_that_may_do_something_else_is_not_made_again() {
+        for (is_replayable, may_repeat) in [(true, true), (false, false)] {
+            let mut held = Held::new(Vec::new(), is_replayable);
+            assert!(held.may_repeat() && !held.is_due());
+            held.push(Box::new(Logged::new(Called::Rows, None, Parents::None, 1)));
+            held.forgot();
+            assert_eq!((held.may_repeat(), held.is_due()), (may_repeat, !may_repeat));
+            held.snapshot_taken(Vec::new());
+            assert!(held.may_repeat() && !held.is_due());
+        }
     }
 }

@@ -233,7 +233,9 @@ impl Keyed {
     }
 
     fn too_many_entries(&mut self, group: u32) -> StateError {
-        let words = format!("more than {STATE_ENTRIES_PER_KEY_MAX} entries of one key (group {group})");
+        let words = format!(
+            "more than {STATE_ENTRIES_PER_KEY_MAX} entries of one key (group {group}): remove old ones, or give the state a time to live"
+        );
         self.exceeds(Violation::StateEntries, words)
     }
 

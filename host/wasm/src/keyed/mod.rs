@@ -53,7 +53,7 @@ use crate::places::hit;
 use crate::violation::Violation;
 
 /// Names of the host's own states.
-const EVENT_TIMERS: &str = "host-event-timers";
+pub(crate) const EVENT_TIMERS: &str = "host-event-timers";
 const CLOCK_TIMERS: &str = "host-clock-timers";
 const TIMER_COUNTS: &str = "host-timer-counts";
 

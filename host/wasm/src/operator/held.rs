@@ -3,13 +3,14 @@
 
 use arrow::array::RecordBatch;
 use volley_api::{KeyedSnapshot, OperatorContext};
+use volley_fail_point::planted;
 
 use super::PluginOperator;
 use crate::held::{Abandoned, Called, Entry, Held, Logged, Migration, Record, SNAPSHOT_FAILURES_MAX, Stored};
 use crate::hooks::HookCall;
 use crate::imports::emitter::Parents;
 use crate::instances::Instances;
-use crate::keyed::{Keyed, listed_keys};
+use crate::keyed::{EVENT_TIMERS, Keyed, listed_keys};
 use crate::places::hit;
 use crate::plugin::Determinism;
 use crate::repro::{Failed, Last};
@@ -59,6 +60,9 @@ impl Opened {
             hit("plugin-can-migrate-after")?;
             migration.adopt(&mut restoring, &listed, &record)?;
             helper = Some(guest);
+        }
+        if planted("forget-timers") {
+            restoring.restored.keyed.remove(EVENT_TIMERS);
         }
         let keyed =
             Keyed::open(&restoring, &keys.fields, &keys.states, |declared, state| match (&migration, &mut helper) {
@@ -123,6 +127,15 @@ impl PluginOperator {
         }
         self.encoded = None;
         held.under_way = None;
+        if !held.may_repeat() {
+            let (plugin, function) = (instances.who().to_string(), "snapshot".to_owned());
+            let message =
+                "it says of itself that calls made again may do something else, and has not given the state that \
+                           belongs to its last output"
+                    .to_owned();
+            let source = Box::new(Error::HookFailed { plugin, function, message });
+            return Err(Error::NotRecovered { operator: context.node.to_string(), source });
+        }
         let guest = instances.guest()?;
         // Which of the calls since is made again.
         let mut at = None;
@@ -233,7 +246,8 @@ impl PluginOperator {
                 Ok(()) => {
                     let key_groups = self.context.key_groups();
                     if let (Some(stored), Some(held)) = (&mut self.stored, &self.held) {
-                        stored.replace(&held.parts, key_groups)?;
+                        let parts = if planted("drop-held-part") { held.parts.get(1..) } else { Some(&held.parts[..]) };
+                        stored.replace(parts.unwrap_or_default(), key_groups)?;
                     }
                     hit("plugin-snapshot-after")?;
                 }

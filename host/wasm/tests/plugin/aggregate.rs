@@ -401,5 +401,8 @@ fn bindings_that_are_no_aggregates_are_refused() {
     }
     let filter = load(&crate::guest::Guest::new("filter", &["x"]).build()).expect("loads");
     let error = PluginAggregates::new(filter, PluginOptions::default(), vec!["key".to_owned()]).expect_err("a filter");
-    assert!(error.to_string().contains("it is a filter"), "{error}");
+    assert!(
+        error.to_string().contains("is a filter, and by key and window go aggregates: run it in an operator"),
+        "{error}"
+    );
 }

@@ -270,6 +270,11 @@ fn unnamed(value: &Type) -> Option<String> {
 
 /// The `columns` of the operator's custom section.
 pub(crate) fn columns(parts: &Parts, rows: &[&Row]) -> TokenStream {
+    columns_and_states(parts, rows, &quote!(::core::option::Option::None))
+}
+
+/// The same, of an operator that may keep state.
+pub(crate) fn columns_and_states(parts: &Parts, rows: &[&Row], states: &TokenStream) -> TokenStream {
     let reads = &parts.read_columns;
     let writes = rows.iter().map(|row| {
         let (names, as_cells) = (&row.names, &row.as_cells);
@@ -279,6 +284,7 @@ pub(crate) fn columns(parts: &Parts, rows: &[&Row]) -> TokenStream {
         ::core::option::Option::Some(::volley_sdk::row::SectionColumns {
             reads: #reads,
             writes: &[#(#writes),*],
+            states: #states,
         })
     }
 }

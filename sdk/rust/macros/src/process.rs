@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Ident, Type};
 
 use crate::options::{Names, Options};
-use crate::parts::{Parts, Row, columns, port, read_arguments};
+use crate::parts::{Parts, Row, columns_and_states, port, read_arguments};
 use crate::signature::{Argument, Signature, State};
 use crate::types::{returned, without_lifetimes};
 
@@ -88,7 +88,18 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
         }
     });
     let rows: Vec<&Row> = ports.iter().take(1).map(|(_, row)| row).collect();
-    let columns = columns(&parts, &rows);
+    let stated = states.iter().map(|state| {
+        let (name, of) = (state.name.to_string(), without_lifetimes(&state.of));
+        let version = state.version.as_ref().map_or_else(|| quote!(1), |version| quote!(#version));
+        let ttl_ms = match &state.ttl_ms {
+            Some(ttl_ms) => quote!(::core::option::Option::Some(#ttl_ms)),
+            None => quote!(::core::option::Option::None),
+        };
+        let types = quote_spanned!(state.of.span()=> <#of as ::volley_sdk::state::StateRow>::TYPES);
+        quote!(::volley_sdk::row::SectionState { name: #name, types: #types, version: #version, ttl_ms: #ttl_ms })
+    });
+    let stated = quote!(::core::option::Option::Some(&[#(#stated),*]));
+    let columns = columns_and_states(&parts, &rows, &stated);
     let exported = match &options.snapshot {
         Some(_) => quote!(#name, SnapshotOperator, ProcessRunner, process, #columns, snapshot),
         None => quote!(#name, ProcessOperator, ProcessRunner, process, #columns),

@@ -84,6 +84,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
             ::core::option::Option::Some(::volley_sdk::row::SectionColumns {
                 reads: #read_columns,
                 writes: &[(&["result"], &[<#result as ::volley_sdk::row::Output>::TYPE])],
+                states: ::core::option::Option::None,
             })
         );
     })

@@ -1,5 +1,5 @@
 //! The custom section `volley-operator`: name and version of an operator and, when it is row-wise, the columns that it
-//! reads and writes, as JSON, put together while it compiles.
+//! reads and writes and the state that it keeps, as JSON, put together while it compiles.
 
 /// What a component says of itself to tools that do not run it.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,21 @@ pub struct SectionColumns<'a> {
     pub reads: &'a [(&'a str, &'a str)],
     /// What it writes: names and types of one row, for as many rows as make up the main output.
     pub writes: &'a [(&'a [&'a str], &'a [&'a str])],
+    /// Its keyed state, all of kind `value`; `None` for kinds that cannot have any.
+    pub states: Option<&'a [SectionState<'a>]>,
+}
+
+/// A value for each key.
+#[derive(Debug, Clone, Copy)]
+pub struct SectionState<'a> {
+    /// The name under which checkpoints know it.
+    pub name: &'a str,
+    /// The types of its columns.
+    pub types: &'a [&'a str],
+    /// The version of its form.
+    pub version: u32,
+    /// After how many milliseconds without a write it is gone.
+    pub ttl_ms: Option<u64>,
 }
 
 /// `{"name":…,"version":…,"reads":[{"name":…,"type":…}],"writes":[…]}` is this long.
@@ -49,7 +64,7 @@ const fn write_section<const N: usize>(section: &Section<'_>) -> ([u8; N], usize
 }
 
 const fn push_columns<const N: usize>(mut text: ([u8; N], usize), columns: SectionColumns<'_>) -> ([u8; N], usize) {
-    let SectionColumns { reads, writes } = columns;
+    let SectionColumns { reads, writes, states } = columns;
     text = push(text, ",\"reads\":[");
     let mut column = 0;
     while column < reads.len() {
@@ -70,7 +85,43 @@ const fn push_columns<const N: usize>(mut text: ([u8; N], usize), columns: Secti
         }
         group += 1;
     }
+    let text = push(text, "]");
+    match states {
+        Some(states) => push_states(text, states),
+        None => text,
+    }
+}
+
+const fn push_states<const N: usize>(text: ([u8; N], usize), states: &[SectionState<'_>]) -> ([u8; N], usize) {
+    let mut text = push(text, ",\"states\":[");
+    let mut at = 0;
+    while at < states.len() {
+        let SectionState { name, types, version, ttl_ms } = states[at];
+        text = push(text, if at == 0 { "{\"name\":\"" } else { ",{\"name\":\"" });
+        text = push(text, name);
+        text = push(text, "\",\"kind\":\"value\",\"values\":\"");
+        let mut column = 0;
+        while column < types.len() {
+            text = push(text, if column == 0 { "" } else { ", " });
+            text = push(text, types[column]);
+            column += 1;
+        }
+        text = push(text, "\",\"version\":");
+        text = push_number(text, version as u64);
+        if let Some(ttl_ms) = ttl_ms {
+            text = push(text, ",\"ttl_ms\":");
+            text = push_number(text, ttl_ms);
+        }
+        text = push(text, "}");
+        at += 1;
+    }
     push(text, "]")
+}
+
+const fn push_number<const N: usize>(text: ([u8; N], usize), number: u64) -> ([u8; N], usize) {
+    const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+    let text = if number > 9 { push_number(text, number / 10) } else { text };
+    push(text, DIGITS[(number % 10) as usize])
 }
 
 const fn push_column<const N: usize>(
@@ -111,6 +162,10 @@ mod tests {
             columns: Some(SectionColumns {
                 reads: &[("a", "Int64"), ("b", "Utf8")],
                 writes: &[(&["c"], &["Float64"])],
+                states: Some(&[
+                    SectionState { name: "seen", types: &["Int64", "Utf8"], version: 12, ttl_ms: Some(86_400_000) },
+                    SectionState { name: "last", types: &["Boolean"], version: 1, ttl_ms: None },
+                ]),
             }),
         };
         const LEN: usize = section_len(&SECTION);
@@ -120,6 +175,13 @@ mod tests {
         assert_eq!(json["reads"][1]["name"], "b");
         assert_eq!(json["reads"][1]["type"], "Utf8");
         assert_eq!(json["writes"][0]["type"], "Float64");
+        assert_eq!(
+            json["states"],
+            serde_json::json!([
+                { "name": "seen", "kind": "value", "values": "Int64, Utf8", "version": 12, "ttl_ms": 86_400_000 },
+                { "name": "last", "kind": "value", "values": "Boolean", "version": 1 },
+            ])
+        );
         assert_eq!(std::str::from_utf8(&TEXT).unwrap().trim_end_matches('\0').len(), LEN);
     }
 

@@ -90,6 +90,9 @@ pub trait StateRow: Sized {
     /// Collects rows.
     type Builders;
 
+    /// The types of the columns as the component announces them.
+    const TYPES: &'static [&'static str];
+
     /// The types of the columns.
     fn data_types() -> Vec<DataType>;
 
@@ -113,6 +116,7 @@ macro_rules! single {
     ($($value:ty),*) => {$(
         impl StateRow for $value {
             type Builders = <($value,) as Cells>::Builders;
+            const TYPES: &'static [&'static str] = <($value,) as Cells>::TYPES;
 
             fn data_types() -> Vec<DataType> {
                 <($value,) as Cells>::data_types()
@@ -144,6 +148,7 @@ macro_rules! tuples {
     ($(($($value:ident $index:tt),+);)*) => {$(
         impl<$($value: StateValue),+> StateRow for ($($value,)+) {
             type Builders = <Self as Cells>::Builders;
+            const TYPES: &'static [&'static str] = <Self as Cells>::TYPES;
 
             fn data_types() -> Vec<DataType> {
                 <Self as Cells>::data_types()
