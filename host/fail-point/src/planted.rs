@@ -26,8 +26,8 @@ pub const PLANTED_BUGS: &[&str] = &[
     "drop-held-part",
     // A restored plugin has none of its timers.
     "forget-timers",
-    // Rows of state that another version of a plugin has brought over are not put back.
-    "skip-migrated-rows",
+    // Rows of state that another version of a plugin has brought over are gone.
+    "drop-migrated-rows",
     // Staged files are not synced: what only a power cut shows.
     "skip-staged-sync",
 ];

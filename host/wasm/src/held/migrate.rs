@@ -181,7 +181,9 @@ impl Migration {
                 let keys: Vec<StateKey<'_>> =
                     entries.iter().map(|entry| StateKey { group: entry.group, key: &entry.key }).collect();
                 let cells: Vec<&[u8]> = cells.iter().map(|cell| &cell[..]).collect();
-                if !planted("skip-migrated-rows") {
+                if planted("drop-migrated-rows") {
+                    state.remove_many(VALUES, &keys)?;
+                } else {
                     state.put_many(VALUES, &keys, &cells)?;
                 }
                 hit("plugin-migrate-after")?;
