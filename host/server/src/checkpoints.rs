@@ -24,7 +24,7 @@ use volley_runtime::{EpochOptions, JobOptions, ListedPlan, NodeView, PhysicalPla
 
 use crate::connectors;
 use crate::downloads::Downloads;
-use crate::replay::JobReplayer;
+use crate::rebuild::JobReplayer;
 use crate::stored::check_is_there;
 use crate::streams;
 

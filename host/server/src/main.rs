@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod bundle;
 mod checkpoints;
 mod compose;
 mod connectors;
@@ -23,6 +22,7 @@ mod plugins;
 mod preview;
 mod progress;
 mod rates;
+mod rebuild;
 mod replay;
 mod restart;
 mod run;
@@ -108,7 +108,7 @@ async fn execute(cli: &Cli) -> (Result<Ending>, bool) {
         Some(Command::Checkpoints(command)) => (stored::checkpoints(command, load).await, stored::is_json(command)),
         Some(Command::Savepoint(asked)) => savepoint(asked).await,
         Some(Command::State(asked)) => (state(asked).await, asked.json),
-        Some(Command::Replay(asked)) => (bundle::replay(asked).await, asked.json),
+        Some(Command::Replay(asked)) => (replay::replay(asked).await, asked.json),
         Some(Command::Validate(validate)) => (self::validate(validate).await, validate.json),
         Some(Command::Plan(plan)) => (self::plan(plan).await, plan.json),
         Some(Command::Compile { .. }) => (Err(Error::config("this command is done before all others")), false),
