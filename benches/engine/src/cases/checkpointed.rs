@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use volley_bench_support::timing::{Bar, in_turns};
@@ -21,6 +21,19 @@ pub(super) async fn once(job: &Job, source: Arc<Generated>, parallelism: u32) ->
     Ok(*total)
 }
 
+/// The same with so many rows that it takes checkpoints by the second: how long, and how many checkpoints.
+pub(super) async fn long(job: &Job, parallelism: u32) -> volley_api::Result<(Duration, u64)> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (plan, _) = plan(job, Arc::new(Generated::new(ROWS_LONG, u64::from(parallelism))), parallelism)?;
+    let begin = Instant::now();
+    let kept = Kept::start(plan, folder.path(), EVERY, MEMORY_BYTES).await?;
+    let asker = kept.asker.clone();
+    kept.finish().await?;
+    Ok((begin.elapsed(), asker.progress().completed))
+}
+
+/// Rows of [`long`].
+pub(super) const ROWS_LONG: u64 = 600_000_000;
 /// So many that the job takes several seconds.
 const ROWS: u64 = 300_000_000;
 const EVERY: Duration = Duration::from_secs(1);

@@ -62,7 +62,7 @@ pub(crate) fn restores(runtime: &Runtime, share: f64) -> Result<(), Box<dyn Erro
             times.sort_unstable();
             let seconds = |at: usize| times[at].as_secs_f64();
             println!(
-                "R11b_restore_by_{how} {:.2} s [{:.2}–{:.2}], p50 of {count}, {new_bytes} bytes of {keys} keys",
+                "R11b_restore_by_{how} {:.2} s [{:.2}–{:.2}] ≤ 5, p50 of {count}, {new_bytes} bytes of {keys} keys",
                 seconds(count / 2),
                 seconds(0),
                 seconds(count - 1)
