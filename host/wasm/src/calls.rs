@@ -1,5 +1,7 @@
 //! Calls of what is no operator, functions and codecs: made again where that is asked for, counted where they fail.
 
+mod twice;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use crate::metrics::{CpuSampler, PluginMetrics};
 use crate::operator::{CALL_BYTES_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 use crate::path::{CodecCall, Reply};
 use crate::text::visible;
+use crate::twice::Sample;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
@@ -31,11 +34,14 @@ pub(crate) struct Calls {
     function: &'static str,
     /// Calls made so far, repeated ones counted once: chance depends on it.
     number: u64,
+    /// Which calls are made twice.
+    sample: Sample,
 }
 
 impl Calls {
     pub(crate) fn new(instances: Instances, node: NodeName, function: &'static str) -> Self {
-        Self { instances, cpu: CpuSampler::default(), node, function, number: 0 }
+        let sample = Sample::new(instances.determinism_sample());
+        Self { instances, cpu: CpuSampler::default(), node, function, number: 0, sample }
     }
 
     pub(crate) fn node(&self) -> &NodeName {

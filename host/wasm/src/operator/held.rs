@@ -5,7 +5,7 @@ use arrow::array::RecordBatch;
 use volley_api::{KeyedSnapshot, OperatorContext};
 
 use super::PluginOperator;
-use crate::held::{Abandoned, Entry, Held, Logged, Migration, Record, SNAPSHOT_FAILURES_MAX, Stored};
+use crate::held::{Abandoned, Held, Logged, Migration, Record, SNAPSHOT_FAILURES_MAX, Stored};
 use crate::instances::Instances;
 use crate::keyed::{Keyed, listed_keys};
 use crate::plugin::Determinism;
@@ -108,28 +108,15 @@ impl PluginOperator {
         self.encoded = None;
         held.under_way = None;
         let guest = instances.guest()?;
-        let mut again = || -> Result<()> {
-            if !held.parts.is_empty() {
-                guest.restore(&held.parts)?;
-            }
-            for entry in &held.log {
-                match entry {
-                    Entry::Forget => guest.forget()?,
-                    Entry::Call(call) => guest.repeat(call)?,
-                }
-            }
-            if !held.log.is_empty() {
-                guest.forget()?;
-                held.forgot();
-            }
-            Ok(())
-        };
-        if let Err(error) = again() {
+        if let Err(error) = held.bring(guest) {
             if let Some(violation) = error.violation() {
                 instances.count(violation);
             }
             instances.discard();
             return Err(Error::NotRecovered { operator: context.node.to_string(), source: Box::new(error) });
+        }
+        if !held.log.is_empty() {
+            held.forgot();
         }
         if let Some(keyed) = keyed {
             keyed.forget();

@@ -31,7 +31,7 @@ const TIMER_TAG: &str = "timer_tag";
 const CLOCK_ROUNDS_MAX: usize = 64;
 
 impl PluginOperator {
-    fn keyed_side(&mut self) -> Result<&mut Keyed> {
+    pub(super) fn keyed_side(&mut self) -> Result<&mut Keyed> {
         self.keyed.as_deref_mut().ok_or_else(|| Error::Engine("a process operator without its state".to_owned()))
     }
 
@@ -241,9 +241,15 @@ impl PluginOperator {
             self.meet(due.len())?;
             let begun = self.keyed_side()?.begin_timers(due, domain).map_err(Error::State)?;
             let (CallKeys { new, .. }, timers) = begun;
-            match self.call_keyed(new, KeyedCall::Timers(timers), None, Parents::Timers(due.len()))? {
+            let parents = Parents::Timers(due.len());
+            let (answer, heard) =
+                self.hearing(|operator| operator.call_keyed(new, KeyedCall::Timers(timers), None, parents))?;
+            match answer? {
                 Ok(_) => {
                     let rows = self.emitted(Part { offset: 0, rows: due.len() }, &[])?;
+                    if let Some(heard) = heard {
+                        self.timers_again(due, domain, &rows, heard);
+                    }
                     self.commit()?;
                     return Ok(Ok(rows));
                 }
@@ -370,7 +376,8 @@ impl PluginOperator {
             self.ensure()?;
             self.meet(0)?;
             self.keyed_side()?.begin_watermark();
-            let answer = self.call_keyed(None, KeyedCall::Watermark(watermark), None, Parents::None);
+            let call = KeyedCall::Watermark(watermark);
+            let (answer, heard) = self.hearing(|operator| operator.call_keyed(None, call, None, Parents::None))?;
             let ports = match answer {
                 Ok(Ok(_)) => self.emitted(Part { offset: 0, rows: 1 }, &[]),
                 Ok(Err(failure)) => {
@@ -381,6 +388,9 @@ impl PluginOperator {
             };
             match ports {
                 Ok(ports) => {
+                    if let Some(heard) = heard {
+                        self.watermark_again(watermark, &ports, heard);
+                    }
                     self.keep_call();
                     let options = RecordBatchOptions::new().with_row_count(Some(1));
                     let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);

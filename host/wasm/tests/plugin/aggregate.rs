@@ -12,7 +12,7 @@ use volley_api::{
 };
 use volley_test_guests::SumGuest;
 use volley_wasm::{
-    Crossing, DELTA_BYTES_MAX, OnError, PluginAggregates, PluginLimits, PluginMetrics, PluginOptions, Violation,
+    Crossing, DELTA_BYTES_MAX, DETERMINISM_SAMPLE, OnError, PluginAggregates, PluginLimits, PluginMetrics, PluginOptions, Violation,
 };
 
 use crate::harness::load;
@@ -32,12 +32,13 @@ fn record(keys: &[i64], values: &[i64], first: i64) -> StreamRecord {
 }
 
 /// How a pool is set up.
-struct Setup {
+pub(crate) struct Setup {
     on_error: OnError,
     errors_attached: bool,
-    role: AggregatorRole,
+    pub(crate) role: AggregatorRole,
     crossing: Crossing,
     limits: PluginLimits,
+    pub(crate) sample: u32,
 }
 
 impl Default for Setup {
@@ -48,17 +49,19 @@ impl Default for Setup {
             role: AggregatorRole::Operator,
             crossing: Crossing::Direct,
             limits: PluginLimits::default(),
+            sample: DETERMINISM_SAMPLE,
         }
     }
 }
 
 impl Setup {
-    fn pool(&self, guest: SumGuest) -> volley_api::Result<(Box<dyn AggregatorPool>, Arc<PluginMetrics>)> {
+    pub(crate) fn pool(&self, guest: SumGuest) -> volley_api::Result<(Box<dyn AggregatorPool>, Arc<PluginMetrics>)> {
         let plugin = load(&guest.build()).map_err(volley_api::Error::from)?;
         let options = PluginOptions {
             on_error: self.on_error,
             crossing: self.crossing,
             limits: self.limits.clone(),
+            determinism_sample: self.sample,
             ..PluginOptions::default()
         };
         let factory = PluginAggregates::new(plugin, options, vec!["key".to_owned()]).expect("an aggregate");
@@ -85,13 +88,13 @@ impl Setup {
 }
 
 /// Rows by group, numbered as the runtime does, and what an aggregator made of them.
-struct Groups {
+pub(crate) struct Groups {
     aggregator: Box<dyn Aggregator>,
     numbers: BTreeMap<i64, usize>,
 }
 
 impl Groups {
-    fn new(pool: &dyn AggregatorPool) -> Self {
+    pub(crate) fn new(pool: &dyn AggregatorPool) -> Self {
         Self { aggregator: pool.create().expect("makes one"), numbers: BTreeMap::new() }
     }
 
@@ -103,14 +106,14 @@ impl Groups {
         keys.iter().map(number).collect()
     }
 
-    fn update(&mut self, keys: &[i64], values: &[i64], first: i64) -> volley_api::Result<()> {
+    pub(crate) fn update(&mut self, keys: &[i64], values: &[i64], first: i64) -> volley_api::Result<()> {
         let groups = self.number(keys);
         let record = record(keys, values, first);
         self.aggregator.update_of(&record, &record.batch, &groups, self.numbers.len())
     }
 
     /// The sum of each key that has one.
-    fn sums(&mut self) -> volley_api::Result<BTreeMap<i64, i64>> {
+    pub(crate) fn sums(&mut self) -> volley_api::Result<BTreeMap<i64, i64>> {
         let columns = self.aggregator.evaluate(self.numbers.len())?;
         let sums = columns[0].as_primitive::<Int64Type>();
         let present = self.aggregator.evaluated();
@@ -182,7 +185,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn run(steps: &[Step], crossing: Crossing) -> std::result::Result<(), TestCaseError> {
-    let (pool, metrics) = Setup { crossing, ..Setup::default() }.pool(picky()).expect("starts");
+    let (pool, metrics) = Setup { crossing, sample: 1, ..Setup::default() }.pool(picky()).expect("starts");
     let mut both = [Groups::new(&*pool), Groups::new(&*pool)];
     let mut good: [Vec<(i64, i64)>; 2] = Default::default();
     let (mut position, mut guilty) = (0_i64, BTreeSet::new());
@@ -229,6 +232,7 @@ fn run(steps: &[Step], crossing: Crossing) -> std::result::Result<(), TestCaseEr
     let refused: BTreeSet<i64> = refused(&*pool).into_iter().map(|(place, _)| place).collect();
     prop_assert_eq!(refused, guilty);
     prop_assert_eq!(metrics.snapshot().rows_in, position as u64);
+    prop_assert!(!metrics.snapshot().violations.contains_key(&Violation::Nondeterminism), "it is honest");
     Ok(())
 }
 
