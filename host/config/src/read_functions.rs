@@ -10,8 +10,7 @@ use crate::spec::{FunctionSpec, OnError, OnNoValue, PluginSpec};
 use crate::suggest::Unknown;
 use crate::tree::NodeKind;
 
-const FUNCTION_KEYS: [&str; 7] =
-    ["component", "config", "limits", "on_error", "trust", "grants", "determinism_sample"];
+const FUNCTION_KEYS: [&str; 7] = ["component", "config", "limits", "on_error", "trust", "grants", "determinism_sample"];
 
 /// The longest name of a function, in bytes.
 const NAME_BYTES_MAX: usize = 64;

@@ -127,7 +127,8 @@ impl SumGuest {
         words.extend(particulars);
         let binding = memory.put(&words_to_bytes(&words));
         let (name, version) = (memory.text("sums"), memory.text("1.2.3"));
-        let description = memory.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], self.determinism, 8, 0]));
+        let description =
+            memory.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], self.determinism, 8, 0]));
         let heap = DATA_START + memory.0.len().next_multiple_of(64) + 64;
         let data: String = memory.0.iter().map(|byte| format!("\\{byte:02x}")).collect();
         let patch = |place: &usize| patched(&one, &two, *place, header);

@@ -135,7 +135,13 @@ impl Session {
         }
     }
 
-    pub(super) fn gated(&self, call: &AggregateCall, message: &Buffer, schema: &SchemaRef, rows: usize) -> Result<RecordBatch> {
+    pub(super) fn gated(
+        &self,
+        call: &AggregateCall,
+        message: &Buffer,
+        schema: &SchemaRef,
+        rows: usize,
+    ) -> Result<RecordBatch> {
         let limits = self.instances.limits();
         let bytes_max = limits.output_bytes_max;
         let limits = GateLimits { bytes_max, rows_max: limits.output_rows_max.max(rows), logical_bytes_max: bytes_max };

@@ -54,7 +54,10 @@ type Cells<'a> = BTreeMap<(KeyGroup, &'a [u8]), Option<&'a [u8]>>;
 
 impl Keyed {
     /// The call under way begins once more for an instance that knows no keys: on rows of these keys.
-    pub(crate) fn begin_again<'a>(&mut self, keys: impl Iterator<Item = StateKey<'a>>) -> Result<(LaidAside, CallKeys)> {
+    pub(crate) fn begin_again<'a>(
+        &mut self,
+        keys: impl Iterator<Item = StateKey<'a>>,
+    ) -> Result<(LaidAside, CallKeys)> {
         let first: Vec<u32> = keys.map(|key| self.groups.of_call(key)).collect();
         let mut distinct = first.clone();
         distinct.sort_unstable();

@@ -71,13 +71,7 @@ impl PluginOperator {
         self.ports_again(Of::Watermark(at), ports, heard, || "a call on a watermark".to_owned());
     }
 
-    fn ports_again(
-        &mut self,
-        of: Of<'_>,
-        ports: &[(PortIndex, Rows)],
-        heard: Heard,
-        place: impl FnOnce() -> String,
-    ) {
+    fn ports_again(&mut self, of: Of<'_>, ports: &[(PortIndex, Rows)], heard: Heard, place: impl FnOnce() -> String) {
         let Some(again) = self.made_again(of, heard) else { return };
         let declared = again.declared;
         let differs = self.compared(again, |out| match &out.rows {
@@ -136,9 +130,7 @@ impl PluginOperator {
                 };
                 keyed.begin_again((part.offset..part.offset + part.rows).map(key))
             }
-            Of::Timers(due, _) => {
-                keyed.begin_again(due.iter().map(|due| StateKey { group: due.group, key: &due.key }))
-            }
+            Of::Timers(due, _) => keyed.begin_again(due.iter().map(|due| StateKey { group: due.group, key: &due.key })),
             Of::Watermark(_) => keyed.begin_again(std::iter::empty()),
         };
         let (laid_aside, keys) = match begun {
@@ -162,7 +154,8 @@ impl PluginOperator {
         let (call, parents) = match of {
             Of::Rows(_, part) => (KeyedCall::Rows(groups), Parents::Rows(part.rows)),
             Of::Timers(due, domain) => {
-                let timer = |(due, group): (&Due, &u32)| Timer { group: *group, at_ms: due.at_ms, domain, tag: due.tag };
+                let timer =
+                    |(due, group): (&Due, &u32)| Timer { group: *group, at_ms: due.at_ms, domain, tag: due.tag };
                 let timers: Vec<Timer> = due.iter().zip(&groups).map(timer).collect();
                 self.keyed_side()?.fire_again(&timers).map_err(Error::State)?;
                 (KeyedCall::Timers(timers), Parents::Timers(due.len()))
@@ -171,7 +164,9 @@ impl PluginOperator {
         };
         let wire = |source| Error::Wire { plugin: self.instances.who().to_string(), source };
         let crossing: Option<(u32, RecordBatch)> = match (&new, &self.instances.bound().keys) {
-            (Some((first, columns)), Some(bound)) => bound.crossing(columns).map_err(wire)?.map(|batch| (*first, batch)),
+            (Some((first, columns)), Some(bound)) => {
+                bound.crossing(columns).map_err(wire)?.map(|batch| (*first, batch))
+            }
             _ => None,
         };
         let Self { instances, keyed, .. } = self;

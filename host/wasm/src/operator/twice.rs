@@ -48,7 +48,14 @@ impl PluginOperator {
     }
 
     /// Reports what differs between two calls on a part, where it can be told from which row on.
-    pub(super) fn tell_difference(&mut self, input: &Input, part: Part, declared: &'static str, row: Option<usize>, words: &str) {
+    pub(super) fn tell_difference(
+        &mut self,
+        input: &Input,
+        part: Part,
+        declared: &'static str,
+        row: Option<usize>,
+        words: &str,
+    ) {
         let place = row.map_or_else(
             || format!("a batch of {} rows", part.rows),
             // Its values are nobody's who reads logs: the place says where to look.

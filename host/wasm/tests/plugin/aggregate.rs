@@ -12,7 +12,8 @@ use volley_api::{
 };
 use volley_test_guests::SumGuest;
 use volley_wasm::{
-    Crossing, DELTA_BYTES_MAX, DETERMINISM_SAMPLE, OnError, PluginAggregates, PluginLimits, PluginMetrics, PluginOptions, Violation,
+    Crossing, DELTA_BYTES_MAX, DETERMINISM_SAMPLE, OnError, PluginAggregates, PluginLimits, PluginMetrics,
+    PluginOptions, Violation,
 };
 
 use crate::harness::load;
@@ -33,11 +34,11 @@ fn record(keys: &[i64], values: &[i64], first: i64) -> StreamRecord {
 
 /// How a pool is set up.
 pub(crate) struct Setup {
-    on_error: OnError,
-    errors_attached: bool,
+    pub(crate) on_error: OnError,
+    pub(crate) errors_attached: bool,
     pub(crate) role: AggregatorRole,
-    crossing: Crossing,
-    limits: PluginLimits,
+    pub(crate) crossing: Crossing,
+    pub(crate) limits: PluginLimits,
     pub(crate) sample: u32,
 }
 

@@ -62,9 +62,11 @@ fn process(declared: u32, bits: &str, place: Place, holds: bool) -> Vec<u8> {
     let emits = |here: Place| {
         format!(
             "(i64.store (i32.const {number}) {})
-             (call $emit (i32.const 0) (i32.const {parents}) (i32.const 1) (i32.const {row}) (i32.const {row_bytes})
+             (call $emit (i32.const 0) (i32.const {parents}) (i32.const {}) (i32.const {row}) (i32.const {row_bytes})
                (i32.const {answer})) {check}",
-            of(here)
+            of(here),
+            // Of a watermark rows come from nothing.
+            u32::from(here != Place::OnWatermark)
         )
     };
     let body = format!(

@@ -19,7 +19,9 @@ const NOTHING: &str = "(i64.const 0)";
 const FUNCTIONS: [&str; 4] = ["update", "merge", "drain", "evaluate"];
 
 fn guest(determinism: u32, more: &str, function: &str) -> SumGuest {
-    let body = |of: &str| if of == function { format!("(local.set $v (i64.add (local.get $v) {more}))") } else { String::new() };
+    let body = |of: &str| {
+        if of == function { format!("(local.set $v (i64.add (local.get $v) {more}))") } else { String::new() }
+    };
     SumGuest {
         update: body("update"),
         merge: body("merge"),
