@@ -35,6 +35,7 @@ SINKS = {
     "firsts": ("jsonl", "id bigint, usr bigint, at bigint, grp bigint"),
     "tops": ("jsonl", "usr bigint, at bigint, rank bigint, item varchar, count bigint"),
     "means": ("parquet", "usr bigint, window_start timestamptz, window_end timestamptz, sum double, avg double"),
+    "kept": ("csv", "usr bigint, at bigint, count bigint, sum bigint"),
 }
 # How Parquet spells these types.
 PARQUET = {"bigint": ("INT64", None), "timestamptz": ("INT64", "TIMESTAMP_MILLIS"), "double": ("DOUBLE", None)}
@@ -132,7 +133,7 @@ class Checker:
 
     def check(self):
         read = {name for name in self.sinks if self.load(name)}
-        for needs in ("raw", "sums", "late", "sums late", "visits", "firsts", "tops", "means"):
+        for needs in ("raw", "sums", "late", "sums late", "visits", "firsts", "tops", "means", "kept"):
             if read.issuperset(needs.split()):
                 getattr(self, "check_" + needs.replace(" ", "_and_"))()
         # Readers of the folders see files and nothing else.
@@ -187,6 +188,19 @@ class Checker:
                   f"""select usr, at_ms // {WINDOW_MS} * {WINDOW_MS} as start_ms, cast(sum(id) as double) as sum,
                              cast(sum(id) as double) / count(*) as avg
                       from source where {FEW} group by all""")
+
+    def check_kept(self):
+        """A plugin that counts the rows of a key by itself and has the host keep their sum; and its next version, which keeps on
+        adding to sums that were brought over, and puts out 1 for keys that it has of the version before it, and else 0."""
+        self.db.execute("""create view kept_rows as
+            select usr, count, sum, row_number() over of_key as number, sum - coalesce(lag(sum) over of_key, 0) as id,
+                   max(count) over (partition by usr) as counted
+            from kept window of_key as (partition by usr order by sum, epoch, count)""")
+        # Sums of a key grow by one row at a time, so each says which row that was.
+        self.same("kept", "select usr, id from kept_rows", f"select usr, id from source where {FEW}")
+        self.none("kept: miscounted", "select * from kept_rows where count <> "
+                                      "case when number <= counted then number else least(counted, 1) end")
+        self.ascends("kept", "usr", "sum")
 
     def check_visits(self):
         """Sessions of the rows that are not late."""

@@ -86,7 +86,7 @@ type Harm = (&'static str, fn(&Path), fn(&Stop) -> bool);
 fn the_checker_tells_wrong_output_from_output_that_cannot_be_read() {
     let is_wrong: fn(&Stop) -> bool = |stop| matches!(stop, Stop::Wrong(Fault::Output, _));
     let is_unreadable: fn(&Stop) -> bool = |stop| matches!(stop, Stop::Unreadable(_));
-    let harms: [Harm; 9] = [
+    let mut harms: Vec<Harm> = vec![
         (
             "lost: 1 times",
             |job| edit(job, "firsts", |text| text.split_once('\n').expect("a line").1.to_owned()),
@@ -101,6 +101,10 @@ fn the_checker_tells_wrong_output_from_output_that_cannot_be_read() {
         ("begins with", |job| edit(job, "visits", |text| text.replace("usr,", "user,")), is_unreadable),
         ("has the columns", |job| assert!(fs::copy(file(job, "sums"), file(job, "raw")).is_ok()), is_unreadable),
     ];
+    if plugins().is_some() {
+        harms.push(("kept: lost", |job| edit(job, "kept", |text| last_line(text, |_| None)), is_wrong));
+        harms.push(("kept: miscounted", |job| edit(job, "kept", |text| last_line(text, miscounted)), is_wrong));
+    }
     let chaos = chaos(&[]);
     let mut job = Job::new(&chaos, Shape::steady(State::Memory, 300)).expect("a folder");
     job.finish_and_check().expect("an undisturbed job");
@@ -130,6 +134,19 @@ fn edit(job: &Path, sink: &str, edit: impl Fn(&str) -> String) {
     let path = file(job, sink);
     let text = fs::read_to_string(&path).expect("text");
     fs::write(path, edit(&text)).expect("a file");
+}
+
+/// A line of `kept` with another count.
+fn miscounted(line: &str) -> Option<String> {
+    let mut cells: Vec<&str> = line.split(',').collect();
+    cells[2] = "9000";
+    Some(cells.join(","))
+}
+
+/// The text with another line in the place of its last one, or none.
+fn last_line(text: &str, other: impl Fn(&str) -> Option<String>) -> String {
+    let (before, last) = text.trim_end().rsplit_once('\n').expect("two lines");
+    format!("{before}\n{}", other(last).map_or(String::new(), |line| line + "\n"))
 }
 
 fn first(text: &str) -> &str {

@@ -85,3 +85,33 @@ fn a_timer_that_crashes_goes_to_errors_with_its_key() {
     outcome.says("fail", 4, &["trapped in `on-timers`", "a timer; row: ", "volley plugin where guest.wasm"]);
     assert_eq!(folder.files(), before);
 }
+
+/// What a function or a format traps at is kept by the job, and made again by a host of its own.
+#[test]
+fn calls_of_functions_and_formats_are_kept_as_those_of_operators_are() {
+    let sinks = "sinks: { out: { from: last, file: { path: out.csv } } }\n";
+    let function = format!(
+        "name: p\nfunctions: {{ f: {{ component: guest.wasm }} }}\nsources: {{ in: {{ file: {{ path: in.csv }} }} }}\n\
+         operators: {{ last: {{ from: in, select: [\"f(x) AS y\"] }} }}\n{sinks}"
+    );
+    let format = format!(
+        "name: p\nsources: {{ last: {{ file: {{ path: in.csv, format: {{ plugin: {{ component: guest.wasm }} }} }} }} }}\n{sinks}"
+    );
+    for (guest, pipeline, called) in [("scalar/poison-row", function, "call"), ("codec/traps", format, "decode")] {
+        let folder = Folder::new();
+        folder.write("guest.wasm", component(guest));
+        folder.write("in.csv", format!("x\n1\n2\n{POISON}\n4\n"));
+        folder.write("p.yaml", pipeline);
+        let run = ["run", "-q", "p.yaml", "--parallelism", "1"];
+        folder.run(&[&run[..], &["--repro", "failed"]].concat()).says(guest, 4, &["volley plugin replay", "last-0-0"]);
+        let replayed = folder.run(&["replay", "failed/last-0-0", "--json"]);
+        assert_eq!(replayed.code, Some(0), "{}", replayed.stderr);
+        let told = replayed.json();
+        assert_eq!((&told["same"], &told["function"]), (&true.into(), &called.into()), "{told}");
+        let before = told["before"].as_str().expect("words");
+        assert!(before.starts_with(&format!("trap in {called}: unreachable; at 0x")), "{told}");
+        // Nothing is kept unless it is asked for.
+        let outcome = folder.run(&run);
+        assert!(outcome.code == Some(4) && !outcome.stderr.contains("replay"), "{}", outcome.stderr);
+    }
+}

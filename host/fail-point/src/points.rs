@@ -123,6 +123,18 @@ pub const FAIL_POINTS: &[(&str, &[&str])] = &[
             // An aggregate gives up what it has learnt: before it does, and when the host has it.
             "plugin-drain-before",
             "plugin-drain-after",
+            // An operator that holds state itself is asked for it at a barrier.
+            "plugin-snapshot-before",
+            "plugin-snapshot-after",
+            // And handed it when a job goes on.
+            "plugin-restore-before",
+            "plugin-restore-after",
+            // Another version of the component is asked whether it takes over what the one before it has left, and some rows
+            // of a state are brought over: before the plugin has seen them, and when they are put back.
+            "plugin-can-migrate-before",
+            "plugin-can-migrate-after",
+            "plugin-migrate-before",
+            "plugin-migrate-after",
         ],
     ),
     (

@@ -72,7 +72,12 @@ impl Plugins {
             volley_config::OnNoValue::Null => OnNoValue::Null,
         };
         let (grants, determinism_sample) = (grants(&spec.grants)?, sample(spec.determinism_sample));
-        let options = PluginOptions { grants, determinism_sample, ..options(&spec.config, &spec.limits)? };
+        let options = PluginOptions {
+            grants,
+            determinism_sample,
+            repro: self.repro.clone(),
+            ..options(&spec.config, &spec.limits)?
+        };
         Ok(PluginScalar::new(plugin, options, on_no_value))
     }
 
@@ -80,7 +85,12 @@ impl Plugins {
     pub(crate) fn codec(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginCodec> {
         let plugin = self.load(&folder.join(spec.component.value.as_str()), spec.trust)?;
         let (grants, determinism_sample) = (grants(&spec.grants)?, sample(spec.determinism_sample));
-        let options = PluginOptions { grants, determinism_sample, ..options(&spec.config, &spec.limits)? };
+        let options = PluginOptions {
+            grants,
+            determinism_sample,
+            repro: self.repro.clone(),
+            ..options(&spec.config, &spec.limits)?
+        };
         Ok(PluginCodec::new(plugin, options))
     }
 

@@ -4,17 +4,40 @@ use sha2::{Digest as _, Sha256};
 use volley_ipc::encode_batch;
 
 use crate::cache::hex;
-use crate::contract::{Failure, Reject};
+use crate::contract::{Failure, Part, Reject};
 use crate::guest::Guest;
-use crate::held::{Logged, Tape};
+use crate::held::{Called, Logged, Tape};
 use crate::hooks::words_of;
 use crate::imports::emitter::Emission;
-use crate::path::{KeyedCall, Reply, ReplyOutput};
+use crate::path::{AggregateCall, AggregateReply, Reply, ReplyOutput};
+use crate::repro::Last;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
 /// What a call answers: an error is a trap or a limit, a failure inside is the plugin's own.
-type Answered = Result<std::result::Result<Reply, Failure>>;
+pub(crate) type Answered<R = Reply> = Result<std::result::Result<R, Failure>>;
+
+/// What a function gives back, in the form in which it is compared.
+pub(crate) trait Gives {
+    fn gave(&self) -> Reply;
+}
+
+impl Gives for Reply {
+    fn gave(&self) -> Reply {
+        self.clone()
+    }
+}
+
+impl Gives for AggregateReply {
+    fn gave(&self) -> Reply {
+        let (output, rejects) = match self {
+            Self::Updated(rejects) => (ReplyOutput::Emitted, rejects.clone()),
+            Self::Merged => (ReplyOutput::Emitted, Vec::new()),
+            Self::Columns(columns) => (ReplyOutput::Columns(columns.clone()), Vec::new()),
+        };
+        Reply { output, rejects }
+    }
+}
 
 /// What a call came to.
 #[derive(Debug)]
@@ -22,7 +45,7 @@ pub(crate) enum CameTo {
     /// An error or a failure, in words that differ wherever anything does.
     Failed(String),
     /// It gave this back. The digest is made where it is wanted.
-    Gave { output: ReplyOutput, rejects: Vec<Reject>, emissions: Vec<Emission> },
+    Gave { reply: Reply, emissions: Vec<Emission> },
 }
 
 impl CameTo {
@@ -30,7 +53,7 @@ impl CameTo {
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Failed(words) => words.clone(),
-            Self::Gave { output, rejects, emissions } => {
+            Self::Gave { reply: Reply { output, rejects }, emissions } => {
                 format!("returned, sha256 {}", digest(output, rejects, emissions))
             }
         }
@@ -59,42 +82,84 @@ impl Guest {
         (call.random, call.now_ms) = (state.random.seed(), state.now_ms);
     }
 
-    /// Makes a call again that was made in an earlier instance. What it puts out is dropped.
+    /// Makes a call with what the host answers in it noted, and says what it came to.
+    pub(crate) fn noting<R: Gives>(
+        &mut self,
+        mut call: Box<Logged>,
+        make: impl FnOnce(&mut Self) -> Answered<R>,
+    ) -> (Answered<R>, Last) {
+        self.note();
+        let answer = make(self);
+        self.noted(&mut call);
+        call.has_failed = matches!(answer, Ok(Err(_)));
+        let came_to = self.came_to(&answer);
+        (answer, Last { call, came_to })
+    }
+
+    /// Makes a call again that was made in an earlier instance. What it puts out is dropped. What it came to where that is
+    /// something else than then can be asked for.
     pub(crate) fn repeat(&mut self, call: &Logged) -> Result<()> {
         let function = self.function_of(call);
-        let answer = self.once_more(function, call)?;
+        let mut answer = self.once_more(function, call)?;
         let left_over = self.store.data_mut().tape.left_over();
+        let diverged = |guest: &Self, problem: String| guest.broke(function, Violation::Diverged, problem);
+        if let (Ok(_), Some(import)) = (&answer, left_over) {
+            let problem = format!("it does not call `{import}` as it did when the call was made first");
+            answer = Err(diverged(self, problem));
+        }
+        let is_otherwise = !matches!(&answer, Ok(answer) if answer.is_err() == call.has_failed);
+        if is_otherwise {
+            self.note_failed(&answer);
+        }
         drop(self.take_emissions());
-        let diverged = |problem: String| Err(self.broke(function, Violation::Diverged, problem));
-        match (answer?, left_over) {
-            (_, Some(import)) => {
-                diverged(format!("it does not call `{import}` as it did when the call was made first"))
+        match answer {
+            Err(error) => Err(error),
+            Ok(_) if is_otherwise => {
+                Err(diverged(self, "it answers otherwise than when the call was made first".to_owned()))
             }
-            (answer, None) if answer.is_err() != call.has_failed => {
-                diverged("it answers otherwise than when the call was made first".to_owned())
-            }
-            _ => Ok(()),
+            Ok(_) => Ok(()),
         }
     }
 
     /// The exported function that a call is of.
     pub(crate) fn function_of(&self, call: &Logged) -> &'static str {
-        call.call.as_ref().map_or(self.kind.function(), KeyedCall::function)
+        call.call.function(self.kind)
     }
 
     fn once_more(&mut self, function: &'static str, call: &Logged) -> Result<Answered> {
-        if let Some(batch) = &call.batch {
-            self.encode(batch)?;
+        match (&call.call, &call.batch) {
+            (Called::Aggregate(AggregateCall::Merge(_) | AggregateCall::Evaluate), Some(states)) => {
+                self.encode_state(states)?;
+            }
+            // It hands rows over itself.
+            (Called::Hook(_), _) | (_, None) => {}
+            (_, Some(batch)) => {
+                self.encode(batch)?;
+            }
         }
-        if let Some(what) = &call.call {
-            let keys = call.keys.as_ref().map(|(first, keys)| (*first, keys));
-            self.prepare(keys, what.clone())?;
+        match &call.call {
+            Called::Keyed(what) => {
+                let keys = call.keys.as_ref().map(|(first, keys)| (*first, keys));
+                self.prepare(keys, what.clone())?;
+            }
+            Called::Codec(what) => self.codec_call(*what),
+            Called::Rows | Called::Aggregate(_) | Called::Hook(_) => {}
         }
         let state = self.store.data_mut();
         state.tape = Tape::Playing(call.answers.clone().into(), call.now_ms);
         state.http.replay(call.http.clone().into());
         state.random.fix(call.random);
-        let answer = self.run(function, call.parents, call.number);
+        let answer = match &call.call {
+            Called::Aggregate(what) => {
+                self.aggregate(what.clone(), call.number).map(|answer| answer.map(|reply| reply.gave()))
+            }
+            Called::Hook(what) => {
+                let rows = call.batch.as_ref().map(encode_batch).transpose();
+                let rows = rows.map_err(|source| Error::Wire { plugin: self.who.to_string(), source })?;
+                self.hook(what.clone(), rows.unwrap_or_default())
+            }
+            _ => self.run(function, call.parents, call.number),
+        };
         let state = self.store.data_mut();
         state.random.unfix();
         state.http.record(false);
@@ -124,9 +189,9 @@ impl Guest {
     }
 
     /// What a call came to.
-    pub(crate) fn came_to(&self, answer: &Answered) -> CameTo {
+    pub(crate) fn came_to<R: Gives>(&self, answer: &Answered<R>) -> CameTo {
         let reply = match answer {
-            Ok(Ok(reply)) => reply,
+            Ok(Ok(reply)) => reply.gave(),
             Ok(Err(failure)) => return CameTo::Failed(format!("{failure:?}")),
             // How much time was used differs from run to run, and so does where it ended.
             Err(Error::Trap(trap)) if trap.reason.violation() == Violation::Deadline => {
@@ -144,14 +209,29 @@ impl Guest {
             Err(error) => return CameTo::Failed(error.to_string()),
         };
         let emissions = self.store.data().emitter.emissions().to_vec();
-        CameTo::Gave { output: reply.output.clone(), rejects: reply.rejects.clone(), emissions }
+        CameTo::Gave { reply, emissions }
     }
 }
 
 fn digest(output: &ReplyOutput, rejects: &[Reject], emissions: &[Emission]) -> String {
     let mut digest = Sha256::new();
-    if let ReplyOutput::Keep(bytes) | ReplyOutput::Columns(bytes) = output {
-        digest.update(bytes.as_slice());
+    match output {
+        ReplyOutput::Emitted => {}
+        ReplyOutput::Keep(bytes) | ReplyOutput::Columns(bytes) => digest.update(bytes.as_slice()),
+        ReplyOutput::Decoded { rows, frames, rest_bytes } => {
+            digest.update(rows.as_slice());
+            digest.update(format!("{frames:?} {rest_bytes}"));
+        }
+        ReplyOutput::Encoded { frames, rows } => {
+            digest.update(frames.as_slice());
+            digest.update(format!("{rows:?}"));
+        }
+        ReplyOutput::Parts(parts) => {
+            for Part { key_group, version, bytes } in parts {
+                digest.update(format!("{key_group:?} {version} {} ", bytes.len()));
+                digest.update(bytes);
+            }
+        }
     }
     digest.update(format!("{rejects:?}"));
     for emission in emissions {

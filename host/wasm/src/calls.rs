@@ -13,10 +13,14 @@ use volley_ipc::{GateLimits, decode_batch};
 
 use crate::contract::Failure;
 use crate::guest::MESSAGE_BYTES_MAX;
+use crate::held::{Called, Logged};
+use crate::imports::emitter::Parents;
+use crate::inspect::PluginKind;
 use crate::instances::Instances;
 use crate::metrics::{CpuSampler, PluginMetrics};
 use crate::operator::{CALL_BYTES_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 use crate::path::{CodecCall, Reply};
+use crate::repro::{Failed, Last, is_of_a_call};
 use crate::text::visible;
 use crate::twice::Sample;
 use crate::violation::Violation;
@@ -34,6 +38,8 @@ pub(crate) struct Calls {
     function: &'static str,
     /// Calls made so far, repeated ones counted once: chance depends on it.
     number: u64,
+    /// The call that was made last, where bundles are written of those that fail.
+    pub(crate) last: Option<Last>,
     /// Which calls are made twice.
     sample: Sample,
 }
@@ -41,7 +47,7 @@ pub(crate) struct Calls {
 impl Calls {
     pub(crate) fn new(instances: Instances, node: NodeName, function: &'static str) -> Self {
         let sample = Sample::new(instances.determinism_sample());
-        Self { instances, cpu: CpuSampler::default(), node, function, number: 0, sample }
+        Self { instances, cpu: CpuSampler::default(), node, function, number: 0, last: None, sample }
     }
 
     pub(crate) fn node(&self) -> &NodeName {
@@ -80,10 +86,7 @@ impl Calls {
             if !std::mem::take(&mut is_encoded) {
                 self.encode(wire)?;
             }
-            let number = self.number;
-            let guest = self.instances.guest()?;
-            guest.codec_call(codec_call);
-            match guest.process(wire.num_rows(), number)? {
+            match self.call_once(wire, codec_call)? {
                 Ok(reply) => return Ok(Ok(reply)),
                 Err(Failure::RejectBatch(message)) => return Ok(Err(message)),
                 Err(Failure::Retry(_)) if retries == RETRIES_MAX => {
@@ -102,12 +105,43 @@ impl Calls {
         }
     }
 
+    /// One call on what was encoded.
+    fn call_once(&mut self, wire: &RecordBatch, codec_call: CodecCall) -> Result<Result<Reply, Failure>> {
+        let (rows, number) = (wire.num_rows(), self.number);
+        let called = self.instances.repro().map(|_| {
+            let is_codec = self.instances.kind() == PluginKind::Codec;
+            let called = if is_codec { Called::Codec(codec_call) } else { Called::Rows };
+            Box::new(Logged::new(called, Some(wire.clone()), Parents::Rows(rows), number))
+        });
+        let guest = self.instances.guest()?;
+        guest.codec_call(codec_call);
+        let Some(called) = called else { return guest.process(rows, number) };
+        let (answer, last) = guest.noting(called, |guest| guest.process(rows, number));
+        self.last = Some(last);
+        answer
+    }
+
+    /// The error with the bundle of the last call in its words, where bundles are wanted and there is room for one.
+    pub(crate) fn kept(&self, error: Error) -> Error {
+        match &self.last {
+            Some(last) => self.instances.kept(&Failed::alone(last), error),
+            None => error,
+        }
+    }
+
+    /// Writes a bundle of the last call, where bundles are wanted; `error` is what is said of it.
+    pub(crate) fn bundle(&self, error: &str) {
+        if let Some(last) = &self.last {
+            self.instances.bundle(&Failed::alone(last), error);
+        }
+    }
+
     /// Counts a failed call and lets go of its instance; an error that rows are not to blame for is given back.
     pub(crate) fn failed(&mut self, error: Error) -> Result<(Violation, Error)> {
         let Some(violation) = error.violation() else { return Err(error) };
         self.instances.count(violation);
         if !error.may_be_of_rows() {
-            return Err(error);
+            return Err(if is_of_a_call(&error) { self.kept(error) } else { error });
         }
         self.instances.discard();
         Ok((violation, error))

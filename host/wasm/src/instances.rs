@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
-use volley_api::OperatorContext;
+use volley_api::{NodeName, OperatorContext, SubtaskId};
 
 use crate::bind::Bound;
 use crate::guest::Guest;
@@ -97,6 +97,11 @@ impl Instances {
     /// Where bundles of failed calls go, if anywhere.
     pub(crate) fn repro(&self) -> Option<&Repro> {
         self.options.repro.as_deref()
+    }
+
+    /// The node, and which of its instances.
+    pub(crate) fn place(&self) -> (&NodeName, SubtaskId) {
+        (&self.context.node, self.context.subtask)
     }
 
     /// The configuration as the plugin gets it.

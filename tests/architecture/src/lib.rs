@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arrows;
+pub mod contract;
 pub mod documents;
 pub mod inheritance;
 pub mod lock;

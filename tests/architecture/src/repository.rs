@@ -99,6 +99,15 @@ impl Repository {
         self.files().into_iter().filter(|path| is_text(path)).collect()
     }
 
+    /// The files with an ending in a folder, sorted.
+    pub fn files_in(&self, folder: &str, ending: &str) -> Vec<String> {
+        let is_there = |path: &String| {
+            let name = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+            name.is_some_and(|name| name.ends_with(&format!(".{ending}")))
+        };
+        self.files().into_iter().filter(is_there).collect()
+    }
+
     /// Every file, relative to the root, with `/`, sorted.
     fn files(&self) -> Vec<String> {
         let mut found = Vec::new();

@@ -1,7 +1,7 @@
 //! Runs every rule over the repository as it stands.
 
 use volley_test_architecture::repository::Repository;
-use volley_test_architecture::{Finding, arrows, documents, inheritance, lock, sources, words};
+use volley_test_architecture::{Finding, arrows, contract, documents, inheritance, lock, sources, words};
 
 /// The documents whose paths must exist.
 const DOCUMENTS: [&str; 20] = [
@@ -65,6 +65,17 @@ fn documents_name_only_what_exists() {
     let check =
         |document: &&str| documents::check(document, &repository.read(document), |path| repository.exists(path));
     assert_none(&DOCUMENTS.iter().flat_map(check).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_released_contract_does_not_change() {
+    let repository = Repository::here();
+    let files = at_least(13, repository.files_in("wit/volley-operator@0.1.0", "wit"));
+    let texts: Vec<_> = files.iter().map(|path| repository.read(path)).collect();
+    let names = files.iter().map(|path| path.rsplit('/').next().unwrap_or(path));
+    let now = contract::meaning(names.zip(texts.iter().map(String::as_str)));
+    let released = repository.read("tests/golden/contract/volley-operator@0.1.0.txt");
+    assert_none(&contract::check("wit/volley-operator@0.1.0", &released, &now));
 }
 
 #[test]

@@ -13,6 +13,10 @@ use crate::{Chaos, Result, Shape, Stop, mount, refused, wrong};
 
 /// The longest that a start may take which nobody disturbs, a busy machine included.
 const FINISH_LIMIT: Duration = Duration::from_secs(90);
+/// Where a start listens of which a savepoint is asked.
+pub(crate) const LISTENS: &str = "listens";
+/// How often a job is asked for a savepoint, until it listens.
+const SAVE_EVERY: Duration = Duration::from_millis(200);
 /// How often a process is looked at.
 const POLL_EVERY: Duration = Duration::from_millis(5);
 
@@ -112,6 +116,16 @@ impl<'a> Job<'a> {
         Ok(Self { chaos, shape, parallelism: 2, environment: Vec::new(), folder, _own: None, starts: 0 })
     }
 
+    /// Later starts run the next version of the plugin that holds state itself; none goes back. Where jobs have no such plugin
+    /// nothing changes.
+    ///
+    /// # Errors
+    /// When the pipeline file cannot be written.
+    pub fn upgrade(&mut self) -> Result<()> {
+        self.shape.has_next = true;
+        Ok(fs::write(self.folder.join("p.yaml"), self.shape.yaml())?)
+    }
+
     /// Where it lies.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -152,9 +166,36 @@ impl<'a> Job<'a> {
     /// # Errors
     /// When it does not end, or ends as no host may.
     pub fn run(&mut self, how: &How) -> Result<Ended> {
-        let ended = self.start(how)?.wait(FINISH_LIMIT)?;
-        ended.check_manners()?;
-        Ok(ended)
+        self.start(how)?.finish()
+    }
+
+    /// Asks a start that listens in the folder [`LISTENS`] for a savepoint, as soon as it can be asked. One that it says was taken
+    /// must be whole; what becomes of one whose host ends meanwhile, nobody was told.
+    ///
+    /// # Errors
+    /// When it is not whole.
+    pub fn save(&mut self, running: &mut Running) -> Result<()> {
+        let target = format!("saved-{}", self.starts);
+        let host = |words: &[&str]| {
+            let mut command = Command::new(&self.chaos.options.host);
+            command.arg("savepoint").args(words).current_dir(&self.folder).stdin(Stdio::null());
+            command.output().map_err(Stop::from)
+        };
+        while running.sleep(SAVE_EVERY)? {
+            let asked = host(&[LISTENS, &target, "--timeout", "20s"])?;
+            let is_taken = asked.status.success();
+            if !is_taken && !self.folder.join(&target).exists() {
+                // It cannot be asked yet, or ends just now.
+                continue;
+            }
+            let verified = host(&["verify", &target])?;
+            if is_taken && !verified.status.success() {
+                let said = String::from_utf8_lossy(&verified.stderr).into_owned();
+                return wrong(format!("a savepoint was taken and is not whole: {said}"));
+            }
+            return Ok(());
+        }
+        Ok(())
     }
 
     /// Starts it undisturbed, after whatever has happened: it must come to its end.
@@ -241,6 +282,16 @@ impl Running {
             }
             thread::sleep(left.min(POLL_EVERY));
         }
+    }
+
+    /// Waits for its end, as long as any may take.
+    ///
+    /// # Errors
+    /// When it does not end, or ends as no host may.
+    pub fn finish(self) -> Result<Ended> {
+        let ended = self.wait(FINISH_LIMIT)?;
+        ended.check_manners()?;
+        Ok(ended)
     }
 
     /// Kills it, if it still runs.

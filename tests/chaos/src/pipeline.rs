@@ -36,27 +36,48 @@ const BY_ORDER_SINKS: &str = "  visits-out: { from: visits, file: { path: visits
   firsts-out: { from: firsts, file: { path: firsts/, format: jsonl } }
 ";
 
-/// The same, by plugins: the most frequent of five items in every half second, and sums with means.
+/// The same, by plugins: the most frequent of five items in every half second, sums with means, and running counts and sums,
+/// the counts held by the plugin itself.
 const BY_PLUGINS: &str = "  named: { from: few, with_columns: { item: \"CAST(grp % 5 AS VARCHAR)\", amount: \"CAST(id AS DOUBLE)\" } }
   tops: { from: named, key_by: usr, plugin: { component: \"$plugins/top-k.wasm\", config: { item: item, k: 2, every_ms: 500 } } }
   means: { from: named, key_by: usr, window: { tumbling: 500ms }, plugin: { component: \"$plugins/sum-avg.wasm\" } }
+  kept: { from: few, key_by: usr, plugin: { component: \"$kept\" } }
 ";
 const BY_PLUGINS_SINKS: &str = "  tops-out: { from: tops, file: { path: tops/, format: jsonl } }
   means-out: { from: means, file: { path: means/, format: parquet } }
+  kept-out: { from: kept, file: { path: kept/, format: csv } }
 ";
 
-/// Where the example operators are as components: in the folder that `VOLLEY_TEST_PLUGINS` names. Without it, jobs have none.
+/// The operators as components.
+#[derive(Debug)]
+pub struct Plugins {
+    /// The examples.
+    folder: PathBuf,
+    /// `keeper` and its next version, `keeper-next`, whose sums are of another type.
+    keepers: PathBuf,
+}
+
+/// Where the operators are as components: in the folders that `VOLLEY_TEST_PLUGINS` and `VOLLEY_TEST_KEEPERS` name. Without
+/// the first, jobs have none.
+///
+/// # Panics
+/// When folders are named that do not have them: jobs without plugins would say that all is well with them.
 #[must_use]
-pub fn plugins() -> Option<&'static str> {
-    static PLUGINS: OnceLock<Option<String>> = OnceLock::new();
-    let find = || {
-        let folder = PathBuf::from(std::env::var_os("VOLLEY_TEST_PLUGINS")?);
-        // A folder that is named has to be there: jobs without plugins would say that all is well with them.
-        let has_all = ["top-k", "sum-avg"].iter().all(|name| folder.join(name).with_extension("wasm").is_file());
-        assert!(has_all, "VOLLEY_TEST_PLUGINS={}: run `make plugins`", folder.display());
-        Some(std::fs::canonicalize(&folder).ok()?.display().to_string())
+pub fn plugins() -> Option<&'static Plugins> {
+    static PLUGINS: OnceLock<Option<Plugins>> = OnceLock::new();
+    let find = |variable: &str, names: [&str; 2]| {
+        let folder = PathBuf::from(std::env::var_os(variable)?);
+        let has_all = names.iter().all(|name| folder.join(name).with_extension("wasm").is_file());
+        assert!(has_all, "{variable}={}: run `make plugins`", folder.display());
+        std::fs::canonicalize(&folder).ok()
     };
-    PLUGINS.get_or_init(find).as_deref()
+    let find_all = || {
+        let folder = find("VOLLEY_TEST_PLUGINS", ["top-k", "sum-avg"])?;
+        let keepers = find("VOLLEY_TEST_KEEPERS", ["keeper", "keeper-next"]);
+        let keepers = keepers.expect("VOLLEY_TEST_PLUGINS is set, and VOLLEY_TEST_KEEPERS is not");
+        Some(Plugins { folder, keepers })
+    };
+    PLUGINS.get_or_init(find_all).as_ref()
 }
 
 /// What differs from job to job.
@@ -77,6 +98,8 @@ pub struct Shape {
     /// Whether there are sessions and repeats dropped too, and plugins that keep state, where they are: the order of rows makes
     /// their state, so no checkpoint is rebuilt.
     pub by_order: bool,
+    /// Whether the plugin that holds state itself is the next version of it, which takes over the state of the one before.
+    pub has_next: bool,
     /// Where state is.
     pub state: State,
     /// Where checkpoints are, if not beside the output: a folder, or the URL of an object store.
@@ -97,6 +120,7 @@ impl Shape {
             interval_ms: random.random_range(30..150),
             part_rows: random.random_bool(0.3).then_some(3_000),
             by_order: true,
+            has_next: false,
             state,
             checkpoints: None,
             patience: None,
@@ -115,6 +139,7 @@ impl Shape {
             interval_ms: 50,
             part_rows: None,
             by_order: true,
+            has_next: false,
             state,
             checkpoints: None,
             patience: None,
@@ -130,7 +155,7 @@ impl Shape {
     /// The folders of output.
     #[must_use]
     pub fn sinks(&self) -> &'static [&'static str] {
-        const SINKS: [&str; 7] = ["raw", "sums", "late", "visits", "firsts", "tops", "means"];
+        const SINKS: [&str; 8] = ["raw", "sums", "late", "visits", "firsts", "tops", "means", "kept"];
         match (self.by_order, plugins()) {
             (true, Some(_)) => &SINKS,
             (true, None) => &SINKS[..5],
@@ -156,7 +181,11 @@ impl Shape {
         let state_at = if needs_place { ", location: state" } else { "" };
         let (order_operators, order_sinks) = if self.by_order { (BY_ORDER, BY_ORDER_SINKS) } else { ("", "") };
         let (plugin_operators, plugin_sinks) = match plugins().filter(|_| self.by_order) {
-            Some(folder) => (BY_PLUGINS.replace("$plugins", folder), BY_PLUGINS_SINKS),
+            Some(Plugins { folder, keepers }) => {
+                let kept = keepers.join(if self.has_next { "keeper-next.wasm" } else { "keeper.wasm" });
+                let operators = BY_PLUGINS.replace("$plugins", &folder.display().to_string());
+                (operators.replace("$kept", &kept.display().to_string()), BY_PLUGINS_SINKS)
+            }
             None => (String::new(), ""),
         };
         let part_rows = self.part_rows.map_or(String::new(), |rows| format!(", part_rows_max: {rows}"));

@@ -13,6 +13,8 @@ use super::kept::Kept;
 use super::session::{Fed, Session};
 use crate::contract::{Failure, Reject};
 use crate::guest::{Guest, MESSAGE_BYTES_MAX};
+use crate::held::{Called, Logged};
+use crate::imports::emitter::Parents;
 use crate::operator::{RETRIES_MAX, RETRY_WAIT_MS_MAX};
 use crate::path::{AggregateCall, AggregateReply};
 use crate::refusals::CODE_BYTES_MAX;
@@ -29,15 +31,15 @@ impl Session {
     fn call(
         &mut self,
         call: &AggregateCall,
+        batch: Option<&RecordBatch>,
         prepare: impl Fn(&mut Guest) -> Result<()>,
     ) -> Result<std::result::Result<AggregateReply, String>> {
         self.calls += 1;
         let mut retries = 0;
         loop {
-            let number = self.calls;
             let guest = self.instances.guest()?;
             prepare(guest)?;
-            match guest.aggregate(call.clone(), number)? {
+            match self.call_once(call, batch)? {
                 Ok(reply) => return Ok(Ok(reply)),
                 Err(Failure::RejectBatch(message)) => return Ok(Err(message)),
                 Err(Failure::Retry(_)) if retries == RETRIES_MAX => {
@@ -53,18 +55,37 @@ impl Session {
         }
     }
 
+    /// One call, prepared.
+    fn call_once(
+        &mut self,
+        call: &AggregateCall,
+        batch: Option<&RecordBatch>,
+    ) -> Result<std::result::Result<AggregateReply, Failure>> {
+        let (call, number) = (call.clone(), self.calls);
+        let noted = self
+            .instances
+            .repro()
+            .map(|_| Box::new(Logged::new(Called::Aggregate(call.clone()), batch.cloned(), Parents::None, number)));
+        let guest = self.instances.guest()?;
+        let Some(noted) = noted else { return guest.aggregate(call, number) };
+        let (answer, last) = guest.noting(noted, |guest| guest.aggregate(call, number));
+        self.trail.made(last);
+        answer
+    }
+
     /// Makes a call; what it was told is kept where it is, or belongs to, one that is made twice.
     fn call_heard(
         &mut self,
         hears: bool,
         call: &AggregateCall,
+        batch: Option<&RecordBatch>,
         prepare: impl Fn(&mut Guest) -> Result<()>,
     ) -> Result<(std::result::Result<AggregateReply, String>, Option<Heard>)> {
         if !hears {
-            return Ok((self.call(call, prepare)?, None));
+            return Ok((self.call(call, batch, prepare)?, None));
         }
         Heard::listen(self.instances.guest()?);
-        let answer = self.call(call, prepare);
+        let answer = self.call(call, batch, prepare);
         // An instance that has failed is there still.
         let heard = Heard::of(self.instances.guest()?, self.calls);
         Ok((answer?, Some(heard)))
@@ -74,9 +95,10 @@ impl Session {
     fn call_of_drain(
         &mut self,
         call: &AggregateCall,
+        batch: Option<&RecordBatch>,
         prepare: impl Fn(&mut Guest) -> Result<()>,
     ) -> Result<std::result::Result<AggregateReply, String>> {
-        let (answer, heard) = self.call_heard(self.twice.hears(), call, prepare)?;
+        let (answer, heard) = self.call_heard(self.twice.hears(), call, batch, prepare)?;
         if let (Ok(_), Some(heard)) = (&answer, heard) {
             self.twice.heard(heard);
         }
@@ -86,7 +108,7 @@ impl Session {
     /// Hands rows over.
     pub(super) fn call_update(&mut self, part: &Kept, groups: Arc<Vec<u32>>) -> Result<Fed> {
         let call = AggregateCall::Update(groups);
-        match self.call_of_drain(&call, |guest| guest.encode(&part.wire).map(drop))? {
+        match self.call_of_drain(&call, Some(&part.wire), |guest| guest.encode(&part.wire).map(drop))? {
             Ok(AggregateReply::Updated(rejects)) if rejects.is_empty() => Ok(Fed::All),
             Ok(AggregateReply::Updated(rejects)) => self.checked(part.rows(), rejects).map(Fed::But),
             Ok(_) => Err(self.other_answer(&call)),
@@ -97,7 +119,7 @@ impl Session {
     /// Hands states over.
     pub(super) fn call_merge(&mut self, state: &RecordBatch, groups: Arc<Vec<u32>>) -> Result<()> {
         let call = AggregateCall::Merge(groups);
-        match self.call_of_drain(&call, |guest| guest.encode_state(state).map(drop))? {
+        match self.call_of_drain(&call, Some(state), |guest| guest.encode_state(state).map(drop))? {
             Ok(AggregateReply::Merged) => Ok(()),
             Ok(_) => Err(self.other_answer(&call)),
             Err(message) => Err(self.refused_states(&call, &message)),
@@ -107,7 +129,7 @@ impl Session {
     /// The states of all groups, of which there are so many.
     pub(super) fn drained(&mut self, groups: usize) -> Result<RecordBatch> {
         let call = AggregateCall::Drain;
-        match self.call_of_drain(&call, |_| Ok(()))? {
+        match self.call_of_drain(&call, None, |_| Ok(()))? {
             Ok(AggregateReply::Columns(message)) => {
                 let state = Arc::clone(&self.state);
                 self.gated(&call, &message, &state, groups)
@@ -120,7 +142,8 @@ impl Session {
     /// The results of states.
     pub(super) fn evaluated(&mut self, state: &RecordBatch) -> Result<RecordBatch> {
         let (call, hears) = (AggregateCall::Evaluate, self.twice.evaluates());
-        let (answer, heard) = self.call_heard(hears, &call, |guest| guest.encode_state(state).map(drop))?;
+        let (answer, heard) =
+            self.call_heard(hears, &call, Some(state), |guest| guest.encode_state(state).map(drop))?;
         match answer {
             Ok(AggregateReply::Columns(message)) => {
                 let schema = Arc::clone(&self.results);

@@ -1,11 +1,10 @@
 //! Rows that an instance was handed since it gave up its deltas last.
 
-use std::sync::Arc;
-
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use volley_api::StreamRecord;
 
+use super::numbers::Numbered;
 use super::session::bytes_of;
 use crate::Result;
 
@@ -15,7 +14,7 @@ pub(super) struct Kept {
     /// Whose rows they are.
     pub(super) aggregator: u32,
     /// The group of each row, by the aggregator's numbers.
-    pub(super) groups: Arc<Vec<u32>>,
+    pub(super) numbered: Numbered,
     /// The columns that cross.
     pub(super) wire: RecordBatch,
     /// The bytes that they have.
@@ -29,13 +28,18 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(aggregator: u32, record: &StreamRecord, wire: RecordBatch, groups: Arc<Vec<u32>>) -> Self {
+    pub(super) fn new(aggregator: u32, record: &StreamRecord, wire: RecordBatch, numbered: Numbered) -> Self {
         let bytes = bytes_of(&wire);
-        Self { aggregator, groups, wire, bytes, record: record.clone(), first: 0, picked: None }
+        Self { aggregator, numbered, wire, bytes, record: record.clone(), first: 0, picked: None }
+    }
+
+    /// The group of each row, by the aggregator's numbers.
+    pub(super) fn groups(&self) -> &[u32] {
+        &self.numbered.groups
     }
 
     pub(super) fn rows(&self) -> usize {
-        self.groups.len()
+        self.groups().len()
     }
 
     /// Where a row stands in the record.
@@ -51,7 +55,7 @@ impl Kept {
         let wire = self.wire.slice(offset, rows);
         Self {
             aggregator: self.aggregator,
-            groups: Arc::new(self.groups[offset..end].to_vec()),
+            numbered: self.numbered.slice(offset, rows),
             bytes: bytes_of(&wire),
             wire,
             record: self.record.clone(),
@@ -74,7 +78,7 @@ impl Kept {
         let place = |row: &u32| self.picked.as_ref().map_or(*row, |picked| picked[*row as usize]);
         Ok(Self {
             aggregator: self.aggregator,
-            groups: Arc::new(left.iter().map(|row| self.groups[*row as usize]).collect()),
+            numbered: left.iter().map(|row| self.groups()[*row as usize]).collect::<Vec<_>>().into(),
             bytes: bytes_of(&wire),
             wire,
             record: self.record.clone(),

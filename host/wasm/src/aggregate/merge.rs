@@ -116,7 +116,7 @@ impl Session {
             } else if failed == 0 {
                 waiting.push(Waiting { start, end, failed: 1 });
             } else {
-                return Err(of_state(error, &several.states.slice(start, 1)));
+                return Err(self.kept_call(of_state(error, &several.states.slice(start, 1))));
             }
         }
         Ok(())
@@ -169,7 +169,10 @@ impl Session {
                         continue;
                     }
                     // Deltas that others have in the instance are made again of their rows.
-                    Err(error) => self.lost(error)?,
+                    Err(error) => {
+                        let blamed = (end - start == 1 && failed > 0).then(|| states.slice(start, 1));
+                        self.lost(error, blamed.as_ref())?
+                    }
                 };
                 let middle = usize::midpoint(start, end);
                 if end - start > 1 {
@@ -178,7 +181,7 @@ impl Session {
                 } else if failed == 0 {
                     waiting.push(Waiting { start, end, failed: 1 });
                 } else {
-                    return Err(of_state(error, &states.slice(start, 1)));
+                    return Err(error);
                 }
             }
             results.push(Piece { groups: piece.groups, columns: one_behind_the_other(&self.results, &batches)? });
@@ -188,9 +191,14 @@ impl Session {
         Ok(results)
     }
 
-    /// An instance has failed in a call that is not of rows, with whatever deltas it had.
-    fn lost(&mut self, error: Error) -> Result<Error> {
+    /// An instance has failed in a call that is not of rows, with whatever deltas it had; where one state is to blame, that is
+    /// told with the error.
+    fn lost(&mut self, error: Error, blamed: Option<&RecordBatch>) -> Result<Error> {
         let (_, error) = self.failed(error)?;
+        let error = match blamed {
+            Some(state) => self.kept_call(of_state(error, state)),
+            None => error,
+        };
         self.feed_again()?;
         Ok(error)
     }

@@ -15,6 +15,7 @@ mod pieces;
 mod recover;
 mod refuse;
 mod session;
+mod trail;
 mod twice;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -119,10 +119,11 @@ impl Dictionary {
     }
 
     /// The instance's numbers of rows' groups; new ones follow those that there are.
-    pub(super) fn number(&mut self, aggregator: u32, groups: &Arc<Vec<u32>>) -> Arc<Vec<u32>> {
+    pub(super) fn number(&mut self, aggregator: u32, numbered: &Numbered) -> Arc<Vec<u32>> {
+        let groups = &numbered.groups;
         if let Owners::Same { aggregator: of, count } = &mut self.owners
             && (*of == aggregator || *count == 0)
-            && let Some(seen) = in_order(groups, *count)
+            && let Some(seen) = numbered.in_order(*count)
         {
             (*of, *count) = (aggregator, seen);
             return Arc::clone(groups);
@@ -226,15 +227,55 @@ impl Dictionary {
     }
 }
 
-/// How many groups there are when these have come, if each new one is the next: `seen` were there before. Without a branch for
-/// each: which of them is new is chance.
-fn in_order(groups: &[u32], mut seen: u32) -> Option<u32> {
-    let mut fits = true;
-    for group in groups {
-        fits &= *group <= seen;
-        seen += u32::from(*group == seen);
+/// Groups of rows as an aggregator numbers them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Numbered {
+    /// The group of each row.
+    pub(super) groups: Arc<Vec<u32>>,
+    /// How many groups there are with them, and how many there were before, if each new one is the next.
+    order: Option<(u32, u32)>,
+}
+
+impl Numbered {
+    /// Takes these, into memory that is used again; `before` groups may have come already. One loop, since each of the two
+    /// things that it does waits for something else; and without a branch for each row: which group is new is chance.
+    pub(super) fn new(of: &[usize], before: u32, mut memory: Vec<u32>) -> Self {
+        let (mut seen, mut fits) = (before, true);
+        memory.clear();
+        memory.extend(of.iter().map(|group| {
+            let group = number(*group);
+            fits &= group <= seen;
+            seen = seen.max(group.saturating_add(1));
+            group
+        }));
+        Self { groups: Arc::new(memory), order: fits.then_some((before, seen)) }
     }
-    fits.then_some(seen)
+
+    /// Some of them.
+    pub(super) fn slice(&self, offset: usize, rows: usize) -> Self {
+        Self { groups: Arc::new(self.groups[offset..offset + rows].to_vec()), order: None }
+    }
+
+    /// How many groups there are when these have come, if each new one is the next.
+    fn in_order(&self, before: u32) -> Option<u32> {
+        match self.order {
+            Some((known, seen)) if known == before => Some(seen),
+            _ => {
+                let (mut seen, mut fits) = (before, true);
+                for group in &*self.groups {
+                    fits &= *group <= seen;
+                    seen = seen.max(group.saturating_add(1));
+                }
+                fits.then_some(seen)
+            }
+        }
+    }
+}
+
+impl From<Vec<u32>> for Numbered {
+    fn from(groups: Vec<u32>) -> Self {
+        Self { groups: Arc::new(groups), order: None }
+    }
 }
 
 fn dealt(owners: &[Owner], marks: Option<&[bool]>) -> Vec<Share> {
@@ -298,7 +339,14 @@ mod tests {
                     });
                     place as u32
                 }).collect();
-                prop_assert_eq!(&*dictionary.number(aggregator, &Arc::new(groups.clone())), &expected);
+                let of: Vec<usize> = groups.iter().map(|group| *group as usize).collect();
+                // Taken with the right number of groups before, with another, and without one.
+                let numbered = match what % 3 {
+                    0 => Numbered::new(&of, number(dictionary.len()), Vec::new()),
+                    1 => Numbered::new(&of, 1, vec![7]),
+                    _ => Numbered::from(groups.clone()),
+                };
+                prop_assert_eq!(&*dictionary.number(aggregator, &numbered), &expected);
                 match what {
                     0 => {
                         dictionary.clear();
@@ -328,9 +376,9 @@ mod tests {
         let mut dictionary = Dictionary::new();
         dictionary.enter(1);
         dictionary.enter(2);
-        dictionary.number(1, &Arc::new(vec![0, 1]));
+        dictionary.number(1, &vec![0, 1].into());
         dictionary.leave(1);
-        dictionary.number(2, &Arc::new(vec![0]));
+        dictionary.number(2, &vec![0].into());
         assert_eq!((dictionary.len(), dictionary.is_there(1), dictionary.is_there(2)), (3, false, true));
         dictionary.clear();
         assert!(!dictionary.numbers.contains_key(&1));

@@ -10,6 +10,7 @@ use volley_api::AggregatorRole;
 use super::DELTA_BYTES_MAX;
 use super::kept::Kept;
 use super::session::Session;
+use crate::repro::is_of_a_call;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
@@ -146,13 +147,14 @@ impl Session {
         let Some(violation) = error.violation() else { return Err(error) };
         self.instances.count(violation);
         if !error.may_be_of_rows() {
-            return Err(error);
+            return Err(if is_of_a_call(&error) { self.kept_call(error) } else { error });
         }
         // What a broken promise says of the plugin holds for every row: with nobody to take rows, it ends here.
         if matches!(error, Error::Contract { .. }) && self.stops_at_failures() {
-            return Err(error);
+            return Err(self.kept_call(error));
         }
         self.instances.discard();
+        self.trail.end();
         Ok((violation, error))
     }
 }

@@ -39,12 +39,12 @@ impl Session {
     /// All rows of a part are refused together.
     pub(super) fn refuse_all(&mut self, part: &Kept, message: &str) -> Result<()> {
         if self.role == AggregatorRole::Operator && (self.on_error == OnError::Fail || !self.may_go_on()) {
-            return Err(Error::RejectedBatch {
+            return Err(self.kept_call(Error::RejectedBatch {
                 operator: self.context.node.to_string(),
                 plugin: self.instances.who().to_string(),
                 rows: part.rows(),
                 message: visible(message, MESSAGE_BYTES_MAX),
-            });
+            }));
         }
         self.refuse(part, every_row(part, REJECT_BATCH, cut(message, MESSAGE_BYTES_MAX)))
     }
@@ -52,8 +52,10 @@ impl Session {
     /// The one row of a part is guilty.
     pub(super) fn blame(&mut self, part: &Kept, violation: Violation, error: Error) -> Result<()> {
         if self.stops_at_failures() {
-            return Err(error.at_row(&format!("{}; row: {}", self.place(part, 0), shown(part, 0))));
+            let error = error.at_row(&format!("{}; row: {}", self.place(part, 0), shown(part, 0)));
+            return Err(self.kept_call(error));
         }
+        self.bundle(&error);
         let code = format!("plugin-{}", violation.as_str().replace('_', "-"));
         let message = cut(&error.to_string(), MESSAGE_BYTES_MAX).to_owned();
         self.refuse(part, every_row(part, &code, &message))

@@ -10,8 +10,9 @@ use volley_api::{AggregatorRole, OperatorContext, Refused, RowReject, StreamReco
 use volley_ipc::columns_to_wire;
 
 use super::kept::Kept;
-use super::numbers::{Dictionary, Share};
+use super::numbers::{Dictionary, Numbered, Share};
 use super::pieces::{Piece, number};
+use super::trail::Trail;
 use super::twice::{Handed, Twice};
 use super::{DELTA_BYTES_MAX, RECORDS_BYTES_MAX, state_of};
 use crate::instances::Instances;
@@ -52,6 +53,8 @@ pub(super) struct Session {
     known: Dictionary,
     aggregators: u32,
     pub(super) kept: Vec<Kept>,
+    /// What the instance was called with since then, where bundles are written.
+    pub(super) trail: Trail,
     /// Memory for numbers, used again.
     spare: Vec<Vec<u32>>,
     kept_bytes: usize,
@@ -92,6 +95,7 @@ impl Session {
             known: Dictionary::new(),
             aggregators: 0,
             kept: Vec::new(),
+            trail: Trail::default(),
             spare: Vec::new(),
             kept_bytes: 0,
             kept_rows: 0,
@@ -134,10 +138,7 @@ impl Session {
         let columns = self.columns.iter().map(|column| batch.column(*column));
         let wire = columns_to_wire(columns, rows, &self.instances.bound().wire)
             .map_err(|source| Error::Wire { plugin: self.instances.who().to_string(), source })?;
-        let mut numbers = self.spare.pop().unwrap_or_default();
-        numbers.clear();
-        numbers.extend(groups.iter().map(|group| number(*group)));
-        let groups = Arc::new(numbers);
+        let groups = Numbered::new(groups, number(self.known.len()), self.spare.pop().unwrap_or_default());
         if self.role == AggregatorRole::Operator {
             self.instances.metrics().rows_in(rows);
         }
@@ -168,7 +169,7 @@ impl Session {
     /// Hands rows to the instance.
     pub(super) fn feed(&mut self, part: &Kept) -> Result<Fed> {
         let known = self.known.len();
-        let groups = self.known.number(part.aggregator, &part.groups);
+        let groups = self.known.number(part.aggregator, &part.numbered);
         let fed = self.call_update(part, groups)?;
         if matches!(fed, Fed::None(_)) {
             // As if the call had not been made.
@@ -240,13 +241,14 @@ impl Session {
             return None;
         }
         let Self { kept, known, .. } = self;
-        Some(kept.iter().map(|kept| (kept.wire.clone(), known.number(kept.aggregator, &kept.groups))).collect())
+        Some(kept.iter().map(|kept| (kept.wire.clone(), known.number(kept.aggregator, &kept.numbered))).collect())
     }
 
     /// The instance knows nothing, and nothing is kept.
     pub(super) fn begin(&mut self) {
+        self.trail.end();
         self.known.clear();
-        let numbers = self.kept.drain(..).filter_map(|kept| Arc::into_inner(kept.groups));
+        let numbers = self.kept.drain(..).filter_map(|kept| Arc::into_inner(kept.numbered.groups));
         self.spare.extend(numbers.take(SPARE_MAX - self.spare.len()));
         (self.kept_bytes, self.kept_rows, self.records_bytes) = (0, 0, 0);
         self.some_refused = false;
@@ -259,7 +261,7 @@ impl Session {
         // Of each group, whether a row of it was not refused.
         let with_rows = self.some_refused.then(|| {
             let kept = self.kept.iter().filter(|kept| self.known.knows(kept.aggregator));
-            self.known.marks(kept.map(|kept| (kept.aggregator, &kept.groups[..])))
+            self.known.marks(kept.map(|kept| (kept.aggregator, kept.groups())))
         });
         for Share { aggregator, groups, rows } in self.known.shares(with_rows.as_deref()) {
             if !self.known.is_there(aggregator) {
@@ -276,6 +278,7 @@ impl Session {
             self.pieces.entry(aggregator).or_default().push(Piece { groups, columns });
         }
         self.begin();
+        self.trail.clear();
         Ok(())
     }
 
@@ -284,7 +287,7 @@ impl Session {
         let numbers = self.known.memory_bytes(aggregator);
         let pieces = self.pieces.get(&aggregator).into_iter().flatten().map(Piece::memory_bytes);
         let kept = self.kept.iter().filter(|kept| kept.aggregator == aggregator);
-        numbers + pieces.sum::<usize>() + kept.map(|kept| size_of_val(&kept.groups[..])).sum::<usize>()
+        numbers + pieces.sum::<usize>() + kept.map(|kept| size_of_val(kept.groups())).sum::<usize>()
     }
 }
 

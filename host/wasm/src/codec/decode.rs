@@ -187,7 +187,9 @@ impl Decoder {
                 }
                 Err(NotRead::Failed(violation, error)) => {
                     let code = format!("plugin-{}", violation.as_str().replace('_', "-"));
-                    let message = cut(&error.to_string(), MESSAGE_BYTES_MAX).to_owned();
+                    let error = error.to_string();
+                    self.calls.bundle(&error);
+                    let message = cut(&error, MESSAGE_BYTES_MAX).to_owned();
                     all.rejects.push(FrameReject { frame: first, code, message });
                 }
             }
@@ -203,6 +205,8 @@ impl Decoder {
             Ok(decoded) => return Ok(decoded),
             Err(not_read) => self.words(not_read)?,
         };
+        // Calls that are good may follow the one that says most.
+        let mut failed = self.calls.last.take();
         let bytes = piece.value(0);
         let (mut too_few, mut too_many) = (0, bytes.len());
         while too_many - too_few > 1 {
@@ -218,6 +222,7 @@ impl Decoder {
                 }
                 Err(not_read) => {
                     problem = self.words(not_read)?;
+                    failed = self.calls.last.take();
                     too_many = half;
                 }
             }
@@ -230,9 +235,14 @@ impl Decoder {
                 return Ok(decoded);
             }
             Ok(_) => {}
-            Err(not_read) => problem = self.words(not_read)?,
+            Err(not_read) => {
+                problem = self.words(not_read)?;
+                failed = self.calls.last.take();
+            }
         }
-        Err(Error::Unreadable { source_name: self.calls.node().to_string(), bytes: too_many, problem })
+        self.calls.last = failed;
+        let source_name = self.calls.node().to_string();
+        Err(self.calls.kept(Error::Unreadable { source_name, bytes: too_many, problem }))
     }
 
     /// Why a piece of a stream was not read. A broken promise holds for every piece, and ends here.
@@ -242,7 +252,7 @@ impl Decoder {
                 let message = visible(&message, MESSAGE_BYTES_MAX);
                 Ok(format!("{} cannot read on: {message}", self.calls.instances.who()))
             }
-            NotRead::Failed(_, error @ Error::Contract { .. }) => Err(error),
+            NotRead::Failed(_, error @ Error::Contract { .. }) => Err(self.calls.kept(error)),
             NotRead::Failed(_, error) => Ok(error.to_string()),
         }
     }
@@ -258,7 +268,8 @@ fn difference(first: &DecodedFrames, again: &DecodedFrames) -> Option<String> {
     if one.columns() != other.columns() {
         let is_other = |row: &usize| one.slice(*row, 1).columns() != other.slice(*row, 1).columns();
         let row = (0..one.num_rows()).find(is_other).unwrap_or_default();
-        return Some(format!("row {row}, of frame {}, is another", first.frames[row]));
+        let frame = first.frames.get(row).copied().unwrap_or_default();
+        return Some(format!("row {row}, of frame {frame}, is another"));
     }
     if first.frames != again.frames {
         return Some("rows are of other frames".to_owned());

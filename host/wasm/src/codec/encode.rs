@@ -62,6 +62,11 @@ impl Encoder {
             if count == 1 && matches!(&attempt, Attempt::Not(code, _) if code != REJECT_BATCH) {
                 // Blamed only after failing alone twice.
                 attempt = self.attempt(&part, false)?;
+                if let Attempt::Not(code, message) = &attempt
+                    && code != REJECT_BATCH
+                {
+                    self.calls.bundle(message);
+                }
             }
             match attempt {
                 Attempt::Written(written, refused) => {

@@ -3,9 +3,12 @@
 use arrow::array::RecordBatch;
 
 use super::tape::Answer;
+use crate::hooks::HookCall;
 use crate::http::HttpAnswer;
 use crate::imports::emitter::Parents;
-use crate::path::KeyedCall;
+use crate::inspect::PluginKind;
+use crate::path::{AggregateCall, CodecCall, KeyedCall};
+use crate::plugin::ENCODE;
 use crate::violation::Violation;
 
 /// What an instance was told, in order.
@@ -17,14 +20,50 @@ pub(crate) enum Entry {
     Forget,
 }
 
-/// A call of a process operator as it was made.
+/// Which function is called, and with what besides a batch.
+#[derive(Debug, Clone)]
+pub(crate) enum Called {
+    /// The one function of the kind, with the rows alone.
+    Rows,
+    /// A function of a process.
+    Keyed(KeyedCall),
+    /// A function of a codec.
+    Codec(CodecCall),
+    /// A function of an aggregate.
+    Aggregate(AggregateCall),
+    /// A function of the interface `snapshot`.
+    Hook(HookCall),
+}
+
+impl Called {
+    /// The exported function.
+    pub(crate) fn function(&self, kind: PluginKind) -> &'static str {
+        match self {
+            Self::Rows | Self::Codec(CodecCall::Decode { .. }) => kind.function(),
+            Self::Keyed(call) => call.function(),
+            Self::Codec(CodecCall::Encode) => ENCODE,
+            Self::Aggregate(call) => call.function(),
+            Self::Hook(call) => call.function(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            // Functions of `snapshot` are in no log.
+            Self::Rows | Self::Codec(_) | Self::Hook(_) => 0,
+            Self::Keyed(call) => call.bytes(),
+            Self::Aggregate(call) => call.numbers_bytes(),
+        }
+    }
+}
+
+/// A call as it was made.
 #[derive(Debug, Clone)]
 pub(crate) struct Logged {
     /// Keys that were new, from that number on, as they crossed.
     pub(crate) keys: Option<(u32, RecordBatch)>,
-    /// What a process is called for; other kinds have one function, of the rows alone.
-    pub(crate) call: Option<KeyedCall>,
-    /// The rows, as they crossed.
+    pub(crate) call: Called,
+    /// The rows, as they crossed; of functions that take states, the states.
     pub(crate) batch: Option<RecordBatch>,
     pub(crate) parents: Parents,
     /// Its number, on which chance depends.
@@ -43,17 +82,29 @@ pub(crate) struct Logged {
 }
 
 impl Logged {
+    /// A call that is about to be made; what comes of it is put in afterwards.
+    pub(crate) fn new(call: Called, batch: Option<RecordBatch>, parents: Parents, number: u64) -> Self {
+        Self {
+            keys: None,
+            call,
+            batch,
+            parents,
+            number,
+            random: 0,
+            now_ms: None,
+            answers: Vec::new(),
+            http: Vec::new(),
+            exceeded: None,
+            has_failed: false,
+        }
+    }
+
     /// About how many bytes of memory it keeps.
     pub(crate) fn bytes(&self) -> usize {
         let batch = |batch: &RecordBatch| batch.get_array_memory_size();
         let keys = self.keys.as_ref().map_or(0, |(_, keys)| batch(keys));
         let answers: usize = self.answers.iter().map(Answer::bytes).sum();
         let http: usize = self.http.iter().flatten().flatten().map(|response| response.size_bytes()).sum();
-        size_of::<Self>()
-            + self.call.as_ref().map_or(0, KeyedCall::bytes)
-            + self.batch.as_ref().map_or(0, batch)
-            + keys
-            + answers
-            + http
+        size_of::<Self>() + self.call.bytes() + self.batch.as_ref().map_or(0, batch) + keys + answers + http
     }
 }

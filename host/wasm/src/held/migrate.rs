@@ -15,7 +15,10 @@ use super::record::{Record, to_contract};
 use super::stored::STATE;
 use crate::contract::{StateDeclaration, StateError, StateKind};
 use crate::guest::Guest;
+use crate::hooks::HookCall;
+use crate::instances::Instances;
 use crate::keyed::{Columns, Declared, STATE_BYTES_PER_CALL_MAX, STATE_VALUE_BYTES_MAX, VALUES, lasting};
+use crate::places::hit;
 use crate::plugin::Who;
 use crate::violation::Violation;
 
@@ -125,6 +128,7 @@ impl Migration {
         state: &mut dyn KeyedState,
         guest: &mut Guest,
         context: &OperatorContext,
+        instances: &Instances,
     ) -> Result<()> {
         let Some(before) = self.changed.iter().find(|before| before.name == now.name) else { return Ok(()) };
         let who = guest.who.to_string();
@@ -149,14 +153,27 @@ impl Migration {
             let mut rest = &page[..];
             while !rest.is_empty() {
                 let (entries, others) = rest.split_at(as_many_as_cross(rest));
-                let message = encode_batch(&bringing.batch(entries)?).map_err(ipc)?;
-                let answer = guest.migrate(earlier.clone(), message);
-                let answer = answer.map_err(|error| cannot(error.kind(), &error.to_string()).caused_by(error))?;
+                let rows = bringing.batch(entries)?;
+                hit("plugin-migrate-before")?;
+                let answer = guest.migrate(earlier.clone(), encode_batch(&rows).map_err(ipc)?);
+                let came_to = guest.failed_came_to();
+                let kept =
+                    |error| instances.kept_hook(came_to, HookCall::Migrate(earlier.clone()), Some(rows.clone()), error);
+                let answer = match answer {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        let error = kept(error);
+                        return Err(cannot(error.kind(), &error.to_string()).caused_by(error));
+                    }
+                };
                 let cells = answer.map_err(Problem::Plugin).and_then(|answer| bringing.cells(entries, &answer));
                 let cells = cells.map_err(|why| match why {
                     Problem::Plugin(why) => {
                         guest.count(Violation::SnapshotFailed);
-                        cannot(ErrorKind::Plugin, &why)
+                        let (plugin, function) = (who.clone(), "migrate".to_owned());
+                        let error = kept(crate::Error::HookFailed { plugin, function, message: why.clone() });
+                        let is_kept = matches!(error, crate::Error::Kept { .. });
+                        cannot(ErrorKind::Plugin, &if is_kept { error.to_string() } else { why })
                     }
                     Problem::Host(error) => error,
                 })?;
@@ -164,6 +181,7 @@ impl Migration {
                     entries.iter().map(|entry| StateKey { group: entry.group, key: &entry.key }).collect();
                 let cells: Vec<&[u8]> = cells.iter().map(|cell| &cell[..]).collect();
                 state.put_many(VALUES, &keys, &cells)?;
+                hit("plugin-migrate-after")?;
                 rest = others;
             }
             if page.len() < ROWS_PER_CALL_MAX {

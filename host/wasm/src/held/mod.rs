@@ -15,7 +15,7 @@ mod tape;
 
 pub use self::check::PARTS_MAX;
 pub(crate) use self::check::check_parts;
-pub(crate) use self::log::{Entry, Logged};
+pub(crate) use self::log::{Called, Entry, Logged};
 pub(crate) use self::migrate::Migration;
 pub(crate) use self::record::Record;
 pub(crate) use self::stored::{Abandoned, STATE as RECORD_STATE, Stored};
@@ -86,11 +86,13 @@ impl Held {
     }
 
     /// Brings a fresh instance to where the one is, or was, that gave this state and got these calls; it knows no keys then.
-    pub(crate) fn bring(&self, guest: &mut Guest) -> Result<()> {
+    /// `at` becomes the place of the last entry that it was told.
+    pub(crate) fn bring(&self, guest: &mut Guest, at: &mut Option<usize>) -> Result<()> {
         if !self.parts.is_empty() {
             guest.restore(&self.parts)?;
         }
-        for entry in &self.log {
+        for (place, entry) in self.log.iter().enumerate() {
+            *at = Some(place);
             match entry {
                 Entry::Forget => guest.forget()?,
                 Entry::Call(call) => guest.repeat(call)?,

@@ -109,7 +109,7 @@ impl PluginOperator {
     fn made_again(&mut self, of: Of<'_>, heard: Heard) -> Option<Again> {
         let mut second = self.sample.second(&self.instances)?;
         if let Some(held) = &self.held
-            && let Err(error) = held.bring(&mut second.guest)
+            && let Err(error) = held.bring(&mut second.guest, &mut None)
         {
             let words = match error.violation() {
                 Some(Violation::HostBudget | Violation::Deadline) | None => return None,

@@ -93,8 +93,8 @@ impl PluginOperator {
             }
             ReplyOutput::Emitted => TreatedRows::Emitted(self.emitted(part, rejects)?),
             // No operator has such a path: the kind was checked when it was bound.
-            ReplyOutput::Decoded { .. } | ReplyOutput::Encoded { .. } => {
-                return Err(self.broke(Violation::OtherContract, "it answers as a codec"));
+            ReplyOutput::Decoded { .. } | ReplyOutput::Encoded { .. } | ReplyOutput::Parts(_) => {
+                return Err(self.broke(Violation::OtherContract, "it answers as another kind of operator"));
             }
         })
     }

@@ -13,6 +13,7 @@ use super::filter::Keep;
 use super::{Input, Part, PluginOperator, Treated, TreatedRows};
 use crate::guest::MESSAGE_BYTES_MAX;
 use crate::options::OnError;
+use crate::repro::is_of_a_call;
 use crate::text::cut;
 use crate::violation::Violation;
 use crate::{Error, Result};
@@ -89,9 +90,7 @@ impl PluginOperator {
         let Some(violation) = error.violation() else { return Err(error) };
         self.instances.count(violation);
         if !error.may_be_of_rows() {
-            // Others are of no call.
-            let is_of_a_call = matches!(error, Error::Fatal { .. } | Error::RetriesExhausted { .. });
-            return Err(if is_of_a_call { self.kept(error) } else { error });
+            return Err(if is_of_a_call(&error) { self.kept(error) } else { error });
         }
         // What a broken promise says of the plugin holds for every row: with nobody to take rows, it ends here.
         if matches!(error, Error::Contract { .. }) && self.stops_at_failures() {

@@ -5,10 +5,14 @@ use arrow::array::RecordBatch;
 use volley_api::{KeyedSnapshot, OperatorContext};
 
 use super::PluginOperator;
-use crate::held::{Abandoned, Held, Logged, Migration, Record, SNAPSHOT_FAILURES_MAX, Stored};
+use crate::held::{Abandoned, Called, Entry, Held, Logged, Migration, Record, SNAPSHOT_FAILURES_MAX, Stored};
+use crate::hooks::HookCall;
+use crate::imports::emitter::Parents;
 use crate::instances::Instances;
 use crate::keyed::{Keyed, listed_keys};
+use crate::places::hit;
 use crate::plugin::Determinism;
+use crate::repro::{Failed, Last};
 use crate::{Error, Result};
 
 /// The state of a process operator, as it begins.
@@ -41,15 +45,24 @@ impl Opened {
             }
             // Of its own, so that the operator's instance is restored before anything else.
             let mut guest = instances.another()?;
-            let earlier = migration.earlier().map_err(|source| Error::Wire { plugin: who.to_string(), source })?;
-            let can = guest.can_migrate(earlier).map_err(|error| migration.refused_by(context, &who, error))?;
+            let earlier = || migration.earlier().map_err(|source| Error::Wire { plugin: who.to_string(), source });
+            hit("plugin-can-migrate-before")?;
+            let can = match guest.can_migrate(earlier()?) {
+                Ok(can) => can,
+                Err(error) => {
+                    let (came_to, call) = (guest.failed_came_to(), HookCall::CanMigrate(earlier()?));
+                    let error = instances.kept_hook(came_to, call, None, error);
+                    return Err(migration.refused_by(context, &who, error));
+                }
+            };
             can.map_err(|why| migration.refused(context, &who, &why))?;
+            hit("plugin-can-migrate-after")?;
             migration.adopt(&mut restoring, &listed, &record)?;
             helper = Some(guest);
         }
         let keyed =
             Keyed::open(&restoring, &keys.fields, &keys.states, |declared, state| match (&migration, &mut helper) {
-                (Some(migration), Some(guest)) => migration.bring(declared, state, guest, context),
+                (Some(migration), Some(guest)) => migration.bring(declared, state, guest, context, instances),
                 _ => Ok(()),
             })?;
         drop(helper);
@@ -59,11 +72,14 @@ impl Opened {
             if !parts.is_empty() {
                 let versions: std::collections::BTreeSet<u32> = parts.iter().map(|part| part.version).collect();
                 let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
-                instances.guest()?.restore(&parts).map_err(|error| Error::NotRestored {
-                    operator: context.node.to_string(),
-                    versions: versions.join(", "),
-                    source: Box::new(error),
-                })?;
+                hit("plugin-restore-before")?;
+                if let Err(error) = instances.guest()?.restore(&parts) {
+                    let came_to = instances.guest()?.failed_came_to();
+                    let error = instances.kept_hook(came_to, HookCall::Restore(parts), None, error);
+                    let (operator, versions) = (context.node.to_string(), versions.join(", "));
+                    return Err(Error::NotRestored { operator, versions, source: Box::new(error) }.into());
+                }
+                hit("plugin-restore-after")?;
             }
             let is_replayable = instances.determinism()? != Determinism::Nondeterministic;
             Some(Box::new(Held::new(parts, is_replayable)))
@@ -91,7 +107,7 @@ impl PluginOperator {
                 return Err(Error::SnapshotsFail {
                     operator,
                     failures: SNAPSHOT_FAILURES_MAX,
-                    source: Box::new(error),
+                    source: Box::new(self.kept(error)),
                 });
             }
             self.recover()?;
@@ -108,10 +124,20 @@ impl PluginOperator {
         self.encoded = None;
         held.under_way = None;
         let guest = instances.guest()?;
-        if let Err(error) = held.bring(guest) {
+        // Which of the calls since is made again.
+        let mut at = None;
+        if let Err(error) = held.bring(guest, &mut at) {
+            let came_to = guest.failed_came_to();
             if let Some(violation) = error.violation() {
                 instances.count(violation);
             }
+            let error = match (came_to, at.map(|at| held.log.split_at(at))) {
+                (Some(came_to), Some((log, [Entry::Call(call), ..]))) => {
+                    let last = Last { call: call.clone(), came_to };
+                    instances.kept(&Failed { parts: Some(&held.parts), log, last: &last }, error)
+                }
+                (came_to, _) => instances.kept_hook(came_to, HookCall::Restore(held.parts.clone()), None, error),
+            };
             instances.discard();
             return Err(Error::NotRecovered { operator: context.node.to_string(), source: Box::new(error) });
         }
@@ -128,7 +154,8 @@ impl PluginOperator {
     /// Asks the instance for its state. Numbers of keys are void afterwards, so that calls from here on can be made again in
     /// an instance that has met no key.
     fn take_parts(&mut self) -> Result<()> {
-        let Self { instances, held: Some(held), keyed, context, .. } = self else { return Ok(()) };
+        let Self { instances, held: Some(held), keyed, context, last, .. } = self else { return Ok(()) };
+        let is_kept = instances.repro().is_some();
         let guest = instances.guest()?;
         let taken = guest.snapshot(context.key_groups()).and_then(|parts| {
             let forgot = guest.forget();
@@ -144,6 +171,11 @@ impl PluginOperator {
                 Ok(())
             }
             Err(error) => {
+                // Where `forget` has failed behind it, there is no bundle.
+                *last = guest.failed_came_to().filter(|_| is_kept).map(|came_to| {
+                    let call = Box::new(Logged::new(Called::Hook(HookCall::Snapshot), None, Parents::None, 0));
+                    Last { call, came_to }
+                });
                 instances.discard();
                 self.encoded = None;
                 Err(error)
@@ -157,24 +189,13 @@ impl PluginOperator {
         keys: Option<&(u32, RecordBatch)>,
         call: Option<&crate::path::KeyedCall>,
         batch: Option<RecordBatch>,
-        parents: crate::imports::emitter::Parents,
+        parents: Parents,
     ) -> Option<Box<Logged>> {
         if self.held.is_none() && self.instances.repro().is_none() {
             return None;
         }
-        Some(Box::new(Logged {
-            keys: keys.cloned(),
-            call: call.cloned(),
-            batch,
-            parents,
-            number: self.calls,
-            random: 0,
-            now_ms: None,
-            answers: Vec::new(),
-            http: Vec::new(),
-            exceeded: None,
-            has_failed: false,
-        }))
+        let called = call.map_or(Called::Rows, |call| Called::Keyed(call.clone()));
+        Some(Box::new(Logged { keys: keys.cloned(), ..Logged::new(called, batch, parents, self.calls) }))
     }
 
     /// What the last call did counts.
@@ -193,14 +214,16 @@ impl PluginOperator {
         let mut failure = None;
         if self.held.is_some() {
             self.recover()?;
+            hit("plugin-snapshot-before")?;
             match self.take_parts() {
                 Ok(()) => {
                     let key_groups = self.context.key_groups();
                     if let (Some(stored), Some(held)) = (&mut self.stored, &self.held) {
                         stored.replace(&held.parts, key_groups)?;
                     }
+                    hit("plugin-snapshot-after")?;
                 }
-                Err(error) => failure = Some(error),
+                Err(error) => failure = Some(self.kept(error)),
             }
         }
         let Some(stored) = &mut self.stored else { return Ok(None) };

@@ -22,7 +22,7 @@ pub(crate) use self::keyed::{KeyedCall, KeyedPath};
 pub(crate) use self::process::CodecCall;
 use self::process::Process;
 use crate::abi::message::Outgoing;
-use crate::contract::{Failure, Reject};
+use crate::contract::{Failure, Part, Reject};
 use crate::inspect::PluginKind;
 use crate::options::Crossing;
 use crate::plugin::Exports;
@@ -54,7 +54,7 @@ pub(crate) trait BatchPath: Send {
 }
 
 /// What came back from a successful call, not yet gated.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Reply {
     pub(crate) output: ReplyOutput,
     pub(crate) rejects: Vec<Reject>,
@@ -67,12 +67,14 @@ pub(crate) enum ReplyOutput {
     Keep(Buffer),
     /// A map's columns, or a scalar's one, as a message.
     Columns(Buffer),
-    /// A flat-map's or a process's rows went through `emit`.
+    /// Nothing: a flat-map's or a process's rows went through `emit`.
     Emitted,
     /// A codec's rows, as a message; the frame of each; and how much of the last frame it did not use.
     Decoded { rows: Buffer, frames: Vec<u32>, rest_bytes: u32 },
     /// A codec's frames, as a message, and the first row of each.
     Encoded { frames: Buffer, rows: Vec<u32> },
+    /// What an operator holds itself.
+    Parts(Vec<Part>),
 }
 
 impl ReplyOutput {
@@ -80,7 +82,8 @@ impl ReplyOutput {
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Keep(bytes) | Self::Columns(bytes) => bytes.len(),
-            Self::Emitted => 0,
+            // Parts come by a function that is not counted so.
+            Self::Emitted | Self::Parts(_) => 0,
             Self::Decoded { rows: bytes, frames: numbers, .. } | Self::Encoded { frames: bytes, rows: numbers } => {
                 bytes.len() + size_of_val(numbers.as_slice())
             }

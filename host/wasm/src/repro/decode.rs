@@ -8,14 +8,13 @@ use serde_json::Value;
 use volley_api::EventTimeColumn;
 use volley_ipc::{BatchMessage, GateLimits, decode_batch, decode_schema};
 
-use super::{REPRO_BYTES_MAX, http};
+use super::{REPRO_BYTES_MAX, http, what};
 use crate::abi::message::Outgoing;
-use crate::contract::{Entries, Found, Part, StateError, TimeDomain, Timer, TimerError, Watermark};
+use crate::contract::{Entries, Found, Part, StateError, TimeDomain, Timer, TimerError};
 use crate::held::{Entry, Given, Logged, TapeAnswer};
 use crate::imports::emitter::Parents;
 use crate::input::PluginInput;
 use crate::options::PluginLimits;
-use crate::path::KeyedCall;
 use crate::violation::Violation;
 
 /// What is wrong with a bundle.
@@ -49,7 +48,7 @@ pub(super) fn number<T: TryFrom<u64>>(value: &Value, name: &str) -> Decoded<T> {
     whole(field(value, name)?).ok_or_else(|| format!("`{name}` is not a whole number that fits"))
 }
 
-fn whole<T: TryFrom<u64>>(value: &Value) -> Option<T> {
+pub(super) fn whole<T: TryFrom<u64>>(value: &Value) -> Option<T> {
     T::try_from(value.as_u64()?).ok()
 }
 
@@ -135,18 +134,20 @@ pub(super) fn operator(value: &Value) -> Decoded<(String, u32, u32)> {
     Ok((text(value, "name")?.to_owned(), number(value, "instance")?, number(value, "instances")?))
 }
 
+/// A piece of what an operator holds itself.
+pub(super) fn part(part: &Value) -> Decoded<Part> {
+    Ok(Part {
+        key_group: match field(part, "key_group")? {
+            Value::Null => None,
+            group => Some(whole(group).ok_or("a key group is none")?),
+        },
+        version: number(part, "version")?,
+        bytes: bytes(part, "bytes")?,
+    })
+}
+
 /// What the operator held, if it held anything, and what was called since.
 pub(super) fn held(bundle: &Value) -> Decoded<(Option<Vec<Part>>, Vec<Entry>)> {
-    let part = |part: &Value| {
-        Ok(Part {
-            key_group: match field(part, "key_group")? {
-                Value::Null => None,
-                group => Some(whole(group).ok_or("a key group is none")?),
-            },
-            version: number(part, "version")?,
-            bytes: bytes(part, "bytes")?,
-        })
-    };
     let parts = if field(bundle, "parts")?.is_null() { None } else { Some(list(bundle, "parts", part)?) };
     let entry = |entry: &Value| match entry.as_str() {
         Some("forget") => Ok(Entry::Forget),
@@ -155,7 +156,7 @@ pub(super) fn held(bundle: &Value) -> Decoded<(Option<Vec<Part>>, Vec<Entry>)> {
     Ok((parts, list(bundle, "log", entry)?))
 }
 
-/// A call on rows.
+/// A call on rows, or on states, or on none.
 pub(super) fn call(value: &Value, rows: Option<RecordBatch>) -> Decoded<Logged> {
     let keys = field(value, "keys")?;
     let keys = match keys {
@@ -169,19 +170,9 @@ pub(super) fn call(value: &Value, rows: Option<RecordBatch>) -> Decoded<Logged> 
         parents if parents.get("rows").is_some() => Parents::Rows(number(parents, "rows")?),
         parents => Parents::Timers(number(parents, "timers")?),
     };
-    let group = |group: &Value| whole(group).ok_or_else(|| "a group is no number".to_owned());
-    let call = match field(value, "what")? {
-        Value::Null => None,
-        what if what.get("groups").is_some() => Some(KeyedCall::Rows(list(what, "groups", group)?)),
-        what if what.get("timers").is_some() => Some(KeyedCall::Timers(list(what, "timers", timer)?)),
-        what => Some(KeyedCall::Watermark(match field(what, "watermark_ms")? {
-            Value::Null => Watermark::End,
-            at_ms => Watermark::AtMs(at_ms.as_i64().ok_or("`watermark_ms` is no number")?),
-        })),
-    };
     Ok(Logged {
         keys,
-        call,
+        call: what::decode(field(value, "what")?)?,
         batch: rows,
         parents,
         number: number(value, "number")?,
@@ -205,7 +196,7 @@ fn violation(label: &str) -> Decoded<Violation> {
     found.ok_or_else(|| format!("no limit is called `{label}`"))
 }
 
-fn timer(value: &Value) -> Decoded<Timer> {
+pub(super) fn timer(value: &Value) -> Decoded<Timer> {
     let domain = match text(value, "domain")? {
         "event-time" => TimeDomain::EventTime,
         "processing-time" => TimeDomain::ProcessingTime,

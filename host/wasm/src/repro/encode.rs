@@ -8,39 +8,40 @@ use serde_json::{Value, json};
 use volley_api::SubtaskId;
 use volley_ipc::{encode_batch, encode_schema, wire_schema};
 
-use super::{FORMAT, Failed, http};
+use super::{FORMAT, Failed, http, what};
 use crate::abi::message::Outgoing;
 use crate::cache::hex;
-use crate::contract::{Part, StateError, TimeDomain, Timer, TimerError, Watermark};
+use crate::contract::{Part, StateError, TimeDomain, Timer, TimerError};
 use crate::held::{Entry, Given, Logged, TapeAnswer};
 use crate::imports::emitter::Parents;
 use crate::input::PluginInput;
 use crate::inspect::PluginKind;
 use crate::options::PluginLimits;
-use crate::path::KeyedCall;
 use crate::plugin::Who;
 
 /// The end of an Arrow stream.
 const STREAM_END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 /// What a bundle is made of.
-pub(crate) struct Bundle<'a> {
-    pub(crate) failed: &'a Failed<'a>,
-    pub(crate) who: &'a Who,
+pub(super) struct Bundle<'a> {
+    pub(super) failed: &'a Failed<'a>,
+    /// What the job says of it.
+    pub(super) error: &'a str,
+    pub(super) who: &'a Who,
     /// Where its component lies.
-    pub(crate) file: Option<PathBuf>,
-    pub(crate) kind: PluginKind,
+    pub(super) file: Option<PathBuf>,
+    pub(super) kind: PluginKind,
     /// The node, and which of its instances.
-    pub(crate) operator: (&'a str, SubtaskId),
-    pub(crate) config: &'a str,
-    pub(crate) limits: &'a PluginLimits,
-    pub(crate) input: &'a PluginInput,
+    pub(super) operator: (&'a str, SubtaskId),
+    pub(super) config: &'a str,
+    pub(super) limits: &'a PluginLimits,
+    pub(super) input: &'a PluginInput,
 }
 
 impl Bundle<'_> {
     /// Everything of a bundle but the rows.
-    pub(crate) fn to_json(&self) -> volley_ipc::Result<Value> {
-        let Self { failed, who, file, kind, operator: (node, subtask), config, limits, input } = self;
+    pub(super) fn to_json(&self) -> volley_ipc::Result<Value> {
+        let Self { failed, error, who, file, kind, operator: (node, subtask), config, limits, input } = self;
         let event_time = input.event_time.as_ref();
         Ok(json!({
             "format": FORMAT,
@@ -60,17 +61,17 @@ impl Bundle<'_> {
                 "keys": input.keys,
                 "event_time": event_time.map(|time| json!({ "column": &*time.name, "offset_ms": time.offset_ms })),
             },
-            "parts": failed.held.map(|held| held.parts.iter().map(part).collect::<Vec<_>>()),
-            "log": failed.log().iter().map(entry).collect::<volley_ipc::Result<Vec<_>>>()?,
+            "parts": failed.parts.map(|parts| parts.iter().map(part).collect::<Vec<_>>()),
+            "log": failed.log.iter().map(entry).collect::<volley_ipc::Result<Vec<_>>>()?,
             "call": call(&failed.last.call)?,
             "came_to": failed.last.came_to.words(),
-            "error": failed.error,
+            "error": error,
         }))
     }
 }
 
 /// The rows of a call as an Arrow stream; of none, nothing.
-pub(crate) fn stream(batch: Option<&RecordBatch>) -> volley_ipc::Result<Vec<u8>> {
+pub(super) fn stream(batch: Option<&RecordBatch>) -> volley_ipc::Result<Vec<u8>> {
     let Some(batch) = batch else { return Ok(Vec::new()) };
     Ok([&encode_schema(batch.schema_ref())?[..], &encode_batch(batch)?, &STREAM_END].concat())
 }
@@ -90,7 +91,7 @@ fn limits(limits: &PluginLimits) -> Value {
     })
 }
 
-fn part(part: &Part) -> Value {
+pub(super) fn part(part: &Part) -> Value {
     json!({ "key_group": part.key_group, "version": part.version, "bytes": hex(&part.bytes) })
 }
 
@@ -120,15 +121,8 @@ fn call(logged: &Logged) -> volley_ipc::Result<Value> {
         Parents::Timers(timers) => json!({ "timers": timers }),
         Parents::None => Value::Null,
     };
-    let what = match &logged.call {
-        None => Value::Null,
-        Some(KeyedCall::Rows(groups)) => json!({ "groups": groups }),
-        Some(KeyedCall::Timers(timers)) => json!({ "timers": timers.iter().map(timer).collect::<Vec<_>>() }),
-        Some(KeyedCall::Watermark(Watermark::AtMs(at_ms))) => json!({ "watermark_ms": at_ms }),
-        Some(KeyedCall::Watermark(Watermark::End)) => json!({ "watermark_ms": Value::Null }),
-    };
     Ok(json!({
-        "what": what,
+        "what": what::encode(&logged.call),
         "keys": keys,
         "parents": parents,
         "number": logged.number,
@@ -141,7 +135,7 @@ fn call(logged: &Logged) -> volley_ipc::Result<Value> {
     }))
 }
 
-fn timer(timer: &Timer) -> Value {
+pub(super) fn timer(timer: &Timer) -> Value {
     let domain = if timer.domain == TimeDomain::EventTime { "event-time" } else { "processing-time" };
     json!({ "group": timer.group, "at_ms": timer.at_ms, "domain": domain, "tag": timer.tag })
 }

@@ -4,10 +4,13 @@
 //! a folder is named, and there is a bound on bundles and on the bytes of each. It does not have the component, which is
 //! known by its digest.
 
+mod declared;
 mod decode;
-pub(crate) mod encode;
+mod encode;
 mod http;
+mod keep;
 mod replay;
+mod what;
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -16,8 +19,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+pub(crate) use self::keep::is_of_a_call;
 pub use self::replay::{ReplayOptions, Replayed, replay};
 use crate::again::CameTo;
+use crate::contract::Part;
 use crate::held::{Entry, Held, Logged};
 
 /// Bundles of one job, at most.
@@ -35,8 +40,8 @@ pub(crate) const BUNDLE: &str = "bundle.json";
 /// The file with the rows, as an Arrow stream.
 pub(crate) const INPUT: &str = "input.arrow";
 
-/// The version of the form.
-pub(crate) const FORMAT: u64 = 1;
+/// The version of the form. The first knew no calls but those of maps, filters, flat-maps and processes, and is read as it was.
+pub(crate) const FORMAT: u64 = 2;
 
 /// Where bundles of a job go.
 #[derive(Debug)]
@@ -123,21 +128,28 @@ pub(crate) struct Last {
 
 /// A call that has failed, and what it depends on.
 pub(crate) struct Failed<'a> {
-    /// What the operator held itself, and the calls since.
-    pub(crate) held: Option<&'a Held>,
+    /// What the operator held itself, if it holds anything.
+    pub(crate) parts: Option<&'a [Part]>,
+    /// What was called before, since then.
+    pub(crate) log: &'a [Entry],
     pub(crate) last: &'a Last,
-    pub(crate) error: String,
 }
 
-impl Failed<'_> {
-    /// What was called before.
-    fn log(&self) -> &[Entry] {
-        let log = self.held.map_or(&[][..], |held| &held.log);
+impl<'a> Failed<'a> {
+    /// A call of an instance that has nothing in it of earlier ones.
+    pub(crate) fn alone(last: &'a Last) -> Self {
+        Self { parts: None, log: &[], last }
+    }
+
+    /// A call of an operator, which may hold something itself.
+    pub(crate) fn of_held(held: Option<&'a Held>, last: &'a Last) -> Self {
+        let Some(held) = held else { return Self::alone(last) };
         // Where the plugin answered with a failure the call itself is the last of them.
-        match log.split_last() {
-            Some((Entry::Call(_), before)) if self.last.call.has_failed => before,
-            _ => log,
-        }
+        let log = match held.log.split_last() {
+            Some((Entry::Call(_), before)) if last.call.has_failed => before,
+            _ => &held.log[..],
+        };
+        Self { parts: Some(&held.parts), log, last }
     }
 }
 

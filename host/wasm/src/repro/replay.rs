@@ -74,8 +74,8 @@ pub fn replay(engine: &Arc<PluginEngine>, folder: &Path, options: &ReplayOptions
     let bad = |problem: String| Error::Bundle { path: shown.clone(), problem };
     let bundle: Value = serde_json::from_slice(&read(folder, BUNDLE)?).map_err(|error| bad(error.to_string()))?;
     let format: u64 = decode::number(&bundle, "format").map_err(bad)?;
-    if format != FORMAT {
-        return Err(bad(format!("it is of version {format}; this host knows version {FORMAT}")));
+    if !(1..=FORMAT).contains(&format) {
+        return Err(bad(format!("it is of version {format}; this host knows versions 1 to {FORMAT}")));
     }
     let nothing = Value::Null;
     let part = |name: &str| bundle.get(name).unwrap_or(&nothing);

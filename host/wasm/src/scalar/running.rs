@@ -33,6 +33,8 @@ pub(super) struct Running {
     suspect: Option<(usize, usize)>,
     /// Whether some rows were refused in the batch under way.
     refused: usize,
+    /// Whether what is asked for is a single row: what has no value then has none in the end.
+    is_alone: bool,
 }
 
 /// What became of the rows of one call.
@@ -44,7 +46,7 @@ enum Attempt {
 
 impl Running {
     pub(super) fn new(calls: Calls, on_no_value: OnNoValue) -> Self {
-        Self { calls, on_no_value, call_rows_max: CALL_ROWS_MAX, suspect: None, refused: 0 }
+        Self { calls, on_no_value, call_rows_max: CALL_ROWS_MAX, suspect: None, refused: 0, is_alone: false }
     }
 
     fn result_type(&self) -> DataType {
@@ -91,7 +93,7 @@ impl Running {
                     values.push(array);
                 }
                 Ok(Attempt::Refused(message)) if self.on_no_value == OnNoValue::Fail => {
-                    return Ok(ScalarOutcome::NotTogether(self.no_value(&message).into()));
+                    return Ok(self.not_together(self.no_value(&message)));
                 }
                 Ok(Attempt::Refused(_)) => self.narrow(&part, false, &mut values)?,
                 Err(error) => {
@@ -105,11 +107,11 @@ impl Running {
                         match self.attempt(&part, false) {
                             Ok(Attempt::Values(array)) => values.push(array),
                             Ok(Attempt::Refused(message)) => {
-                                return Ok(ScalarOutcome::NotTogether(self.no_value(&message).into()));
+                                return Ok(self.not_together(self.no_value(&message)));
                             }
                             Err(error) => {
                                 let error = self.failed(error, 1)?;
-                                return Ok(ScalarOutcome::NotTogether(error.into()));
+                                return Ok(self.not_together(error));
                             }
                         }
                     }
@@ -159,7 +161,10 @@ impl Running {
                         continue;
                     }
                     Ok(Attempt::Refused(_)) => {}
-                    Err(error) => drop(self.failed(error, rows)?),
+                    Err(error) => {
+                        let error = self.failed(error, rows)?;
+                        self.calls.bundle(&error.to_string());
+                    }
                 }
             }
             self.refused += 1;
@@ -215,7 +220,7 @@ impl Running {
         let (_, error) = self.calls.failed(error)?;
         // What a broken promise says of the plugin holds for every row.
         if is_promise && self.on_no_value == OnNoValue::Fail {
-            return Err(error);
+            return Err(self.calls.kept(error));
         }
         self.suspect = (rows > 1).then_some((rows, 0));
         Ok(error)
@@ -229,6 +234,12 @@ impl Running {
             self.call_rows_max = self.call_rows_max.min(*failed / 2).max(1);
             self.suspect = None;
         }
+    }
+
+    /// There are no values; where that is the end of it the call is kept.
+    fn not_together(&self, error: Error) -> ScalarOutcome {
+        let error = if self.is_alone { self.calls.kept(error) } else { error };
+        ScalarOutcome::NotTogether(error.into())
     }
 
     fn no_value(&self, message: &str) -> Error {
@@ -282,7 +293,7 @@ impl ScalarFunction for Running {
         let metrics = self.calls.metrics();
         let mut nowhere = Nowhere;
         let mut cpu = std::mem::take(&mut self.calls.cpu);
-        self.refused = 0;
+        (self.refused, self.is_alone) = (0, rows == 1);
         let outcome = {
             let _metered = Metered::begin(&metrics, &mut cpu, rows, &mut nowhere);
             self.values(&arguments)

@@ -7,8 +7,8 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use proptest::prelude::*;
 use volley_api::{
-    Aggregator, AggregatorFactory, AggregatorPool, AggregatorRole, ErrorKind, ManualClock, NodeName, OperatorContext,
-    OriginColumn, OriginDirectory, Positions, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
+    Aggregator, AggregatorFactory, AggregatorPool, AggregatorRole, ErrorKind, NodeName, OperatorContext, OriginColumn,
+    OriginDirectory, Positions, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
 };
 use volley_test_guests::SumGuest;
 use volley_wasm::{
@@ -16,10 +16,10 @@ use volley_wasm::{
     PluginOptions, Violation,
 };
 
-use crate::harness::load;
+use crate::harness::{Ticking, load};
 
 /// `key: Int64, x: Int64`.
-fn schema() -> SchemaRef {
+pub(crate) fn schema() -> SchemaRef {
     let field = |name| Field::new(name, DataType::Int64, false);
     Arc::new(Schema::new(vec![field("key"), field("x")]))
 }
@@ -80,7 +80,7 @@ impl Setup {
             state: Arc::new(volley_api::NoState),
             restored: Default::default(),
             errors_attached: self.errors_attached,
-            clock: Arc::new(ManualClock::at(1_234)),
+            clock: Arc::new(Ticking::default()),
             seeds: SeedSource::new(1),
             origins,
         };
@@ -135,7 +135,7 @@ fn refused(pool: &dyn AggregatorPool) -> Vec<(i64, String)> {
 }
 
 /// Instructions that trap when the value is this one.
-fn traps_at(value: i64) -> String {
+pub(crate) fn traps_at(value: i64) -> String {
     format!("(if (i64.eq (local.get $v) (i64.const {value})) (then unreachable))")
 }
 
@@ -146,10 +146,10 @@ fn model(rows: &[(i64, i64)]) -> BTreeMap<i64, i64> {
 }
 
 /// A value that makes the guest trap in `update`, one that makes it trap in `drain`, and one that it refuses.
-const BAD: [i64; 3] = [7_001, 7_002, 7_003];
+pub(crate) const BAD: [i64; 3] = [7_001, 7_002, 7_003];
 
 /// Traps in `update` at the first, in `drain` where a group has had the second (and the sum tells), rejects the third.
-fn picky() -> SumGuest {
+pub(crate) fn picky() -> SumGuest {
     let detonates = "(if (i64.ge_s (local.get $v) (i64.const 1000000)) (then unreachable))";
     SumGuest {
         update: format!(

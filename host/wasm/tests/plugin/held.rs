@@ -19,7 +19,7 @@ use crate::memory::Memory;
 
 const KEYS: i64 = 5;
 
-fn component(name: &str) -> PathBuf {
+pub(crate) fn component(name: &str) -> PathBuf {
     let folder = std::env::var_os("VOLLEY_TEST_KEEPERS").unwrap_or_else(|| "build/keepers".into());
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder).join(format!("{name}.wasm"));
     assert!(path.is_file(), "{} is missing: run `make plugins` (or `make test`)", path.display());
@@ -30,24 +30,24 @@ fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("key", DataType::Int64, true)]))
 }
 
-fn rows(ids: std::ops::Range<i64>) -> StreamRecord {
+pub(crate) fn rows(ids: std::ops::Range<i64>) -> StreamRecord {
     let column = |of: fn(i64) -> i64| Arc::new(Int64Array::from_iter_values(ids.clone().map(of))) as ArrayRef;
     let batch = RecordBatch::try_new(schema(), vec![column(|id| id), column(|id| id % KEYS)]).expect("fits");
     let rows = batch.num_rows();
     StreamRecord::new(batch).with_origins(OriginColumn::of_split(0, 0, &Positions::From(100), rows))
 }
 
-struct Job {
-    path: PathBuf,
-    config: serde_json::Value,
-    subtask: SubtaskId,
-    restored: OperatorState,
-    on_error: OnError,
-    repro: Option<PathBuf>,
+pub(crate) struct Job {
+    pub(crate) path: PathBuf,
+    pub(crate) config: serde_json::Value,
+    pub(crate) subtask: SubtaskId,
+    pub(crate) restored: OperatorState,
+    pub(crate) on_error: OnError,
+    pub(crate) repro: Option<PathBuf>,
 }
 
 impl Job {
-    fn new(path: &Path, config: serde_json::Value) -> Self {
+    pub(crate) fn new(path: &Path, config: serde_json::Value) -> Self {
         let restored = OperatorState::default();
         Self {
             path: path.to_owned(),
@@ -59,7 +59,7 @@ impl Job {
         }
     }
 
-    fn start(&self) -> Result<Box<dyn Operator>> {
+    pub(crate) fn start(&self) -> Result<Box<dyn Operator>> {
         let plugin = Plugin::load(engine(), &self.path)?;
         let limits = PluginLimits { open_deadline: std::time::Duration::from_secs(2), ..PluginLimits::default() };
         let repro = self.repro.as_deref().map(|folder| Arc::new(Repro::new(folder)));
@@ -81,7 +81,7 @@ impl Job {
         })
     }
 
-    fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         match self.start() {
             Ok(_) => panic!("it starts"),
             Err(error) => error.to_string(),
@@ -90,7 +90,7 @@ impl Job {
 }
 
 /// What a checkpoint has of an operator, through files as a store would keep them.
-fn stored(folder: &tempfile::TempDir, instances: Vec<Vec<KeyedSnapshot>>) -> Result<OperatorState> {
+pub(crate) fn stored(folder: &tempfile::TempDir, instances: Vec<Vec<KeyedSnapshot>>) -> Result<OperatorState> {
     let mut state = OperatorState::default();
     for mut snapshot in instances.into_iter().flatten() {
         let mut files = Vec::new();
@@ -313,7 +313,7 @@ fn a_failed_call_is_kept_and_fails_again_to_the_last_code_offset() {
     assert!(with(true).map_or(true, |replayed| !replayed.is_same() && !replayed.same_component()));
     let bundle = bundles[0].join("bundle.json");
     let text = std::fs::read_to_string(&bundle).expect("text");
-    std::fs::write(&bundle, text.replace("\"format\": 1", "\"format\": 9")).expect("writes");
+    std::fs::write(&bundle, text.replace("\"format\": 2", "\"format\": 9")).expect("writes");
     let error = replay(engine(), &bundles[0], &ReplayOptions::default()).expect_err("another form").to_string();
-    assert!(error.contains("version 9; this host knows version 1"), "{error}");
+    assert!(error.contains("version 9; this host knows versions 1 to 2"), "{error}");
 }

@@ -20,24 +20,24 @@ use crate::harness::{Collected, engine, input, input_schema, numbers_schema};
 use crate::memory::Memory;
 
 /// A component in a file, and where bundles go.
-struct Place {
-    folder: tempfile::TempDir,
-    component: PathBuf,
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) component: PathBuf,
 }
 
 impl Place {
-    fn of(component: &[u8]) -> Self {
+    pub(crate) fn of(component: &[u8]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("guest.wasm");
         std::fs::write(&path, component).expect("a file");
         Self { folder, component: path }
     }
 
-    fn kept(&self) -> PathBuf {
+    pub(crate) fn kept(&self) -> PathBuf {
         self.folder.path().join("failed ones")
     }
 
-    fn options(&self) -> PluginOptions {
+    pub(crate) fn options(&self) -> PluginOptions {
         let repro = Some(Arc::new(Repro::new(&self.kept())));
         PluginOptions { repro, determinism_sample: 0, ..PluginOptions::default() }
     }
@@ -67,7 +67,7 @@ impl Place {
         factory.create(context).expect("starts")
     }
 
-    fn bundles(&self) -> Vec<PathBuf> {
+    pub(crate) fn bundles(&self) -> Vec<PathBuf> {
         let Ok(entries) = std::fs::read_dir(self.kept()) else { return Vec::new() };
         let mut bundles: Vec<PathBuf> = entries.map(|entry| entry.expect("one").path()).collect();
         bundles.sort();
@@ -75,16 +75,35 @@ impl Place {
     }
 
     /// The only bundle, made again by an engine that knows nothing of the job.
-    fn again(&self) -> Replayed {
-        let bundles = self.bundles();
-        assert_eq!(bundles.len(), 1, "{bundles:?}");
-        let replayed = replay(engine(), &bundles[0], &ReplayOptions::default()).expect("replays");
+    pub(crate) fn again(&self) -> Replayed {
+        let replayed = replay(engine(), &self.only(), &ReplayOptions::default()).expect("replays");
         assert!(replayed.same_component());
+        replayed
+    }
+
+    /// The only bundle.
+    pub(crate) fn only(&self) -> PathBuf {
+        let mut bundles = self.bundles();
+        assert_eq!(bundles.len(), 1, "{bundles:?}");
+        bundles.remove(0)
+    }
+
+    /// What another component makes of the call of the only bundle; it is refused unless it is asked for.
+    pub(crate) fn again_by(&self, component: &[u8]) -> Replayed {
+        let other = self.folder.path().join("other.wasm");
+        std::fs::write(&other, component).expect("a file");
+        let with = |allow_other| {
+            replay(engine(), &self.only(), &ReplayOptions { component: Some(other.clone()), allow_other })
+        };
+        let error = with(false).expect_err("another component").to_string();
+        assert!(error.contains("is of the component sha256") && error.contains("--allow-other"), "{error}");
+        let replayed = with(true).expect("replays");
+        assert!(!replayed.same_component());
         replayed
     }
 }
 
-fn bundle(folder: &Path) -> Value {
+pub(crate) fn bundle(folder: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join("bundle.json")).expect("there")).expect("JSON")
 }
 
@@ -348,7 +367,9 @@ fn bundles_that_are_none_are_told_by_what_is_wrong() {
     let kept = place.bundles().remove(0);
     let good = std::fs::read_to_string(kept.join("bundle.json")).expect("text");
     let cases = [
-        (good.replace("\"format\": 1", "\"format\": 9"), "version 9; this host knows version 1"),
+        (good.replace("\"format\": 2", "\"format\": 9"), "version 9; this host knows versions 1 to 2"),
+        (good.replace("\"what\": null", "\"what\": \"dance\""), "no function is called for `\"dance\"`"),
+        (good.replace("\"what\": null", "\"what\": { \"update\": [-1] }"), "a group is no number"),
         (good[..good.len() / 2].to_owned(), "EOF"),
         (good.replace("\"memory_bytes\"", "\"memory\""), "no `memory_bytes`"),
         (good.replace("\"came_to\"", "\"came\""), "no `came_to`"),
@@ -366,4 +387,35 @@ fn bundles_that_are_none_are_told_by_what_is_wrong() {
     std::fs::write(kept.join("input.arrow"), &rows[..rows.len() / 2]).expect("writes");
     let error = replay(engine(), &kept, &ReplayOptions::default()).expect_err("cut").to_string();
     assert!(error.contains("the rows"), "{error}");
+}
+
+#[test]
+fn bundles_of_the_first_version_are_made_again() {
+    let place = Place::of(&trapping());
+    let mut operator = place.start(engine(), place.options(), &[]);
+    operator.process(input(8), &mut Collected::default()).expect_err("a trap");
+    let path = place.only().join("bundle.json");
+    let text = std::fs::read_to_string(&path).expect("text");
+    std::fs::write(&path, text.replace("\"format\": 2", "\"format\": 1")).expect("writes");
+    assert!(place.again().is_same());
+}
+
+/// A bundle may come from anywhere: that it calls what the component does not have is told, and nothing else happens.
+#[test]
+fn calls_that_the_component_does_not_have_come_to_something_else() {
+    let place = Place::of(&trapping());
+    let mut operator = place.start(engine(), place.options(), &[]);
+    operator.process(input(8), &mut Collected::default()).expect_err("a trap");
+    let path = place.only().join("bundle.json");
+    let good = std::fs::read_to_string(&path).expect("text");
+    let declared = r#"{ "name": "n", "kind": "list", "map_keys": null, "values": "", "version": 1, "ttl_ms": null }"#;
+    let of_state = [format!(r#"{{ "can_migrate": [{declared}] }}"#), format!(r#"{{ "migrate": {declared} }}"#)];
+    let plain =
+        ["\"drain\"", "\"evaluate\"", "{ \"update\": [0] }", "{ \"merge\": [0] }", "\"encode\"", "\"snapshot\""];
+    let others = ["{ \"restore\": [] }", "{ \"groups\": [0] }", "{ \"watermark_ms\": null }"];
+    for what in plain.iter().chain(&others).map(|what| (*what).to_owned()).chain(of_state) {
+        std::fs::write(&path, good.replace("\"what\": null", &format!("\"what\": {what}"))).expect("writes");
+        let replayed = replay(engine(), &place.only(), &ReplayOptions::default());
+        assert!(replayed.as_ref().map_or(true, |replayed| !replayed.is_same()), "{what}: {replayed:?}");
+    }
 }

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use volley_api::{
-    ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginDirectory, SeedSource, StreamType,
-    SubtaskId, Watermark,
+    NodeName, Operator, OperatorContext, OperatorFactory, OriginDirectory, SeedSource, StreamType, SubtaskId, Watermark,
 };
 use volley_ipc::encode_batch;
 use volley_test_guests::SnapshotBodies;
 use volley_wasm::{PluginFactory, PluginOptions, Violation};
 
 use crate::guest::{Guest, words_to_bytes};
-use crate::harness::{Collected, input, input_schema, load, numbers_schema};
+use crate::harness::{Collected, Ticking, input, input_schema, load, numbers_schema};
 use crate::memory::Memory;
 use crate::twice::{CALLS, CHANCE, DETERMINISTIC, NONDETERMINISTIC, NOTHING, REPLAYABLE, TIME, says};
 
@@ -122,7 +121,7 @@ fn start(factory: &PluginFactory) -> Box<dyn Operator> {
         state: Arc::new(Memory),
         restored: Default::default(),
         errors_attached: true,
-        clock: Arc::new(ManualClock::at(1_234)),
+        clock: Arc::new(Ticking::default()),
         seeds: SeedSource::new(1),
         origins: OriginDirectory::new(),
     };

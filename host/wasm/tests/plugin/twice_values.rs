@@ -5,14 +5,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use volley_api::{
-    CodecContext, CodecFactory, Framing, ManualClock, NodeName, ScalarContext, ScalarFunctionFactory, ScalarOutcome,
-    SeedSource, SubtaskId,
+    CodecContext, CodecFactory, Framing, NodeName, ScalarContext, ScalarFunctionFactory, ScalarOutcome, SeedSource,
+    SubtaskId,
 };
 use volley_ipc::encode_batch;
 use volley_wasm::{OnNoValue, PluginCodec, PluginMetrics, PluginOptions, PluginScalar, Violation};
 
 use crate::guest::Guest;
-use crate::harness::{load, numbers_schema};
+use crate::harness::{Ticking, load, numbers_schema};
 use crate::twice::{CALLS, CHANCE, DETERMINISTIC, NONDETERMINISTIC, NOTHING, REPLAYABLE, TIME, says};
 
 /// Rows, or frames, of a call.
@@ -50,7 +50,7 @@ fn of_scalar(component: &[u8], sample: u32, calls: usize) -> (u64, Vec<i64>) {
     let context = ScalarContext {
         node: NodeName::new("node").expect("a name"),
         subtask: SubtaskId::SINGLE,
-        clock: Arc::new(ManualClock::at(1_234)),
+        clock: Arc::new(Ticking::default()),
         seeds: SeedSource::new(1),
     };
     let mut function = scalar.create(&arguments, context).expect("starts");
@@ -115,7 +115,7 @@ fn of_codec(component: &[u8], writes: bool, sample: u32, calls: usize) -> (u64, 
     let context = CodecContext {
         node: NodeName::new("node").expect("a name"),
         subtask: SubtaskId::SINGLE,
-        clock: Arc::new(ManualClock::at(1_234)),
+        clock: Arc::new(Ticking::default()),
         seeds: SeedSource::new(1),
     };
     let mut gave = Vec::new();

@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote};
 use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Receiver, Type};
 
 use crate::options::Options;
-use crate::parts::{Parts, Row, call, columns, read_arguments_or};
+use crate::parts::{Parts, Row, call, columns, for_each_group};
 use crate::signature::{Signature, take_attribute};
 use crate::types::{ident, returned};
 
@@ -45,7 +45,6 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
     }
     let parts = Parts::new(&signature);
     let Parts { config, config_type, checks, reads, readers, .. } = &parts;
-    let arguments = read_arguments_or(&signature, &quote!(return;));
     let called = call(&signature);
     let each = if added.rejects {
         quote! {
@@ -56,6 +55,11 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
     } else {
         quote!(__state.#called;)
     };
+    let each = quote! {
+        let __state = &mut __states[__group as usize];
+        #each
+    };
+    let updates = for_each_group(&signature, &each);
     let (cells, as_cells, names) = (&row.cells, &row.as_cells, &row.names);
     let wrapped = row.wrap(&quote!(__value));
     let operator = format_ident!("{state}Operator");
@@ -97,11 +101,7 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 let __states = &mut self.states[..];
                 let __groups = groups.numbers();
                 let mut __rejects = ::volley_sdk::Rejects::new();
-                ::volley_sdk::kernels::in_turns(__groups.len(), |__row| {
-                    #arguments
-                    let __state = &mut __states[__groups[__row] as usize];
-                    #each
-                });
+                #updates
                 ::core::result::Result::Ok(__rejects)
             }
 
@@ -135,12 +135,19 @@ pub(crate) fn expand(options: TokenStream, item: TokenStream) -> syn::Result<Tok
                 state: &::volley_sdk::Batch<'_>,
             ) -> ::core::result::Result<::std::vec::Vec<::volley_sdk::Array>, ::volley_sdk::Failure> {
                 let __readers = <#state as ::volley_sdk::AggregateState>::readers(state)?;
-                let mut __builders = #as_cells::builders();
-                ::volley_sdk::kernels::in_turns(state.len(), |__row| {
-                    let __state = <#state as ::volley_sdk::AggregateState>::load(&__readers, __row);
+                let mut __builders = #as_cells::builders_for(state.len());
+                let __evaluate = |__state: #state| {
                     let __value = __state.#evaluated;
-                    #as_cells::push(#wrapped, &mut __builders);
-                });
+                    #wrapped
+                };
+                for __turn in 0..state.len() / 8 {
+                    let __states = <#state as ::volley_sdk::AggregateState>::load_eight(&__readers, __turn);
+                    #as_cells::push_eight(__states.map(&__evaluate), &mut __builders);
+                }
+                for __row in state.len() / 8 * 8..state.len() {
+                    let __state = <#state as ::volley_sdk::AggregateState>::load(&__readers, __row);
+                    #as_cells::push(__evaluate(__state), &mut __builders);
+                }
                 ::core::result::Result::Ok(#as_cells::finish(__builders))
             }
         }

@@ -1,7 +1,7 @@
 //! `#[derive(AggregateState)]`: a struct becomes the state of an aggregate, a column for each field.
 
 use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Index};
 
@@ -23,6 +23,16 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
         types.iter().map(|of| quote_spanned!(of.span()=> <#of as ::volley_sdk::row::Output>)).collect();
     let loads: Vec<_> =
         types.iter().map(|of| quote_spanned!(of.span()=> <#of as ::volley_sdk::row::StateField>)).collect();
+    // A variable for each field in each of eight rows.
+    let variable = |field: usize, row: usize| format_ident!("__{field}_{row}");
+    let eights = (0..fields.len()).map(|field| {
+        let variables = (0..8).map(|row| variable(field, row));
+        quote!([#(#variables),*])
+    });
+    let states = (0..8).map(|row| {
+        let variables = (0..fields.len()).map(|field| variable(field, row));
+        quote!(Self { #(#idents: #variables),* })
+    });
     let indices: Vec<Index> = (0..fields.len()).map(Index::from).collect();
     let places = 0..fields.len();
     let name = &input.ident;
@@ -38,12 +48,25 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
             }
 
             fn columns(states: &mut [Self]) -> ::std::vec::Vec<::volley_sdk::Array> {
-                let rows = states.len();
-                ::volley_sdk::row::collect([#(
-                    #outputs::column(rows, |row| {
-                        ::core::option::Option::Some(::core::mem::take(&mut states[row].#idents))
-                    })
-                ),*])
+                let mut builders = (#(#outputs::builder(),)*);
+                #(::volley_sdk::build::Builder::reserve(&mut builders.#indices, states.len());)*
+                // Once through memory, which is far more than is near the processor.
+                let (turns, rest) = states.as_chunks_mut::<8>();
+                for [__a, __b, __c, __d, __e, __f, __g, __h] in turns {
+                    #(#outputs::write_eight(
+                        [
+                            #loads::give(&mut __a.#idents), #loads::give(&mut __b.#idents),
+                            #loads::give(&mut __c.#idents), #loads::give(&mut __d.#idents),
+                            #loads::give(&mut __e.#idents), #loads::give(&mut __f.#idents),
+                            #loads::give(&mut __g.#idents), #loads::give(&mut __h.#idents),
+                        ],
+                        &mut builders.#indices,
+                    );)*
+                }
+                for state in rest {
+                    #(#outputs::write(#loads::give(&mut state.#idents), &mut builders.#indices);)*
+                }
+                ::volley_sdk::row::collect([#(::volley_sdk::build::Builder::finish(builders.#indices)),*])
             }
 
             fn readers<'a>(
@@ -55,6 +78,12 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
             #[inline]
             fn load(readers: &Self::Readers<'_>, row: usize) -> Self {
                 Self { #(#idents: #loads::load(&readers.#indices, row)),* }
+            }
+
+            #[inline(always)]
+            fn load_eight(readers: &Self::Readers<'_>, turn: usize) -> [Self; 8] {
+                #(let #eights = #loads::load_eight(&readers.#indices, turn);)*
+                [#(#states),*]
             }
         }
     })

@@ -39,8 +39,23 @@ pub(crate) fn expand(item: TokenStream) -> syn::Result<TokenStream> {
                 (#(#outputs::builder(),)*)
             }
 
+            fn builders_for(rows: usize) -> Self::Builders {
+                let mut builders = Self::builders();
+                #(::volley_sdk::build::Builder::reserve(&mut builders.#indices, rows);)*
+                builders
+            }
+
             fn push(self, builders: &mut Self::Builders) {
                 #(#outputs::write(self.#idents, &mut builders.#indices);)*
+            }
+
+            #[inline(always)]
+            fn push_eight(rows: [Self; 8], builders: &mut Self::Builders) {
+                let [__a, __b, __c, __d, __e, __f, __g, __h] = rows;
+                #(#outputs::write_eight(
+                    [__a.#idents, __b.#idents, __c.#idents, __d.#idents, __e.#idents, __f.#idents, __g.#idents, __h.#idents],
+                    &mut builders.#indices,
+                );)*
             }
 
             fn push_nulls(builders: &mut Self::Builders) {

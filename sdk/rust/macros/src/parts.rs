@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{Ident, LitStr, Type};
 
 use crate::options::Names;
-use crate::signature::{Argument, Signature};
+use crate::signature::{Argument, Column, Signature};
 use crate::types::{text, without_lifetimes};
 
 /// Refuses column names that cannot be announced as they are.
@@ -92,22 +92,58 @@ pub(crate) fn port(index: usize) -> Ident {
 
 /// Reads the arguments of one row into variables, or does `on_null` and goes on with the next row.
 pub(crate) fn read_arguments(signature: &Signature, on_null: &TokenStream) -> TokenStream {
-    read_arguments_or(signature, &quote!(#on_null continue;))
-}
-
-/// Reads the arguments of one row into variables, or does what leaves the row.
-pub(crate) fn read_arguments_or(signature: &Signature, leave: &TokenStream) -> TokenStream {
     let reads = signature.columns().enumerate().map(|(index, column)| {
-        let (variable, reader) = (format_ident!("__argument_{index}"), reader(index));
-        let read_as = without_lifetimes(&column.read_as);
-        let read = quote_spanned!(column.read_as.span()=> <#read_as as ::volley_sdk::row::Argument<'_>>::read);
+        let (variable, reader) = (argument(index), reader(index));
+        let read = argument_function(column, "read");
         quote! {
             let ::core::option::Option::Some(#variable) = #read(&#reader, __row) else {
-                #leave
+                #on_null continue;
             };
         }
     });
     quote!(#(#reads)*)
+}
+
+/// A function of the type that an argument is read as.
+fn argument_function(column: &Column, name: &str) -> TokenStream {
+    let (read_as, name) = (without_lifetimes(&column.read_as), format_ident!("{name}"));
+    quote_spanned!(column.read_as.span()=> <#read_as as ::volley_sdk::row::Argument<'_>>::#name)
+}
+
+/// The variable of an argument.
+fn argument(index: usize) -> Ident {
+    format_ident!("__argument_{index}")
+}
+
+/// A loop over rows that have a group each, eight at a time: does `each` for those whose arguments have values, with the
+/// variables of one row, `__row` and `__group` among them.
+pub(crate) fn for_each_group(signature: &Signature, each: &TokenStream) -> TokenStream {
+    let variables: Vec<Ident> = (0..signature.columns().count()).map(argument).collect();
+    let eights = signature.columns().enumerate().map(|(index, column)| {
+        let (eight, read, reader) = (argument(index), argument_function(column, "read_eight"), reader(index));
+        quote!(let #eight = #read(&#reader, __turn);)
+    });
+    let reads = signature.columns().enumerate().map(|(index, column)| {
+        let (read, reader) = (argument_function(column, "read"), reader(index));
+        quote!(#read(&#reader, __row))
+    });
+    quote! {
+        let mut __each = |__row: usize, __group: u32, #(#variables),*| {
+            #(let ::core::option::Option::Some(#variables) = #variables else { return };)*
+            #each
+        };
+        // A host looks at the time once in a turn of a loop.
+        let (__turns, __rest) = __groups.as_chunks::<8>();
+        for (__turn, __group) in __turns.iter().enumerate() {
+            #(#eights)*
+            for __at in 0..8 {
+                __each(8 * __turn + __at, __group[__at], #(#variables[__at]),*);
+            }
+        }
+        for (__row, __group) in (8 * __turns.len()..).zip(__rest) {
+            __each(__row, *__group, #(#reads),*);
+        }
+    }
 }
 
 /// The call of the function with the variables of one row.
@@ -115,11 +151,11 @@ pub(crate) fn call(signature: &Signature) -> TokenStream {
     let name = &signature.function.sig.ident;
     let (mut columns, mut ports) = (0, 0);
     let mut arguments = Vec::new();
-    for argument in &signature.arguments {
-        arguments.push(match argument {
+    for of in &signature.arguments {
+        arguments.push(match of {
             Argument::Config(_) => quote!(&self.config),
             Argument::Column(_) => {
-                let variable = format_ident!("__argument_{columns}");
+                let variable = argument(columns);
                 columns += 1;
                 quote!(#variable)
             }

@@ -7,6 +7,7 @@ use crate::array::ArrayData;
 use crate::bits::BitsBuilder;
 use crate::buffer::Buffer;
 use crate::column::Fixed;
+use crate::kernels::TURN;
 use crate::{Array, DataType, Int256, TimeUnit, float16};
 
 /// Builds a column of numbers, or of dates, times and decimals, which are numbers with a meaning.
@@ -33,7 +34,6 @@ impl<T: Fixed> FixedBuilder<T> {
     /// So many rows, in turns of eight: a host that looks at the time once a turn hardly costs anything.
     #[inline]
     pub(crate) fn filled_with(mut self, rows: usize, mut value: impl FnMut(usize) -> Option<T>) -> Array {
-        const TURN: usize = 8;
         let mut is_full = true;
         let slots = bytemuck::cast_slice_mut::<u8, T>(self.values.extend_any(rows * size_of::<T>()));
         let (turns, rest) = slots.as_chunks_mut::<TURN>();
@@ -82,6 +82,13 @@ impl<T: Fixed> FixedBuilder<T> {
         self.validity.push_valid();
     }
 
+    /// Eight rows with these values.
+    #[inline(always)]
+    pub(crate) fn push_eight(&mut self, values: [T; TURN]) {
+        self.values.extend(bytemuck::cast_slice(&values));
+        self.validity.push_valid_eight();
+    }
+
     /// A row for each of these values.
     pub fn extend_from_slice(&mut self, values: &[T]) {
         self.values.extend(bytemuck::cast_slice(values));
@@ -105,6 +112,11 @@ impl<T: Fixed> Builder for FixedBuilder<T> {
 
     fn len(&self) -> usize {
         self.values.count::<T>()
+    }
+
+    #[inline]
+    fn reserve(&mut self, rows: usize) {
+        self.values.reserve(rows * size_of::<T>());
     }
 
     #[inline]

@@ -25,6 +25,7 @@ pub use text::{BinaryBuilder, StringBuilder};
 
 use crate::bits::BitsBuilder;
 use crate::buffer::Buffer;
+use crate::kernels::TURN;
 use crate::{Array, DataType};
 
 /// What all builders have in common.
@@ -43,6 +44,11 @@ pub trait Builder {
     /// One row without a value.
     fn push_null(&mut self);
 
+    /// Makes room for so many more rows, where that saves anything.
+    #[doc(hidden)]
+    #[inline]
+    fn reserve(&mut self, _rows: usize) {}
+
     /// The column.
     fn finish(self) -> Array;
 }
@@ -60,6 +66,14 @@ impl Validity {
     pub(crate) fn push_valid(&mut self) {
         if let Some(bits) = &mut self.bits {
             bits.push(true);
+        }
+    }
+
+    /// The next eight rows have values.
+    #[inline]
+    pub(crate) fn push_valid_eight(&mut self) {
+        if let Some(bits) = &mut self.bits {
+            (0..TURN).for_each(|_| bits.push(true));
         }
     }
 

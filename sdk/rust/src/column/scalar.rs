@@ -7,6 +7,7 @@ use bytemuck::Pod;
 
 use super::{Column, ColumnError, Fixed};
 use crate::bits::Bits;
+use crate::kernels::TURN;
 use crate::{DataType, Int256, IntervalUnit, TimeUnit, float16};
 
 /// Values of a fixed width.
@@ -89,6 +90,17 @@ impl<'a, T: Copy> Values<'a, T> {
     pub fn get(&self, row: usize) -> Option<T> {
         let value = self.values[row];
         (!self.is_null(row)).then_some(value)
+    }
+
+    /// The values of the eight rows from row `8 * turn` on.
+    ///
+    /// # Panics
+    /// When there are not so many rows.
+    #[inline(always)]
+    pub(crate) fn eight(&self, turn: usize) -> [Option<T>; TURN] {
+        let values = &self.values.as_chunks::<TURN>().0[turn];
+        let present = self.nulls.map_or(0xff, |bits| bits.eight(turn));
+        std::array::from_fn(|at| (present >> at & 1 == 1).then_some(values[at]))
     }
 
     /// All values as they lie in memory; the entries of rows without a value mean nothing.

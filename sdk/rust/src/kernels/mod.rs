@@ -29,4 +29,4 @@ pub use take::{filter, take, take_map, take_text, text_bytes};
 pub use turns::in_turns;
 
 /// How many rows a loop does in one turn.
-const TURN: usize = 8;
+pub(crate) const TURN: usize = 8;

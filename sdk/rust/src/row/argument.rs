@@ -4,6 +4,7 @@ use bytemuck::Pod;
 
 use super::types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 use crate::column::{Bools, Bytes, Column, ColumnError, Strings, Values};
+use crate::kernels::TURN;
 use crate::layout::Layout;
 use crate::{DataType, TimeUnit, float16};
 
@@ -36,6 +37,13 @@ pub trait Argument<'a>: Sized {
 
     /// The argument at a row; `None` when the row has no value and the type has no place for that.
     fn read(reader: &Self::Reader, row: usize) -> Option<Self>;
+
+    /// The arguments at the eight rows from row `8 * turn` on: so a loop has to look for nulls once in eight rows.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn read_eight(reader: &Self::Reader, turn: usize) -> [Option<Self>; TURN] {
+        std::array::from_fn(|at| Self::read(reader, turn * TURN + at))
+    }
 }
 
 /// A null is `None`; the function decides.
@@ -55,6 +63,11 @@ impl<'a, T: Argument<'a>> Argument<'a> for Option<T> {
     #[inline]
     fn read(reader: &Self::Reader, row: usize) -> Option<Self> {
         Some(T::read(reader, row))
+    }
+
+    #[inline(always)]
+    fn read_eight(reader: &Self::Reader, turn: usize) -> [Option<Self>; TURN] {
+        T::read_eight(reader, turn).map(Some)
     }
 }
 
@@ -81,6 +94,11 @@ macro_rules! integer_arguments {
             #[inline]
             fn read(reader: &Self::Reader, row: usize) -> Option<Self> {
                 reader.get(row)
+            }
+
+            #[inline(always)]
+            fn read_eight(reader: &Self::Reader, turn: usize) -> [Option<Self>; TURN] {
+                reader.eight(turn)
             }
         }
     )*};
@@ -163,6 +181,11 @@ impl<'a> Argument<'a> for f64 {
     fn read(reader: &Self::Reader, row: usize) -> Option<Self> {
         reader.get(row)
     }
+
+    #[inline(always)]
+    fn read_eight(reader: &Self::Reader, turn: usize) -> [Option<Self>; TURN] {
+        reader.eight(turn)
+    }
 }
 
 impl<'a> Argument<'a> for f32 {
@@ -191,6 +214,11 @@ impl<'a> Argument<'a> for f32 {
     #[inline]
     fn read(reader: &Self::Reader, row: usize) -> Option<Self> {
         reader.get(row)
+    }
+
+    #[inline(always)]
+    fn read_eight(reader: &Self::Reader, turn: usize) -> [Option<Self>; TURN] {
+        reader.eight(turn)
     }
 }
 
@@ -243,6 +271,11 @@ macro_rules! timestamp_arguments {
             #[inline]
             fn read(reader: &Self::Reader, row: usize) -> Option<Self> {
                 reader.get(row).map(Self)
+            }
+
+            #[inline(always)]
+            fn read_eight(reader: &Self::Reader, turn: usize) -> [Option<Self>; TURN] {
+                reader.eight(turn).map(|value| value.map(Self))
             }
         }
     )*};

@@ -2,6 +2,7 @@
 
 use super::output::{Output, output_type};
 use crate::build::Builder;
+use crate::kernels::TURN;
 use crate::{Array, DataType};
 
 /// The values of one output row, one per column.
@@ -23,8 +24,21 @@ pub trait Cells: Sized {
     /// Empty columns.
     fn builders() -> Self::Builders;
 
+    /// Empty columns with room for so many rows.
+    #[doc(hidden)]
+    fn builders_for(_rows: usize) -> Self::Builders {
+        Self::builders()
+    }
+
     /// Adds one row.
     fn push(self, builders: &mut Self::Builders);
+
+    /// Adds eight rows.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn push_eight(rows: [Self; TURN], builders: &mut Self::Builders) {
+        rows.into_iter().for_each(|row| row.push(builders));
+    }
 
     /// Adds a row of nulls.
     fn push_nulls(builders: &mut Self::Builders);
@@ -84,9 +98,24 @@ macro_rules! tuples {
                 ($($cell::builder(),)+)
             }
 
+            fn builders_for(rows: usize) -> Self::Builders {
+                let mut builders = Self::builders();
+                $(builders.$index.reserve(rows);)+
+                builders
+            }
+
             #[inline]
             fn push(self, builders: &mut Self::Builders) {
                 $(self.$index.write(&mut builders.$index);)+
+            }
+
+            #[inline(always)]
+            fn push_eight(rows: [Self; TURN], builders: &mut Self::Builders) {
+                let [a, b, c, d, e, f, g, h] = rows;
+                $($cell::write_eight(
+                    [a.$index, b.$index, c.$index, d.$index, e.$index, f.$index, g.$index, h.$index],
+                    &mut builders.$index,
+                );)+
             }
 
             fn push_nulls(builders: &mut Self::Builders) {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::types::{Date, Decimal, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 use crate::build::{BinaryBuilder, BooleanBuilder, Builder, FixedBuilder, ListBuilder, StringBuilder};
+use crate::kernels::TURN;
 use crate::{DataType, TimeUnit};
 
 /// A type that a row-wise function may return for a column.
@@ -25,6 +26,13 @@ pub trait Output: Sized {
 
     /// Adds one row.
     fn write(self, builder: &mut Self::Builder);
+
+    /// Adds eight rows.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn write_eight(values: [Self; TURN], builder: &mut Self::Builder) {
+        values.into_iter().for_each(|value| value.write(builder));
+    }
 
     /// A column of so many rows; `None` is a null.
     #[doc(hidden)]
@@ -57,6 +65,16 @@ impl<T: Output> Output for Option<T> {
             None => builder.push_null(),
         }
     }
+
+    #[inline(always)]
+    fn write_eight(values: [Self; TURN], builder: &mut Self::Builder) {
+        match values {
+            [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g), Some(h)] => {
+                T::write_eight([a, b, c, d, e, f, g, h], builder);
+            }
+            values => values.into_iter().for_each(|value| value.write(builder)),
+        }
+    }
 }
 
 macro_rules! fixed_outputs {
@@ -73,6 +91,11 @@ macro_rules! fixed_outputs {
             fn write(self, builder: &mut Self::Builder) {
                 let $value = self;
                 builder.push($inner);
+            }
+
+            #[inline(always)]
+            fn write_eight(values: [Self; TURN], builder: &mut Self::Builder) {
+                builder.push_eight(values.map(|$value| $inner));
             }
 
             #[inline]

@@ -3,6 +3,7 @@
 use super::output::Output;
 use super::types::{Date, TimestampMicros, TimestampMillis, TimestampNanos, TimestampSeconds};
 use crate::column::{Bools, Bytes, Lists, Strings, Values};
+use crate::kernels::TURN;
 use crate::{Array, Batch, Column, ColumnError, Failure, Schema};
 
 /// What `#[derive(AggregateState)]` makes of a struct: it is what an aggregate knows of one group, and each field is a column of
@@ -30,6 +31,13 @@ pub trait AggregateState: Default + Sized + 'static {
 
     /// The state of a row.
     fn load(readers: &Self::Readers<'_>, row: usize) -> Self;
+
+    /// The states of the eight rows from row `8 * turn` on.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn load_eight(readers: &Self::Readers<'_>, turn: usize) -> [Self; TURN] {
+        std::array::from_fn(|at| Self::load(readers, turn * TURN + at))
+    }
 }
 
 /// There is a state for each of so many groups. What is beyond goes: it is of a call that failed.
@@ -56,6 +64,61 @@ pub trait StateField: Output + Default {
 
     /// The value of a row; the default where there is none, which no state of this type has.
     fn load(reader: &Self::Reader<'_>, row: usize) -> Self;
+
+    /// The values of the eight rows from row `8 * turn` on.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn load_eight(reader: &Self::Reader<'_>, turn: usize) -> [Self; TURN] {
+        std::array::from_fn(|at| Self::load(reader, turn * TURN + at))
+    }
+
+    /// The value, of a state that is needed no more.
+    #[doc(hidden)]
+    #[inline]
+    fn give(&mut self) -> Self {
+        std::mem::take(self)
+    }
+}
+
+/// Numbers: nothing has to be left in the place of one that is given.
+macro_rules! number_fields {
+    ($($field:ty => $method:ident;)*) => {$(
+        impl StateField for $field {
+            type Reader<'a> = Values<'a, $field>;
+
+            fn reader(column: Column<'_>) -> Result<Self::Reader<'_>, ColumnError> {
+                column.$method()
+            }
+
+            #[inline]
+            fn load(reader: &Self::Reader<'_>, row: usize) -> Self {
+                reader.get(row).unwrap_or_default()
+            }
+
+            #[inline(always)]
+            fn load_eight(reader: &Self::Reader<'_>, turn: usize) -> [Self; TURN] {
+                reader.eight(turn).map(Option::unwrap_or_default)
+            }
+
+            #[inline]
+            fn give(&mut self) -> Self {
+                *self
+            }
+        }
+    )*};
+}
+
+number_fields! {
+    i8 => as_i8;
+    i16 => as_i16;
+    i32 => as_i32;
+    i64 => as_i64;
+    u8 => as_u8;
+    u16 => as_u16;
+    u32 => as_u32;
+    u64 => as_u64;
+    f32 => as_f32;
+    f64 => as_f64;
 }
 
 macro_rules! plain_fields {
@@ -76,16 +139,6 @@ macro_rules! plain_fields {
 }
 
 plain_fields! {
-    i8 => Values<'a, i8>, as_i8, value => value;
-    i16 => Values<'a, i16>, as_i16, value => value;
-    i32 => Values<'a, i32>, as_i32, value => value;
-    i64 => Values<'a, i64>, as_i64, value => value;
-    u8 => Values<'a, u8>, as_u8, value => value;
-    u16 => Values<'a, u16>, as_u16, value => value;
-    u32 => Values<'a, u32>, as_u32, value => value;
-    u64 => Values<'a, u64>, as_u64, value => value;
-    f32 => Values<'a, f32>, as_f32, value => value;
-    f64 => Values<'a, f64>, as_f64, value => value;
     bool => Bools<'a>, as_bool, value => value;
     Date => Values<'a, i32>, as_date32, value => Self(value);
     String => Strings<'a>, as_str, value => value.to_owned();

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::{Chaos, How, Job, Result, Shape, State, Stop};
+use crate::job::LISTENS;
+use crate::{Chaos, Ended, How, Job, Result, Running, Shape, State, Stop};
 
 /// How long the job would take undisturbed, in milliseconds.
 pub(super) const WORK_MS: u64 = 1_200;
@@ -16,11 +17,10 @@ pub(super) const IS_BACK: &str = "epoch-complete";
 /// How often each place is come to.
 type Counts = BTreeMap<String, u64>;
 
-/// How often places are come to, by a job from its beginning, and by one that goes on.
+/// How often places are come to, by kind of start.
 #[derive(Debug)]
 pub(crate) struct Calm {
-    fresh: Counts,
-    recovered: Counts,
+    counts: Vec<(Which, Counts)>,
     /// The places that a start comes to which goes on, until its first checkpoint is complete.
     pub(super) way_back: BTreeSet<String>,
 }
@@ -30,8 +30,46 @@ pub(crate) struct Calm {
 pub(super) enum Which {
     /// The first.
     Fresh,
+    /// One of which a savepoint is asked.
+    Saved,
     /// The second, after the first has ended in the middle.
     Recovered,
+    /// The same with one subtask more.
+    Rescaled,
+}
+
+impl Which {
+    /// In a report.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Fresh => "1st",
+            Self::Saved => "1st, saved",
+            Self::Recovered => "2nd",
+            Self::Rescaled => "2nd, rescaled",
+        }
+    }
+
+    /// Brings a new job to where this start is the next, and gives how a start before it ended.
+    pub(super) fn prepare(self, job: &mut Job<'_>) -> Result<Option<Ended>> {
+        if matches!(self, Self::Fresh | Self::Saved) {
+            return Ok(None);
+        }
+        let ended = job.run(&How::failing(BROKEN_AT))?;
+        job.upgrade()?;
+        job.parallelism += u32::from(self == Self::Rescaled);
+        Ok(Some(ended))
+    }
+
+    /// Starts the job in this way.
+    pub(super) fn start(self, job: &mut Job<'_>, how: &How) -> Result<Running> {
+        if self != Self::Saved {
+            return job.start(how);
+        }
+        let arguments = ["--folder", LISTENS].map(str::to_owned).to_vec();
+        let mut running = job.start(&How { arguments, ..how.clone() })?;
+        job.save(&mut running)?;
+        Ok(running)
+    }
 }
 
 /// How a place is come to.
@@ -44,33 +82,31 @@ pub(super) struct Coming {
 }
 
 impl Calm {
-    /// Looks at two jobs.
+    /// Looks at a job of each kind.
     fn look(chaos: &Chaos, state: State) -> Result<Self> {
-        let steady = || Shape::steady(state, WORK_MS);
-        let mut job = Job::new(chaos, steady())?;
-        let log = job.folder().join("places");
-        job.run(&How { log: Some(log.clone()), ..How::default() })?;
-        job.check()?;
-        let fresh = counts(&read(&log)?);
-        let mut job = Job::new(chaos, steady())?;
-        let log = job.folder().join("places");
-        let ended = job.run(&How::failing(BROKEN_AT))?;
-        if ended.code.is_some() {
-            let message = "it did not end at a named place: build it with --features volley-host/fail-points";
-            return Err(Stop::Trouble(format!("{}: {message}: {}", chaos.options.host.display(), ended.said)));
+        let mut calm = Self { counts: Vec::new(), way_back: BTreeSet::new() };
+        for which in [Which::Fresh, Which::Saved, Which::Recovered, Which::Rescaled] {
+            let mut job = Job::new(chaos, Shape::steady(state, WORK_MS))?;
+            let log = job.folder().join("places");
+            if let Some(ended) = which.prepare(&mut job)?.filter(|ended| ended.code.is_some()) {
+                let message = "it did not end at a named place: build it with --features volley-host/fail-points";
+                return Err(Stop::Trouble(format!("{}: {message}: {}", chaos.options.host.display(), ended.said)));
+            }
+            which.start(&mut job, &How { log: Some(log.clone()), ..How::default() })?.finish()?;
+            job.check()?;
+            let places = read(&log)?;
+            if which == Which::Recovered {
+                let back = places.iter().position(|place| place == IS_BACK).map_or(places.len(), |at| at + 1);
+                calm.way_back = places[..back].iter().cloned().collect();
+            }
+            calm.counts.push((which, counts(&places)));
         }
-        job.run(&How { log: Some(log.clone()), ..How::default() })?;
-        job.check()?;
-        let places = read(&log)?;
-        let back = places.iter().position(|place| place == IS_BACK).map_or(places.len(), |at| at + 1);
-        let way_back = places[..back].iter().cloned().collect();
-        Ok(Self { fresh, recovered: counts(&places), way_back })
+        Ok(calm)
     }
 
-    /// Which start comes to a place, and how often.
+    /// Which start comes to a place first, and how often.
     fn of(&self, name: &str) -> Option<(Which, u64)> {
-        let fresh = self.fresh.get(name).map(|count| (Which::Fresh, *count));
-        fresh.or_else(|| self.recovered.get(name).map(|count| (Which::Recovered, *count)))
+        self.counts.iter().find_map(|(which, counts)| Some((*which, *counts.get(name)?)))
     }
 }
 
@@ -116,7 +152,8 @@ mod tests {
 
     fn calm(counts: &[(&str, u64)]) -> Calm {
         let fresh = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
-        Calm { fresh, recovered: Counts::from([("back".to_owned(), 2)]), way_back: BTreeSet::new() }
+        let recovered = Counts::from([("back".to_owned(), 2)]);
+        Calm { counts: vec![(Which::Fresh, fresh), (Which::Recovered, recovered)], way_back: BTreeSet::new() }
     }
 
     fn chaos(seed: u64, states: States) -> Chaos {

@@ -4,7 +4,7 @@
 use rand::Rng;
 
 use super::Amount;
-use super::calm::{BROKEN_AT, Coming, WORK_MS, Which};
+use super::calm::{BROKEN_AT, Coming, WORK_MS};
 use super::kills::note;
 use crate::{Chaos, How, Job, Result, Section, Shape, wrong};
 
@@ -42,12 +42,11 @@ fn one(chaos: &Chaos, section: &mut Section, coming: Coming, plan: &str, number:
     let mut random = chaos.random("errors", number);
     let mut job = Job::new(chaos, Shape::steady(coming.state, WORK_MS))?;
     job.parallelism = random.random_range(2..=4);
-    if coming.which == Which::Recovered {
-        let ended = job.run(&How::failing(BROKEN_AT))?;
+    if let Some(ended) = coming.which.prepare(&mut job)? {
         note(section, &ended, Some(BROKEN_AT))?;
     }
     // A sink that never answers is waited for, so that the host may run on.
-    let mut running = job.start(&How::failing(plan))?;
+    let mut running = coming.which.start(&mut job, &How::failing(plan))?;
     job.parallelism = random.random_range(1..=4);
     if running.sleep(std::time::Duration::from_millis(4 * WORK_MS))? {
         running.kill()?;

@@ -14,8 +14,12 @@ const DISTURBANCES_MAX: u32 = 40;
 /// How long a job would take undisturbed, in milliseconds.
 const WORK_MS: std::ops::Range<u64> = 2_000..7_000;
 
+/// How likely it is that a start, and all after it, run the next version of a plugin.
+pub(super) const UPGRADE: f64 = 0.15;
+
 pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
-    let what = "Jobs are killed at random times and started again, with one to four subtasks, until they end.";
+    let what = "Jobs are killed at random times and started again, with one to four subtasks, until they end; at one of the \
+                starts a plugin with state becomes the next version of itself.";
     let mut section = Section::new("kills", what);
     let mut round = 0;
     let is_enough = |section: &Section, round| {
@@ -43,6 +47,9 @@ pub(super) fn one(chaos: &Chaos, section: &mut Section, round: u64, all: bool) -
     for _ in 0..DISTURBANCES_MAX {
         let fail_point = (all && random.random_bool(0.7)).then(|| disturbance(&mut random));
         let how = How { fail_point, parallelism: random.random_range(1..=4), ..How::default() };
+        if random.random_bool(UPGRADE) {
+            job.upgrade()?;
+        }
         let early = random.random_bool(0.3);
         let span = Duration::from_millis(random.random_range(if early { 0..400 } else { 300..1_500 }));
         let mut running = job.start(&how)?;

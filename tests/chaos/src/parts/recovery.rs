@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::Amount;
-use super::kills::note;
+use super::kills::{UPGRADE, note};
 use crate::{Chaos, How, Job, Result, Section, Shape, State};
 
 /// So many starts in a row recover and do not come to their end.
@@ -46,6 +46,9 @@ fn one(chaos: &Chaos, section: &mut Section, state: State, round: u64, places: &
     section.now().kills += 1;
     for place in places {
         job.parallelism = random.random_range(1..=4);
+        if random.random_bool(UPGRADE) {
+            job.upgrade()?;
+        }
         let ended = job.run(&How::failing(format!("{place}:1")))?;
         if ended.is_finished() {
             // Nothing was left to recover at this place.

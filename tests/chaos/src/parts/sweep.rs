@@ -4,7 +4,7 @@ use rand::Rng;
 use volley_fail_point::FAIL_POINTS;
 
 use super::Amount;
-use super::calm::{BROKEN_AT, Coming, WORK_MS, Which};
+use super::calm::{BROKEN_AT, Coming, WORK_MS};
 use super::kills::note;
 use crate::{Chaos, How, Job, Result, Section, Shape};
 
@@ -38,7 +38,8 @@ pub(super) fn run(chaos: &Chaos, amount: Amount) -> Section {
     let what = "A job ends at every named place: the first time that it is come to, in the middle, and the last time (the number \
                 of the time stands before the state). Where state is kept takes turns; a place that only one kind comes to is tried \
                 with that. Starts have two to four subtasks, and those after them one to four. Places that only a start comes \
-                to which goes on end that one, the second.";
+                to which goes on end that one, the second, with a subtask more where only that comes there; where a savepoint \
+                comes there, one is asked for.";
     let mut section = Section::new("sweep", what);
     section.table.push(["part", "place", "start", "first", "middle", "last"].map(str::to_owned).to_vec());
     let (mut reached, mut places, mut unreached) = (0, 0, Vec::new());
@@ -78,7 +79,7 @@ fn place(chaos: &Chaos, section: &mut Section, number: u64, name: &str, action: 
     for (turn, time) in (0..).zip(Time::ALL) {
         let Ok(Some(coming)) = chaos.coming(name, number + turn) else { return };
         let nth = time.nth(coming.count);
-        row[2] = if coming.which == Which::Fresh { "1st" } else { "2nd" }.to_owned();
+        row[2] = coming.which.name().to_owned();
         if tried.contains(&(nth, coming.state)) || !section.goes_on(chaos) {
             row.push(String::new());
             continue;
@@ -116,12 +117,11 @@ fn one(chaos: &Chaos, section: &mut Section, coming: Coming, plan: &Plan<'_>) ->
         let mut job = Job::new(chaos, Shape::steady(coming.state, WORK_MS))?;
         // Places were counted with two; more come to them no less often, and to the last ones later.
         job.parallelism = if plan.time == Time::Last { 2 } else { random.random_range(2..=4) };
-        if coming.which == Which::Recovered {
-            let ended = job.run(&How::failing(BROKEN_AT))?;
+        if let Some(ended) = coming.which.prepare(&mut job)? {
             note(section, &ended, Some(BROKEN_AT))?;
         }
         let at = format!("{}:{nth}{}", plan.name, plan.action);
-        let ended = job.run(&How::failing(at.as_str()))?;
+        let ended = coming.which.start(&mut job, &How::failing(at.as_str()))?.finish()?;
         job.parallelism = random.random_range(1..=4);
         if !ended.is_finished() {
             note(section, &ended, Some(&at))?;
