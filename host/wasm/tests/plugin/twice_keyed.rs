@@ -8,12 +8,13 @@ use volley_api::{
 };
 use volley_ipc::encode_batch;
 use volley_test_guests::SnapshotBodies;
-use volley_wasm::{PluginFactory, PluginOptions, Violation};
+use volley_wasm::{Plugin, PluginFactory, PluginOptions, Violation};
 
 use crate::guest::{Guest, words_to_bytes};
 use crate::harness::{Collected, Ticking, input, input_schema, load, numbers_schema};
 use crate::memory::Memory;
 use crate::twice::{CALLS, CHANCE, DETERMINISTIC, NONDETERMINISTIC, NOTHING, REPLAYABLE, TIME, says};
+use crate::twice_values::{asking, with_a_server};
 
 /// Rows of a record, each of a key of its own.
 const ROWS: usize = 8;
@@ -44,7 +45,11 @@ const PLACES: [Place; 5] = [Place::Rows, Place::State, Place::Timer, Place::OnTi
 /// A process that emits what it knew of its keys, remembers `x` for them, and sets a timer. `holds`: it holds state itself, how
 /// often `$bits` was called.
 fn process(declared: u32, bits: &str, place: Place, holds: bool) -> Vec<u8> {
-    let mut guest = Guest::new("process", &["x"]).output("out", &numbers_schema("known"), true).imports(IMPORTS);
+    process_of(Guest::new("process", &["x"]), declared, bits, place, holds)
+}
+
+fn process_of(guest: Guest, declared: u32, bits: &str, place: Place, holds: bool) -> Vec<u8> {
+    let mut guest = guest.output("out", &numbers_schema("known"), true).imports(IMPORTS);
     let parents: Vec<u32> = (0..).take(ROWS).collect();
     let parents = guest.put(&words_to_bytes(&parents));
     let answer = guest.put(&[0; 32]);
@@ -131,7 +136,11 @@ fn start(factory: &PluginFactory) -> Box<dyn Operator> {
 /// Rounds of a record, the timers that are due, and a watermark; the keys of a record are some that came before and some new.
 fn run(component: &[u8], sample: u32, rounds: usize) -> Run {
     let options = PluginOptions { determinism_sample: sample, ..PluginOptions::default() };
-    let factory = PluginFactory::new(load(component).expect("loads"), options).with_keys(vec!["name".to_owned()]);
+    driven(load(component).expect("loads"), options, rounds)
+}
+
+fn driven(plugin: Arc<Plugin>, options: PluginOptions, rounds: usize) -> Run {
+    let factory = PluginFactory::new(plugin, options).with_keys(vec!["name".to_owned()]);
     let mut operator = start(&factory);
     let mut collected = Collected::default();
     for round in 0..rounds {
@@ -207,6 +216,19 @@ fn who_holds_state_itself_is_brought_to_where_it_was() {
         }
         assert_eq!(run(&process(REPLAYABLE, CHANCE, place, true), 1, 5).found, 0, "{place:?}");
         assert!(run(&process(DETERMINISTIC, TIME, place, true), 1, 5).found >= 4, "{place:?}");
+    }
+}
+
+#[test]
+fn a_process_that_is_called_twice_asks_its_server_once() {
+    for (place, calls) in [(Place::Rows, 5), (Place::State, 5), (Place::OnTimers, 4), (Place::OnWatermark, 5)] {
+        for holds in [false, true] {
+            let (guest, bits) = asking(Guest::new("process", &["x"]));
+            let component = process_of(guest, REPLAYABLE, &bits, place, holds);
+            let (plugin, options, counting) = with_a_server(&component, 1);
+            assert_eq!(driven(plugin, options, 5).found, 0, "{place:?}");
+            assert_eq!(*counting.0.lock().expect("no panic"), calls, "{place:?}");
+        }
     }
 }
 

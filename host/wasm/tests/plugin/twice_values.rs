@@ -9,10 +9,14 @@ use volley_api::{
     SubtaskId,
 };
 use volley_ipc::encode_batch;
-use volley_wasm::{OnNoValue, PluginCodec, PluginMetrics, PluginOptions, PluginScalar, Violation};
+use volley_wasm::{
+    CompileIn, EngineSettings, Grants, HttpTransport, OnNoValue, Origin, Plugin, PluginCodec, PluginEngine,
+    PluginMetrics, PluginOptions, PluginScalar, Violation,
+};
 
-use crate::guest::Guest;
+use crate::guest::{Guest, words_to_bytes};
 use crate::harness::{Ticking, load, numbers_schema};
+use crate::repro::Counting;
 use crate::twice::{CALLS, CHANCE, DETERMINISTIC, NONDETERMINISTIC, NOTHING, REPLAYABLE, TIME, says};
 
 /// Rows, or frames, of a call.
@@ -32,7 +36,10 @@ fn found(metrics: &PluginMetrics, calls: usize) -> u64 {
 
 /// A function that gives back its argument, with another first value.
 fn scalar(declared: u32, bits: &str) -> Vec<u8> {
-    let mut guest = Guest::new("scalar", &["arg0"]).output("out", &numbers_schema("out"), true);
+    scalar_of(Guest::new("scalar", &["arg0"]).output("out", &numbers_schema("out"), true), declared, bits)
+}
+
+fn scalar_of(mut guest: Guest, declared: u32, bits: &str) -> Vec<u8> {
     let answer = guest.mapped(&[], &[]);
     let body = format!(
         "(i64.store (i32.sub (i32.add (local.get $ptr) (local.get $len)) (i32.const 64)) (i64.extend_i32_u (call $bits)))
@@ -45,7 +52,11 @@ fn scalar(declared: u32, bits: &str) -> Vec<u8> {
 
 /// How often a function is found to lie in so many calls, and the first values that it gave.
 fn of_scalar(component: &[u8], sample: u32, calls: usize) -> (u64, Vec<i64>) {
-    let scalar = PluginScalar::new(load(component).expect("loads"), options(sample), OnNoValue::Fail);
+    called(load(component).expect("loads"), options(sample), calls)
+}
+
+fn called(plugin: Arc<Plugin>, options: PluginOptions, calls: usize) -> (u64, Vec<i64>) {
+    let scalar = PluginScalar::new(plugin, options, OnNoValue::Fail);
     let arguments: SchemaRef = Arc::new(numbers_schema("arg0"));
     let context = ScalarContext {
         node: NodeName::new("node").expect("a name"),
@@ -81,6 +92,42 @@ fn the_sample_of_a_function_is_as_large_as_asked_and_its_values_are_the_first() 
     assert_eq!((all.0, some.0, none.0), (15, 4, 0));
     assert_eq!(none.1, (1..=16).collect::<Vec<_>>());
     assert_eq!((&all.1, &some.1), (&none.1, &none.1));
+}
+
+/// Makes `$bits` of the status that a server answers.
+pub(crate) fn asking(mut guest: Guest) -> (Guest, String) {
+    let url = guest.text("https://a.example/");
+    let request = guest.put(&words_to_bytes(&[0, url[0], url[1], 0, 0, 0, 0]));
+    let answers = guest.put(&words_to_bytes(&[0, 0]));
+    let send = r#"(import "volley:operator/http@0.1.0" "send" (func $send (param i32 i32 i32)))"#;
+    let bits = format!(
+        "(call $send (i32.const {request}) (i32.const 1) (i32.const {answers}))
+         (i32.load16_u offset=4 (i32.load (i32.const {answers})))"
+    );
+    (guest.imports(send), bits)
+}
+
+/// A host whose server counts what it is asked, and what is granted.
+pub(crate) fn with_a_server(component: &[u8], sample: u32) -> (Arc<Plugin>, PluginOptions, Arc<Counting>) {
+    let counting = Arc::new(Counting::default());
+    let settings = EngineSettings {
+        cache_dir: None,
+        http: Some(Arc::clone(&counting) as Arc<dyn HttpTransport>),
+        ..EngineSettings::new(CompileIn::ThisProcess)
+    };
+    let engine = PluginEngine::new(&settings).expect("starts");
+    let grants = Grants { columns: None, http: vec![Origin::parse("https://a.example").expect("a server")] };
+    let plugin = Plugin::from_bytes(&engine, "asks", component).expect("loads");
+    (plugin, PluginOptions { grants, ..options(sample) }, counting)
+}
+
+#[test]
+fn a_function_that_is_called_twice_asks_its_server_once() {
+    let guest = Guest::new("scalar", &["arg0"]).output("out", &numbers_schema("out"), true);
+    let (guest, bits) = asking(guest);
+    let (plugin, options, counting) = with_a_server(&scalar_of(guest, REPLAYABLE, &bits), 1);
+    assert_eq!(called(plugin, options, 3), (0, vec![201, 202, 203]));
+    assert_eq!(*counting.0.lock().expect("no panic"), 3);
 }
 
 fn one_column(field: Field, column: ArrayRef) -> RecordBatch {
