@@ -96,6 +96,10 @@ impl Aggregator for PluginAggregator {
         groups: &[usize],
         groups_total: usize,
     ) -> volley_api::Result<()> {
+        if u32::try_from(groups_total).is_err() {
+            let message = format!("{groups_total} groups of one plugin, which numbers them with 32 bits");
+            return Err(volley_api::Error::internal(message));
+        }
         let shared = Arc::clone(&self.session);
         let mut session = locked(&shared);
         session.update(self.number, record, batch, groups)?;

@@ -237,18 +237,12 @@ pub(super) struct Numbered {
 }
 
 impl Numbered {
-    /// Takes these, into memory that is used again; `before` groups may have come already. One loop, since each of the two
-    /// things that it does waits for something else; and without a branch for each row: which group is new is chance.
+    /// Takes these, all less than 2^32, into memory that is used again; `before` groups may have come already.
     pub(super) fn new(of: &[usize], before: u32, mut memory: Vec<u32>) -> Self {
-        let (mut seen, mut fits) = (before, true);
+        let mut order = Order::after(before);
         memory.clear();
-        memory.extend(of.iter().map(|group| {
-            let group = number(*group);
-            fits &= group <= seen;
-            seen = seen.max(group.saturating_add(1));
-            group
-        }));
-        Self { groups: Arc::new(memory), order: fits.then_some((before, seen)) }
+        memory.extend(of.iter().map(|group| order.come(*group as u32)));
+        Self { groups: Arc::new(memory), order: order.seen() }
     }
 
     /// Some of them.
@@ -261,14 +255,39 @@ impl Numbered {
         match self.order {
             Some((known, seen)) if known == before => Some(seen),
             _ => {
-                let (mut seen, mut fits) = (before, true);
+                let mut order = Order::after(before);
                 for group in &*self.groups {
-                    fits &= *group <= seen;
-                    seen = seen.max(group.saturating_add(1));
+                    order.come(*group);
                 }
-                fits.then_some(seen)
+                order.seen().map(|(_, seen)| seen)
             }
         }
+    }
+}
+
+/// Whether each group that is new is the next one.
+struct Order {
+    before: u32,
+    seen: u32,
+    fits: bool,
+}
+
+impl Order {
+    fn after(before: u32) -> Self {
+        Self { before, seen: before, fits: true }
+    }
+
+    /// A group comes, and is given back. Without a branch: which of them is new is chance.
+    #[inline]
+    fn come(&mut self, group: u32) -> u32 {
+        self.fits &= group <= self.seen;
+        self.seen = self.seen.max(group.wrapping_add(1));
+        group
+    }
+
+    /// How many groups there were and are, if they came in order.
+    fn seen(&self) -> Option<(u32, u32)> {
+        self.fits.then_some((self.before, self.seen))
     }
 }
 
