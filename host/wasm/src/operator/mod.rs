@@ -9,6 +9,7 @@ mod flat_map;
 mod held;
 mod map;
 mod process;
+mod refused_timers;
 mod rejects;
 mod repro;
 pub(crate) mod twice;
