@@ -4,13 +4,13 @@ use crate::error::{ConfigError, ConfigErrors, Findings, Problem};
 use crate::fields::Fields;
 use crate::grants::{ColumnsGrant, GrantsSpec, grants};
 use crate::place::Located;
-use crate::read_spec::{limits, plugin};
+use crate::read_spec::{determinism_sample, limits, plugin};
 use crate::section::{Field, Section, View};
 use crate::spec::{FunctionSpec, OnError, OnNoValue, PluginSpec};
 use crate::suggest::Unknown;
 use crate::tree::NodeKind;
 
-const FUNCTION_KEYS: [&str; 6] = ["component", "config", "limits", "on_error", "trust", "grants"];
+const FUNCTION_KEYS: [&str; 7] = ["component", "config", "limits", "on_error", "trust", "grants", "determinism_sample"];
 
 /// The longest name of a function, in bytes.
 const NAME_BYTES_MAX: usize = 64;
@@ -55,8 +55,9 @@ fn function(name: &str, view: &View<'_>, findings: &mut Findings) -> Option<Func
         }
         None => GrantsSpec::default(),
     };
+    let determinism_sample = determinism_sample(&mut fields);
     let name = Located { value: name.to_owned(), place: view.owner.clone(), written: None };
-    Some(FunctionSpec { name, component: component?, config, limits, on_error, trust, grants })
+    Some(FunctionSpec { name, component: component?, config, limits, on_error, trust, grants, determinism_sample })
 }
 
 /// `fail` or `null`, which YAML takes for no value where it stands without quotes.
@@ -104,11 +105,6 @@ fn read_format(options: &Section, findings: &mut Findings) -> Option<PluginSpec>
     if spec.on_error != OnError::Fail {
         let message =
             "a format has no `on_error`: what it cannot read goes to the source's `errors`, where somebody reads it";
-        findings.push(&view.place, Problem::Value(message.to_owned()));
-        return None;
-    }
-    if spec.determinism_sample.is_some() {
-        let message = "a format has no `determinism_sample`: what it reads and writes is not looked at twice";
         findings.push(&view.place, Problem::Value(message.to_owned()));
         return None;
     }

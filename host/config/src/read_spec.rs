@@ -262,12 +262,16 @@ pub(crate) fn plugin(view: &View<'_>, findings: &mut Findings) -> Option<PluginS
     let trust = fields.read("trust").unwrap_or_default();
     let limits = fields.get("limits").and_then(|view| limits(&view, fields.findings)).unwrap_or_default();
     let grants = fields.get("grants").and_then(|view| grants(&view, fields.findings)).unwrap_or_default();
-    let determinism_sample = fields.get("determinism_sample").and_then(|view| {
-        let sample = view.read().ok().filter(|sample: &u32| *sample <= SAMPLE_MAX);
-        let expected = || view.expected(&format!("a whole number from 0 to {SAMPLE_MAX}"));
-        fields.findings.note(sample.ok_or_else(expected))
-    });
+    let determinism_sample = determinism_sample(&mut fields);
     Some(PluginSpec { component: component?, config, limits, on_error, trust, grants, determinism_sample })
+}
+
+/// Of how many calls one is made twice, where that is said.
+pub(crate) fn determinism_sample(fields: &mut Fields<'_, '_>) -> Option<u32> {
+    let view = fields.get("determinism_sample")?;
+    let sample = view.read().ok().filter(|sample: &u32| *sample <= SAMPLE_MAX);
+    let expected = || view.expected(&format!("a whole number from 0 to {SAMPLE_MAX}"));
+    fields.findings.note(sample.ok_or_else(expected))
 }
 
 pub(crate) fn limits(view: &View<'_>, findings: &mut Findings) -> Option<LimitsSpec> {

@@ -356,6 +356,11 @@ pub struct FunctionSpec {
     #[serde(skip_serializing_if = "GrantsSpec::is_default")]
     #[schemars(default)]
     pub grants: GrantsSpec,
+    /// One of so many calls is made a second time, in a fresh instance, to see whether the function is as deterministic as
+    /// it says: 0 (none) to 1,000,000. What differs is counted and logged. Default: 256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1_000_000))]
+    pub determinism_sample: Option<u32>,
 }
 
 /// What happens to rows for which a function has no value: that it refuses, or that make it trap, exceed a limit or break

@@ -57,7 +57,7 @@ impl Plugins {
             OnError::Skip => volley_wasm::OnError::Skip,
         };
         let grants = grants(&spec.grants)?;
-        let determinism_sample = spec.determinism_sample.unwrap_or(PluginOptions::default().determinism_sample);
+        let determinism_sample = sample(spec.determinism_sample);
         let repro = self.repro.clone();
         let options = options(&spec.config, &spec.limits)?;
         Ok((plugin, PluginOptions { on_error, grants, determinism_sample, repro, ..options }))
@@ -71,16 +71,27 @@ impl Plugins {
             volley_config::OnNoValue::Fail => OnNoValue::Fail,
             volley_config::OnNoValue::Null => OnNoValue::Null,
         };
-        let (grants, repro) = (grants(&spec.grants)?, self.repro.clone());
-        let options = PluginOptions { grants, repro, ..options(&spec.config, &spec.limits)? };
+        let (grants, determinism_sample) = (grants(&spec.grants)?, sample(spec.determinism_sample));
+        let options = PluginOptions {
+            grants,
+            determinism_sample,
+            repro: self.repro.clone(),
+            ..options(&spec.config, &spec.limits)?
+        };
         Ok(PluginScalar::new(plugin, options, on_no_value))
     }
 
     /// The codec that a file's `format: { plugin: … }` describes.
     pub(crate) fn codec(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginCodec> {
         let plugin = self.load(&folder.join(spec.component.value.as_str()), spec.trust)?;
-        let (grants, repro) = (grants(&spec.grants)?, self.repro.clone());
-        Ok(PluginCodec::new(plugin, PluginOptions { grants, repro, ..options(&spec.config, &spec.limits)? }))
+        let (grants, determinism_sample) = (grants(&spec.grants)?, sample(spec.determinism_sample));
+        let options = PluginOptions {
+            grants,
+            determinism_sample,
+            repro: self.repro.clone(),
+            ..options(&spec.config, &spec.limits)?
+        };
+        Ok(PluginCodec::new(plugin, options))
     }
 
     fn load(&self, path: &Path, trust: volley_config::Trust) -> Result<Arc<Plugin>> {
@@ -96,6 +107,11 @@ impl Plugins {
         loaded.insert((path.to_owned(), trust), Arc::clone(&plugin));
         Ok(plugin)
     }
+}
+
+/// Of how many calls one is made twice.
+fn sample(said: Option<u32>) -> u32 {
+    said.unwrap_or(volley_wasm::DETERMINISM_SAMPLE)
 }
 
 /// What is said of every plugin, whatever its kind.

@@ -1,5 +1,7 @@
 //! Calls of what is no operator, functions and codecs: made again where that is asked for, counted where they fail.
 
+mod twice;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use crate::operator::{CALL_BYTES_MAX, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 use crate::path::{CodecCall, Reply};
 use crate::repro::{Failed, Last, is_of_a_call};
 use crate::text::visible;
+use crate::twice::Sample;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
@@ -37,11 +40,14 @@ pub(crate) struct Calls {
     number: u64,
     /// The call that was made last, where bundles are written of those that fail.
     pub(crate) last: Option<Last>,
+    /// Which calls are made twice.
+    sample: Sample,
 }
 
 impl Calls {
     pub(crate) fn new(instances: Instances, node: NodeName, function: &'static str) -> Self {
-        Self { instances, cpu: CpuSampler::default(), node, function, number: 0, last: None }
+        let sample = Sample::new(instances.determinism_sample());
+        Self { instances, cpu: CpuSampler::default(), node, function, number: 0, last: None, sample }
     }
 
     pub(crate) fn node(&self) -> &NodeName {

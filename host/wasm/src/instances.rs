@@ -129,6 +129,11 @@ impl Instances {
         self.options.determinism_sample
     }
 
+    /// Where it runs, and with what.
+    pub(crate) fn context(&self) -> &OperatorContext {
+        &self.context
+    }
+
     /// What the plugin says of itself. A fresh instance is asked, once.
     pub(crate) fn determinism(&self) -> Result<Determinism> {
         if let Some(known) = self.determinism.get() {

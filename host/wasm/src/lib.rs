@@ -48,6 +48,7 @@ mod store;
 mod text;
 mod ticks;
 mod trap;
+mod twice;
 mod violation;
 
 pub use aggregate::{DELTA_BYTES_MAX, PluginAggregates};

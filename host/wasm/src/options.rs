@@ -120,8 +120,9 @@ pub struct PluginOptions {
     pub crossing: Crossing,
     /// What it may see, and whom it may ask. Default: all columns, nobody.
     pub grants: Grants,
-    /// One of so many calls on batches is made twice, to see whether the plugin is as deterministic as it says; 0: none.
-    /// Default: [`DETERMINISM_SAMPLE`].
+    /// One of so many calls is made twice, to see whether the plugin is as deterministic as it says; 0: none. Of an
+    /// aggregate, one of so many drains, with the calls since the one before, and one of so many evaluations. Default:
+    /// [`DETERMINISM_SAMPLE`].
     pub determinism_sample: u32,
     /// Where bundles of failed calls go, which [`replay`](crate::replay) makes again; all operators of a job share one.
     /// Bundles have rows and state of the job in them. Default: none are written.

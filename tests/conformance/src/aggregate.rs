@@ -6,11 +6,11 @@ use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::Schema;
 use volley_api::{Aggregator, AggregatorFactory, AggregatorPool, AggregatorRole, OperatorState};
-use volley_wasm::{Crossing, PluginAggregates};
+use volley_wasm::{Crossing, PluginAggregates, PluginMetrics, PluginOptions};
 
 use crate::Promise;
 use crate::compare::about_same;
-use crate::host::{Subject, texts};
+use crate::host::{REPEATABLE, Subject, never_differed, texts};
 
 pub(crate) const PROMISES: &[Promise] = &[
     ("rows of a group give the same in calls of any size", updates_can_be_cut),
@@ -21,6 +21,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     ("`evaluate` changes nothing of what is known", evaluate_is_pure),
     ("a rejected row was not added", rejected_rows_do_not_count),
     ("each way across the boundary gives the same", crossings_agree),
+    (REPEATABLE, calls_are_repeatable),
 ];
 
 /// Rows, and the groups that they are of.
@@ -31,12 +32,16 @@ const GROUPS: usize = 9;
 struct Job {
     pool: Box<dyn AggregatorPool>,
     results: Arc<Schema>,
+    metrics: Arc<PluginMetrics>,
 }
 
 impl Job {
     fn new(subject: &Subject<'_>, crossing: Crossing) -> Result<Self, String> {
+        Self::with(subject, subject.options(crossing))
+    }
+
+    fn with(subject: &Subject<'_>, options: PluginOptions) -> Result<Self, String> {
         let said = |error: volley_api::Error| error.to_string();
-        let options = subject.options(crossing);
         let factory = PluginAggregates::new(Arc::clone(&subject.plugin), options, subject.sample.keys.clone());
         let factory = factory.map_err(|error| error.to_string())?;
         let (schema, event_time) = (subject.sample.schema(), subject.event_time());
@@ -44,7 +49,7 @@ impl Job {
         let context = subject.context(OperatorState::default());
         let pool = factory.pool(&context, AggregatorRole::Operator, &schema).map_err(said)?;
         let pool = pool.ok_or("an aggregate that is a plugin has no instance")?;
-        Ok(Self { pool, results: Arc::new(Schema::new(binding.results)) })
+        Ok(Self { pool, results: Arc::new(Schema::new(binding.results)), metrics: factory.metrics() })
     }
 
     fn aggregator(&self) -> Result<Box<dyn Aggregator>, String> {
@@ -264,4 +269,16 @@ fn crossings_agree(subject: &Subject<'_>) -> Result<(), String> {
     let mut aggregator = job.aggregator()?;
     update(subject, &mut *aggregator, &Rows::all(), 100, as_they_are)?;
     about_same("by the stock way,", &job.evaluated(&mut *aggregator)?, &due)
+}
+
+fn calls_are_repeatable(subject: &Subject<'_>) -> Result<(), String> {
+    let job = Job::with(subject, subject.twice())?;
+    let mut aggregator = job.aggregator()?;
+    // Some drains of some calls each, and a merge of what they gave.
+    for part in 0..4 {
+        update(subject, &mut *aggregator, &Rows::those(|row| row % 4 == part), 50, as_they_are)?;
+        job.pool.settle().map_err(|error| error.to_string())?;
+    }
+    job.evaluated(&mut *aggregator)?;
+    never_differed(&job.metrics)
 }

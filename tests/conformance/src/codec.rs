@@ -6,11 +6,11 @@ use arrow::array::{BinaryArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::SchemaRef;
 use volley_api::{CodecFactory, FrameDecoder, Framing};
-use volley_wasm::{Crossing, PluginCodec};
+use volley_wasm::{Crossing, PluginCodec, PluginOptions};
 
 use crate::Promise;
 use crate::compare::same;
-use crate::host::{Subject, codec_context, texts};
+use crate::host::{REPEATABLE, Subject, codec_context, never_differed, texts};
 
 pub(crate) const PROMISES: &[Promise] = &[
     ("what is encoded is what is decoded", writes_what_it_reads),
@@ -20,6 +20,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     ("a stream that ends in the middle of something says so, and gives what came before", ends_are_noticed),
     ("bytes that mean nothing are refused, and used up", garbage_is_refused),
     ("each way across the boundary gives the same", crossings_agree),
+    (REPEATABLE, calls_are_repeatable),
 ];
 
 /// Rows of a stream.
@@ -40,7 +41,11 @@ fn said(error: volley_api::Error) -> String {
 
 impl Both {
     fn new(subject: &Subject<'_>, crossing: Crossing) -> Result<Self, String> {
-        let codec = PluginCodec::new(Arc::clone(&subject.plugin), subject.options(crossing));
+        Self::with(subject, subject.options(crossing))
+    }
+
+    fn with(subject: &Subject<'_>, options: PluginOptions) -> Result<Self, String> {
+        let codec = PluginCodec::new(Arc::clone(&subject.plugin), options);
         let schema = codec.decoded_schema().map_err(said)?;
         codec.check_rows(&schema).map_err(said)?;
         let mut both = Self { codec, rows: subject.sample.rows_of(&schema, 0, ROWS), schema, frames: Vec::new() };
@@ -195,4 +200,14 @@ fn crossings_agree(subject: &Subject<'_>) -> Result<(), String> {
         return Err("by the stock way it writes other bytes".to_owned());
     }
     same("by the stock way", &stock.read(&stock.stream(), 50)?.0, &direct.read(&direct.stream(), 50)?.0)
+}
+
+fn calls_are_repeatable(subject: &Subject<'_>) -> Result<(), String> {
+    let both = Both::with(subject, subject.twice())?;
+    let mut encoder = both.codec.encoder(&both.schema, codec_context()).map_err(said)?;
+    for first in (0..both.rows.num_rows()).step_by(20) {
+        encoder.encode(&both.rows.slice(first, 20.min(both.rows.num_rows() - first))).map_err(said)?;
+    }
+    both.read(&both.stream(), 150)?;
+    never_differed(&both.codec.metrics())
 }

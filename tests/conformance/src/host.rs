@@ -13,7 +13,7 @@ use volley_api::{
 use volley_state::MemoryBackend;
 use volley_wasm::{
     CompileIn, Crossing, EngineSettings, Grants, HttpAllowance, HttpAnswer, HttpRequest, HttpResponse, HttpTransport,
-    OnError, Origin, Plugin, PluginEngine, PluginInput, PluginLimits, PluginOptions,
+    OnError, Origin, Plugin, PluginEngine, PluginInput, PluginLimits, PluginMetrics, PluginOptions, Violation,
 };
 
 use crate::Sample;
@@ -63,6 +63,21 @@ fn engine() -> &'static Arc<PluginEngine> {
     &ENGINE
 }
 
+/// What [`never_differed`] holds a component to.
+pub(crate) const REPEATABLE: &str =
+    "it is as deterministic as `describe` says: a call that is made twice gives the same";
+
+/// Whether no call gave something else when it was made a second time.
+pub(crate) fn never_differed(metrics: &PluginMetrics) -> Result<(), String> {
+    let snapshot = metrics.snapshot();
+    match snapshot.violations.get(&Violation::Nondeterminism) {
+        Some(count) if *count > 0 => {
+            Err(format!("{count} of {} calls gave something else the second time", snapshot.calls))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A component and what it is tried with.
 pub(crate) struct Subject<'a> {
     pub(crate) plugin: Arc<Plugin>,
@@ -91,6 +106,11 @@ impl<'a> Subject<'a> {
             },
             ..PluginOptions::default()
         }
+    }
+
+    /// The same, with every call made twice.
+    pub(crate) fn twice(&self) -> PluginOptions {
+        PluginOptions { determinism_sample: 1, ..self.options(Crossing::Direct) }
     }
 
     pub(crate) fn event_time(&self) -> Option<EventTimeColumn> {

@@ -1,18 +1,19 @@
 //! What a process promises: rows of a key depend on that key's rows, timers and state, and on nothing that memory holds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use volley_api::{Operator, OperatorState, Output, PortIndex, RowReject, StreamRecord, Watermark};
 use volley_test_contract::Taken;
-use volley_wasm::Crossing;
+use volley_wasm::{Crossing, PluginFactory};
 
 use crate::Promise;
 use crate::compare::same;
-use crate::host::{Subject, texts};
+use crate::host::{REPEATABLE, Subject, never_differed, texts};
 use crate::sample::STEP_MS;
-use crate::stateless::operator;
+use crate::stateless::made;
 
 pub(crate) const PROMISES: &[Promise] = &[
     ("rows of a key give the same in calls of any size", calls_can_be_cut),
@@ -21,6 +22,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     ("what comes of a key depends on that key's rows alone", keys_are_independent),
     ("rows of timers that fire are not later than the watermark, and none is left at the end", timers_keep_time),
     ("each way across the boundary gives the same", crossings_agree),
+    (REPEATABLE, calls_are_repeatable),
 ];
 
 /// Rows, and how many there are from one watermark to the next.
@@ -43,6 +45,8 @@ struct How {
     /// Rows of this key alone, as JSON.
     only: Option<String>,
     stock: bool,
+    /// All calls are made twice.
+    twice: bool,
 }
 
 /// What an operator puts out in one round.
@@ -130,7 +134,10 @@ fn flood(subject: &Subject<'_>, round: usize) -> Option<RecordBatch> {
 
 fn run(subject: &Subject<'_>, how: &How) -> Result<Run, String> {
     let crossing = if how.stock { Crossing::Stock } else { Crossing::Direct };
-    let mut operator = operator(subject, crossing, OperatorState::default())?;
+    let options = if how.twice { subject.twice() } else { subject.options(crossing) };
+    let factory = PluginFactory::new(Arc::clone(&subject.plugin), options);
+    let metrics = factory.metrics();
+    let mut operator = made(subject, factory, OperatorState::default())?;
     let mut run = Run { by_key: BTreeMap::new(), late: None };
     for round in 0..ROWS / ROUND {
         let mut kept = Kept::default();
@@ -170,6 +177,7 @@ fn run(subject: &Subject<'_>, how: &How) -> Result<Run, String> {
     operator.on_watermark(Watermark::End, &mut kept).map_err(said)?;
     operator.finish(&mut kept).map_err(said)?;
     run.keep(subject, kept)?;
+    never_differed(&metrics)?;
     Ok(run)
 }
 
@@ -264,4 +272,11 @@ fn timers_keep_time(subject: &Subject<'_>) -> Result<(), String> {
 
 fn crossings_agree(subject: &Subject<'_>) -> Result<(), String> {
     compare(subject, "by the stock way", &How { stock: true, ..How::default() })
+}
+
+fn calls_are_repeatable(subject: &Subject<'_>) -> Result<(), String> {
+    for at_once in [None, Some(7)] {
+        compare(subject, "with all calls made twice", &How { twice: true, at_once, ..How::default() })?;
+    }
+    Ok(())
 }

@@ -6,17 +6,18 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use volley_api::{ScalarFunction, ScalarFunctionFactory, ScalarOutcome};
-use volley_wasm::{Crossing, OnNoValue, PluginScalar};
+use volley_wasm::{Crossing, OnNoValue, PluginMetrics, PluginOptions, PluginScalar};
 
 use crate::Promise;
 use crate::compare::same;
-use crate::host::{Subject, scalar_context, texts};
+use crate::host::{REPEATABLE, Subject, never_differed, scalar_context, texts};
 
 pub(crate) const PROMISES: &[Promise] = &[
     ("a value does not depend on how rows are cut into calls", calls_can_be_cut),
     ("a value does not depend on the other rows, nor on what came before", rows_are_independent),
     ("arguments that are part of a larger batch are arguments like others", takes_slices),
     ("each way across the boundary gives the same", crossings_agree),
+    (REPEATABLE, calls_are_repeatable),
 ];
 
 /// Rows: as many as cross in one call, and fewer.
@@ -37,15 +38,21 @@ struct Place {
     function: Box<dyn ScalarFunction>,
     arguments: SchemaRef,
     result: Field,
+    metrics: Arc<PluginMetrics>,
 }
 
 impl Place {
     fn new(subject: &Subject<'_>, crossing: Crossing) -> Result<Self, String> {
+        Self::with(subject, subject.options(crossing))
+    }
+
+    fn with(subject: &Subject<'_>, options: PluginOptions) -> Result<Self, String> {
         let arguments = arguments(subject);
-        let scalar = PluginScalar::new(Arc::clone(&subject.plugin), subject.options(crossing), OnNoValue::Null);
+        let scalar = PluginScalar::new(Arc::clone(&subject.plugin), options, OnNoValue::Null);
         let binding = scalar.bind(&arguments).map_err(|error| error.to_string())?;
         let function = scalar.create(&arguments, scalar_context()).map_err(|error| error.to_string())?;
-        Ok(Self { function, arguments, result: Field::new("value", binding.data_type, true) })
+        let result = Field::new("value", binding.data_type, true);
+        Ok(Self { function, arguments, result, metrics: scalar.metrics() })
     }
 
     fn arguments(&self, subject: &Subject<'_>, first: usize, count: usize) -> RecordBatch {
@@ -108,4 +115,13 @@ fn crossings_agree(subject: &Subject<'_>) -> Result<(), String> {
         place.call(&arguments)
     };
     same("by the stock way", &call(Crossing::Stock)?, &call(Crossing::Direct)?)
+}
+
+fn calls_are_repeatable(subject: &Subject<'_>) -> Result<(), String> {
+    let mut place = Place::with(subject, subject.twice())?;
+    let all = place.arguments(subject, 0, SOME);
+    for first in (0..SOME).step_by(50) {
+        place.call(&all.slice(first, 50))?;
+    }
+    never_differed(&place.metrics)
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use volley_api::{Operator, OperatorFactory, OperatorState, StreamRecord, StreamType};
-use volley_wasm::{Crossing, PluginFactory, PluginOptions, Violation};
+use volley_wasm::{Crossing, PluginFactory};
 
 use crate::Promise;
 use crate::compare::same_by_row;
-use crate::host::{ByRow, Kept, Subject};
+use crate::host::{ByRow, Kept, REPEATABLE, Subject, never_differed};
 
 pub(crate) const PROMISES: &[Promise] = &[
     (
@@ -20,7 +20,7 @@ pub(crate) const PROMISES: &[Promise] = &[
     ("what comes of a row does not depend on what came before", calls_are_independent),
     ("rows that are part of a larger batch are rows like others", takes_slices),
     ("each way across the boundary gives the same", crossings_agree),
-    ("it is as deterministic as `describe` says: a call that is made twice gives the same", calls_are_repeatable),
+    (REPEATABLE, calls_are_repeatable),
 ];
 
 /// More than cross at once.
@@ -37,7 +37,11 @@ pub(crate) fn operator(
     made(subject, PluginFactory::new(Arc::clone(&subject.plugin), subject.options(crossing)), restored)
 }
 
-fn made(subject: &Subject<'_>, factory: PluginFactory, restored: OperatorState) -> Result<Box<dyn Operator>, String> {
+pub(crate) fn made(
+    subject: &Subject<'_>,
+    factory: PluginFactory,
+    restored: OperatorState,
+) -> Result<Box<dyn Operator>, String> {
     let factory = factory.with_keys(subject.sample.keys.clone());
     let stream = StreamType {
         schema: subject.sample.schema(),
@@ -112,18 +116,11 @@ fn crossings_agree(subject: &Subject<'_>) -> Result<(), String> {
 }
 
 fn calls_are_repeatable(subject: &Subject<'_>) -> Result<(), String> {
-    let options = PluginOptions { determinism_sample: 1, ..subject.options(Crossing::Direct) };
-    let factory = PluginFactory::new(Arc::clone(&subject.plugin), options);
+    let factory = PluginFactory::new(Arc::clone(&subject.plugin), subject.twice());
     let metrics = factory.metrics();
     let mut operator = made(subject, factory, OperatorState::default())?;
     for record in records(subject, 0, 2 * SOME, SOME / 5) {
         operator.process(record, &mut Kept::default()).map_err(|error| error.to_string())?;
     }
-    let violations = metrics.snapshot().violations;
-    match violations.into_iter().find(|(reason, count)| *reason == Violation::Nondeterminism && *count > 0) {
-        Some((_, count)) => {
-            Err(format!("{count} of {} calls gave something else the second time", 2 * SOME / (SOME / 5)))
-        }
-        None => Ok(()),
-    }
+    never_differed(&metrics)
 }

@@ -44,6 +44,10 @@ pub struct SumGuest {
     pub particulars: Option<u32>,
     /// Whether results replace the key.
     pub replaces: bool,
+    /// Imports that bodies call.
+    pub imports: String,
+    /// What it says of itself: 0 `deterministic`, 1 `replayable`, 2 `nondeterministic`.
+    pub determinism: u32,
 }
 
 fn numbers(name: &str) -> Schema {
@@ -123,7 +127,8 @@ impl SumGuest {
         words.extend(particulars);
         let binding = memory.put(&words_to_bytes(&words));
         let (name, version) = (memory.text("sums"), memory.text("1.2.3"));
-        let description = memory.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], 0, 8, 0]));
+        let description =
+            memory.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], self.determinism, 8, 0]));
         let heap = DATA_START + memory.0.len().next_multiple_of(64) + 64;
         let data: String = memory.0.iter().map(|byte| format!("\\{byte:02x}")).collect();
         let patch = |place: &usize| patched(&one, &two, *place, header);
@@ -132,7 +137,7 @@ impl SumGuest {
             self.instead.map(|body| body.map_or(String::new(), |body| format!("(return {body})")));
         let reject = self.reject.unwrap_or("(i32.const 0)".to_owned());
         let (on_update, on_merge, on_drain, on_evaluate) = (self.update, self.merge, self.drain, self.evaluate);
-        let more = self.more_rows;
+        let (more, imports) = (self.more_rows, self.imports);
         let globals: String = failures
             .iter()
             .zip(0..)
@@ -140,6 +145,7 @@ impl SumGuest {
             .collect();
         let text = format!(
             r#"(module
+  {imports}
   (memory (export "memory") 128)
   (data (i32.const {DATA_START}) "{data}")
   (global $start i32 (i32.const {heap}))

@@ -29,6 +29,7 @@ pub struct Guest {
     on_watermark: Option<String>,
     forget: String,
     snapshot: Option<SnapshotBodies>,
+    encode: Option<String>,
     realloc: Option<String>,
     close: String,
     post_return: String,
@@ -70,6 +71,7 @@ impl Guest {
             on_watermark: None,
             forget: String::new(),
             snapshot: None,
+            encode: None,
             realloc: None,
             close: String::new(),
             post_return: String::new(),
@@ -154,6 +156,13 @@ impl Guest {
     #[must_use]
     pub fn snapshot(mut self, bodies: SnapshotBodies) -> Self {
         self.snapshot = Some(bodies);
+        self
+    }
+
+    /// What `encode` of a codec does instead of crashing; parameters and result are as in [`Guest::process`].
+    #[must_use]
+    pub fn encode(mut self, body: &str) -> Self {
+        self.encode = Some(body.to_owned());
         self
     }
 
@@ -265,6 +274,12 @@ impl Guest {
         self.put(&words_to_bytes(&[0, 0, rows[0], rows[1], frames[0], frames[1], 0, 0, 0]))
     }
 
+    /// A codec's other successful result: frames, the first row of each, and nothing refused; gives its address.
+    pub fn encoded(&mut self, frames: &[u8], rows: &[u32]) -> u32 {
+        let (frames, rows) = (self.list(frames, frames.len()), self.list(&words_to_bytes(rows), rows.len()));
+        self.put(&words_to_bytes(&[0, 0, frames[0], frames[1], rows[0], rows[1], 0, 0]))
+    }
+
     /// A failure: 0 `reject-batch`, 1 `retry`, 2 `fatal`; gives its address.
     pub fn failure(&mut self, case: u32, message: &str, retry_ms: u32) -> u32 {
         let [address, length] = if case == 1 { [retry_ms, 0] } else { self.text(message) };
@@ -297,8 +312,8 @@ impl Guest {
         self.put(&words_to_bytes(&words))
     }
 
-    fn description(&mut self) -> u32 {
-        let (name, version) = (self.text("canned"), self.text("1.2.3"));
+    /// The states, as `describe` tells them: address and number. For guests that say of themselves what they are.
+    pub fn describes_states(&mut self) -> [u32; 2] {
         let mut words = Vec::new();
         let declared = std::mem::take(&mut self.states);
         for (name, values) in &declared {
@@ -306,7 +321,12 @@ impl Guest {
             // Name, kind `value`, no map keys, columns, version 1, no time to live.
             words.extend([name[0], name[1], 0, 0, 0, 0, 0, 0, values[0], values[1], 1, 0, 0, 0, 0, 0]);
         }
-        let states = self.list(&words_to_bytes(&words), declared.len());
+        self.list(&words_to_bytes(&words), declared.len())
+    }
+
+    fn description(&mut self) -> u32 {
+        let (name, version) = (self.text("canned"), self.text("1.2.3"));
+        let states = self.describes_states();
         self.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], DETERMINISTIC, states[0], states[1]]))
     }
 
@@ -359,8 +379,8 @@ impl Guest {
         });
         let (kind, pages) = (&self.kind, self.pages);
         let encode = match &*self.kind {
-            "codec" => ENCODE,
-            _ => "",
+            "codec" => ENCODE.replace("%encode", self.encode.as_deref().unwrap_or("unreachable")),
+            _ => String::new(),
         };
         let (imports, functions, close, post_return) = (&self.imports, &self.functions, &self.close, &self.post_return);
         format!(
@@ -401,8 +421,10 @@ impl Guest {
 const SCALAR: u32 = 2;
 const PROPAGATE: u32 = 0;
 
-/// A codec's other function, which no guest of these tests is called for.
-const ENCODE: &str = r#"(func (export "volley:operator/codec@0.1.0#encode") (param i32 i32) (result i32) unreachable)"#;
+/// A codec's other function.
+const ENCODE: &str = r#"(func (export "volley:operator/codec@0.1.0#encode") (param $ptr i32) (param $len i32) (result i32)
+    (local $i i32) %encode)"#;
+
 /// The functions of a process. What it wants to know of keys is nothing, so that those parameters are always the same.
 const PROCESS: &str = r#"(func $process (export "volley:operator/process@0.1.0#process")
     (param $has_keys i32) (param $first i32) (param $keys i32) (param $keys_len i32)

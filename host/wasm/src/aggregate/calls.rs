@@ -19,6 +19,7 @@ use crate::operator::{RETRIES_MAX, RETRY_WAIT_MS_MAX};
 use crate::path::{AggregateCall, AggregateReply};
 use crate::refusals::CODE_BYTES_MAX;
 use crate::text::{cut, visible};
+use crate::twice::Heard;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
@@ -72,10 +73,42 @@ impl Session {
         answer
     }
 
+    /// Makes a call; what it was told is kept where it is, or belongs to, one that is made twice.
+    fn call_heard(
+        &mut self,
+        hears: bool,
+        call: &AggregateCall,
+        batch: Option<&RecordBatch>,
+        prepare: impl Fn(&mut Guest) -> Result<()>,
+    ) -> Result<(std::result::Result<AggregateReply, String>, Option<Heard>)> {
+        if !hears {
+            return Ok((self.call(call, batch, prepare)?, None));
+        }
+        Heard::listen(self.instances.guest()?);
+        let answer = self.call(call, batch, prepare);
+        // An instance that has failed is there still.
+        let heard = Heard::of(self.instances.guest()?, self.calls);
+        Ok((answer?, Some(heard)))
+    }
+
+    /// The same of what ends with a drain.
+    fn call_of_drain(
+        &mut self,
+        call: &AggregateCall,
+        batch: Option<&RecordBatch>,
+        prepare: impl Fn(&mut Guest) -> Result<()>,
+    ) -> Result<std::result::Result<AggregateReply, String>> {
+        let (answer, heard) = self.call_heard(self.twice.hears(), call, batch, prepare)?;
+        if let (Ok(_), Some(heard)) = (&answer, heard) {
+            self.twice.heard(heard);
+        }
+        Ok(answer)
+    }
+
     /// Hands rows over.
     pub(super) fn call_update(&mut self, part: &Kept, groups: Arc<Vec<u32>>) -> Result<Fed> {
         let call = AggregateCall::Update(groups);
-        match self.call(&call, Some(&part.wire), |guest| guest.encode(&part.wire).map(drop))? {
+        match self.call_of_drain(&call, Some(&part.wire), |guest| guest.encode(&part.wire).map(drop))? {
             Ok(AggregateReply::Updated(rejects)) if rejects.is_empty() => Ok(Fed::All),
             Ok(AggregateReply::Updated(rejects)) => self.checked(part.rows(), rejects).map(Fed::But),
             Ok(_) => Err(self.other_answer(&call)),
@@ -86,7 +119,7 @@ impl Session {
     /// Hands states over.
     pub(super) fn call_merge(&mut self, state: &RecordBatch, groups: Arc<Vec<u32>>) -> Result<()> {
         let call = AggregateCall::Merge(groups);
-        match self.call(&call, Some(state), |guest| guest.encode_state(state).map(drop))? {
+        match self.call_of_drain(&call, Some(state), |guest| guest.encode_state(state).map(drop))? {
             Ok(AggregateReply::Merged) => Ok(()),
             Ok(_) => Err(self.other_answer(&call)),
             Err(message) => Err(self.refused_states(&call, &message)),
@@ -96,7 +129,7 @@ impl Session {
     /// The states of all groups, of which there are so many.
     pub(super) fn drained(&mut self, groups: usize) -> Result<RecordBatch> {
         let call = AggregateCall::Drain;
-        match self.call(&call, None, |_| Ok(()))? {
+        match self.call_of_drain(&call, None, |_| Ok(()))? {
             Ok(AggregateReply::Columns(message)) => {
                 let state = Arc::clone(&self.state);
                 self.gated(&call, &message, &state, groups)
@@ -108,18 +141,30 @@ impl Session {
 
     /// The results of states.
     pub(super) fn evaluated(&mut self, state: &RecordBatch) -> Result<RecordBatch> {
-        let call = AggregateCall::Evaluate;
-        match self.call(&call, Some(state), |guest| guest.encode_state(state).map(drop))? {
+        let (call, hears) = (AggregateCall::Evaluate, self.twice.evaluates());
+        let (answer, heard) =
+            self.call_heard(hears, &call, Some(state), |guest| guest.encode_state(state).map(drop))?;
+        match answer {
             Ok(AggregateReply::Columns(message)) => {
-                let results = Arc::clone(&self.results);
-                self.gated(&call, &message, &results, state.num_rows())
+                let schema = Arc::clone(&self.results);
+                let results = self.gated(&call, &message, &schema, state.num_rows())?;
+                if let Some(heard) = heard {
+                    self.evaluate_again(state, &results, heard);
+                }
+                Ok(results)
             }
             Ok(_) => Err(self.other_answer(&call)),
             Err(message) => Err(self.refused_states(&call, &message)),
         }
     }
 
-    fn gated(&self, call: &AggregateCall, message: &Buffer, schema: &SchemaRef, rows: usize) -> Result<RecordBatch> {
+    pub(super) fn gated(
+        &self,
+        call: &AggregateCall,
+        message: &Buffer,
+        schema: &SchemaRef,
+        rows: usize,
+    ) -> Result<RecordBatch> {
         let limits = self.instances.limits();
         let bytes_max = limits.output_bytes_max;
         let limits = GateLimits { bytes_max, rows_max: limits.output_rows_max.max(rows), logical_bytes_max: bytes_max };
@@ -157,7 +202,7 @@ impl Session {
         Ok(rows)
     }
 
-    fn fatal(&self, message: &str) -> Error {
+    pub(super) fn fatal(&self, message: &str) -> Error {
         Error::Fatal {
             operator: self.context.node.to_string(),
             plugin: self.instances.who().to_string(),

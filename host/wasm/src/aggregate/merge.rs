@@ -132,11 +132,21 @@ impl Session {
             numbers.push(number(groups.len() - 1));
         }
         let rows_max = self.call_rows_max;
+        self.twice.begin();
+        let mut handed = Vec::new();
         for (part, numbers) in (0..).zip(numbers.chunks(rows_max)) {
             let states = several.states.slice(start + part * rows_max, numbers.len());
-            self.call_merge(&states, Arc::new(numbers.to_vec()))?;
+            let numbers = Arc::new(numbers.to_vec());
+            if self.twice.hears() {
+                handed.push((states.clone(), Arc::clone(&numbers)));
+            }
+            self.call_merge(&states, numbers)?;
         }
         let states = self.drained(groups.len())?;
+        if self.twice.drained() {
+            self.drain_again(handed, true, &states);
+        }
+        self.twice.begin();
         Ok(Piece { groups: Groups::These(groups), columns: states.columns().to_vec() })
     }
 

@@ -16,6 +16,7 @@ mod recover;
 mod refuse;
 mod session;
 mod trail;
+mod twice;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

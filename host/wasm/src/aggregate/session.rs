@@ -13,6 +13,7 @@ use super::kept::Kept;
 use super::numbers::{Dictionary, Numbered, Share};
 use super::pieces::{Piece, number};
 use super::trail::Trail;
+use super::twice::{Handed, Twice};
 use super::{DELTA_BYTES_MAX, RECORDS_BYTES_MAX, state_of};
 use crate::instances::Instances;
 use crate::operator::{CALL_BYTES_MAX, CALL_ROWS_MAX};
@@ -67,6 +68,7 @@ pub(super) struct Session {
     pub(super) refused: Vec<Refused>,
     /// Of the last drain.
     state_bytes: usize,
+    pub(super) twice: Twice,
 }
 
 impl Session {
@@ -77,6 +79,7 @@ impl Session {
         role: AggregatorRole,
         columns: Vec<usize>,
     ) -> Self {
+        let twice = Twice::new(instances.determinism_sample());
         let (state, results) = (state_of(instances.bound()), Arc::clone(&instances.bound().ports[0].own));
         Self {
             instances,
@@ -101,6 +104,7 @@ impl Session {
             pieces: HashMap::new(),
             refused: Vec::new(),
             state_bytes: 0,
+            twice,
         }
     }
 
@@ -222,7 +226,22 @@ impl Session {
             return Ok(());
         }
         let state = self.drained(self.known.len())?;
+        if self.twice.drained()
+            && let Some(handed) = self.handed()
+        {
+            self.drain_again(handed, false, &state);
+        }
         self.distribute(&state)
+    }
+
+    /// The rows since the last drain, call by call, as the instance got them; `None` where that is not known any more.
+    fn handed(&mut self) -> Option<Vec<Handed>> {
+        let is_there = |kept: &Kept| self.known.is_there(kept.aggregator);
+        if self.some_refused || !self.kept.iter().all(is_there) {
+            return None;
+        }
+        let Self { kept, known, .. } = self;
+        Some(kept.iter().map(|kept| (kept.wire.clone(), known.number(kept.aggregator, &kept.numbered))).collect())
     }
 
     /// The instance knows nothing, and nothing is kept.
@@ -233,6 +252,7 @@ impl Session {
         self.spare.extend(numbers.take(SPARE_MAX - self.spare.len()));
         (self.kept_bytes, self.kept_rows, self.records_bytes) = (0, 0, 0);
         self.some_refused = false;
+        self.twice.begin();
     }
 
     /// The states of all groups since the last drain go to those whose they are.

@@ -11,7 +11,7 @@ use crate::calls::Calls;
 use crate::contract::{self, Reject};
 use crate::guest::MESSAGE_BYTES_MAX;
 use crate::metrics::{Metered, Nowhere};
-use crate::path::{CodecCall, ReplyOutput};
+use crate::path::{CodecCall, Reply, ReplyOutput};
 use crate::refusals::{CODE_BYTES_MAX, REJECT_BATCH};
 use crate::text::{cut, visible};
 use crate::violation::Violation;
@@ -53,11 +53,20 @@ impl Decoder {
         };
         self.calls.next();
         let call = CodecCall::Decode { framing: called, end };
-        let outcome = match self.calls.call(&wire, false, call) {
+        let (answer, heard) = self.calls.call_heard(&wire, false, call);
+        let outcome = match answer {
             Ok(Err(message)) => return Ok(Err(NotRead::Refused(message))),
-            Ok(Ok(reply)) => self.gated(framing, frames, end, reply.output, reply.rejects),
+            Ok(Ok(reply)) => self.gated(framing, frames, end, reply.output, reply.rejects, true),
             Err(error) => Err(error),
         };
+        if let (Ok(decoded), Some(heard)) = (&outcome, heard)
+            && let Some(again) = self.calls.again(&wire, call, heard)
+        {
+            let gate = |reply: Reply| self.gated(framing, frames, end, reply.output, reply.rejects, false);
+            if let Some(differs) = again.differs(gate, |again| difference(decoded, again)) {
+                self.calls.report(|| format!("`decode` of {} frames", frames.len()), &differs);
+            }
+        }
         match outcome {
             Ok(decoded) => Ok(Ok(decoded)),
             Err(error) => {
@@ -67,6 +76,7 @@ impl Decoder {
         }
     }
 
+    /// What a call gave, checked; what it did wrong is counted where `counts` is true.
     fn gated(
         &self,
         framing: Framing,
@@ -74,6 +84,7 @@ impl Decoder {
         end: bool,
         output: ReplyOutput,
         rejects: Vec<Reject>,
+        counts: bool,
     ) -> Result<DecodedFrames> {
         let ReplyOutput::Decoded { rows: message, frames: of_rows, rest_bytes } = output else {
             return Err(self.calls.broke(Violation::OtherContract, "it answers as another kind of operator"));
@@ -110,7 +121,9 @@ impl Decoder {
         }
         if rest_bytes > 0 && (end || framing == Framing::Messages) {
             // It is counted, and nothing is lost: nobody will bring the rest of these bytes.
-            self.calls.instances.count(Violation::BadFrames);
+            if counts {
+                self.calls.instances.count(Violation::BadFrames);
+            }
             let message = format!("{rest_bytes} bytes are left over where the frame ends");
             rejects.push(FrameReject { frame: known - 1, code: UNFINISHED.to_owned(), message });
             rest_bytes = 0;
@@ -243,6 +256,29 @@ impl Decoder {
             NotRead::Failed(_, error) => Ok(error.to_string()),
         }
     }
+}
+
+/// How frames came to something else the second time, in words: where, and not what.
+fn difference(first: &DecodedFrames, again: &DecodedFrames) -> Option<String> {
+    let (one, other) = (&first.rows, &again.rows);
+    if (one.num_rows(), first.rejects.len()) != (other.num_rows(), again.rejects.len()) {
+        let words = |of: &DecodedFrames| format!("{} rows and {} rejects", of.rows.num_rows(), of.rejects.len());
+        return Some(format!("first {}, then {}", words(first), words(again)));
+    }
+    if one.columns() != other.columns() {
+        let is_other = |row: &usize| one.slice(*row, 1).columns() != other.slice(*row, 1).columns();
+        let row = (0..one.num_rows()).find(is_other).unwrap_or_default();
+        let frame = first.frames.get(row).copied().unwrap_or_default();
+        return Some(format!("row {row}, of frame {frame}, is another"));
+    }
+    if first.frames != again.frames {
+        return Some("rows are of other frames".to_owned());
+    }
+    if let Some((reject, _)) = first.rejects.iter().zip(&again.rejects).find(|(one, other)| one != other) {
+        return Some(format!("what is refused of frame {} is another", reject.frame));
+    }
+    let (one, other) = (first.rest_bytes, again.rest_bytes);
+    (one != other).then(|| format!("first {one} bytes were left, then {other}"))
 }
 
 impl FrameDecoder for Decoder {

@@ -11,7 +11,7 @@ use crate::contract::Reject;
 use crate::guest::MESSAGE_BYTES_MAX;
 use crate::metrics::{Metered, Nowhere};
 use crate::operator::CALL_ROWS_MAX;
-use crate::path::{CodecCall, ReplyOutput};
+use crate::path::{CodecCall, Reply, ReplyOutput};
 use crate::refusals::{CODE_BYTES_MAX, REJECT_BATCH};
 use crate::text::cut;
 use crate::violation::Violation;
@@ -28,6 +28,9 @@ enum Attempt {
     /// Code and message, for a row that is alone.
     Not(String, String),
 }
+
+/// Frames, and the rows that are in none.
+type Written = (BinaryArray, Vec<RowReject>);
 
 impl Encoder {
     pub(super) fn new(calls: Calls) -> Self {
@@ -87,13 +90,22 @@ impl Encoder {
     }
 
     fn attempt(&mut self, part: &RecordBatch, is_encoded: bool) -> Result<Attempt> {
-        let outcome = match self.calls.call(part, is_encoded, CodecCall::Encode) {
+        let (answer, heard) = self.calls.call_heard(part, is_encoded, CodecCall::Encode);
+        let outcome = match answer {
             Ok(Err(message)) => {
                 return Ok(Attempt::Not(REJECT_BATCH.to_owned(), cut(&message, MESSAGE_BYTES_MAX).to_owned()));
             }
             Ok(Ok(reply)) => self.gated(part.num_rows(), reply.output, reply.rejects),
             Err(error) => Err(error),
         };
+        if let (Ok(written), Some(heard)) = (&outcome, heard)
+            && let Some(again) = self.calls.again(part, CodecCall::Encode, heard)
+        {
+            let gate = |reply: Reply| self.gated(part.num_rows(), reply.output, reply.rejects);
+            if let Some(differs) = again.differs(gate, |again| difference(written, again)) {
+                self.calls.report(|| format!("`encode` of {} rows", part.num_rows()), &differs);
+            }
+        }
         match outcome {
             Ok((frames, rejects)) => Ok(Attempt::Written(frames, rejects)),
             Err(error) => {
@@ -104,7 +116,7 @@ impl Encoder {
         }
     }
 
-    fn gated(&self, rows: usize, output: ReplyOutput, rejects: Vec<Reject>) -> Result<(BinaryArray, Vec<RowReject>)> {
+    fn gated(&self, rows: usize, output: ReplyOutput, rejects: Vec<Reject>) -> Result<Written> {
         let ReplyOutput::Encoded { frames: message, rows: firsts } = output else {
             return Err(self.calls.broke(Violation::OtherContract, "it answers as another kind of operator"));
         };
@@ -141,6 +153,21 @@ impl Encoder {
         };
         rejects.into_iter().map(reject).collect()
     }
+}
+
+/// How rows came to something else the second time, in words: where, and not what.
+fn difference((first, first_rejects): &Written, (again, again_rejects): &Written) -> Option<String> {
+    if (first.len(), first_rejects.len()) != (again.len(), again_rejects.len()) {
+        let words = |frames: &BinaryArray, rejects: &[RowReject]| {
+            format!("{} frames and {} refused rows", frames.len(), rejects.len())
+        };
+        return Some(format!("first {}, then {}", words(first, first_rejects), words(again, again_rejects)));
+    }
+    if let Some((reject, _)) = first_rejects.iter().zip(again_rejects).find(|(one, other)| one != other) {
+        return Some(format!("row {} is refused otherwise, or not at all", reject.row));
+    }
+    let frame = (0..first.len()).find(|frame| first.value(*frame) != again.value(*frame))?;
+    Some(format!("frame {frame} has other bytes"))
 }
 
 impl FrameEncoder for Encoder {

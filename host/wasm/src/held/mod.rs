@@ -21,7 +21,9 @@ pub(crate) use self::record::Record;
 pub(crate) use self::stored::{Abandoned, STATE as RECORD_STATE, Stored};
 pub(crate) use self::tape::{Answer as TapeAnswer, Diverged, Given, Tape, Taped};
 
+use crate::Result;
 use crate::contract::Part;
+use crate::guest::Guest;
 
 /// Bytes of calls and answers that are kept before the instance is asked for its state again.
 const LOG_BYTES_MAX: usize = 4 << 20;
@@ -87,6 +89,22 @@ impl Held {
         self.failures += 1;
         self.log_bytes = 0;
         self.failures < SNAPSHOT_FAILURES_MAX
+    }
+
+    /// Brings a fresh instance to where the one is, or was, that gave this state and got these calls; it knows no keys then.
+    /// `at` becomes the place of the last entry that it was told.
+    pub(crate) fn bring(&self, guest: &mut Guest, at: &mut Option<usize>) -> Result<()> {
+        if !self.parts.is_empty() {
+            guest.restore(&self.parts)?;
+        }
+        for (place, entry) in self.log.iter().enumerate() {
+            *at = Some(place);
+            match entry {
+                Entry::Forget => guest.forget()?,
+                Entry::Call(call) => guest.repeat(call)?,
+            }
+        }
+        if self.log.is_empty() { Ok(()) } else { guest.forget() }
     }
 }
 

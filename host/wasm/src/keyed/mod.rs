@@ -19,6 +19,7 @@ mod single;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod twice;
 mod view;
 
 use std::ops::Range;
@@ -38,6 +39,7 @@ pub use self::limits::{
 pub(crate) use self::names::lasting;
 pub(crate) use self::single::VALUES;
 pub(crate) use self::timers::Due;
+pub(crate) use self::twice::Written;
 pub(crate) use self::view::views;
 
 use self::budget::Budget;

@@ -26,12 +26,12 @@ pub(crate) struct Several {
     pub(crate) columns: Columns,
     /// The columns of a map's keys; none for a list.
     pub(crate) map_keys: Option<Columns>,
-    life: Life,
+    pub(super) life: Life,
     state: Box<dyn KeyedState>,
     /// What the call under way has written, by the whole key. `None`: removed.
-    written: BTreeMap<Vec<u8>, (KeyGroup, Option<Vec<u8>>)>,
-    written_bytes: usize,
-    counts: HashMap<u32, Count>,
+    pub(super) written: BTreeMap<Vec<u8>, (KeyGroup, Option<Vec<u8>>)>,
+    pub(super) written_bytes: usize,
+    pub(super) counts: HashMap<u32, Count>,
     swept: Option<StateEntry>,
 }
 

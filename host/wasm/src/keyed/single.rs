@@ -18,17 +18,17 @@ pub(crate) const VALUES: Namespace = Namespace(0);
 /// One row for each key.
 pub(crate) struct Single {
     pub(crate) columns: Columns,
-    life: Life,
+    pub(super) life: Life,
     state: Box<dyn KeyedState>,
     /// What the call under way has written.
-    written: Written,
+    pub(super) written: Written,
     /// How far the sweep for values whose time is up has come.
     swept: Option<StateEntry>,
 }
 
 /// Values that are not stored yet, by the number of their key.
 #[derive(Default)]
-struct Written {
+pub(super) struct Written {
     /// For each number one more than its place in `values`; 0 where nothing was written.
     places: Vec<u32>,
     /// `None`: removed.
@@ -59,6 +59,11 @@ impl Written {
             }
             place => self.values[place as usize - 1].1 = value,
         }
+    }
+
+    /// The rows by the number of their key.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (u32, Option<&[u8]>)> {
+        self.values.iter().map(|(group, value)| (*group, value.clone().map(|at| &self.bytes[at])))
     }
 
     fn clear(&mut self) {

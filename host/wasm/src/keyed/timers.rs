@@ -32,7 +32,7 @@ pub(crate) struct Due {
 }
 
 /// Where one timer stands: key group and whole key, within its stretch.
-type Place = (i64, KeyGroup, Vec<u8>);
+pub(super) type Place = (i64, KeyGroup, Vec<u8>);
 
 /// Timers of both kinds of time.
 pub(crate) struct Timers {
@@ -40,22 +40,22 @@ pub(crate) struct Timers {
     clock: Box<dyn KeyedState>,
     counts: Box<dyn KeyedState>,
     /// What the call under way has registered (true) and deleted (false).
-    changes: BTreeMap<(TimeDomain, Place), bool>,
+    pub(super) changes: BTreeMap<(TimeDomain, Place), bool>,
     /// How many timers keys have by then.
-    new_counts: HashMap<u32, u32>,
-    changes_in_call: usize,
+    pub(super) new_counts: HashMap<u32, u32>,
+    pub(super) changes_in_call: usize,
     /// Registered while timers fire, for a time that is over for their key: they wait for the next watermark.
     waiting: BTreeSet<(TimeDomain, Place)>,
     /// The same, of the call under way.
-    new_waiting: Vec<(TimeDomain, Place)>,
+    pub(super) new_waiting: Vec<(TimeDomain, Place)>,
     /// When the timers of the call under way were due, by the number of their key; empty where rows are processed.
-    fired: HashMap<u32, i64>,
+    pub(super) fired: HashMap<u32, i64>,
     /// The input has ended: no watermark comes that could wake what waits for the next one.
     ended: bool,
     /// How far event time has come.
     reached_ms: i64,
     /// How often a key has registered a timer that is due at once since event time advanced last, by a hash of the key.
-    at_once: HashMap<u64, u32>,
+    pub(super) at_once: HashMap<u64, u32>,
     hasher: DefaultHashBuilder,
     /// The time of the first timer of the clock, where it is known: `None` inside when there is none.
     next_clock_ms: Option<Option<i64>>,

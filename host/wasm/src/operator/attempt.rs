@@ -44,12 +44,17 @@ impl PluginOperator {
                 self.encode(input, part)?;
             }
             self.encoded = None;
-            match self.call(input, part)? {
+            let (answer, heard) = self.hearing(|operator| operator.call(input, part))?;
+            match answer? {
                 Ok(reply) => {
                     let rejects = self.take_rejects(input, part, reply.rejects)?;
                     let rows = self.gated(input, part, reply.output, &rejects)?;
+                    let treated = Treated { rows, rejects };
+                    if let Some(heard) = heard {
+                        self.rows_again(input, part, &treated, heard);
+                    }
                     self.commit()?;
-                    return Ok(Treated { rows, rejects });
+                    return Ok(treated);
                 }
                 Err(Failure::Retry(_)) if retries == RETRIES_MAX => return Err(self.retries_exhausted(retries)),
                 Err(Failure::Retry(after_ms)) => {

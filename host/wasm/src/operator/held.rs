@@ -139,24 +139,7 @@ impl PluginOperator {
         let guest = instances.guest()?;
         // Which of the calls since is made again.
         let mut at = None;
-        let mut again = || -> Result<()> {
-            if !held.parts.is_empty() {
-                guest.restore(&held.parts)?;
-            }
-            for (index, entry) in held.log.iter().enumerate() {
-                at = Some(index);
-                match entry {
-                    Entry::Forget => guest.forget()?,
-                    Entry::Call(call) => guest.repeat(call)?,
-                }
-            }
-            if !held.log.is_empty() {
-                guest.forget()?;
-                held.forgot();
-            }
-            Ok(())
-        };
-        if let Err(error) = again() {
+        if let Err(error) = held.bring(guest, &mut at) {
             let came_to = guest.failed_came_to();
             if let Some(violation) = error.violation() {
                 instances.count(violation);
@@ -170,6 +153,9 @@ impl PluginOperator {
             };
             instances.discard();
             return Err(Error::NotRecovered { operator: context.node.to_string(), source: Box::new(error) });
+        }
+        if !held.log.is_empty() {
+            held.forgot();
         }
         if let Some(keyed) = keyed {
             keyed.forget();

@@ -1,5 +1,6 @@
 //! A running plugin: records in, calls of bounded size, gated results out.
 
+mod again;
 mod amplify;
 mod attempt;
 mod bisect;
@@ -8,9 +9,10 @@ mod flat_map;
 mod held;
 mod map;
 mod process;
+mod refused_timers;
 mod rejects;
 mod repro;
-mod twice;
+pub(crate) mod twice;
 pub(crate) mod weigh;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ use crate::keyed::Keyed;
 use crate::metrics::{CpuSampler, Metered};
 use crate::options::OnError;
 use crate::repro::Last;
+use crate::twice::Sample;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
@@ -70,7 +73,7 @@ pub(crate) struct PluginOperator {
     /// When the first timer of the clock is due, in milliseconds since 1970.
     clock_due_ms: Option<i64>,
     /// Which calls are made twice.
-    sample: twice::Sample,
+    sample: Sample,
 }
 
 /// A record on its way through the plugin.
@@ -117,7 +120,7 @@ impl PluginOperator {
             call_rows_max: CALL_ROWS_MAX,
             encoded: None,
             cpu: CpuSampler::default(),
-            sample: twice::Sample::new(sample),
+            sample: Sample::new(sample),
             keyed,
             stored,
             held,

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, UInt32Array};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema};
-use volley_api::{Output, PortIndex, RowReject, StreamRecord, Watermark};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::Schema;
+use volley_api::{Output, PortIndex, StreamRecord, Watermark};
 
 use super::flat_map::{Carried, Rows};
 use super::{CALL_ROWS_MAX, Input, Part, PluginOperator, RETRIES_MAX, RETRY_WAIT_MS_MAX};
@@ -19,19 +19,14 @@ use crate::keyed::{CallKeys, Due, Keyed};
 use crate::path::{KeyedCall, Reply};
 use crate::refusals::REJECT_BATCH;
 use crate::repro::Last;
-use crate::text::{cut, visible};
-use crate::violation::Violation;
+use crate::text::visible;
 use crate::{Error, Result};
-
-/// The columns of a refused timer, behind those of its key.
-const TIMER_AT: &str = "timer_at_ms";
-const TIMER_TAG: &str = "timer_tag";
 
 /// Calls on timers of the clock before whoever drives the operator has its turn.
 const CLOCK_ROUNDS_MAX: usize = 64;
 
 impl PluginOperator {
-    fn keyed_side(&mut self) -> Result<&mut Keyed> {
+    pub(super) fn keyed_side(&mut self) -> Result<&mut Keyed> {
         self.keyed.as_deref_mut().ok_or_else(|| Error::Engine("a process operator without its state".to_owned()))
     }
 
@@ -241,9 +236,15 @@ impl PluginOperator {
             self.meet(due.len())?;
             let begun = self.keyed_side()?.begin_timers(due, domain).map_err(Error::State)?;
             let (CallKeys { new, .. }, timers) = begun;
-            match self.call_keyed(new, KeyedCall::Timers(timers), None, Parents::Timers(due.len()))? {
+            let parents = Parents::Timers(due.len());
+            let (answer, heard) =
+                self.hearing(|operator| operator.call_keyed(new, KeyedCall::Timers(timers), None, parents))?;
+            match answer? {
                 Ok(_) => {
                     let rows = self.emitted(Part { offset: 0, rows: due.len() }, &[])?;
+                    if let Some(heard) = heard {
+                        self.timers_again(due, domain, &rows, heard);
+                    }
                     self.commit()?;
                     return Ok(Ok(rows));
                 }
@@ -313,54 +314,6 @@ impl PluginOperator {
         Ok(StreamRecord { min_event_time: times().min(), max_event_time: times().max(), ..record })
     }
 
-    fn blame_timer(
-        &mut self,
-        due: &[Due],
-        domain: TimeDomain,
-        violation: Violation,
-        error: Error,
-        output: &mut dyn Output,
-    ) -> volley_api::Result<()> {
-        if self.stops_at_failures() {
-            let rows = self.refused_timers(due)?;
-            let error = error.at_row(&format!("a timer; row: {}", self.shown(&rows, 0)));
-            return Err(self.kept(error).into());
-        }
-        self.bundle(&error);
-        let code = format!("plugin-{}", violation.as_str().replace('_', "-"));
-        let message = cut(&error.to_string(), MESSAGE_BYTES_MAX).to_owned();
-        self.drop_timers(due, domain, &code, &message, output)
-    }
-
-    /// Refused timers are registered no more, and their keys are reported.
-    fn drop_timers(
-        &mut self,
-        due: &[Due],
-        domain: TimeDomain,
-        code: &str,
-        message: &str,
-        output: &mut dyn Output,
-    ) -> volley_api::Result<()> {
-        self.keyed_side()?.drop_timers(due, domain)?;
-        let rows = self.refused_timers(due)?;
-        let message = cut(message, MESSAGE_BYTES_MAX);
-        let reject = |row| RowReject { row, code: code.to_owned(), message: message.to_owned() };
-        output.reject(&rows, (0..due.len()).map(reject).collect())
-    }
-
-    /// Timers as rows that are refused: their keys, their times and their tags.
-    fn refused_timers(&self, due: &[Due]) -> Result<StreamRecord> {
-        let (Some(keyed), Some(bound)) = (self.keyed.as_deref(), &self.instances.bound().keys) else {
-            return Err(Error::Engine("timers of an operator without keys".to_owned()));
-        };
-        let own = [Field::new(TIMER_AT, DataType::Int64, false), Field::new(TIMER_TAG, DataType::UInt32, false)];
-        let fields: Vec<FieldRef> = bound.fields.iter().cloned().chain(own.map(Arc::new)).collect();
-        let mut columns = keyed.columns(due.iter().map(|due| &due.key[..])).map_err(Error::State)?;
-        columns.push(Arc::new(Int64Array::from_iter_values(due.iter().map(|due| due.at_ms))));
-        columns.push(Arc::new(UInt32Array::from_iter_values(due.iter().map(|due| due.tag))));
-        Ok(StreamRecord::new(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?))
-    }
-
     /// Tells the plugin how far event time has come. It has a second chance, in a fresh instance; there is nothing to leave
     /// out.
     fn tell(&mut self, watermark: contract::Watermark, output: &mut dyn Output) -> volley_api::Result<()> {
@@ -370,7 +323,8 @@ impl PluginOperator {
             self.ensure()?;
             self.meet(0)?;
             self.keyed_side()?.begin_watermark();
-            let answer = self.call_keyed(None, KeyedCall::Watermark(watermark), None, Parents::None);
+            let call = KeyedCall::Watermark(watermark);
+            let (answer, heard) = self.hearing(|operator| operator.call_keyed(None, call, None, Parents::None))?;
             let ports = match answer {
                 Ok(Ok(_)) => self.emitted(Part { offset: 0, rows: 1 }, &[]),
                 Ok(Err(failure)) => {
@@ -381,6 +335,9 @@ impl PluginOperator {
             };
             match ports {
                 Ok(ports) => {
+                    if let Some(heard) = heard {
+                        self.watermark_again(watermark, &ports, heard);
+                    }
                     self.keep_call();
                     let options = RecordBatchOptions::new().with_row_count(Some(1));
                     let nothing = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);

@@ -14,10 +14,12 @@ use crate::contract::NullHandling;
 use crate::guest::MESSAGE_BYTES_MAX;
 use crate::metrics::{Metered, Nowhere};
 use crate::operator::CALL_ROWS_MAX;
+use crate::operator::twice::shown;
 use crate::operator::weigh::row_bytes;
 use crate::options::OnNoValue;
-use crate::path::{CodecCall, ReplyOutput};
+use crate::path::{CodecCall, Reply, ReplyOutput};
 use crate::text::visible;
+use crate::twice::Heard;
 use crate::violation::Violation;
 use crate::{Error, Result};
 
@@ -172,10 +174,18 @@ impl Running {
     }
 
     fn attempt(&mut self, part: &RecordBatch, is_encoded: bool) -> Result<Attempt> {
-        let reply = match self.calls.call(part, is_encoded, CodecCall::default())? {
-            Ok(reply) => reply,
+        let (answer, heard) = self.calls.call_heard(part, is_encoded, CodecCall::default());
+        let values = match answer? {
+            Ok(reply) => self.gated(part, reply)?,
             Err(message) => return Ok(Attempt::Refused(message)),
         };
+        if let Some(heard) = heard {
+            self.call_again(part, heard, &values);
+        }
+        Ok(Attempt::Values(values))
+    }
+
+    fn gated(&self, part: &RecordBatch, reply: Reply) -> Result<ArrayRef> {
         let ReplyOutput::Columns(message) = reply.output else {
             return Err(self.calls.broke(Violation::OtherContract, "it answers as another kind of operator"));
         };
@@ -192,7 +202,16 @@ impl Running {
             let problem = format!("{seen} bytes for one row; the limit is {limit} (`limits.bytes_per_row`)");
             return Err(self.calls.too_much(Violation::Amplification, problem));
         }
-        Ok(Attempt::Values(Arc::clone(own.column(0))))
+        Ok(Arc::clone(own.column(0)))
+    }
+
+    /// Makes a call again that gave these values, and sees whether it gives them again.
+    fn call_again(&mut self, part: &RecordBatch, heard: Heard, values: &ArrayRef) {
+        let Some(again) = self.calls.again(part, CodecCall::default(), heard) else { return };
+        let differs = again.differs(|reply| self.gated(part, reply), |again| difference(values, again));
+        if let Some(differs) = differs {
+            self.calls.report(|| format!("a call on {} rows", part.num_rows()), &differs);
+        }
     }
 
     /// Counts a failed call; what is not a matter of its rows ends here.
@@ -227,6 +246,16 @@ impl Running {
         let plugin = self.calls.instances.who().to_string();
         Error::NoValue { plugin, message: visible(message, MESSAGE_BYTES_MAX) }
     }
+}
+
+/// The first value that is another the second time, in words.
+fn difference(first: &ArrayRef, again: &ArrayRef) -> Option<String> {
+    if first == again {
+        return None;
+    }
+    let row = (0..first.len()).find(|row| first.slice(*row, 1) != again.slice(*row, 1))?;
+    let shown = |values: &ArrayRef| shown(values, row).unwrap_or_default();
+    Some(format!("for row {row} of it first {}, then {}", shown(first), shown(again)))
 }
 
 /// Rows of a batch.

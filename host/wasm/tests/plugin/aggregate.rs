@@ -7,15 +7,16 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use proptest::prelude::*;
 use volley_api::{
-    Aggregator, AggregatorFactory, AggregatorPool, AggregatorRole, ErrorKind, ManualClock, NodeName, OperatorContext,
-    OriginColumn, OriginDirectory, Positions, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
+    Aggregator, AggregatorFactory, AggregatorPool, AggregatorRole, ErrorKind, NodeName, OperatorContext, OriginColumn,
+    OriginDirectory, Positions, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
 };
 use volley_test_guests::SumGuest;
 use volley_wasm::{
-    Crossing, DELTA_BYTES_MAX, OnError, PluginAggregates, PluginLimits, PluginMetrics, PluginOptions, Violation,
+    Crossing, DELTA_BYTES_MAX, DETERMINISM_SAMPLE, OnError, PluginAggregates, PluginLimits, PluginMetrics,
+    PluginOptions, Violation,
 };
 
-use crate::harness::load;
+use crate::harness::{Ticking, load};
 
 /// `key: Int64, x: Int64`.
 pub(crate) fn schema() -> SchemaRef {
@@ -32,12 +33,13 @@ fn record(keys: &[i64], values: &[i64], first: i64) -> StreamRecord {
 }
 
 /// How a pool is set up.
-struct Setup {
-    on_error: OnError,
-    errors_attached: bool,
-    role: AggregatorRole,
-    crossing: Crossing,
-    limits: PluginLimits,
+pub(crate) struct Setup {
+    pub(crate) on_error: OnError,
+    pub(crate) errors_attached: bool,
+    pub(crate) role: AggregatorRole,
+    pub(crate) crossing: Crossing,
+    pub(crate) limits: PluginLimits,
+    pub(crate) sample: u32,
 }
 
 impl Default for Setup {
@@ -48,17 +50,19 @@ impl Default for Setup {
             role: AggregatorRole::Operator,
             crossing: Crossing::Direct,
             limits: PluginLimits::default(),
+            sample: DETERMINISM_SAMPLE,
         }
     }
 }
 
 impl Setup {
-    fn pool(&self, guest: SumGuest) -> volley_api::Result<(Box<dyn AggregatorPool>, Arc<PluginMetrics>)> {
+    pub(crate) fn pool(&self, guest: SumGuest) -> volley_api::Result<(Box<dyn AggregatorPool>, Arc<PluginMetrics>)> {
         let plugin = load(&guest.build()).map_err(volley_api::Error::from)?;
         let options = PluginOptions {
             on_error: self.on_error,
             crossing: self.crossing,
             limits: self.limits.clone(),
+            determinism_sample: self.sample,
             ..PluginOptions::default()
         };
         let factory = PluginAggregates::new(plugin, options, vec!["key".to_owned()]).expect("an aggregate");
@@ -76,7 +80,7 @@ impl Setup {
             state: Arc::new(volley_api::NoState),
             restored: Default::default(),
             errors_attached: self.errors_attached,
-            clock: Arc::new(ManualClock::at(1_234)),
+            clock: Arc::new(Ticking::default()),
             seeds: SeedSource::new(1),
             origins,
         };
@@ -182,7 +186,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn run(steps: &[Step], crossing: Crossing) -> std::result::Result<(), TestCaseError> {
-    let (pool, metrics) = Setup { crossing, ..Setup::default() }.pool(picky()).expect("starts");
+    let (pool, metrics) = Setup { crossing, sample: 1, ..Setup::default() }.pool(picky()).expect("starts");
     let mut both = [Groups::new(&*pool), Groups::new(&*pool)];
     let mut good: [Vec<(i64, i64)>; 2] = Default::default();
     let (mut position, mut guilty) = (0_i64, BTreeSet::new());
@@ -229,6 +233,7 @@ fn run(steps: &[Step], crossing: Crossing) -> std::result::Result<(), TestCaseEr
     let refused: BTreeSet<i64> = refused(&*pool).into_iter().map(|(place, _)| place).collect();
     prop_assert_eq!(refused, guilty);
     prop_assert_eq!(metrics.snapshot().rows_in, position as u64);
+    prop_assert!(!metrics.snapshot().violations.contains_key(&Violation::Nondeterminism), "it is honest");
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! One engine for all tests, and an output that remembers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use volley_api::{
-    ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory, Output,
+    Clock, ManualClock, NodeName, Operator, OperatorContext, OperatorFactory, OriginColumn, OriginDirectory, Output,
     PortIndex, Positions, Result, RowReject, SeedSource, SplitId, StreamRecord, SubtaskId,
 };
 use volley_wasm::{
@@ -23,6 +24,16 @@ pub(crate) fn engine() -> &'static Arc<PluginEngine> {
 
 pub(crate) fn load(component: &[u8]) -> volley_wasm::Result<Arc<Plugin>> {
     Plugin::from_bytes(engine(), "canned", component)
+}
+
+/// A clock that is later by half a second whenever it is asked.
+#[derive(Debug, Default)]
+pub(crate) struct Ticking(AtomicU64);
+
+impl Clock for Ticking {
+    fn now_ms(&self) -> u64 {
+        1_234 + 500 * self.0.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 /// `x: Int64, name: Utf8`.

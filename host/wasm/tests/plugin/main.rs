@@ -20,4 +20,7 @@ mod run;
 mod traps;
 mod trust;
 mod twice;
+mod twice_keyed;
+mod twice_sums;
+mod twice_values;
 mod wasi;

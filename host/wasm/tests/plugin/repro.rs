@@ -195,7 +195,7 @@ fn a_component_that_is_not_there_or_another_is_refused_with_what_to_do() {
 
 /// Answers all with a number that counts up.
 #[derive(Debug, Default)]
-struct Counting(Mutex<u16>);
+pub(crate) struct Counting(pub(crate) Mutex<u16>);
 
 impl HttpTransport for Counting {
     fn send(&self, requests: Vec<HttpRequest>, _: &HttpAllowance) -> Vec<HttpAnswer> {

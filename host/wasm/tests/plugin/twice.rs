@@ -7,34 +7,40 @@ use crate::guest::{Guest, words_to_bytes};
 use crate::harness::{Collected, Setup, input, load, numbers_schema};
 
 /// The cases of `determinism`.
-const DETERMINISTIC: u32 = 0;
-const REPLAYABLE: u32 = 1;
-const NONDETERMINISTIC: u32 = 2;
+pub(crate) const DETERMINISTIC: u32 = 0;
+pub(crate) const REPLAYABLE: u32 = 1;
+pub(crate) const NONDETERMINISTIC: u32 = 2;
 
-const RANDOM: &str = r#"(import "volley:operator/random@0.1.0" "next-u64" (func $random (result i64)))"#;
-const CLOCK: &str = r#"(import "volley:operator/clock@0.1.0" "now-ms" (func $now (result i64)))"#;
+pub(crate) const RANDOM: &str = r#"(import "volley:operator/random@0.1.0" "next-u64" (func $random (result i64)))"#;
+pub(crate) const CLOCK: &str = r#"(import "volley:operator/clock@0.1.0" "now-ms" (func $now (result i64)))"#;
 
 /// What the bitmap of eight rows is made of: the host's chance, its time, the number of calls that the instance has seen,
 /// nothing at all.
-const CHANCE: &str = "(i32.wrap_i64 (call $random))";
-const TIME: &str = "(i32.wrap_i64 (i64.xor (call $now) (i64.shr_u (call $now) (i64.const 8))))";
-const CALLS: &str = "(global.set $calls (i32.add (global.get $calls) (i32.const 1))) (global.get $calls)";
-const NOTHING: &str = "(i32.const 0x5a)";
+pub(crate) const CHANCE: &str = "(i32.wrap_i64 (call $random))";
+pub(crate) const TIME: &str = "(i32.wrap_i64 (i64.xor (call $now) (i64.shr_u (call $now) (i64.const 8))))";
+pub(crate) const CALLS: &str = "(global.set $calls (i32.add (global.get $calls) (i32.const 1))) (global.get $calls)";
+pub(crate) const NOTHING: &str = "(i32.const 0x5a)";
 
-/// A filter that says that it is so deterministic, and makes its bitmap so.
-fn filter(declared: u32, bits: &str) -> Vec<u8> {
-    let mut guest = Guest::new("filter", &["x"]);
+/// Has a guest say that it is so deterministic, and gives it a function `$bits` that is made so.
+pub(crate) fn says(mut guest: Guest, declared: u32, bits: &str) -> Guest {
     let (name, version) = (guest.text("liar"), guest.text("1.0.0"));
-    let description = guest.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], declared, 8, 0]));
-    let result = guest.filtered(&[0], &[]);
+    let states = guest.describes_states();
+    let description =
+        guest.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], declared, states[0], states[1]]));
     guest
         .imports(RANDOM)
         .imports(CLOCK)
         .functions("(global $calls (mut i32) (i32.const 0))")
         .functions(&format!("(func $bits (result i32) {bits})"))
         .describe(&format!("(i32.const {description})"))
-        .process(&format!("(i32.store8 (i32.load offset=8 (i32.const {result})) (call $bits)) (i32.const {result})"))
-        .build()
+}
+
+/// A filter that says that it is so deterministic, and makes its bitmap so.
+fn filter(declared: u32, bits: &str) -> Vec<u8> {
+    let mut guest = Guest::new("filter", &["x"]);
+    let result = guest.filtered(&[0], &[]);
+    let body = format!("(i32.store8 (i32.load offset=8 (i32.const {result})) (call $bits)) (i32.const {result})");
+    says(guest, declared, bits).process(&body).build()
 }
 
 fn factory(component: &[u8], sample: u32) -> PluginFactory {
