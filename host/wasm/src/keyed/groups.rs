@@ -15,7 +15,8 @@ pub(crate) struct Groups {
     /// Bytes of all keys together.
     key_bytes: usize,
     known: Vec<Known>,
-    call: u64,
+    /// Of each number whether it is one of the call's: so little that it stays near.
+    of_call: Vec<u64>,
 }
 
 /// Where a number is looked up.
@@ -26,13 +27,11 @@ struct Entry {
     number: u32,
 }
 
-/// What there is of a key, side by side: a row costs one look at memory that is far away.
+/// What there is of a key, side by side and without room in between: a row costs one look at memory that is far away.
 #[derive(Clone, Copy)]
 struct Known {
     /// A short key with its length behind it; of a longer one where it begins among the bytes, how long it is, and a mark.
     key: [u8; WORD_BYTES],
-    /// The last call that it was in.
-    call: u64,
     key_group: KeyGroup,
 }
 
@@ -94,18 +93,29 @@ impl Groups {
         self.bytes.clear();
         self.key_bytes = 0;
         self.known.clear();
+        self.of_call.clear();
     }
 
     /// A call begins, which so far has no keys.
     pub(crate) fn begin(&mut self) {
-        self.call += 1;
+        self.of_call.fill(0);
     }
 
     /// The number of a key of the call: that it had, or the next one.
     pub(crate) fn of_call(&mut self, key: StateKey<'_>) -> u32 {
+        let number = self.number(key);
+        let (word, bit) = place(number);
+        if self.of_call.len() <= word {
+            self.of_call.resize(word + 1, 0);
+        }
+        self.of_call[word] |= bit;
+        number
+    }
+
+    fn number(&mut self, key: StateKey<'_>) -> u32 {
         let hash = self.hasher.hash_one(key.key);
         let word = short(key.key);
-        let Self { hasher, numbers, bytes, key_bytes, known, call } = self;
+        let Self { hasher, numbers, bytes, key_bytes, known, .. } = self;
         let is_same = |entry: &Entry| {
             entry.hash == bits(hash) && {
                 let other = &known[entry.number as usize];
@@ -115,9 +125,8 @@ impl Groups {
                 }
             }
         };
-        if let Some(Entry { number, .. }) = numbers.find(hash, is_same).copied() {
-            known[number as usize].call = *call;
-            return number;
+        if let Some(Entry { number, .. }) = numbers.find(hash, is_same) {
+            return *number;
         }
         // Far below 2^32: see KEYS_LIVE_MAX.
         let number = u32::try_from(known.len()).unwrap_or(u32::MAX);
@@ -131,7 +140,7 @@ impl Groups {
             word[4..8].copy_from_slice(&place(bytes.len()));
             word
         });
-        known.push(Known { key: word, call: *call, key_group: key.group });
+        known.push(Known { key: word, key_group: key.group });
         *key_bytes += key.key.len();
         let hash_again = |entry: &Entry| hasher.hash_one(known[entry.number as usize].key(bytes));
         numbers.insert_unique(hash, Entry { hash: bits(hash), number }, hash_again);
@@ -140,7 +149,8 @@ impl Groups {
 
     /// Whether a number is one of the call's.
     pub(crate) fn is_of_call(&self, number: u32) -> bool {
-        self.known.get(number as usize).is_some_and(|known| known.call == self.call)
+        let (word, bit) = place(number);
+        self.of_call.get(word).is_some_and(|word| word & bit != 0)
     }
 
     /// The key of a number that was given out.
@@ -148,6 +158,11 @@ impl Groups {
         let known = &self.known[number as usize];
         StateKey { group: known.key_group, key: known.key(&self.bytes) }
     }
+}
+
+/// Where the bit of a number is.
+fn place(number: u32) -> (usize, u64) {
+    ((number / u64::BITS) as usize, 1 << (number % u64::BITS))
 }
 
 /// Other bits of a hash than those that the table goes by.
