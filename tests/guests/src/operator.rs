@@ -6,6 +6,7 @@ use arrow::datatypes::Schema;
 use volley_ipc::encode_schema;
 
 use crate::component::component;
+use crate::state::{Declared, Kept};
 
 /// Where canned data begins in a guest's memory.
 pub const DATA_START: usize = 1024;
@@ -22,9 +23,10 @@ pub struct Guest {
     imports: String,
     functions: String,
     process: Option<String>,
+    encode: String,
     open: Option<String>,
     describe: Option<String>,
-    states: Vec<(String, Vec<u8>)>,
+    states: Vec<Declared>,
     on_timers: Option<String>,
     on_watermark: Option<String>,
     forget: String,
@@ -63,6 +65,7 @@ impl Guest {
             imports: String::new(),
             functions: String::new(),
             process: None,
+            encode: "unreachable".to_owned(),
             open: None,
             describe: None,
             states: Vec::new(),
@@ -122,10 +125,23 @@ impl Guest {
         self
     }
 
+    /// What `encode` of a codec does, instead of crashing. Parameters: `$ptr`, `$len` of the rows; leaves a pointer.
+    #[must_use]
+    pub fn encode(mut self, body: &str) -> Self {
+        self.encode = body.to_owned();
+        self
+    }
+
     /// Declares a state of kind `value` with these columns, version 1. Only a process has any.
     #[must_use]
-    pub fn state(mut self, name: &str, values: &Schema) -> Self {
-        self.states.push((name.to_owned(), encode_schema(values).expect("encodes")));
+    pub fn state(self, name: &str, values: &Schema) -> Self {
+        self.state_of(name, &Kept::Value, values)
+    }
+
+    /// The same of any kind.
+    #[must_use]
+    pub fn state_of(mut self, name: &str, kind: &Kept<'_>, values: &Schema) -> Self {
+        self.states.push(Declared::new(name, kind, values));
         self
     }
 
@@ -301,10 +317,8 @@ impl Guest {
         let (name, version) = (self.text("canned"), self.text("1.2.3"));
         let mut words = Vec::new();
         let declared = std::mem::take(&mut self.states);
-        for (name, values) in &declared {
-            let (name, values) = (self.text(name), self.list(values, values.len()));
-            // Name, kind `value`, no map keys, columns, version 1, no time to live.
-            words.extend([name[0], name[1], 0, 0, 0, 0, 0, 0, values[0], values[1], 1, 0, 0, 0, 0, 0]);
+        for state in &declared {
+            words.extend(state.words(&mut |bytes| self.list(bytes, bytes.len())));
         }
         let states = self.list(&words_to_bytes(&words), declared.len());
         self.put(&words_to_bytes(&[name[0], name[1], version[0], version[1], DETERMINISTIC, states[0], states[1]]))
@@ -359,8 +373,8 @@ impl Guest {
         });
         let (kind, pages) = (&self.kind, self.pages);
         let encode = match &*self.kind {
-            "codec" => ENCODE,
-            _ => "",
+            "codec" => ENCODE.replace("%encode", &self.encode).replace("%heap", &heap.to_string()),
+            _ => String::new(),
         };
         let (imports, functions, close, post_return) = (&self.imports, &self.functions, &self.close, &self.post_return);
         format!(
@@ -401,8 +415,11 @@ impl Guest {
 const SCALAR: u32 = 2;
 const PROPAGATE: u32 = 0;
 
-/// A codec's other function, which no guest of these tests is called for.
-const ENCODE: &str = r#"(func (export "volley:operator/codec@0.1.0#encode") (param i32 i32) (result i32) unreachable)"#;
+/// A codec's other function.
+const ENCODE: &str = r#"(func (export "volley:operator/codec@0.1.0#encode") (param $ptr i32) (param $len i32) (result i32)
+    (local $i i32) %encode)
+  (func (export "cabi_post_volley:operator/codec@0.1.0#encode") (param i32) (global.set $heap (i32.const %heap)))"#;
+
 /// The functions of a process. What it wants to know of keys is nothing, so that those parameters are always the same.
 const PROCESS: &str = r#"(func $process (export "volley:operator/process@0.1.0#process")
     (param $has_keys i32) (param $first i32) (param $keys i32) (param $keys_len i32)
