@@ -190,7 +190,9 @@ pub enum Error {
         row: String,
     },
     /// The plugin asked for the same call again too often.
-    #[error("operator `{operator}`: {plugin} asked {retries} times to be called again, and would once more")]
+    #[error(
+        "operator `{operator}`: {plugin} asked {retries} times to be called again, and would once more: see in its log what it waits for"
+    )]
     RetriesExhausted {
         /// The node.
         operator: String,
