@@ -187,7 +187,7 @@ impl Case {
     pub fn stops_in_a_file(&self) -> Option<bool> {
         let is_reader = self.directives.kind == "codec" && self.directives.drive == Drive::Messages;
         let reads = matches!(self.directives.ends, Stage::Run | Stage::End);
-        (is_reader && reads).then(|| !self.directives.in_a_file.is_empty())
+        (is_reader && reads).then_some(!self.directives.in_a_file.is_empty())
     }
 
     fn parse(class: Class, name: String, text: &str) -> Self {
