@@ -1,8 +1,12 @@
 //! `volley-host state` where something is wrong, unknown, damaged or in use.
 
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
 use crate::checkpoints::{KEYED, has_completed, start};
 use crate::state::lines;
-use crate::support::{Folder, status_when};
+use crate::support::{Folder, plugin, status_when};
 
 /// A job that was stopped, so that it is known what is there.
 fn stopped(pipeline: &str) -> Folder {
@@ -77,6 +81,49 @@ fn what_the_pipeline_does_not_know_is_shown_as_bytes() {
     // What the plan keeps and the checkpoint has not is empty.
     let none = folder.succeed(&["state", "p.yaml", "sums", "--json"]);
     assert_eq!((none.text(), none.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn what_a_plugin_knows_of_its_groups_is_shown_as_one_column() {
+    // Every `amount` of a key is the key: so a sum says how many rows are in it.
+    let component = plugin("sum-avg").display().to_string();
+    // Longer than the rows reach: no window is over.
+    let window = "from: made, key_by: key, window: { tumbling: 1d }";
+    let operators = format!(
+        "totals: {{ {window}, aggregate: {{ n: count(*) }} }}
+  sums: {{ {window}, plugin: {{ component: \"{component}\" }} }}
+  all: {{ from: made, key_by: key, plugin: {{ component: \"{component}\" }} }}"
+    );
+    let text = KEYED
+        .replace(
+            "totals: { from: made, key_by: key, window: { tumbling: 1h }, aggregate: { n: count(*) } }",
+            &operators,
+        )
+        .replace("key: \"n % 7\",", "key: \"n % 7\", amount: \"CAST(n % 7 AS DOUBLE)\",")
+        .replace("sinks: {", "sinks: { none: { from: sums, discard: {} }, neither: { from: all, discard: {} },");
+    let folder = stopped(&text);
+    let look = |operator: &str, more: &[&str]| {
+        lines(&folder.succeed(&[&["state", "p.yaml", operator, "--limit", "all", "--json"], more].concat()))
+    };
+    // A checkpoint holds the same rows in each operator: what the engine counts is what the plugin has added up.
+    let of_window = |row: &Value, count: &Value| {
+        (format!("{} {} {}", row["key"], row["window_start"], row["key_group"]), count.as_i64())
+    };
+    let counted: BTreeMap<_, _> = look("totals", &[]).iter().map(|row| of_window(row, &row["n_count"])).collect();
+    let rows = look("sums", &[]);
+    let found: BTreeMap<_, _> = rows.iter().map(|row| of_window(row, &row["state"]["count"])).collect();
+    assert!(!found.is_empty());
+    assert_eq!(found, counted);
+    let sum = |row: &Value| row["key"].as_f64().zip(row["state"]["count"].as_f64()).map(|(key, count)| key * count);
+    assert!(rows.iter().all(|row| sum(row).is_some() && row["state"]["sum"].as_f64() == sum(row)), "{rows:?}");
+    let of_three = look("sums", &["--where", "key = 3 AND state.sum >= 3 * state.count"]);
+    assert_eq!(of_three.len(), rows.iter().filter(|row| row["key"] == 3).count());
+    // Without a window there is a row for each key.
+    let rows = look("all", &["--select", "key,state"]);
+    assert_eq!(rows.len(), 7, "{rows:?}");
+    assert!(rows.iter().all(|row| sum(row).is_some() && row["state"]["sum"].as_f64() == sum(row)), "{rows:?}");
+    let total: i64 = rows.iter().filter_map(|row| row["state"]["count"].as_i64()).sum();
+    assert_eq!(total, counted.values().flatten().sum::<i64>());
 }
 
 #[test]

@@ -197,8 +197,8 @@ pub enum Error {
     },
     /// The plugin asked for the same call again too often.
     #[error(
-        "operator `{operator}`: {plugin} asked {retries} times to be called again, and would once more. What it waits for is away for \
-         longer than that: with `restart:` the job tries again later, from its last checkpoint"
+        "operator `{operator}`: {plugin} asked {retries} times to be called again, and would once more. What it waits for (its \
+         log may say) is away for longer: with `restart:` the job tries again later, from its last checkpoint"
     )]
     RetriesExhausted {
         /// The node.

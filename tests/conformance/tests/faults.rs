@@ -1,6 +1,6 @@
 //! Components that break one promise each: the suite says which.
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, BinaryArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use std::sync::Arc;
 use volley_test_conformance::{Sample, Verdict, check};
@@ -239,4 +239,142 @@ fn functions_that_count_their_calls_are_found_out() {
     let counts = verdict(&scalar(counts), ARGUMENT);
     breaks(&counts, "how rows are cut into calls", "rows at a time");
     breaks(&counts, "as deterministic as", "gave something else the second time");
+}
+
+/// The rows of the codec below.
+const WHOLE: &str = "columns = ['n: Int64!']";
+
+/// Where a codec puts the numbers of frames or rows, and its message.
+const NUMBERS_AT: u32 = 1 << 20;
+const MESSAGE_AT: u32 = 2 << 20;
+
+/// The head of the messages of so many rows that `message` makes, in a guest's memory, and instructions that copy it to
+/// [`MESSAGE_AT`] and set the numbers in which messages differ: `numbers` has each for 9 and for 17 rows, and for `$n`.
+fn head(guest: &mut Guest, message: impl Fn(usize) -> RecordBatch, numbers: &[([u32; 2], &str)]) -> (u32, String) {
+    let [nine, seventeen] = [9, 17].map(|rows| volley_ipc::encode_batch(&message(rows)).expect("encodes"));
+    let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    let bytes = 8 + word(&nine, 4);
+    let at = guest.put_aligned(&nine[..bytes as usize]);
+    let mut text = format!("(memory.copy (i32.const {MESSAGE_AT}) (i32.const {at}) (i32.const {bytes}))\n");
+    for place in (0..bytes).step_by(4) {
+        let pair = [&nine, &seventeen].map(|bytes| word(bytes, place as usize));
+        if pair[0] != pair[1] {
+            let (_, number) = numbers.iter().find(|(known, _)| *known == pair).expect("a number that is known");
+            text.push_str(&format!("(i32.store (i32.const {}) {number})\n", MESSAGE_AT + place));
+        }
+    }
+    (bytes, text)
+}
+
+/// A codec of whole numbers, eight bytes each. `decoded` may change what it has read, when `$n` rows stand at `$values`, and
+/// `$rest` bytes are left.
+fn codec(decoded: &str) -> Vec<u8> {
+    let rows = |count: usize| {
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![0; count]));
+        RecordBatch::try_new(Arc::new(numbers("n")), vec![column]).expect("one column")
+    };
+    let frames = |count: usize| {
+        let column: ArrayRef = Arc::new(BinaryArray::from_iter_values(vec![[0_u8; 8]; count]));
+        let schema = Schema::new(vec![Field::new("frame", DataType::Binary, false)]);
+        RecordBatch::try_new(Arc::new(schema), vec![column]).expect("one column")
+    };
+    let mut guest = Guest::new("codec", &["n"]).output("out", &numbers("n"), true).pages(64);
+    let (count, bytes, padded) = ("(local.get $n)", "(call $bytes (local.get $n))", "(call $padded (local.get $n))");
+    let (read_head, read) = head(&mut guest, rows, &[([9, 17], count), ([72, 136], bytes), ([128, 192], padded)]);
+    let offsets = "(i32.mul (i32.add (local.get $n) (i32.const 1)) (i32.const 4))";
+    let body = format!("(i32.add (call $offsets (local.get $n)) {padded})");
+    let of_frames = [
+        ([9, 17], count),
+        ([40, 72], offsets),
+        ([64, 128], "(call $offsets (local.get $n))"),
+        ([72, 136], bytes),
+        ([192, 320], &body),
+    ];
+    let (written_head, written) = head(&mut guest, frames, &of_frames);
+    let done = guest.decoded(&[], &[]);
+    let no_columns = volley_ipc::encode_schema(&Schema::empty()).expect("encodes").len();
+    let (read_at, written_at) = (MESSAGE_AT + read_head, MESSAGE_AT + written_head);
+    let functions = format!(
+        "(func $bytes (param $n i32) (result i32) (i32.mul (local.get $n) (i32.const 8)))
+         (func $aligned (param $n i32) (result i32) (i32.and (i32.add (local.get $n) (i32.const 63)) (i32.const -64)))
+         (func $padded (param $n i32) (result i32) (call $aligned (call $bytes (local.get $n))))
+         ;; So many bytes have the offsets of so many frames.
+         (func $offsets (param $n i32) (result i32)
+           (call $aligned (i32.mul (i32.add (local.get $n) (i32.const 1)) (i32.const 4))))
+         (func $body (param $ptr i32) (result i32)
+           (i32.add (i32.add (local.get $ptr) (i32.const 8)) (i32.load offset=4 (local.get $ptr))))
+         (func $number (param $i i32) (param $number i32)
+           (i32.store (i32.add (i32.const {NUMBERS_AT}) (i32.mul (local.get $i) (i32.const 4))) (local.get $number)))
+         (func $done (param $n i32) (param $head i32) (param $body i32) (result i32)
+           (i32.store offset=8 (i32.const {done}) (i32.const {MESSAGE_AT}))
+           (i32.store offset=12 (i32.const {done}) (i32.add (local.get $head) (local.get $body)))
+           (i32.store offset=16 (i32.const {done}) (i32.const {NUMBERS_AT}))
+           (i32.store offset=20 (i32.const {done}) (local.get $n))
+           (i32.const {done}))
+         (func $read (param $is_stream i32) (param $ptr i32) (param $end i32) (result i32)
+           (local $n i32) (local $i i32) (local $rest i32) (local $values i32)
+           (local.set $n (call $count (local.get $ptr)))
+           (local.set $values (i32.add (call $body (local.get $ptr)) (call $offsets (local.get $n))))
+           ;; The last offset is that of all bytes.
+           (local.set $n (i32.load (i32.add (call $body (local.get $ptr)) (i32.mul (local.get $n) (i32.const 4)))))
+           (local.set $rest (i32.and (local.get $n) (i32.const 7)))
+           (local.set $n (i32.shr_u (local.get $n) (i32.const 3)))
+           {decoded}
+           {read}
+           (memory.copy (i32.const {read_at}) (local.get $values) (call $bytes (local.get $n)))
+           (block $all (loop $rows
+             (br_if $all (i32.ge_u (local.get $i) (local.get $n)))
+             (call $number (local.get $i) (select (i32.const 0) (local.get $i) (local.get $is_stream)))
+             (local.set $i (i32.add (local.get $i) (i32.const 1))) (br $rows)))
+           (i32.store offset=32 (i32.const {done}) (local.get $rest))
+           (call $done (local.get $n) (i32.const {read_head}) (call $padded (local.get $n))))
+         (func $write (param $ptr i32) (result i32) (local $n i32) (local $i i32)
+           (local.set $n (call $count (local.get $ptr)))
+           {written}
+           (memory.copy (i32.add (i32.const {written_at}) (call $offsets (local.get $n)))
+             (call $body (local.get $ptr)) (call $bytes (local.get $n)))
+           (i32.store (i32.const {written_at}) (i32.const 0))
+           (block $all (loop $rows
+             (br_if $all (i32.ge_u (local.get $i) (local.get $n)))
+             (call $number (local.get $i) (local.get $i))
+             (local.set $i (i32.add (local.get $i) (i32.const 1)))
+             (i32.store (i32.add (i32.const {written_at}) (i32.mul (local.get $i) (i32.const 4)))
+               (call $bytes (local.get $i)))
+             (br $rows)))
+           (call $done (local.get $n) (i32.const {written_head}) {body}))"
+    );
+    guest
+        .heap(0x10000)
+        // Who reads is opened without columns; who writes has no output.
+        .open(&format!(
+            "(if (i32.eq (local.get $schema_len) (i32.const {no_columns}))
+               (then (i32.store offset=8 (global.get $binding) (i32.const 0)))
+               (else (i32.store offset=16 (global.get $binding) (i32.const 0))))
+             (global.get $binding)"
+        ))
+        .functions(COUNT)
+        .functions(&functions)
+        .process("(call $read (local.get $framing) (local.get $ptr) (local.get $end))")
+        .encode("(call $write (local.get $ptr))")
+        .build()
+}
+
+#[test]
+fn codecs_that_go_by_the_cut_or_lose_the_end_are_found_out() {
+    let good = verdict(&codec(""), WHOLE);
+    assert_eq!(good.broken, []);
+    assert!(good.kept.len() >= 8, "{:?}", good.kept);
+    // The last number before a cut that goes through a number is another.
+    let last = "(i32.add (local.get $values) (call $bytes (i32.sub (local.get $n) (i32.const 1))))";
+    let by_cut = format!(
+        "(if (i32.and (i32.ne (local.get $rest) (i32.const 0)) (i32.ne (local.get $n) (i32.const 0)))
+           (then (i64.store {last} (i64.add (i64.load {last}) (i64.const 1)))))"
+    );
+    let by_cut = verdict(&codec(&by_cut), WHOLE);
+    breaks(&by_cut, "a stream that is cut into pieces", "in pieces of");
+    assert!(by_cut.broken.iter().all(|broken| !broken.promise.contains("what is encoded")), "{:#?}", by_cut.broken);
+    // The last record of a stream is used up, and not given.
+    let swallows = "(local.set $n (i32.sub (local.get $n) (i32.and (local.get $end)
+        (i32.ne (local.get $n) (i32.const 0)))))";
+    breaks(&verdict(&codec(swallows), WHOLE), "what is encoded is what is decoded", "read again");
 }

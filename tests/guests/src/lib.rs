@@ -8,7 +8,9 @@
 mod aggregate;
 mod component;
 mod operator;
+mod state;
 
 pub use aggregate::{SUM_GROUPS_MAX, SumGuest};
 pub use component::{component, world};
 pub use operator::{DATA_START, Guest, SnapshotBodies, words_to_bytes};
+pub use state::Kept;

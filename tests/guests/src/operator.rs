@@ -6,6 +6,7 @@ use arrow::datatypes::Schema;
 use volley_ipc::encode_schema;
 
 use crate::component::component;
+use crate::state::{Declared, Kept};
 
 /// Where canned data begins in a guest's memory.
 pub const DATA_START: usize = 1024;
@@ -22,14 +23,14 @@ pub struct Guest {
     imports: String,
     functions: String,
     process: Option<String>,
+    encode: String,
     open: Option<String>,
     describe: Option<String>,
-    states: Vec<(String, Vec<u8>)>,
+    states: Vec<Declared>,
     on_timers: Option<String>,
     on_watermark: Option<String>,
     forget: String,
     snapshot: Option<SnapshotBodies>,
-    encode: Option<String>,
     realloc: Option<String>,
     close: String,
     post_return: String,
@@ -64,6 +65,7 @@ impl Guest {
             imports: String::new(),
             functions: String::new(),
             process: None,
+            encode: "unreachable".to_owned(),
             open: None,
             describe: None,
             states: Vec::new(),
@@ -71,7 +73,6 @@ impl Guest {
             on_watermark: None,
             forget: String::new(),
             snapshot: None,
-            encode: None,
             realloc: None,
             close: String::new(),
             post_return: String::new(),
@@ -124,10 +125,23 @@ impl Guest {
         self
     }
 
+    /// What `encode` of a codec does, instead of crashing. Parameters: `$ptr`, `$len` of the rows; leaves a pointer.
+    #[must_use]
+    pub fn encode(mut self, body: &str) -> Self {
+        self.encode = body.to_owned();
+        self
+    }
+
     /// Declares a state of kind `value` with these columns, version 1. Only a process has any.
     #[must_use]
-    pub fn state(mut self, name: &str, values: &Schema) -> Self {
-        self.states.push((name.to_owned(), encode_schema(values).expect("encodes")));
+    pub fn state(self, name: &str, values: &Schema) -> Self {
+        self.state_of(name, &Kept::Value, values)
+    }
+
+    /// The same of any kind.
+    #[must_use]
+    pub fn state_of(mut self, name: &str, kind: &Kept<'_>, values: &Schema) -> Self {
+        self.states.push(Declared::new(name, kind, values));
         self
     }
 
@@ -156,13 +170,6 @@ impl Guest {
     #[must_use]
     pub fn snapshot(mut self, bodies: SnapshotBodies) -> Self {
         self.snapshot = Some(bodies);
-        self
-    }
-
-    /// What `encode` of a codec does instead of crashing; parameters and result are as in [`Guest::process`].
-    #[must_use]
-    pub fn encode(mut self, body: &str) -> Self {
-        self.encode = Some(body.to_owned());
         self
     }
 
@@ -316,10 +323,8 @@ impl Guest {
     pub fn describes_states(&mut self) -> [u32; 2] {
         let mut words = Vec::new();
         let declared = std::mem::take(&mut self.states);
-        for (name, values) in &declared {
-            let (name, values) = (self.text(name), self.list(values, values.len()));
-            // Name, kind `value`, no map keys, columns, version 1, no time to live.
-            words.extend([name[0], name[1], 0, 0, 0, 0, 0, 0, values[0], values[1], 1, 0, 0, 0, 0, 0]);
+        for state in &declared {
+            words.extend(state.words(&mut |bytes| self.list(bytes, bytes.len())));
         }
         self.list(&words_to_bytes(&words), declared.len())
     }
@@ -379,7 +384,7 @@ impl Guest {
         });
         let (kind, pages) = (&self.kind, self.pages);
         let encode = match &*self.kind {
-            "codec" => ENCODE.replace("%encode", self.encode.as_deref().unwrap_or("unreachable")),
+            "codec" => ENCODE.replace("%encode", &self.encode).replace("%heap", &heap.to_string()),
             _ => String::new(),
         };
         let (imports, functions, close, post_return) = (&self.imports, &self.functions, &self.close, &self.post_return);
@@ -423,7 +428,8 @@ const PROPAGATE: u32 = 0;
 
 /// A codec's other function.
 const ENCODE: &str = r#"(func (export "volley:operator/codec@0.1.0#encode") (param $ptr i32) (param $len i32) (result i32)
-    (local $i i32) %encode)"#;
+    (local $i i32) %encode)
+  (func (export "cabi_post_volley:operator/codec@0.1.0#encode") (param i32) (global.set $heap (i32.const %heap)))"#;
 
 /// The functions of a process. What it wants to know of keys is nothing, so that those parameters are always the same.
 const PROCESS: &str = r#"(func $process (export "volley:operator/process@0.1.0#process")

@@ -1,6 +1,5 @@
 //! One hostile guest as its file has it: lines of `;;!` say what it tries and what becomes of it, the rest is its code.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +7,8 @@ use serde::Deserialize;
 use volley_wasm::{OnError, PluginLimits};
 
 use crate::component::holds_state;
+use crate::directives::{Directives, Drive, Policy};
+use crate::host::Terms;
 
 /// Where the guests are.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guests");
@@ -46,7 +47,8 @@ pub const CLASSES: &[Class] = &[
     Class { folder: "snapshot", title: "State of its own, and state of earlier versions" },
     Class { folder: "data", title: "Data that looks like something else" },
     Class { folder: "scalar", title: "Functions of expressions" },
-    Class { folder: "codec", title: "Formats of bytes" },
+    Class { folder: "codec", title: "Formats of bytes that are read" },
+    Class { folder: "encode", title: "Formats of bytes that are written" },
 ];
 
 /// How far a guest gets.
@@ -92,145 +94,6 @@ pub enum Outcome {
     Counted,
     /// It goes on: there is nothing to stop.
     Harmless,
-}
-
-/// Limits that differ from those of the suite, see [`Case::limits`].
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    memory: Option<usize>,
-    deadline_ms: Option<u64>,
-    open_deadline_ms: Option<u64>,
-    output_bytes: Option<usize>,
-    output_rows: Option<usize>,
-    rows_per_row: Option<usize>,
-    transfer: Option<usize>,
-    restarts: Option<usize>,
-}
-
-/// What the lines of `;;!` say. They are TOML.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Directives {
-    /// What the guest tries, for people.
-    pub(crate) tries: String,
-    /// Where it is stopped.
-    #[serde(default = "at_the_end")]
-    pub(crate) ends: Stage,
-    /// Words that the error must have.
-    #[serde(default)]
-    pub(crate) says: Vec<String>,
-    /// Reasons that are counted, and how often; no other may be.
-    #[serde(default)]
-    pub(crate) counted: BTreeMap<String, Count>,
-    /// Refused rows, as `row code`, when it matters.
-    pub(crate) refused: Option<Vec<String>>,
-    /// Rows that leave through the main port, when it matters.
-    pub(crate) rows_out: Option<usize>,
-    /// Words that the log must have.
-    #[serde(default)]
-    pub(crate) logs: Vec<String>,
-    /// The kind of operator.
-    #[serde(default = "filter")]
-    pub(crate) kind: String,
-    /// States of kind `value` that a process declares: names, and columns as in `writes`.
-    #[serde(default)]
-    pub(crate) states: Vec<(String, Vec<String>)>,
-    /// The same, as the process declared them that was there before it and has left a checkpoint.
-    #[serde(default)]
-    pub(crate) earlier: Vec<(String, Vec<String>)>,
-    /// How many instances there are; this is the first of them.
-    #[serde(default = "one")]
-    pub(crate) instances: u32,
-    /// Whether the job stops whatever `on_error` says, because it is no row that is to blame.
-    #[serde(default)]
-    pub(crate) always: bool,
-    /// Columns that `open` says it reads.
-    #[serde(default = "reads_x")]
-    pub(crate) reads: Vec<String>,
-    /// Columns that `open` says it writes, as `name: Type`. One `y: Int64` unless told.
-    pub(crate) writes: Option<Vec<String>>,
-    /// Whether they replace the input's.
-    #[serde(default)]
-    pub(crate) replaces: bool,
-    /// Columns of the canned message; those of `writes` unless told.
-    pub(crate) sends: Option<Vec<String>>,
-    /// Rows of the input.
-    #[serde(default = "three")]
-    pub(crate) rows: usize,
-    /// Rows of the canned message; those of the input unless told.
-    pub(crate) sends_rows: Option<usize>,
-    /// The row of the input that has [`crate::component::POISON`] as `x`.
-    pub(crate) poison: Option<usize>,
-    /// Bytes of the input's text in each row, instead of a few.
-    pub(crate) long_text: Option<usize>,
-    /// Functions of the host that it imports.
-    #[serde(default)]
-    pub(crate) imports: Vec<String>,
-    /// Whether it may import WASI, as a filter that a toolchain has filled with it.
-    #[serde(default)]
-    pub(crate) wasi: bool,
-    /// Pages of memory to begin with.
-    pub(crate) pages: Option<u32>,
-    /// The code is added to a good component, instead of making an operator.
-    #[serde(default)]
-    pub(crate) beside: bool,
-    /// The file is these bytes, in hexadecimal.
-    pub(crate) bytes: Option<String>,
-    /// Only so many bytes of the component are there.
-    pub(crate) cut: Option<usize>,
-    /// The policy for refused rows: `fail` unless told.
-    #[serde(default)]
-    pub(crate) on_error: Policy,
-    /// Compile it in a child process, in so many seconds of processor time at most.
-    pub(crate) compile_seconds: Option<u64>,
-    /// Limits other than the suite's.
-    #[serde(default)]
-    pub(crate) limits: Limits,
-}
-
-/// How often a reason is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Count {
-    Exactly(u64),
-    /// As often as the machine is fast.
-    Some(Many),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Many {
-    Many,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Policy {
-    #[default]
-    Fail,
-    DeadLetter,
-    Skip,
-}
-
-fn at_the_end() -> Stage {
-    Stage::End
-}
-
-fn filter() -> String {
-    "filter".to_owned()
-}
-
-fn reads_x() -> Vec<String> {
-    vec!["x".to_owned()]
-}
-
-fn three() -> usize {
-    3
-}
-
-fn one() -> u32 {
-    1
 }
 
 /// One hostile guest.
@@ -282,7 +145,8 @@ impl Case {
             Stage::Snapshot => Outcome::NoCheckpoint,
             Stage::Restore => Outcome::NotRestored,
             Stage::Close => Outcome::FailedAtTheEnd,
-            Stage::Run if directives.always => Outcome::Stopped,
+            // Sinks have nobody to give a row to.
+            Stage::Run if directives.always || directives.drive == Drive::Encode => Outcome::Stopped,
             Stage::Run if self.reasons().any(|reason| OF_THE_JOB.contains(&reason)) => Outcome::Stopped,
             Stage::Run => Outcome::StoppedAtRow,
             Stage::End if directives.refused.as_ref().is_some_and(|rows| !rows.is_empty()) => Outcome::RowsAside,
@@ -307,12 +171,23 @@ impl Case {
         }
     }
 
-    pub(crate) fn on_error(&self) -> OnError {
-        match self.directives.on_error {
+    /// How a job runs it.
+    pub(crate) fn terms(&self) -> Terms {
+        let on_error = match self.directives.on_error {
             Policy::Fail => OnError::Fail,
             Policy::DeadLetter => OnError::DeadLetter,
             Policy::Skip => OnError::Skip,
-        }
+        };
+        let state_bytes = self.directives.state_bytes.unwrap_or(Terms::default().state_bytes);
+        Terms { limits: self.limits(), on_error, state_bytes, drive: self.directives.drive }
+    }
+
+    /// Whether a job that reads files stops where one that reads messages does not; `None` where it is no codec that reads.
+    #[must_use]
+    pub fn stops_in_a_file(&self) -> Option<bool> {
+        let is_reader = self.directives.kind == "codec" && self.directives.drive == Drive::Messages;
+        let reads = matches!(self.directives.ends, Stage::Run | Stage::End);
+        (is_reader && reads).then_some(!self.directives.in_a_file.is_empty())
     }
 
     fn parse(class: Class, name: String, text: &str) -> Self {

@@ -5,11 +5,12 @@ use std::fmt;
 use std::path::Path;
 
 use volley_api::{Error, OperatorState, RowReject, StreamRecord, Watermark};
-use volley_wasm::{OnError, PluginLimits, Violation};
+use volley_wasm::{OnError, Violation};
 
-use crate::case::{Case, Count, Outcome, Stage};
+use crate::case::{Case, Outcome, Stage};
 use crate::component::{build, predecessor};
-use crate::host::{Host, Job, Neighbour, Sink, input};
+use crate::directives::{Count, Drive};
+use crate::host::{Host, Job, Neighbour, Sink, Terms, input};
 use crate::log;
 use crate::stored::stored;
 
@@ -66,7 +67,7 @@ pub fn check(case: &Case, compiler: &Path) -> Result<Verdict, String> {
     log::take();
     let mut attempt = None;
     let memory =
-        allocation_counter::measure(|| attempt = Some(try_it(case, host, case.on_error(), &bytes, record.clone())));
+        allocation_counter::measure(|| attempt = Some(try_it(case, host, case.terms(), &bytes, record.clone())));
     let attempt = attempt.expect("made");
     let mut findings = Findings::default();
     findings.compare(case, &attempt);
@@ -79,8 +80,13 @@ pub fn check(case: &Case, compiler: &Path) -> Result<Verdict, String> {
     });
     findings.expect(std::process::id() == process, || "the host is another process".to_owned());
     if case.outcome() == Outcome::StoppedAtRow {
-        let again = try_it(case, host, OnError::Skip, &bytes, record);
+        let terms = Terms { on_error: OnError::Skip, ..case.terms() };
+        let again = try_it(case, host, terms, &bytes, record.clone());
         findings.expect(again.stage == Stage::End, || format!("under `on_error: skip` the job stops: {again}"));
+    }
+    if let Some(stops) = case.stops_in_a_file() {
+        let terms = Terms { drive: Drive::File, ..case.terms() };
+        findings.in_a_file(case, stops, &try_it(case, host, terms, &bytes, record));
     }
     if let Err(problem) = neighbour.is_well().and_then(|()| Neighbour::start(host).is_well()) {
         findings.0.push(problem);
@@ -98,9 +104,9 @@ pub fn check(case: &Case, compiler: &Path) -> Result<Verdict, String> {
 }
 
 /// The life of a job with one record.
-fn try_it(case: &Case, host: &Host, on_error: OnError, bytes: &[u8], record: StreamRecord) -> Attempt {
+fn try_it(case: &Case, host: &Host, terms: Terms, bytes: &[u8], record: StreamRecord) -> Attempt {
     let mut sink = Sink::default();
-    let (stage, error, counted) = match Job::load(host, bytes, case.limits(), on_error) {
+    let (stage, error, counted) = match Job::load(host, bytes, terms) {
         Err(error) => {
             let counted = violation(&error).into_iter().map(|reason| (reason.to_string(), 1)).collect();
             (Stage::Load, Some(error), counted)
@@ -157,7 +163,7 @@ fn live(job: &Job, case: &Case, record: StreamRecord, sink: &mut Sink) -> (Stage
 
 /// The life of a job that goes on from what another process has left.
 fn inherit(job: &Job, host: &Host, before: &[u8], record: StreamRecord, sink: &mut Sink) -> (Stage, Option<Error>) {
-    let first = Job::load(host, before, PluginLimits::default(), OnError::Fail).expect("a good component");
+    let first = Job::load(host, before, Terms::default()).expect("a good component");
     let mut operator = first.start().expect("starts");
     operator.process(record.clone(), &mut Sink::default()).expect("writes its state");
     let folder = tempfile::tempdir().expect("a folder");
@@ -234,6 +240,17 @@ impl Findings {
             let found = attempt.sink.rows;
             self.expect(found == due, || format!("{found} rows came out, should {due}"));
         }
+    }
+
+    /// The same guest where it is given pieces of a file: nobody knows where the next record begins, so the job stops.
+    fn in_a_file(&mut self, case: &Case, stops: bool, attempt: &Attempt) {
+        let due = if stops { Stage::Run } else { Stage::End };
+        self.expect(attempt.stage == due, || format!("in a file it ends in {:?}: {attempt}", attempt.stage));
+        let said = attempt.to_string();
+        for words in &case.directives.in_a_file {
+            self.expect(said.contains(words), || format!("in a file `{said}` lacks `{words}`"));
+        }
+        self.texts(case, attempt, &log::take());
     }
 
     /// Texts are short, and no character of them can do anything to a terminal or to another line.

@@ -6,18 +6,21 @@
 //!   holds state itself) `$on_snapshot`, `$on_restore`, `$on_can_migrate` and `$on_migrate`, called in the place of what a good
 //!   operator does, with the same parameters and results; and `$lie`, called before the canned message is given away, to
 //!   change it
-//!   (in a codec `$on_process` is `decode`, and the numbers of a row's frame are at `$done`, behind the message)
+//!   (in a codec `$on_process` is `decode`, or `encode` where it writes, and the numbers of a row's frame, or of a frame's first
+//!   row, are at `$done`, behind the message)
 //! - globals: `$message`, `$message_bytes` (the canned message) and the addresses of its numbers (`$at_rows`, `$at_body`,
 //!   `$at_node0`, `$at_buffer1`, …); `$done`, `$reject_batch`, `$retry`, `$fatal`, `$open_failed` (addresses
 //!   of results); where rows are emitted `$parents`, `$answer` (room for one of the host's) and `$unit` (success without a
 //!   value)
+//! - states by their places: those of `states` first, then `maps`, `lists` and `sums`
 //! - functions: `$rows` (of a message), `$keep_all`, `$set_output`, `$set_rejects`, `$poisoned`; in a flat-map `$emit_message`
 //! - memory from 32 KiB to 64 KiB, which nobody else touches
 
 use arrow::datatypes::Schema;
-use volley_test_guests::{Guest, SnapshotBodies, component as wrap, words_to_bytes};
+use volley_test_guests::{Guest, Kept, SnapshotBodies, component as wrap, words_to_bytes};
 
-use crate::case::{Case, Directives, case};
+use crate::case::{Case, case};
+use crate::directives::{Directives, Drive};
 use crate::message::{self, Canned};
 use crate::text::expand;
 
@@ -29,7 +32,7 @@ const OWN_START: usize = 32 << 10;
 const HEAP_START: usize = 64 << 10;
 
 /// The functions of the host, by the names that `imports` uses.
-const IMPORTS: [(&str, &str); 22] = [
+const IMPORTS: [(&str, &str); 27] = [
     ("log", r#"(import "volley:operator/log@0.1.0" "log" (func $log (param i32 i32 i32)))"#),
     ("now", r#"(import "volley:operator/clock@0.1.0" "now-ms" (func $now (result i64)))"#),
     ("random", r#"(import "volley:operator/random@0.1.0" "next-u64" (func $random (result i64)))"#),
@@ -41,6 +44,20 @@ const IMPORTS: [(&str, &str); 22] = [
     ("put", r#"(import "volley:operator/state@0.1.0" "put" (func $put (param i32 i32 i32 i32 i32 i32)))"#),
     ("remove", r#"(import "volley:operator/state@0.1.0" "remove" (func $remove (param i32 i32 i32 i32)))"#),
     ("append", r#"(import "volley:operator/state@0.1.0" "append" (func $append (param i32 i32 i32 i32 i32 i32)))"#),
+    ("merge", r#"(import "volley:operator/state@0.1.0" "merge" (func $merge (param i32 i32 i32 i32 i32 i32)))"#),
+    ("map_get", r#"(import "volley:operator/state@0.1.0" "map-get" (func $map_get (param i32 i32 i32 i32 i32 i32)))"#),
+    (
+        "map_put",
+        r#"(import "volley:operator/state@0.1.0" "map-put" (func $map_put (param i32 i32 i32 i32 i32 i32 i32 i32)))"#,
+    ),
+    (
+        "map_remove",
+        r#"(import "volley:operator/state@0.1.0" "map-remove" (func $map_remove (param i32 i32 i32 i32 i32 i32)))"#,
+    ),
+    (
+        "get_entries",
+        r#"(import "volley:operator/state@0.1.0" "get-entries" (func $get_entries (param i32 i32 i32 i32)))"#,
+    ),
     ("register", r#"(import "volley:operator/timers@0.1.0" "register" (func $register (param i32 i32 i32)))"#),
     // WASI, which a host answers itself.
     ("exit", r#"(import "wasi:cli/exit@0.2.12" "exit" (func $exit (param i32)))"#),
@@ -139,15 +156,17 @@ fn from_hex(text: &str) -> Vec<u8> {
 fn operator(directives: &Directives, code: &str) -> String {
     let kind = directives.kind.as_str();
     let emits = matches!(kind, "flat-map" | "process");
+    let encodes = directives.drive == Drive::Encode;
     let reads: Vec<&str> = match kind {
         "scalar" => vec!["arg0"],
-        "codec" => Vec::new(),
+        "codec" if !encodes => Vec::new(),
         _ => directives.reads.iter().map(String::as_str).collect(),
     };
     let mut guest = Guest::new(kind.to_owned(), &reads).heap(HEAP_START).pages(directives.pages.unwrap_or(16));
-    let writes = message::schema(&directives.writes.clone().unwrap_or_else(|| vec!["y: Int64".to_owned()]));
+    let column = if encodes { "frame: non-null Binary" } else { "y: Int64" };
+    let writes = message::schema(&directives.writes.clone().unwrap_or_else(|| vec![column.to_owned()]));
     let gives_values = kind == "scalar" || kind == "codec";
-    if kind != "filter" {
+    if kind != "filter" && !encodes {
         guest = guest.output("out", &writes, directives.replaces || gives_values);
     }
     for (name, import) in IMPORTS {
@@ -157,6 +176,15 @@ fn operator(directives: &Directives, code: &str) -> String {
     }
     for (name, columns) in &directives.states {
         guest = guest.state(name, &message::schema(columns));
+    }
+    for (name, keys, columns) in &directives.maps {
+        guest = guest.state_of(name, &Kept::Map(&message::schema(keys)), &message::schema(columns));
+    }
+    for (name, columns) in &directives.lists {
+        guest = guest.state_of(name, &Kept::List, &message::schema(columns));
+    }
+    for (name, columns) in &directives.sums {
+        guest = guest.state_of(name, &Kept::Merge(&vec![0; columns.len()]), &message::schema(columns));
     }
     let sends = directives.sends.as_ref().map_or(writes, |columns| message::schema(columns));
     let rows = directives.sends_rows.unwrap_or(directives.rows);
@@ -188,10 +216,11 @@ fn operator(directives: &Directives, code: &str) -> String {
     };
     let process = match kind {
         "process" => hooks.call("on_process", &["groups", "group_count", "ptr", "len"]),
-        "codec" => hooks.call("on_process", &["framing", "ptr", "len", "end"]),
+        "codec" if !encodes => hooks.call("on_process", &["framing", "ptr", "len", "end"]),
         _ => hooks.call("on_process", &["ptr", "len"]),
     };
-    guest = guest.process(&process.unwrap_or(default));
+    let process = process.unwrap_or(default);
+    guest = if encodes { guest.encode(&process) } else { guest.process(&process) };
     if let Some(body) = hooks.call("on_timers", &["timers", "count"]) {
         guest = guest.on_timers(&body);
     }

@@ -18,10 +18,32 @@ use volley_wasm::{
 };
 
 use crate::component::{POISON, good};
+use crate::directives::Drive;
 use crate::values;
 
 /// State that all of a job may have, in bytes.
 const STATE_BYTES_MAX: usize = 4 << 20;
+
+/// How a job runs a guest.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    pub(crate) limits: PluginLimits,
+    pub(crate) on_error: OnError,
+    /// State that all of the job may have, in bytes.
+    pub(crate) state_bytes: usize,
+    pub(crate) drive: Drive,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            limits: PluginLimits::default(),
+            on_error: OnError::Fail,
+            state_bytes: STATE_BYTES_MAX,
+            drive: Drive::default(),
+        }
+    }
+}
 
 /// One engine, with a good plugin in it: a guest that harmed it would harm all that follow.
 pub(crate) struct Host {
@@ -69,6 +91,8 @@ pub(crate) fn input(rows: usize, poison: Option<usize>, text_bytes: Option<usize
 pub(crate) struct Job {
     made: Made,
     errors_attached: bool,
+    state_bytes: usize,
+    drive: Drive,
 }
 
 /// What makes the operator; of what is none, one that calls it.
@@ -79,11 +103,12 @@ enum Made {
 }
 
 impl Job {
-    pub(crate) fn load(host: &Host, bytes: &[u8], limits: PluginLimits, on_error: OnError) -> Result<Self> {
-        Ok(Self::of(Plugin::from_bytes(&host.engine, "guest", bytes)?, limits, on_error))
+    pub(crate) fn load(host: &Host, bytes: &[u8], terms: Terms) -> Result<Self> {
+        Ok(Self::of(Plugin::from_bytes(&host.engine, "guest", bytes)?, terms))
     }
 
-    fn of(plugin: Arc<Plugin>, limits: PluginLimits, on_error: OnError) -> Self {
+    fn of(plugin: Arc<Plugin>, terms: Terms) -> Self {
+        let Terms { limits, on_error, state_bytes, drive } = terms;
         let options = PluginOptions { limits, on_error, ..PluginOptions::default() };
         let made = match plugin.info().kind {
             PluginKind::Scalar if on_error == OnError::Fail => {
@@ -96,7 +121,7 @@ impl Job {
             }
             _ => Made::Operator(PluginFactory::new(plugin, options)),
         };
-        Self { made, errors_attached: on_error == OnError::DeadLetter }
+        Self { made, errors_attached: on_error == OnError::DeadLetter, state_bytes, drive }
     }
 
     /// What is counted.
@@ -118,7 +143,7 @@ impl Job {
         let factory = match &self.made {
             Made::Operator(factory) => factory,
             Made::Scalar(scalar) => return values::scalar(scalar),
-            Made::Codec(codec) => return values::codec(codec),
+            Made::Codec(codec) => return values::codec(codec, self.drive, &schema()),
         };
         let event_time = Some(EventTimeColumn::new("x"));
         factory.bind_stream(&StreamType {
@@ -134,7 +159,7 @@ impl Job {
             subtask: SubtaskId { index: 0, parallelism: instances },
             input: schema(),
             event_time,
-            state: Arc::new(MemoryBackend::new(STATE_BYTES_MAX)),
+            state: Arc::new(MemoryBackend::new(self.state_bytes)),
             restored,
             errors_attached: self.errors_attached,
             clock: Arc::new(ManualClock::at(1_234)),
@@ -188,7 +213,7 @@ pub(crate) struct Neighbour(Box<dyn Operator>);
 
 impl Neighbour {
     pub(crate) fn start(host: &Host) -> Self {
-        let job = Job::of(Arc::clone(&host.good), PluginLimits::default(), OnError::Fail);
+        let job = Job::of(Arc::clone(&host.good), Terms::default());
         Self(job.start().expect("starts"))
     }
 

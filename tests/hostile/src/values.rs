@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BinaryArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use volley_api::{
-    CodecContext, CodecFactory, FrameDecoder, Framing, ManualClock, NodeName, Operator, Output, Result, RowReject,
-    ScalarContext, ScalarFunction, ScalarFunctionFactory, ScalarOutcome, SeedSource, StreamRecord, SubtaskId,
+    CodecContext, CodecFactory, Error, FrameDecoder, FrameEncoder, Framing, ManualClock, NodeName, Operator, Output,
+    Result, RowReject, ScalarContext, ScalarFunction, ScalarFunctionFactory, ScalarOutcome, SeedSource, StreamRecord,
+    SubtaskId,
 };
 use volley_wasm::{PluginCodec, PluginScalar};
+
+use crate::directives::Drive;
 
 /// Calls a function with `x` for every row, as an expression does: what has no values together is tried in halves.
 struct Called(Box<dyn ScalarFunction>);
@@ -56,11 +59,20 @@ impl Operator for Called {
 /// Reads `name` of every row as a message.
 struct Read(Box<dyn FrameDecoder>);
 
-/// A format as an operator.
-pub(crate) fn codec(codec: &PluginCodec) -> Result<Box<dyn Operator>> {
-    codec.decoded_schema()?;
+/// A format as an operator, which reads, or writes rows of these columns.
+pub(crate) fn codec(codec: &PluginCodec, drive: Drive, rows: &SchemaRef) -> Result<Box<dyn Operator>> {
     let (clock, seeds) = (Arc::new(ManualClock::at(1_234)), SeedSource::new(1));
-    Ok(Box::new(Read(codec.decoder(CodecContext { node: node(), subtask: SubtaskId::SINGLE, clock, seeds })?)))
+    let context = CodecContext { node: node(), subtask: SubtaskId::SINGLE, clock, seeds };
+    if drive == Drive::Encode {
+        codec.check_rows(rows)?;
+        return Ok(Box::new(Write(codec.encoder(rows, context)?)));
+    }
+    codec.decoded_schema()?;
+    let decoder = codec.decoder(context)?;
+    Ok(match drive {
+        Drive::File => Box::new(ReadFile { decoder, waiting: Vec::new() }),
+        _ => Box::new(Read(decoder)),
+    })
 }
 
 impl Operator for Read {
@@ -76,6 +88,62 @@ impl Operator for Read {
         };
         output.reject(&record, read.rejects.into_iter().map(reject).collect())?;
         output.emit(0, StreamRecord::new(read.rows))
+    }
+
+    fn finish(&mut self, _: &mut dyn Output) -> Result<()> {
+        self.0.close()
+    }
+}
+
+/// Reads `name` of all rows as a piece of a file, as a file source does.
+struct ReadFile {
+    decoder: Box<dyn FrameDecoder>,
+    waiting: Vec<u8>,
+}
+
+impl ReadFile {
+    /// Reads on until nothing more comes of what there is.
+    fn read(&mut self, end: bool, output: &mut dyn Output) -> Result<()> {
+        while !self.waiting.is_empty() {
+            let piece = BinaryArray::from_vec(vec![&self.waiting]);
+            let read = self.decoder.decode(Framing::Stream, &piece, end)?;
+            if read.rest_bytes == self.waiting.len() {
+                assert!(read.rows.num_rows() == 0 && read.rejects.is_empty(), "rows of no bytes");
+                break;
+            }
+            self.waiting.drain(..self.waiting.len() - read.rest_bytes);
+            output.emit(0, StreamRecord::new(read.rows))?;
+        }
+        Ok(())
+    }
+}
+
+impl Operator for ReadFile {
+    fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
+        self.waiting.extend(record.batch.column(1).as_string::<i32>().iter().flatten().flat_map(str::bytes));
+        self.read(false, output)
+    }
+
+    fn finish(&mut self, output: &mut dyn Output) -> Result<()> {
+        self.read(true, output)?;
+        assert!(self.waiting.is_empty(), "{} bytes are left where the file ends", self.waiting.len());
+        self.decoder.close()
+    }
+}
+
+/// Writes all rows. One that is refused stops the job, as in a sink.
+struct Write(Box<dyn FrameEncoder>);
+
+impl Operator for Write {
+    fn process(&mut self, record: StreamRecord, output: &mut dyn Output) -> Result<()> {
+        let written = self.0.encode(&record.batch)?;
+        assert_eq!(written.frames.null_count(), 0);
+        if let Some(reject) = written.rejects.first() {
+            return Err(Error::data(format!("row {} is refused: {}: {}", reject.row, reject.code, reject.message)));
+        }
+        let schema = Schema::new(vec![Field::new("frame", DataType::Binary, false)]);
+        let frames = RecordBatch::try_new(Arc::new(schema), vec![Arc::new(written.frames)]).expect("one column");
+        output.emit(0, StreamRecord::new(frames))
     }
 
     fn finish(&mut self, _: &mut dyn Output) -> Result<()> {

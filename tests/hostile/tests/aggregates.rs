@@ -1,5 +1,5 @@
-//! Hostile aggregates: each of their functions lies, traps, floods or gives up, and the job is stopped by name, or goes on without
-//! the guilty rows. The neighbour of all of them is an honest aggregate in the same engine.
+//! Hostile aggregates: the job is stopped by name, or goes on without the guilty rows. The neighbour of all of them is an honest
+//! aggregate in the same engine.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use volley_api::{
     StreamRecord, SubtaskId,
 };
 use volley_test_guests::SumGuest;
+use volley_test_hostile::{AggregateCase, aggregates};
 use volley_wasm::{
     CompileIn, EngineSettings, OnError, Plugin, PluginAggregates, PluginEngine, PluginLimits, PluginOptions,
 };
@@ -91,59 +92,13 @@ fn assert_neighbour_is_well() {
     assert!(told.counted.is_empty(), "{:?}", told.counted);
 }
 
-const FOREVER: &str = "(loop $for_ever (br $for_ever))";
-
-/// In which function, what it does, what stops it, and under what it is counted.
-fn cases() -> Vec<(&'static str, SumGuest, &'static str, &'static str)> {
-    let good = SumGuest::default;
-    let instead = |function: usize, body: &str| {
-        let mut guest = good();
-        guest.instead[function] = Some(body.to_owned());
-        guest
-    };
-    // A list of far more bytes than there are, at the end of memory; and one of rejects that there are not.
-    let far = "(i32.store (i32.const 512) (i32.const 0)) (i32.store (i32.const 520) (i32.const 0x7ffffff0)) \
-               (i32.store (i32.const 524) (i32.const 0x7fffffff)) (return (i32.const 512))";
-    let outside = &far.replace("0x7fffffff", "64");
-    let nothing = "(i32.store (i32.const 512) (i32.const 0)) (i32.store (i32.const 520) (i32.const 1024)) \
-                   (i32.store (i32.const 524) (i32.const 0)) (return (i32.const 512))";
-    let beyond = "(i32.store (i32.const 512) (i32.const 0)) (i32.store (i32.const 520) (i32.const 528)) \
-                  (i32.store (i32.const 524) (i32.const 1)) (i32.store (i32.const 528) (i32.const 9)) (i32.const 512)";
-    let many = "(drop (memory.grow (i32.const 4096))) (unreachable)";
-    vec![
-        ("update", SumGuest { update: "unreachable".into(), ..good() }, "trapped in `update`", "unreachable"),
-        ("update", SumGuest { update: FOREVER.into(), ..good() }, "deadline", "deadline"),
-        ("update", SumGuest { update: many.into(), ..good() }, "memory limit", "memory"),
-        ("update", instead(0, beyond), "rejects row", "bad_rejects"),
-        ("update", instead(0, &SumGuest::failure(1)), "asked 5 times", "retries"),
-        ("update", instead(0, &SumGuest::failure(2)), "stops the job: said so", "fatal"),
-        ("merge", SumGuest { merge: "unreachable".into(), ..good() }, "trapped in `merge`", "unreachable"),
-        ("merge", SumGuest { merge: FOREVER.into(), ..good() }, "deadline", "deadline"),
-        ("merge", instead(1, &SumGuest::failure(0)), "`merge` refuses its own state", "fatal"),
-        ("merge", instead(1, &SumGuest::failure(2)), "stops the job: said so", "fatal"),
-        ("drain", SumGuest { drain: "unreachable".into(), ..good() }, "trapped in `drain`", "unreachable"),
-        ("drain", SumGuest { drain: FOREVER.into(), ..good() }, "deadline", "deadline"),
-        ("drain", SumGuest { more_rows: 5, ..good() }, "rows", "wrong_rows"),
-        ("drain", SumGuest { more_rows: -1, ..good() }, "rows for", "wrong_rows"),
-        ("drain", instead(2, far), "drain", "transfer_bytes"),
-        ("drain", instead(2, outside), "drain", "other_trap"),
-        ("drain", instead(2, nothing), "drain", "bad_batch"),
-        ("drain", instead(2, &SumGuest::failure(0)), "`drain` refuses its own state", "fatal"),
-        ("evaluate", SumGuest { evaluate: "unreachable".into(), ..good() }, "trapped in `evaluate`", "unreachable"),
-        ("evaluate", SumGuest { evaluate: FOREVER.into(), ..good() }, "deadline", "deadline"),
-        ("evaluate", instead(3, outside), "evaluate", "other_trap"),
-        ("evaluate", instead(3, nothing), "evaluate", "bad_batch"),
-        ("evaluate", instead(3, &SumGuest::failure(2)), "stops the job: said so", "fatal"),
-    ]
-}
-
 #[test]
 fn every_function_is_stopped_by_name_and_its_reason_counted() {
-    for (function, guest, words, reason) in cases() {
-        let what = format!("{function}, {words}");
+    for AggregateCase { function, tries, guest, says, reason } in aggregates() {
+        let what = format!("{function} {tries}");
         let told = told(guest, OnError::Fail);
         let error = told.error.unwrap_or_else(|| panic!("{what}: nothing stopped it"));
-        assert!(error.contains(words) && error.len() < 16 << 10, "{what}: {error}");
+        assert!(error.contains(says) && error.len() < 16 << 10, "{what}: {error}");
         assert!(told.counted.iter().any(|(counted, _)| counted == reason), "{what}: {:?}", told.counted);
         assert!(told.sums.is_empty(), "{what}: it has results");
         assert_neighbour_is_well();
@@ -151,15 +106,16 @@ fn every_function_is_stopped_by_name_and_its_reason_counted() {
 }
 
 #[test]
-fn rows_that_update_and_drain_fail_on_are_left_out_where_the_policy_says_so() {
-    for (function, guest, words, reason) in cases() {
-        let is_of_the_job = ["fatal", "retries"].contains(&reason);
-        if is_of_the_job || !["update", "drain"].contains(&function) {
-            continue;
+fn rows_that_update_and_drain_fail_on_are_left_out_where_the_policy_says_so_and_all_else_stops() {
+    for case in aggregates() {
+        let (is_of_rows, what) = (case.is_of_rows(), format!("{} {}", case.function, case.tries));
+        let told = told(case.guest, OnError::Skip);
+        if is_of_rows {
+            assert_eq!((told.error, told.refused, told.sums), (None, 6, vec![]), "{what}: {:?}", told.counted);
+        } else {
+            let error = told.error.unwrap_or_else(|| panic!("{what}: nothing stopped it"));
+            assert!(error.contains(case.says) && told.sums.is_empty(), "{what}: {error}");
         }
-        let what = format!("{function}, {words}");
-        let told = told(guest, OnError::Skip);
-        assert_eq!((told.error, told.refused, told.sums), (None, 6, vec![]), "{what}: {:?}", told.counted);
         assert_neighbour_is_well();
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use volley_test_hostile::{CLASSES, Case, Outcome, cases};
+use volley_test_hostile::{AggregateCase, CLASSES, Case, Outcome, aggregates, cases};
 use volley_wasm::{CompileLimits, HostLimits, PluginLimits, Violation};
 
 /// The page, from the root of the repository.
@@ -68,19 +68,30 @@ fn guests() -> String {
         text.push_str(&format!("\n### {}\n\n| it … | counted as | the job |\n|---|---|---|\n", class.title));
         for case in cases(*class) {
             let reasons: Vec<String> = case.reasons().map(|reason| format!("`{reason}`")).collect();
-            text.push_str(&format!(
-                "| {} | {} | {} |\n",
-                case.tries(),
-                reasons.join(", "),
-                consequence(case.outcome())
-            ));
+            text.push_str(&format!("| {} | {} | {} |\n", case.tries(), reasons.join(", "), consequence(&case)));
         }
+    }
+    text.push_str("\n### Aggregates\n\n| in … | it … | counted as | the job |\n|---|---|---|---|\n");
+    for case in aggregates() {
+        let AggregateCase { function, tries, reason, .. } = case;
+        let job = if case.is_of_rows() { "stops, or leaves the rows out (`on_error`)" } else { "stops" };
+        text.push_str(&format!("| `{function}` | {tries} | `{reason}` | {job} |\n"));
     }
     text + "\n"
 }
 
-fn consequence(outcome: Outcome) -> &'static str {
-    match outcome {
+/// What becomes of the job. Functions and formats have other ways than operators to go on.
+fn consequence(case: &Case) -> &'static str {
+    match (case.class.folder, case.outcome()) {
+        ("scalar", Outcome::StoppedAtRow) => return "stops, or has a null there (`on_error: null`)",
+        ("scalar", Outcome::Counted) => return "goes on, with a null there",
+        ("codec", Outcome::RowsAside) if case.stops_in_a_file() == Some(true) => {
+            return "in a file: stops; of messages: goes on, and that one is refused";
+        }
+        ("codec", Outcome::RowsAside) => return "goes on, and the rest is refused",
+        _ => {}
+    }
+    match case.outcome() {
         Outcome::NotLoaded => "does not start: the file is refused",
         Outcome::NotStarted => "does not start",
         Outcome::StoppedAtRow => "stops, or leaves the row out (`on_error`)",

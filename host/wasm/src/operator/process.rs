@@ -327,10 +327,10 @@ impl PluginOperator {
             let (answer, heard) = self.hearing(|operator| operator.call_keyed(None, call, None, Parents::None))?;
             let ports = match answer {
                 Ok(Ok(_)) => self.emitted(Part { offset: 0, rows: 1 }, &[]),
-                Ok(Err(failure)) => {
-                    self.again(failure, &mut retries)?;
-                    continue;
-                }
+                Ok(Err(failure)) => match self.again(failure, &mut retries) {
+                    Ok(()) => continue,
+                    Err(error) => Err(error),
+                },
                 Err(error) => Err(error),
             };
             match ports {

@@ -3,6 +3,7 @@
 ;;! rows_out = 0
 ;;! counted = { bad_frames = 2 }
 ;;! refused = ["0 plugin-bad-frames"]
+;;! in_a_file = ["a row of frame 70000, where 1 were given"]
 ;;! kind = "codec"
 (func $on_process (param $framing i32) (param $ptr i32) (param $len i32) (param $end i32) (result i32)
   (call $set_output (global.get $message) (global.get $message_bytes))
