@@ -140,6 +140,28 @@ fn what_cannot_be_rebuilt_is_refused_and_nothing_is_lost() {
     assert_exact(&folder);
 }
 
+/// Without its manifests it looks like one that was never complete; the output tells.
+#[test]
+fn a_checkpoint_that_is_gone_is_missed_by_its_output() {
+    let folder = stopped(&pipeline(), &[]);
+    let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
+    let manifests = ["manifest.json", "manifest.copy.json"]
+        .map(|name| folder.path(&format!("checkpoints/keyed/epochs/{newest}/{name}")));
+    let kept = std::fs::read(&manifests[0]).expect("there");
+    manifests.iter().for_each(|path| std::fs::remove_file(path).expect("gone"));
+    let before = folder.files();
+    let parts = [
+        "sink `raw` has committed epoch",
+        &format!("neither epochs/{newest}/manifest.json nor its copy"),
+        "--accept-duplicates",
+    ];
+    folder.run(&["run", "p.yaml"]).says("without a manifest", 5, &parts);
+    assert_eq!(folder.files(), before, "nothing was touched");
+    std::fs::write(&manifests[1], kept).expect("put back");
+    folder.succeed(&["run", "p.yaml", "-q"]);
+    assert_exact(&folder);
+}
+
 /// Operators whose state depends on more than which rows came: a checkpoint with visible output is not rebuilt.
 #[test]
 fn what_depends_on_order_is_not_rebuilt() {

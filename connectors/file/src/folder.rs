@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use volley_api::SinkContext;
+use volley_api::{Epoch, SinkContext};
 use volley_fail_point::fail_point;
 
 use crate::names::{Kind, Own, PART};
@@ -76,6 +76,17 @@ pub(crate) fn check_is_latest(folder: &Path, context: &SinkContext) -> Result<()
         }
         _ => Ok(()),
     })
+}
+
+/// The highest epoch above `epoch` of which the folder shows anything that runs from `since` on have committed.
+pub(crate) fn shown_beyond(folder: &Path, own: &Own, since: u64, epoch: Epoch) -> Result<Option<Epoch>, Error> {
+    let mut shown = None;
+    each_name(folder, |name| {
+        let committed = own.committed(name).filter(|(incarnation, found)| *incarnation >= since && *found > epoch);
+        shown = shown.max(committed.map(|(_, found)| found));
+        Ok(())
+    })?;
+    Ok(shown)
 }
 
 /// Removes what runs before `incarnation` have staged, but for `kept`.

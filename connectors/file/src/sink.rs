@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use volley_api::{
-    CodecFactory, CommitStatus, Committable, DeliveryGuarantee, JobRun, NodeName, Sink, SinkContext, SinkWriter,
+    CodecFactory, CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, ShownBeyond, Sink,
+    SinkContext, SinkWriter,
 };
 
 use crate::blocking::{self, Place};
@@ -293,6 +294,15 @@ impl Sink for FileSink {
 
     async fn shows(&self, committable: &Committable) -> volley_api::Result<bool> {
         self.with_token(committable, staged::shows).await
+    }
+
+    async fn shows_beyond(&self, since: &JobRun, sink: &NodeName, epoch: Epoch) -> volley_api::Result<ShownBeyond> {
+        // Elsewhere names do not tell who wrote what is there.
+        let Target::Folder(folder) = &self.settings.target else { return Ok(ShownBeyond::Unknown) };
+        let (folder, own, incarnation) = (folder.clone(), Own::new(since, sink)?, since.incarnation);
+        let work = move || folder::shown_beyond(&folder, &own, incarnation, epoch);
+        let shown = blocking::run(Place::Pool, &self.settings.path, work).await??;
+        Ok(shown.map_or(ShownBeyond::Nothing, ShownBeyond::UpTo))
     }
 
     async fn abort(&self, committable: &Committable) -> volley_api::Result<()> {

@@ -9,6 +9,7 @@
 
 mod ask;
 mod begin;
+mod beyond;
 mod choose;
 mod listener;
 mod parts;

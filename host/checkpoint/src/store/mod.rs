@@ -5,6 +5,8 @@
 //! ```text
 //! <location>/<job>/
 //!   incarnations/<n>             claimed by start n of the job, by exclusive creation
+//!   lines/<n>                    made by start n when it left the checkpoints that were there: what earlier starts have
+//!                                committed says nothing of checkpoints that are missing
 //!   epochs/<epoch>/begun.json    claimed by the start that writes the epoch, by exclusive creation
 //!   epochs/<epoch>/<node>.<state>.<subtask>.<file>
 //!                                files of snapshots that no other epoch has

@@ -142,6 +142,18 @@ impl Run {
         }
     }
 
+    /// Says, for later starts, that this run has left the checkpoints which were there: output that earlier runs have
+    /// committed beyond what is left of them is of no account any more. To be called before they are removed.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn begin_line(&self) -> Result<()> {
+        let word = serde_json::json!({ "began_ms": self.0.options.now_ms, "nonce": format!("{:016x}", nonce()) });
+        // Taken: by this very run, a moment ago.
+        let path = layout::line(self.0.run.incarnation);
+        self.0.store.blobs.put_new(&path, Bytes::from(format!("{word:#}\n"))).await.map(drop)
+    }
+
     /// Begins the next epoch: takes its id, which nobody has used. To be called before the epoch's barrier is injected, so
     /// that an id that any sink has seen is in the store.
     ///

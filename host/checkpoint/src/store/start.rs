@@ -55,11 +55,19 @@ impl CheckpointStore {
 
     /// The highest number that a start has claimed; 0 when none has.
     pub(crate) async fn highest_incarnation(&self) -> Result<u64> {
-        let listed = self.blobs.list(layout::INCARNATIONS).await?;
-        let claims = listed.iter().filter(|file| !is_temporary(&file.path));
-        let numbers =
-            claims.filter_map(|file| file.path.strip_prefix(layout::INCARNATIONS)?.strip_prefix('/')?.parse().ok());
-        Ok(numbers.max().unwrap_or(0))
+        Ok(self.numbers_in(layout::INCARNATIONS).await?.into_iter().max().unwrap_or(0))
+    }
+
+    /// The last start that has left the checkpoints which were there, for the beginning, a savepoint or an older one; 0 when
+    /// none has.
+    pub(crate) async fn line_began(&self) -> Result<u64> {
+        Ok(self.numbers_in(layout::LINES).await?.into_iter().max().unwrap_or(0))
+    }
+
+    async fn numbers_in(&self, folder: &str) -> Result<Vec<u64>> {
+        let listed = self.blobs.list(folder).await?;
+        let whole = listed.iter().filter(|file| !is_temporary(&file.path));
+        Ok(whole.filter_map(|file| layout::number_in(folder, &file.path)).collect())
     }
 }
 
