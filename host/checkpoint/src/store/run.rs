@@ -54,12 +54,17 @@ pub(crate) struct Ledger {
     pub(crate) last: u64,
     /// The highest id that was tried.
     tried: u64,
-    /// Of the newest complete epoch.
+    /// Since one copied the files that it shares, or tried to: of the newest complete epoch, and 0 behind a try.
     pub(crate) checkpoints_since_copy: u32,
+    /// The last epoch that an earlier start began as such a copy, and that did not become complete.
+    copy_failed: u64,
     /// Files that were written or checked by this run, by identity, as they were last taken.
     pub(crate) known: BTreeMap<String, FileEntry>,
     /// Identities of files that failed to sync when they were to be linked. Nothing may rely on them.
     pub(crate) unsynced: BTreeSet<String>,
+    /// Files that were not any more, when they were copied anew, what they had been: as they were written, and as they were
+    /// read. Nothing may rely on these either.
+    pub(crate) changed: BTreeMap<String, (String, String)>,
     /// The files that epochs of this run name, complete or being written.
     pub(crate) named: BTreeMap<u64, BTreeSet<String>>,
     /// Epochs that are being written.
@@ -73,9 +78,15 @@ impl fmt::Debug for Run {
 }
 
 impl Run {
-    pub(crate) fn new(store: CheckpointStore, incarnation: u64, last: Epoch, options: RunOptions) -> Self {
+    pub(crate) fn new(
+        store: CheckpointStore,
+        incarnation: u64,
+        last: Epoch,
+        copy_failed: Epoch,
+        options: RunOptions,
+    ) -> Self {
         let run = JobRun { job: Arc::clone(&store.job), incarnation };
-        let ledger = Ledger { last: last.0, tried: last.0, ..Ledger::default() };
+        let ledger = Ledger { last: last.0, tried: last.0, copy_failed: copy_failed.0, ..Ledger::default() };
         Self(Arc::new(Inner { store, run, options, ledger: Mutex::new(ledger) }))
     }
 
@@ -119,7 +130,8 @@ impl Run {
             return;
         }
         let mut ledger = self.ledger();
-        ledger.checkpoints_since_copy = restored.manifest.checkpoints_since_copy;
+        let has_failed = ledger.copy_failed > restored.manifest.epoch;
+        ledger.checkpoints_since_copy = if has_failed { 0 } else { restored.manifest.checkpoints_since_copy };
         for file in restored.manifest.files() {
             if let Some(identity) = &file.identity {
                 ledger.known.insert(identity.clone(), file.clone());
@@ -179,6 +191,7 @@ impl Run {
         let writer = EpochWriter::new(self.clone(), epoch);
         let claim = serde_json::json!({
             "incarnation": self.0.run.incarnation,
+            "copies": writer.is_copying(),
             "nonce": format!("{:016x}", nonce()),
         });
         let claim = Bytes::from(format!("{claim:#}\n"));

@@ -25,19 +25,36 @@ impl CheckpointStore {
         let incarnation = self.claim(&options).await?;
         hit("claim-after")?;
         let epochs = self.epochs().await?;
+        let mut copy_failed = Epoch(0);
         for epoch in &epochs {
-            if let Reading::Absent = self.read(*epoch).await? {
+            let reading = self.read(*epoch).await?;
+            if let Reading::Absent = reading {
                 let [manifest, _] = layout::manifests(*epoch);
                 // Taken: it was completed just now, or another start was faster. Either will do.
                 self.blobs.put_new(&manifest, abandoned(incarnation)).await?;
+            }
+            if matches!(reading, Reading::Absent | Reading::Abandoned { .. }) && self.was_to_copy(*epoch).await? {
+                copy_failed = *epoch;
             }
         }
         hit("claim-fenced")?;
         let above = options.above.map_or(Epoch(0), |(_, epoch)| epoch);
         let last = epochs.last().copied().unwrap_or(Epoch(0)).max(above);
-        let run = Run::new(self.clone(), incarnation, last, options);
+        let run = Run::new(self.clone(), incarnation, last, copy_failed, options);
         run.check_not_superseded().await?;
         Ok(run)
+    }
+
+    /// Whether an epoch was begun as one that copies the files that it shares.
+    async fn was_to_copy(&self, epoch: Epoch) -> Result<bool> {
+        #[derive(serde::Deserialize)]
+        struct Begun {
+            #[serde(default)]
+            copies: bool,
+        }
+        let begun = self.blobs.get(&layout::begun(epoch)).await?;
+        // Whoever wrote it otherwise did not say.
+        Ok(begun.and_then(|begun| serde_json::from_slice::<Begun>(&begun).ok()).is_some_and(|begun| begun.copies))
     }
 
     async fn claim(&self, options: &RunOptions) -> Result<u64> {

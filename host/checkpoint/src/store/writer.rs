@@ -19,6 +19,8 @@ pub struct EpochWriter {
     run: Run,
     epoch: Epoch,
     is_copying: bool,
+    /// Whether it has begun to take files.
+    has_files: bool,
     is_complete: bool,
     gathered: Gathered,
     outputs: Vec<Committable>,
@@ -67,11 +69,18 @@ impl fmt::Debug for EpochWriter {
 
 impl EpochWriter {
     pub(crate) fn new(run: Run, epoch: Epoch) -> Self {
-        let is_copying = run.ledger().checkpoints_since_copy + 1 >= CHECKPOINTS_PER_COPY;
+        let mut ledger = run.ledger();
+        let is_copying = ledger.checkpoints_since_copy + 1 >= CHECKPOINTS_PER_COPY;
+        if is_copying {
+            // Counted from the try on: where there is neither time nor room for a copy, the next epochs do without.
+            ledger.checkpoints_since_copy = 0;
+        }
+        drop(ledger);
         Self {
             run,
             epoch,
             is_copying,
+            has_files: false,
             is_complete: false,
             gathered: Gathered::default(),
             outputs: Vec::new(),
@@ -84,6 +93,11 @@ impl EpochWriter {
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Whether it copies the files that it shares with others, instead of naming those that are there.
+    pub(crate) fn is_copying(&self) -> bool {
+        self.is_copying
     }
 
     /// Whether output is among what tasks have reported of this epoch.
@@ -102,6 +116,7 @@ impl EpochWriter {
         let sorted = gather::sort(parts);
         let mut taken = TakenParts { parts: sorted.parts, outputs: sorted.outputs };
         if !sorted.keyed.is_empty() {
+            self.has_files = true;
             let (run, epoch, is_copying) = (&self.run, self.epoch, self.is_copying);
             let mut uploader = Uploader { run, epoch, is_copying, taken: &mut self.taken, counts: &mut self.counts };
             let keyed = uploader.take(sorted.keyed).await?;
@@ -268,6 +283,13 @@ impl EpochWriter {
 
 impl Drop for EpochWriter {
     fn drop(&mut self) {
+        if self.is_copying && self.has_files && !self.is_complete {
+            tracing::warn!(
+                "checkpoint {} was to copy the files of state that it shares with others, and is not complete: the next ones \
+                 link them, as before, and the {CHECKPOINTS_PER_COPY}th is to copy them",
+                self.epoch
+            );
+        }
         let mut ledger = self.run.ledger();
         ledger.writing.remove(&self.epoch.0);
         if !self.is_complete {
