@@ -138,6 +138,9 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks, check: &RestoreCheck<'_
     let restored = spoiled(&store, chosen.restored, &options).await?;
     if let Some(restored) = &restored {
         run.goes_on_from(restored);
+        if !is_elsewhere {
+            mend_manifests(&run, restored.manifest.epoch()).await;
+        }
     }
     let is_final = restored.as_ref().is_some_and(|restored| restored.manifest.is_final);
     let goes = restored.as_ref().map(|restored| Goes {
@@ -190,6 +193,15 @@ impl Begun {
             self.run.remove(&obsolete).await?;
         }
         Ok(())
+    }
+}
+
+/// Sees to it that what the run goes on from has both manifests. It has one, so that the run can do without.
+async fn mend_manifests(run: &Run, epoch: Epoch) {
+    match run.mend_manifests(epoch).await {
+        Ok(true) => tracing::info!("checkpoint {epoch} had one manifest only, and has two again"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!("{error}: checkpoint {epoch} has one manifest only"),
     }
 }
 

@@ -20,7 +20,8 @@
 //! # Promises
 //!
 //! - Whatever has a name is there whole: files are written under a temporary name, synced, and named last
-//!   ([`BlobStore`]). What was written is read back, length and CRC32C, before an epoch is declared complete.
+//!   ([`BlobStore`]). What was written is read back, length and CRC32C, before an epoch is declared complete; of the two
+//!   manifests at least one, and the other is made anew by the next epoch or the next start.
 //! - A start syncs the folders that it has read before it commits anything by what was in them: whoever wrote there may have
 //!   ended before its own sync. A file that failed to sync is used by no epoch.
 //! - Numbers of starts and epochs are never used twice. A start claims the next incarnation, then gives up every epoch that
@@ -39,6 +40,7 @@ mod gather;
 mod layout;
 mod local;
 mod location;
+mod mend;
 mod object;
 mod read;
 mod remove;

@@ -58,6 +58,8 @@ pub(crate) struct Ledger {
     pub(crate) checkpoints_since_copy: u32,
     /// The last epoch that an earlier start began as such a copy, and that did not become complete.
     copy_failed: u64,
+    /// One of the two manifests of an epoch, which could not be written: the epoch, where it belongs, and what it is.
+    pub(crate) lacks_manifest: Option<(Epoch, String, Bytes)>,
     /// Files that were written or checked by this run, by identity, as they were last taken.
     pub(crate) known: BTreeMap<String, FileEntry>,
     /// Identities of files that failed to sync when they were to be linked. Nothing may rely on them.
@@ -201,9 +203,17 @@ impl Run {
         if created != Created::Ours {
             return Ok(None);
         }
-        let mut ledger = self.ledger();
-        ledger.last = ledger.last.max(epoch.0);
-        drop(ledger);
+        let lacking = {
+            let mut ledger = self.ledger();
+            ledger.last = ledger.last.max(epoch.0);
+            // Tried once: the epoch is still the newest that is complete, so that nobody removes it meanwhile.
+            ledger.lacks_manifest.take()
+        };
+        if let Some((of, path, bytes)) = lacking
+            && let Err(error) = self.0.store.blobs.put(&path, bytes).await
+        {
+            tracing::warn!(epoch = of.0, "{error}: the checkpoint has one manifest only");
+        }
         hit("epoch-begun")?;
         Ok(Some(writer))
     }
