@@ -285,7 +285,11 @@ impl Sink for FileSink {
     }
 
     async fn commit(&self, committable: &Committable) -> volley_api::Result<()> {
-        self.with_token(committable, staged::commit).await
+        let begun = self.begun.lock().await;
+        // What was written a moment ago need not be read again; what waited for another start may have changed meanwhile.
+        let is_own = begun.as_ref().is_some_and(|begun| begun.run == committable.run);
+        drop(begun);
+        self.with_token(committable, if is_own { staged::commit } else { staged::commit_restored }).await
     }
 
     async fn lookup(&self, committable: &Committable) -> volley_api::Result<CommitStatus> {
@@ -312,6 +316,12 @@ impl Sink for FileSink {
     async fn clean_up(&self, run: &JobRun, sink: &NodeName, kept: &[Committable]) -> volley_api::Result<()> {
         // Elsewhere nothing is staged that a run could know again.
         let Target::Folder(folder) = &self.settings.target else { return Ok(()) };
+        let mut begun = self.begun.lock().await;
+        if begun.as_ref().is_some_and(|begun| begun.run.incarnation < run.incarnation) {
+            // What that run staged is that of another from now on.
+            *begun = None;
+        }
+        drop(begun);
         // All of them are read before anything is removed.
         let own = Own::new(run, sink)?;
         let mut names = HashSet::new();
