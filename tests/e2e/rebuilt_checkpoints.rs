@@ -48,7 +48,7 @@ fn own_files(folder: &Folder, epoch: u64) -> Vec<PathBuf> {
     let parts = states.flat_map(|parts| parts.as_array().expect("parts"));
     let files = parts.flat_map(|part| part["files"].as_array().expect("files"));
     let paths = files.map(|file| file["path"].as_str().expect("a path"));
-    let own = |path: &&str| path.contains(&format!("/{epoch}/")) || path.contains(&format!("/{epoch}-"));
+    let own = |path: &&str| path.contains(&format!("/{epoch}/")) || path.ends_with(&format!(".{epoch}"));
     paths.filter(own).map(|path| folder.path(&format!("checkpoints/keyed/{path}"))).collect()
 }
 
@@ -88,7 +88,10 @@ fn rebuilds(backend: &str, parallelism: &str, damaged: u64) {
     let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
     for epoch in (newest + 1 - damaged)..=newest {
         let files = own_files(&folder, epoch);
-        assert!(!files.is_empty(), "{newest} has files of its own");
+        assert!(!files.is_empty(), "{epoch} has files of its own");
+        // Of state on disk the files that were linked into it, too.
+        let has_shared = files.iter().any(|path| path.to_string_lossy().contains("/shared/"));
+        assert_eq!(has_shared, backend == "rocksdb", "{files:?}");
         files.iter().for_each(flip);
     }
     let outcome = folder.succeed(&["run", "p.yaml", "--parallelism", parallelism]);
