@@ -198,6 +198,21 @@ on_both!(what_a_start_goes_on_from_has_both_manifests_again, place, {
     }
 });
 
+// They are listed before each commit.
+on_both!(claims_of_long_ago_are_removed, place, {
+    let mut last = 0;
+    for start in 1..=5_u64 {
+        let begun = go_on(&place, &Arc::default()).await.expect("begun");
+        assert_eq!(begun.run.job_run().incarnation, start);
+        // Its own, that of the start which wrote what it goes on from, and those of starts in between.
+        assert_eq!(claims(&place).await as u64, start - last + u64::from(last > 0));
+        if start != 3 {
+            write(&place, &begun.run).await;
+            last = start;
+        }
+    }
+});
+
 /// Completes epochs, and removes old ones, until a later start has taken over.
 async fn run_on(place: &Place, run: &Run) {
     loop {

@@ -140,6 +140,9 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks, check: &RestoreCheck<'_
         run.goes_on_from(restored);
         if !is_elsewhere {
             mend_manifests(&run, restored.manifest.epoch()).await;
+            if let Err(error) = store.forget_starts(restored.manifest.incarnation).await {
+                tracing::warn!("{error}: claims of earlier starts are left for now");
+            }
         }
     }
     let is_final = restored.as_ref().is_some_and(|restored| restored.manifest.is_final);

@@ -106,6 +106,7 @@ impl Chosen {
             Err(error) if options.accept_duplicates && !error.is_retryable() => {
                 let error = error.report();
                 tracing::warn!("checkpoint {lost} could not be rebuilt ({error}): going on from {from}");
+                self.way = Way::AcceptDuplicates;
                 Ok(None)
             }
             Err(error) => {

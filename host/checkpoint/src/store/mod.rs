@@ -28,6 +28,8 @@
 //!   has no manifest, by creating in its place a word that says so, and begins above every epoch there is. Creation is
 //!   exclusive, so that a host that was thought dead cannot complete its epoch any more; and one that begins an epoch looks
 //!   for a higher incarnation afterwards. Either the new start sees the epoch, or the old one sees the start.
+//! - The highest claim always stays. Those of starts before the one that wrote the newest complete epoch go, since all claims are
+//!   listed before each commit.
 //! - A file goes only when no manifest names it, no epoch that is being written among them. Manifests go before files, and
 //!   the mark of the highest epoch stays, so that its number does.
 //! - Removal cannot be made exclusive: an old host that sleeps between its look for a higher incarnation and its removal

@@ -149,11 +149,7 @@ impl Run {
     /// # Errors
     /// [`Error::Superseded`] if so; and when the storage cannot be asked, which must be treated alike.
     pub async fn check_not_superseded(&self) -> Result<()> {
-        let own = self.0.run.incarnation;
-        match self.0.store.highest_incarnation().await? {
-            seen if seen > own => Err(Error::Superseded { job: self.0.run.job.to_string(), own, seen }),
-            _ => Ok(()),
-        }
+        self.0.store.check_is_highest(self.0.run.incarnation).await
     }
 
     /// Says, for later starts, that this run has left the checkpoints which were there: output that earlier runs have

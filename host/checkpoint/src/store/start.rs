@@ -24,6 +24,8 @@ impl CheckpointStore {
         hit("claim-before")?;
         let incarnation = self.claim(&options).await?;
         hit("claim-after")?;
+        // Nothing of a later start's is given up, however long ago this one had looked for the highest number.
+        self.check_is_highest(incarnation).await?;
         let epochs = self.epochs().await?;
         let mut copy_failed = Epoch(0);
         for epoch in &epochs {
@@ -73,6 +75,28 @@ impl CheckpointStore {
     /// The highest number that a start has claimed; 0 when none has.
     pub(crate) async fn highest_incarnation(&self) -> Result<u64> {
         Ok(self.numbers_in(layout::INCARNATIONS).await?.into_iter().max().unwrap_or(0))
+    }
+
+    /// Refuses a start above which there is another.
+    pub(super) async fn check_is_highest(&self, own: u64) -> Result<()> {
+        match self.highest_incarnation().await? {
+            seen if seen > own => Err(Error::Superseded { job: self.job.to_string(), own, seen }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the claims of starts below one, and their words: nobody asks for more than the highest of them, which stays.
+    pub(crate) async fn forget_starts(&self, below: u64) -> Result<()> {
+        let mut paths = Vec::new();
+        for (folder, path) in
+            [(layout::INCARNATIONS, layout::incarnation as fn(u64) -> String), (layout::LINES, layout::line)]
+        {
+            let mut numbers = self.numbers_in(folder).await?;
+            numbers.sort_unstable();
+            numbers.pop();
+            paths.extend(numbers.into_iter().filter(|number| *number < below).map(path));
+        }
+        if paths.is_empty() { Ok(()) } else { self.blobs.delete(&paths).await }
     }
 
     /// The last start that has left the checkpoints which were there, for the beginning, a savepoint or an older one; 0 when
