@@ -48,7 +48,7 @@ fn own_files(folder: &Folder, epoch: u64) -> Vec<PathBuf> {
     let parts = states.flat_map(|parts| parts.as_array().expect("parts"));
     let files = parts.flat_map(|part| part["files"].as_array().expect("files"));
     let paths = files.map(|file| file["path"].as_str().expect("a path"));
-    let own = |path: &&str| path.contains(&format!("/{epoch}/")) || path.contains(&format!("/{epoch}-"));
+    let own = |path: &&str| path.contains(&format!("/{epoch}/")) || path.ends_with(&format!(".{epoch}"));
     paths.filter(own).map(|path| folder.path(&format!("checkpoints/keyed/{path}"))).collect()
 }
 
@@ -88,7 +88,10 @@ fn rebuilds(backend: &str, parallelism: &str, damaged: u64) {
     let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
     for epoch in (newest + 1 - damaged)..=newest {
         let files = own_files(&folder, epoch);
-        assert!(!files.is_empty(), "{newest} has files of its own");
+        assert!(!files.is_empty(), "{epoch} has files of its own");
+        // Of state on disk the files that were linked into it, too.
+        let has_shared = files.iter().any(|path| path.to_string_lossy().contains("/shared/"));
+        assert_eq!(has_shared, backend == "rocksdb", "{files:?}");
         files.iter().for_each(flip);
     }
     let outcome = folder.succeed(&["run", "p.yaml", "--parallelism", parallelism]);
@@ -136,6 +139,28 @@ fn what_cannot_be_rebuilt_is_refused_and_nothing_is_lost() {
     );
     // Back as it was, it goes on.
     folder.write("p.yaml", pipeline());
+    folder.succeed(&["run", "p.yaml", "-q"]);
+    assert_exact(&folder);
+}
+
+/// Without its manifests it looks like one that was never complete; the output tells.
+#[test]
+fn a_checkpoint_that_is_gone_is_missed_by_its_output() {
+    let folder = stopped(&pipeline(), &[]);
+    let newest = inspected(&folder, "newest")["epoch"].as_u64().expect("a number");
+    let manifests = ["manifest.json", "manifest.copy.json"]
+        .map(|name| folder.path(&format!("checkpoints/keyed/epochs/{newest}/{name}")));
+    let kept = std::fs::read(&manifests[0]).expect("there");
+    manifests.iter().for_each(|path| std::fs::remove_file(path).expect("gone"));
+    let before = folder.files();
+    let parts = [
+        "sink `raw` has committed epoch",
+        &format!("neither epochs/{newest}/manifest.json nor its copy"),
+        "--accept-duplicates",
+    ];
+    folder.run(&["run", "p.yaml"]).says("without a manifest", 5, &parts);
+    assert_eq!(folder.files(), before, "nothing was touched");
+    std::fs::write(&manifests[1], kept).expect("put back");
     folder.succeed(&["run", "p.yaml", "-q"]);
     assert_exact(&folder);
 }

@@ -143,6 +143,21 @@ pub enum Error {
         /// The length that it had.
         expected: u64,
     },
+    /// A staged file whose bytes are not those that were written.
+    #[error(
+        "cannot commit {path}: its staged file {staged} has the CRC-32 {found:08x}, and {expected:08x} was prepared: the disk or \
+         somebody has changed it. Put it back as it was; otherwise its rows are lost, and the job has to begin anew with --fresh"
+    )]
+    Flipped {
+        /// The final path.
+        path: String,
+        /// The staged name.
+        staged: String,
+        /// What was read.
+        found: u32,
+        /// What was written.
+        expected: u32,
+    },
     /// An abort of what can be seen already.
     #[error("cannot abort what holds {path}: it is committed already; commit the rest of it")]
     Visible {
@@ -229,9 +244,11 @@ impl Error {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
             // Whoever wrote the pipeline may be right, and the files late or elsewhere.
             Self::Missing { .. } | Self::NoMatch { .. } => ErrorKind::External,
-            Self::Io { .. } | Self::Lost { .. } | Self::Changed { .. } | Self::Irreplaceable { .. } => {
-                ErrorKind::External
-            }
+            Self::Io { .. }
+            | Self::Lost { .. }
+            | Self::Changed { .. }
+            | Self::Flipped { .. }
+            | Self::Irreplaceable { .. } => ErrorKind::External,
             Self::Foreign { .. } | Self::Visible { .. } | Self::Broken(_) => ErrorKind::Internal,
         }
     }

@@ -5,36 +5,45 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use volley_api::SinkContext;
+use volley_api::{Epoch, SinkContext};
 use volley_fail_point::fail_point;
 
 use crate::names::{Kind, Own, PART};
 use crate::{Error, FileFormat};
 
-/// Makes a folder and those above it that are missing, all of them durable.
+/// Makes a folder and those above it that are missing, all of them durable; those that are there too, since a process that was
+/// killed may have made them a moment ago, and more than one.
 pub(crate) fn make(folder: &Path) -> Result<(), Error> {
+    make_with(folder, sync_names)
+}
+
+fn make_with(folder: &Path, mut sync: impl FnMut(&Path) -> io::Result<()>) -> Result<(), Error> {
     let fail = |error| Error::io("make the folder", folder.display().to_string(), error);
     let folder = std::path::absolute(folder).map_err(fail)?;
-    let missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    let missing = folder.ancestors().take_while(|folder| !folder.exists()).count();
     fs::create_dir_all(&folder).map_err(fail)?;
-    for parent in missing.iter().filter_map(|made| made.parent()) {
-        sync(parent)?;
-    }
-    if missing.is_empty() {
-        // A process that was killed may have made it a moment ago. A parent that is not ours to read holds no such folder.
-        drop(folder.parent().map(sync));
+    for (at, parent) in folder.ancestors().skip(1).enumerate() {
+        use io::ErrorKind::{InvalidInput, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+        match sync(parent) {
+            // Folders that this user may not look into, or that are on another kind of filesystem, are not of its making.
+            Err(error)
+                if at >= missing
+                    && [InvalidInput, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported]
+                        .contains(&error.kind()) => {}
+            outcome => outcome.map_err(|error| Error::io("write", parent.display().to_string(), error))?,
+        }
     }
     Ok(())
 }
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync(folder: &Path) -> Result<(), Error> {
+    sync_names(folder).map_err(|error| Error::io("write", folder.display().to_string(), error))
+}
+
+fn sync_names(folder: &Path) -> io::Result<()> {
     // Elsewhere a folder cannot be opened, and renames are durable by themselves.
-    if cfg!(unix) {
-        let outcome = File::open(folder).and_then(|folder| folder.sync_all());
-        outcome.map_err(|error| Error::io("write", folder.display().to_string(), error))?;
-    }
-    Ok(())
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Runs `look` on every name in a folder; one that is not there is empty.
@@ -78,6 +87,17 @@ pub(crate) fn check_is_latest(folder: &Path, context: &SinkContext) -> Result<()
     })
 }
 
+/// The highest epoch above `epoch` of which the folder shows anything that runs from `since` on have committed.
+pub(crate) fn shown_beyond(folder: &Path, own: &Own, since: u64, epoch: Epoch) -> Result<Option<Epoch>, Error> {
+    let mut shown = None;
+    each_name(folder, |name| {
+        let committed = own.committed(name).filter(|(incarnation, found)| *incarnation >= since && *found > epoch);
+        shown = shown.max(committed.map(|(_, found)| found));
+        Ok(())
+    })?;
+    Ok(shown)
+}
+
 /// Removes what runs before `incarnation` have staged, but for `kept`.
 pub(crate) fn clean_up(folder: &Path, own: &Own, incarnation: u64, kept: &HashSet<String>) -> Result<(), Error> {
     let failed = |error| Error::io("remove", folder.display().to_string(), error);
@@ -115,6 +135,19 @@ mod tests {
             make(&folder).expect("made, however often");
             assert!(folder.is_dir());
         }
+        // Also those that somebody else has made, up to the root, who may not have come to it.
+        let mut synced = Vec::new();
+        let note = |path: &Path| {
+            synced.push(path.to_owned());
+            Ok(())
+        };
+        make_with(&folder, note).expect("there");
+        assert!(synced.iter().map(std::path::PathBuf::as_path).eq(folder.ancestors().skip(1)), "{synced:?}");
+        for (kind, is_refused) in [(io::ErrorKind::PermissionDenied, false), (io::ErrorKind::Other, true)] {
+            assert_eq!(make_with(&folder, |_| Err(kind.into())).is_err(), is_refused, "{kind}");
+        }
+        let new = folder.join("d");
+        assert!(make_with(&new, |_| Err(io::ErrorKind::PermissionDenied.into())).is_err(), "its own has to be synced");
         fs::write(base.path().join("file"), "").expect("a file");
         let error = make(&base.path().join("file/d")).expect_err("a file is in the way").to_string();
         assert!(error.starts_with("cannot make the folder ") && error.contains("file/d"), "{error}");

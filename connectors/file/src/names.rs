@@ -6,7 +6,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
-use volley_api::{JobRun, NodeName};
+use volley_api::{Epoch, JobRun, NodeName};
 
 use crate::Error;
 
@@ -78,6 +78,22 @@ impl Own {
 
     /// The incarnation that made the file of that name, and what it is; `None` for a file of anybody else.
     pub(crate) fn of(&self, name: &str) -> Option<(u64, Kind)> {
+        self.parts_of(name).map(|(incarnation, kind, _)| (incarnation, kind))
+    }
+
+    /// The incarnation and the epoch of a file that was committed, be it there or taken away.
+    pub(crate) fn committed(&self, name: &str) -> Option<(u64, Epoch)> {
+        let (incarnation, kind, rest) = self.parts_of(name)?;
+        if kind == Kind::Staged {
+            return None;
+        }
+        // `WRITER-EPOCH.FORMAT`, or `WRITER-EPOCH-N.FORMAT`.
+        let epoch = rest.split('.').next()?.split('-').nth(1)?;
+        Some((incarnation, Epoch(epoch.parse().ok()?)))
+    }
+
+    /// As [`Own::of`], with what stands behind the incarnation.
+    fn parts_of<'a>(&self, name: &'a str) -> Option<(u64, Kind, &'a str)> {
         let hidden = name.strip_prefix('.');
         let rest = hidden.unwrap_or(name).strip_prefix(PART)?.strip_prefix(&self.owner)?;
         let (incarnation, rest) = rest.split_once('-')?;
@@ -89,7 +105,7 @@ impl Own {
             Some(_) if rest.contains(STAGED) => Kind::Staged,
             Some(_) => return None,
         };
-        Some((incarnation, kind))
+        Some((incarnation, kind, rest))
     }
 }
 
@@ -124,6 +140,12 @@ mod tests {
             "out.csv",
         ] {
             assert_eq!(own.of(other), None, "{other}");
+        }
+        assert_eq!(own.committed("part-a-1@out@7-0-3.csv"), Some((7, Epoch(3))));
+        assert_eq!(own.committed("part-a-1@out@7-12-31-4.csv.gz"), Some((7, Epoch(31))));
+        assert_eq!(own.committed(".part-a-1@out@7-0-3-1.csv.taken"), Some((7, Epoch(3))));
+        for other in [".part-a-1@out@12-0.staged-1-2-3", "part-a-1@out@7-0.csv", "part-a-1@outer@7-0-3.csv"] {
+            assert_eq!(own.committed(other), None, "{other}");
         }
         let odd = own_name("Täglich 2");
         assert_eq!(odd, "T%c3%a4glich%202@out@1".replace('T', "%54"));

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use volley_api::{
-    CodecFactory, CommitStatus, Committable, DeliveryGuarantee, JobRun, NodeName, Sink, SinkContext, SinkWriter,
+    CodecFactory, CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, ShownBeyond, Sink,
+    SinkContext, SinkWriter,
 };
 
 use crate::blocking::{self, Place};
@@ -284,7 +285,11 @@ impl Sink for FileSink {
     }
 
     async fn commit(&self, committable: &Committable) -> volley_api::Result<()> {
-        self.with_token(committable, staged::commit).await
+        let begun = self.begun.lock().await;
+        // What was written a moment ago need not be read again; what waited for another start may have changed meanwhile.
+        let is_own = begun.as_ref().is_some_and(|begun| begun.run == committable.run);
+        drop(begun);
+        self.with_token(committable, if is_own { staged::commit } else { staged::commit_restored }).await
     }
 
     async fn lookup(&self, committable: &Committable) -> volley_api::Result<CommitStatus> {
@@ -295,6 +300,15 @@ impl Sink for FileSink {
         self.with_token(committable, staged::shows).await
     }
 
+    async fn shows_beyond(&self, since: &JobRun, sink: &NodeName, epoch: Epoch) -> volley_api::Result<ShownBeyond> {
+        // Elsewhere names do not tell who wrote what is there.
+        let Target::Folder(folder) = &self.settings.target else { return Ok(ShownBeyond::Unknown) };
+        let (folder, own, incarnation) = (folder.clone(), Own::new(since, sink)?, since.incarnation);
+        let work = move || folder::shown_beyond(&folder, &own, incarnation, epoch);
+        let shown = blocking::run(Place::Pool, &self.settings.path, work).await??;
+        Ok(shown.map_or(ShownBeyond::Nothing, ShownBeyond::UpTo))
+    }
+
     async fn abort(&self, committable: &Committable) -> volley_api::Result<()> {
         self.with_token(committable, staged::abort).await
     }
@@ -302,6 +316,12 @@ impl Sink for FileSink {
     async fn clean_up(&self, run: &JobRun, sink: &NodeName, kept: &[Committable]) -> volley_api::Result<()> {
         // Elsewhere nothing is staged that a run could know again.
         let Target::Folder(folder) = &self.settings.target else { return Ok(()) };
+        let mut begun = self.begun.lock().await;
+        if begun.as_ref().is_some_and(|begun| begun.run.incarnation < run.incarnation) {
+            // What that run staged is that of another from now on.
+            *begun = None;
+        }
+        drop(begun);
         // All of them are read before anything is removed.
         let own = Own::new(run, sink)?;
         let mut names = HashSet::new();

@@ -83,6 +83,28 @@ pub(crate) fn commit(folder: &Path, replacing: Replacing, token: &Token) -> Resu
     fail_point("rename-after-folder-sync").map_err(failed)
 }
 
+/// As [`commit`], for what another run has staged: whether its bytes are still those that were prepared is looked at first, of
+/// all files before any of them is seen.
+pub(crate) fn commit_restored(folder: &Path, replacing: Replacing, token: &Token) -> Result<(), Error> {
+    token.files.iter().try_for_each(|file| check_staged(folder, file))?;
+    commit(folder, replacing, token)
+}
+
+fn check_staged(folder: &Path, file: &PreparedFile) -> Result<(), Error> {
+    let path = folder.join(&file.staged);
+    let found = match crc32_of(&path) {
+        // It has its final name by now, or had it before.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        outcome => outcome.map_err(|error| Error::io("read", path.display().to_string(), error))?,
+    };
+    // One of another length is told of by its length.
+    if found == file.crc32 || length_of(&path)? != Some(file.length) {
+        return Ok(());
+    }
+    let (path, staged) = (folder.join(&file.name).display().to_string(), file.staged.clone());
+    Err(Error::Flipped { path, staged, found, expected: file.crc32 })
+}
+
 fn commit_file(folder: &Path, replacing: Replacing, file: &PreparedFile) -> Result<(), Error> {
     let (staged, path) = (folder.join(&file.staged), folder.join(&file.name));
     let Some(length) = length_of(&staged)? else { return expect_in_place(folder, file) };
@@ -189,14 +211,20 @@ fn is_in_place(path: &Path, file: &PreparedFile) -> Result<bool, Error> {
             Ok(metadata) if !metadata.is_file() || metadata.len() != file.length => return Ok(false),
             outcome => outcome?,
         };
-        let mut input = File::open(path)?;
-        let (mut crc, mut buffer) = (flate2::Crc::new(), vec![0; CHECK_BYTES]);
-        loop {
-            match input.read(&mut buffer)? {
-                0 => return Ok(crc.sum() == file.crc32),
-                bytes => crc.update(&buffer[..bytes]),
-            }
-        }
+        Ok(crc32_of(path)? == file.crc32)
     };
     outcome().map_err(|error| Error::io("read", path.display().to_string(), error))
+}
+
+fn crc32_of(path: &Path) -> io::Result<u32> {
+    let mut input = File::open(path)?;
+    let (mut crc, mut buffer) = (flate2::Crc::new(), vec![0; CHECK_BYTES]);
+    loop {
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(crc.sum()),
+            Ok(bytes) => crc.update(&buffer[..bytes]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }

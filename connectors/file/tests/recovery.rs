@@ -211,6 +211,30 @@ async fn a_staged_file_that_somebody_changed_is_not_committed() {
     assert_eq!(folder_names(base.path()), [staged]);
 }
 
+#[tokio::test]
+async fn a_staged_file_whose_bits_have_flipped_is_not_committed_by_the_next_run() {
+    let base = tempfile::tempdir().expect("a temporary folder");
+    let value = json!({ "path": "o/", "format": "csv", "part_rows_max": 1 });
+    let first = sink_of(base.path(), value.clone());
+    let committable = prepare(&first, writer_of(1, false), 1).await.expect("prepared");
+    let before = folder_names(base.path());
+    let staged = base.path().join("o").join(before.last().expect("a staged file"));
+    let whole = std::fs::read(&staged).expect("there");
+    let mut hurt = whole.clone();
+    hurt[2] ^= 1;
+    std::fs::write(&staged, hurt).expect("flipped");
+    // Another process, and the same one when its job has failed and goes on.
+    first.clean_up(&run("flights", 2), &node("out"), std::slice::from_ref(&committable)).await.expect("cleaned up");
+    for next in [&sink_of(base.path(), value.clone()), &first] {
+        let error = next.commit(&committable).await.expect_err("flipped");
+        assert!(error.to_string().contains("has the CRC-32") && !error.is_retryable(), "{error}");
+        assert_eq!(folder_names(base.path()), before, "nothing is visible of the others either");
+    }
+    std::fs::write(&staged, whole).expect("put back");
+    first.commit(&committable).await.expect("committed");
+    assert!(folder_names(base.path()).iter().all(|name| name.starts_with("part-")));
+}
+
 #[test]
 fn a_stream_takes_part_in_checkpoints_in_formats_without_an_end() {
     for (format, is_single_epoch) in

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use bytes::Bytes;
 use volley_api::{
-    CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, Sink, SinkContext, SinkWriter,
+    CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, ShownBeyond, Sink, SinkContext, SinkWriter,
 };
 
 use crate::error::{Error, Result};
@@ -183,6 +183,15 @@ impl Sink for MemorySink {
             (_, true) => Ok(CommitStatus::NotCommitted),
             _ => Err(Error::Gone(committable.epoch).into()),
         }
+    }
+
+    async fn shows_beyond(&self, since: &JobRun, sink: &NodeName, epoch: Epoch) -> volley_api::Result<ShownBeyond> {
+        let shared = self.store.lock();
+        let is_own = |owner: &&Owner| {
+            owner.run.job == since.job && owner.run.incarnation >= since.incarnation && owner.sink == *sink
+        };
+        let later = shared.committed.values().filter(is_own).map(|owner| owner.epoch).filter(|found| *found > epoch);
+        Ok(later.max().map_or(ShownBeyond::Nothing, ShownBeyond::UpTo))
     }
 
     async fn abort(&self, committable: &Committable) -> volley_api::Result<()> {

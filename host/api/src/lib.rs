@@ -54,7 +54,7 @@ pub use operator::{
 pub use origin::{Origin, OriginColumn, OriginDirectory};
 pub use record::{RecordTraceContext, StreamRecord, memory_bytes};
 pub use scalar::{ScalarBinding, ScalarContext, ScalarFunction, ScalarFunctionFactory, ScalarOutcome};
-pub use sink::{CommitStatus, Committable, DeliveryGuarantee, JobRun, Sink, SinkContext, SinkWriter};
+pub use sink::{CommitStatus, Committable, DeliveryGuarantee, JobRun, ShownBeyond, Sink, SinkContext, SinkWriter};
 pub use source::{
     Boundedness, Positions, ReadEvent, ReadOptions, Replay, Source, SourceBatch, SourceReject, Split, SplitId,
     SplitOffset, SplitReader,

@@ -79,6 +79,17 @@ pub enum CommitStatus {
     Unknown,
 }
 
+/// What a sink shows that is later than an epoch: the answer of [`Sink::shows_beyond`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShownBeyond {
+    /// The sink cannot tell.
+    Unknown,
+    /// Nothing.
+    Nothing,
+    /// Output of epochs up to this one.
+    UpTo(Epoch),
+}
+
 /// What a writer is told at its creation.
 #[derive(Debug, Clone)]
 pub struct SinkContext {
@@ -172,6 +183,17 @@ pub trait Sink: Send + Sync + fmt::Debug {
     /// As [`Sink::lookup`].
     async fn shows(&self, committable: &Committable) -> Result<bool> {
         Ok(self.lookup(committable).await? != CommitStatus::NotCommitted)
+    }
+
+    /// Whether anything is visible that runs of a job, from `since` on, have prepared in `sink` for epochs above `epoch`: a
+    /// start asks when it finds no later checkpoint, for one whose manifest is gone cannot be asked for its tokens. Part of an
+    /// epoch is enough. Output of other jobs, other sinks and earlier runs is none of it. Default: the sink cannot tell.
+    ///
+    /// # Errors
+    /// When the outside system cannot be asked.
+    async fn shows_beyond(&self, since: &JobRun, sink: &NodeName, epoch: Epoch) -> Result<ShownBeyond> {
+        let _ = (since, sink, epoch);
+        Ok(ShownBeyond::Unknown)
     }
 
     /// Throws away what was prepared. Idempotent; must not be called after a commit.

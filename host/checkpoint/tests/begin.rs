@@ -177,6 +177,42 @@ on_both!(a_damaged_checkpoint_is_not_among_those_that_are_kept, place, {
     }
 });
 
+// Killed between the two, or one of them damaged since: one flipped bit more, and the job could not go on.
+on_both!(what_a_start_goes_on_from_has_both_manifests_again, place, {
+    let run = place.start().await;
+    write(&place, &run).await;
+    let blobs = place.blobs();
+    let [first, copy] = ["epochs/1/manifest.json", "epochs/1/manifest.copy.json"];
+    let whole = blobs.get(first).await.expect("read").expect("there");
+    for (path, is_gone) in [(copy, true), (first, true), (copy, false), (first, false)] {
+        if is_gone {
+            blobs.delete(&[path.to_owned()]).await.expect("gone");
+        } else {
+            flip(&*blobs, path).await;
+        }
+        let begun = go_on(&place, &Arc::default()).await.expect("one is enough");
+        assert_eq!(begun.restored.map(|(epoch, _)| epoch), Some(Epoch(1)));
+        for path in [first, copy] {
+            assert_eq!(blobs.get(path).await.expect("read").as_ref(), Some(&whole), "{path}");
+        }
+    }
+});
+
+// They are listed before each commit.
+on_both!(claims_of_long_ago_are_removed, place, {
+    let mut last = 0;
+    for start in 1..=5_u64 {
+        let begun = go_on(&place, &Arc::default()).await.expect("begun");
+        assert_eq!(begun.run.job_run().incarnation, start);
+        // Its own, that of the start which wrote what it goes on from, and those of starts in between.
+        assert_eq!(claims(&place).await as u64, start - last + u64::from(last > 0));
+        if start != 3 {
+            write(&place, &begun.run).await;
+            last = start;
+        }
+    }
+});
+
 /// Completes epochs, and removes old ones, until a later start has taken over.
 async fn run_on(place: &Place, run: &Run) {
     loop {

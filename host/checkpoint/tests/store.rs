@@ -263,6 +263,37 @@ on_both!(what_is_not_there_is_said_so, place, {
     assert!(matches!(store.list().await.expect("listed")[0].state, EpochState::Incomplete { .. }));
 });
 
+// For want of time or room: the next ones do without, and it is tried again ten epochs later.
+on_both!(a_copy_that_fails_is_put_off, place, {
+    let mut run = place.start().await;
+    for _ in 1..10 {
+        write(&place, &run).await;
+    }
+    // Too slow: given up while it still copies.
+    let mut slow = run.begin().await.expect("begun");
+    let report = write(&place, &run).await;
+    assert_eq!((report.manifest.epoch, report.reused_files, report.manifest.checkpoints_since_copy), (11, 1, 1));
+    slow.take(parts(&place, &run, Epoch(10))).await.expect("taken");
+    drop(slow);
+    for epoch in 12..20 {
+        assert_eq!(write(&place, &run).await.reused_files, 1, "{epoch}");
+    }
+    // Once more, and the host with it; what it goes on from says that a copy is due.
+    for _ in 0..2 {
+        run.begin().await.expect("begun").take(parts(&place, &run, run.next_epoch())).await.expect("taken");
+        run = place.start().await;
+        let newest = place.store().newest().await.expect("listed").complete.expect("complete");
+        run.goes_on_from(&place.store().load(newest.epoch(), &place.downloads()).await.expect("whole"));
+        let report = write(&place, &run).await;
+        assert_eq!((report.reused_files, report.manifest.checkpoints_since_copy), (1, 1));
+        for _ in 2..10 {
+            assert_eq!(write(&place, &run).await.reused_files, 1);
+        }
+    }
+    let report = write(&place, &run).await;
+    assert_eq!((report.reused_files, report.manifest.checkpoints_since_copy), (0, 0), "a copy");
+});
+
 #[tokio::test]
 async fn a_state_file_that_has_changed_is_not_copied_anew() {
     let place = Place::memory();
@@ -271,7 +302,8 @@ async fn a_state_file_that_has_changed_is_not_copied_anew() {
         write(&place, &run).await;
     }
     std::fs::write(place.folder.path().join("000001.sst"), b"a file that is sharer").expect("written");
-    for epoch in [10, 11] {
+    // Nor linked, although the next epochs copy nothing.
+    for epoch in [10, 11, 12] {
         let mut writer = run.begin().await.expect("begun");
         let error = writer.take(parts(&place, &run, Epoch(epoch))).await.expect_err("it has changed");
         assert!(matches!(&error, Error::ReadBack { what, .. } if what.contains("`000001.sst`")), "{error}");

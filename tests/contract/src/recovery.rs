@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use volley_api::{
-    CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, Sink, SinkContext, SinkWriter, SubtaskId,
-    SystemClock,
+    CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, ShownBeyond, Sink, SinkContext, SinkWriter,
+    SubtaskId, SystemClock,
 };
 
 use crate::rows_as_text;
@@ -28,6 +28,8 @@ const SAMPLE_ROWS_MIN: usize = 6;
 /// - `clean_up` throws away what earlier incarnations staged, but for what is kept; it touches neither what is committed, nor
 ///   what a later or the same incarnation, another sink or another job has staged.
 /// - Writers of a later incarnation go on in the same target, and nothing of theirs takes the place of anything earlier.
+/// - `shows_beyond` tells of what is committed and of nothing else: not of what is staged, nor of earlier epochs and runs, nor
+///   to other jobs and sinks. A sink may also say, always, that it cannot tell.
 /// - A committable names its run, sink, subtask and epoch; under other names, or with other bytes, its token is refused.
 ///
 /// # Panics
@@ -44,6 +46,7 @@ pub async fn sink_recovery_contract<S: Sink>(
     suite.tokens_are_their_own().await;
     suite.clean_up_takes_what_nobody_asks_for().await;
     suite.clean_up_leaves_what_is_not_its_own().await;
+    suite.what_is_shown_beyond_an_epoch().await;
     suite.an_epoch_without_rows().await;
 }
 
@@ -208,6 +211,34 @@ impl<'a, S: Sink, M: Fn() -> S, F: Fn() -> Vec<RecordBatch>> Suite<'a, M, F> {
         }
         (self.make)().commit(&committable).await.expect("a commit behind clean-ups of others");
         self.committed(&committable, rows, "behind clean-ups of others").await;
+    }
+
+    async fn what_is_shown_beyond_an_epoch(&mut self) {
+        let sink = (self.make)();
+        let mut writer = self.writer(&sink, SubtaskId::SINGLE, true).await;
+        let (first, second) = (self.next_epoch(), self.next_epoch());
+        let shown = self.prepare(&mut *writer, first).await;
+        let staged = self.prepare(&mut *writer, second).await;
+        (self.make)().commit(&shown.committable).await.expect("commit");
+        self.committed(&shown.committable, shown.rows, "before it is asked for").await;
+        let run = |job: &str, incarnation| JobRun { job: job.into(), incarnation };
+        let own = self.incarnation;
+        for (since, sink, epoch, expected, what) in [
+            (run(JOB, 1), "out", 0, Some(first), "of everything"),
+            (run(JOB, own), "out", first - 1, Some(first), "beyond the epoch before"),
+            (run(JOB, own), "out", first, None, "beyond the last that is visible"),
+            (run(JOB, own + 1), "out", first - 1, None, "of later runs"),
+            (run(JOB, own), "ou", first - 1, None, "of another sink"),
+            (run("other", own), "out", first - 1, None, "of another job"),
+        ] {
+            let told = (self.make)().shows_beyond(&since, &node(sink), Epoch(epoch)).await.expect("an answer");
+            let expected = expected.map_or(ShownBeyond::Nothing, |epoch| ShownBeyond::UpTo(Epoch(epoch)));
+            assert!(
+                told == ShownBeyond::Unknown || told == expected,
+                "what is shown {what}: {told:?}, not {expected:?}"
+            );
+        }
+        (self.make)().abort(&staged.committable).await.expect("abort");
     }
 
     async fn an_epoch_without_rows(&mut self) {

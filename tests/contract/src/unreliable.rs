@@ -10,8 +10,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use volley_api::{
-    CommitStatus, Committable, DeliveryGuarantee, Epoch, Error, JobRun, NodeName, Result, Sink, SinkContext,
-    SinkWriter, split_mix_64,
+    CommitStatus, Committable, DeliveryGuarantee, Epoch, Error, JobRun, NodeName, Result, ShownBeyond, Sink,
+    SinkContext, SinkWriter, split_mix_64,
 };
 
 /// A call that can go wrong. Opening a writer and writing rows cannot.
@@ -279,6 +279,10 @@ impl<S: Sink + 'static> Sink for Unreliable<S> {
         }
         let send = |sink: Arc<S>, it| -> Answer<CommitStatus> { Box::pin(async move { sink.lookup(&it).await }) };
         self.call_on(SinkCall::Lookup, fault, committable, send).await
+    }
+
+    async fn shows_beyond(&self, since: &JobRun, sink: &NodeName, epoch: Epoch) -> Result<ShownBeyond> {
+        self.sink.shows_beyond(since, sink, epoch).await
     }
 
     async fn abort(&self, committable: &Committable) -> Result<()> {

@@ -7,7 +7,8 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use volley_api::{
-    CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, Result, Sink, SinkContext, SinkWriter,
+    CommitStatus, Committable, DeliveryGuarantee, Epoch, JobRun, NodeName, Result, ShownBeyond, Sink, SinkContext,
+    SinkWriter,
 };
 use volley_connector_memory::{MemoryHandle, MemorySink};
 use volley_test_contract::sink_recovery_contract;
@@ -46,6 +47,10 @@ enum Fault {
     NamesNoIncarnation,
     /// A second commit is an error.
     CommitsOnce,
+    /// `shows_beyond` says that there is nothing, whatever was asked.
+    ShowsNothing,
+    /// `shows_beyond` tells of what earlier runs committed, too.
+    ShowsEarlierRuns,
 }
 
 /// What all values of one target share.
@@ -113,6 +118,14 @@ impl Sink for BrokenSink {
             Fault::AbortsNothing => self.sink.lookup(committable).await.map(drop),
             Fault::IgnoresOwner => self.sink.abort(&self.original(committable)).await,
             _ => self.sink.abort(committable).await,
+        }
+    }
+    async fn shows_beyond(&self, since: &JobRun, sink: &NodeName, epoch: Epoch) -> Result<ShownBeyond> {
+        let any = JobRun { incarnation: 0, ..since.clone() };
+        match self.fault {
+            Fault::ShowsNothing => Ok(ShownBeyond::Nothing),
+            Fault::ShowsEarlierRuns => self.sink.shows_beyond(&any, sink, epoch).await,
+            _ => self.sink.shows_beyond(since, sink, epoch).await,
         }
     }
     async fn clean_up(&self, run: &JobRun, sink: &NodeName, kept: &[Committable]) -> Result<()> {
@@ -247,4 +260,16 @@ async fn a_committable_must_name_its_run() {
 #[should_panic(expected = "a commit by two at once")]
 async fn a_commit_must_be_repeatable() {
     check(Fault::CommitsOnce).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "what is shown of everything")]
+async fn what_is_visible_must_be_told() {
+    check(Fault::ShowsNothing).await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "what is shown of later runs")]
+async fn what_earlier_runs_committed_must_not_be_told() {
+    check(Fault::ShowsEarlierRuns).await;
 }

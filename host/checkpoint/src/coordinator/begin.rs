@@ -64,6 +64,8 @@ pub struct Begun {
     pub restored: Option<(Epoch, Arc<JobState>)>,
     /// Checkpoints to be removed once the job runs.
     obsolete: Vec<Epoch>,
+    /// Whether the job does not go on from its newest checkpoint, or not from all that is visible.
+    leaves: bool,
 }
 
 /// Whether a job can go on from a state: nodes, splits and states of operators, which this crate does not know.
@@ -130,11 +132,18 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks, check: &RestoreCheck<'_
         complete.extend(of_restored);
     }
     complete.extend(chosen.settle(&run, &options, sinks).await?);
+    let leaves = options.go_on != GoOn::Newest || chosen.accepts_duplicates();
     let is_elsewhere = matches!(options.go_on, GoOn::Savepoint(_));
     store.sync_names(epoch_of(chosen.restored.as_ref()).filter(|_| !is_elsewhere)).await?;
     let restored = spoiled(&store, chosen.restored, &options).await?;
     if let Some(restored) = &restored {
         run.goes_on_from(restored);
+        if !is_elsewhere {
+            mend_manifests(&run, restored.manifest.epoch()).await;
+            if let Err(error) = store.forget_starts(restored.manifest.incarnation).await {
+                tracing::warn!("{error}: claims of earlier starts are left for now");
+            }
+        }
     }
     let is_final = restored.as_ref().is_some_and(|restored| restored.manifest.is_final);
     let goes = restored.as_ref().map(|restored| Goes {
@@ -161,7 +170,7 @@ pub async fn begin(options: BeginOptions, sinks: &Sinks, check: &RestoreCheck<'_
     let restored = restored.map(|restored| (restored.manifest.epoch(), Arc::new(restored.state)));
     Ok(match restored {
         Some((epoch, _)) if is_final => Start::Finish(Finishing { run, protocol, epoch }),
-        restored => Start::Run(Begun { run, protocol, restored, obsolete }),
+        restored => Start::Run(Begun { run, protocol, restored, obsolete, leaves }),
     })
 }
 
@@ -174,16 +183,28 @@ async fn check_goes_on(restored: Option<&Restored>, sinks: &Sinks, check: &Resto
 
 impl Begun {
     /// Removes the checkpoints that a job no longer goes on from, once it runs: should it fail before the first of its own,
-    /// it must not go on from those.
+    /// it must not go on from those. What they committed stays, and the next start is not to stumble over it.
     ///
     /// # Errors
     /// When the storage fails.
     pub async fn forget_others(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.leaves) {
+            self.run.begin_line().await?;
+        }
         let obsolete = std::mem::take(&mut self.obsolete);
         if !obsolete.is_empty() {
             self.run.remove(&obsolete).await?;
         }
         Ok(())
+    }
+}
+
+/// Sees to it that what the run goes on from has both manifests. It has one, so that the run can do without.
+async fn mend_manifests(run: &Run, epoch: Epoch) {
+    match run.mend_manifests(epoch).await {
+        Ok(true) => tracing::info!("checkpoint {epoch} had one manifest only, and has two again"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!("{error}: checkpoint {epoch} has one manifest only"),
     }
 }
 

@@ -4,6 +4,7 @@ use volley_api::{Committable, Epoch, Error, NodeName, Result};
 
 use super::ANSWER_WITHIN;
 use super::begin::{BeginOptions, GoOn, Sinks, no_name};
+use super::beyond::{Beyond, shown_beyond};
 use super::rebuild::{other_plan, rebuild};
 use crate::manifest::Manifest;
 use crate::store::{CheckpointStore, EpochState, Newest, Run, Savepoint};
@@ -18,6 +19,8 @@ pub(super) struct Chosen {
     pub(super) seen: Option<Epoch>,
     /// Later ones that are damaged, the newest first.
     damaged: Vec<Damaged>,
+    /// What is visible of still later ones, which are gone.
+    beyond: Option<Beyond>,
     /// What becomes of those.
     way: Way,
 }
@@ -57,7 +60,17 @@ impl Chosen {
                 highest = Some((so_far.0.max(incarnation), so_far.1.max(epoch)));
             }
         }
+        if let Some(beyond) = &self.beyond {
+            // Its id may not be in the store any more.
+            let so_far = highest.unwrap_or((0, beyond.epoch));
+            highest = Some((so_far.0, so_far.1.max(beyond.epoch)));
+        }
         Ok(highest)
+    }
+
+    /// Whether it goes on although output is visible that is later, since a person has said so.
+    pub(super) fn accepts_duplicates(&self) -> bool {
+        self.beyond.is_some() || self.way == Way::AcceptDuplicates
     }
 
     /// Does what was chosen about damaged checkpoints, in a run that has claimed its place. Gives the epoch of one that was
@@ -93,6 +106,7 @@ impl Chosen {
             Err(error) if options.accept_duplicates && !error.is_retryable() => {
                 let error = error.report();
                 tracing::warn!("checkpoint {lost} could not be rebuilt ({error}): going on from {from}");
+                self.way = Way::AcceptDuplicates;
                 Ok(None)
             }
             Err(error) => {
@@ -175,6 +189,20 @@ async fn newest(store: &CheckpointStore, options: &BeginOptions, sinks: &Sinks) 
 async fn load_newest(store: &CheckpointStore, options: &BeginOptions, newest: Newest, sinks: &Sinks) -> Result<Chosen> {
     let before = newest.complete.as_deref().map(Manifest::epoch);
     let mut chosen = Chosen { seen: before, ..Chosen::default() };
+    match shown_beyond(store, &newest, sinks).await {
+        Ok(beyond) => chosen.beyond = beyond,
+        Err(error) if options.accept_duplicates => tracing::warn!("what sinks show is not known: {}", error.report()),
+        Err(error) => return Err(error),
+    }
+    if let Some(beyond) = &chosen.beyond {
+        let is_there = newest.damaged.first().is_some_and(|entry| entry.epoch >= beyond.epoch);
+        match beyond.refused() {
+            _ if options.accept_duplicates => tracing::warn!("{}: going on all the same", beyond.seen()),
+            // It is there, but cannot be read: told below, by the names of its files.
+            _ if is_there => {}
+            refused => return Err(refused),
+        }
+    }
     for entry in newest.damaged {
         if let EpochState::Damaged { damage, manifest } = entry.state {
             let error = damage_of(entry.epoch, damage, newest.complete.as_deref());
@@ -223,7 +251,10 @@ impl Chosen {
                 return Ok(true);
             }
             Some(manifest) => visible(manifest, before, sinks).await?,
-            None => Some("what it committed cannot be told, since its manifest is gone".to_owned()),
+            None => Some(match self.beyond.as_ref().filter(|_| self.damaged.is_empty()) {
+                Some(beyond) => beyond.seen(),
+                None => "what it committed cannot be told, since its manifest is gone".to_owned(),
+            }),
         };
         if manifest.is_none() && self.damaged.is_empty() && options.accept_duplicates {
             tracing::warn!("{error}: going on from an older one");
@@ -272,7 +303,7 @@ fn beyond(manifest: &Manifest, before: Option<Epoch>) -> Result<impl Iterator<It
     Ok(output.filter(move |committable| before.is_none_or(|before| committable.epoch > before)))
 }
 
-fn silent(sink: &NodeName) -> Error {
+pub(super) fn silent(sink: &NodeName) -> Error {
     Error::external(format!("sink `{sink}` gives no answer within {} s", ANSWER_WITHIN.as_secs())).retryable()
 }
 

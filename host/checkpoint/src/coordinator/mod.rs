@@ -9,12 +9,15 @@
 
 mod ask;
 mod begin;
+mod beyond;
 mod choose;
 mod listener;
 mod parts;
 mod rebuild;
 mod rest;
 mod savepoints;
+#[cfg(test)]
+mod tests;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -264,7 +267,10 @@ impl Coordinator {
                     tracing::warn!(epoch = report.manifest.epoch, "{warning}: the checkpoint has one manifest only");
                 }
                 let epoch = Epoch(report.manifest.epoch);
-                self.reports.insert(epoch, *report);
+                // One that was given up while its manifest was written is nobody's.
+                if self.protocol.epoch_in_flight() == Some(epoch) {
+                    self.reports.insert(epoch, *report);
+                }
                 decisions = self.step(Fact::ManifestComplete { epoch });
             }
             Outcome::Exported(epoch) => {

@@ -85,7 +85,8 @@ pub enum Fact {
         /// epoch is abandoned then.
         is_retryable: bool,
     },
-    /// The manifest of an epoch is complete: durable in both copies, read back.
+    /// The manifest of an epoch is complete: durable, and read back as it was written. As a rule there are two of it; where
+    /// one did not come to be, the next epoch or the next start makes it.
     ManifestComplete {
         /// The epoch.
         epoch: Epoch,

@@ -71,6 +71,17 @@ pub struct Newest {
     pub damaged: Vec<EpochEntry>,
 }
 
+impl Newest {
+    /// What the newest of them says whose manifest can be read, be its files damaged.
+    pub(crate) fn known(&self) -> Option<&Manifest> {
+        let damaged = self.damaged.iter().filter_map(|entry| match &entry.state {
+            EpochState::Damaged { manifest, .. } => manifest.as_deref(),
+            _ => None,
+        });
+        damaged.chain(self.complete.as_deref()).next()
+    }
+}
+
 impl CheckpointStore {
     /// The checkpoints of a job. Nothing is read or written by it.
     ///

@@ -13,6 +13,9 @@ pub(crate) const MANIFESTS: [&str; 2] = ["manifest.json", "manifest.copy.json"];
 /// Where starts claim their numbers.
 pub(crate) const INCARNATIONS: &str = "incarnations";
 
+/// Where runs say that they have left the checkpoints that were there.
+pub(crate) const LINES: &str = "lines";
+
 /// Where epochs are.
 pub(crate) const EPOCHS: &str = "epochs";
 
@@ -25,6 +28,16 @@ const BEGUN: &str = "begun.json";
 /// The claim of a start.
 pub(crate) fn incarnation(number: u64) -> String {
     format!("{INCARNATIONS}/{number}")
+}
+
+/// The word of a run that it has left the checkpoints that were there.
+pub(crate) fn line(incarnation: u64) -> String {
+    format!("{LINES}/{incarnation}")
+}
+
+/// The number of a claim, or of what is named after one, in a folder of such.
+pub(crate) fn number_in(folder: &str, path: &str) -> Option<u64> {
+    path.strip_prefix(folder)?.strip_prefix('/')?.parse().ok()
 }
 
 /// The folder of an epoch.

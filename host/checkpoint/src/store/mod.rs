@@ -5,6 +5,8 @@
 //! ```text
 //! <location>/<job>/
 //!   incarnations/<n>             claimed by start n of the job, by exclusive creation
+//!   lines/<n>                    made by start n when it left the checkpoints that were there: what earlier starts have
+//!                                committed says nothing of checkpoints that are missing
 //!   epochs/<epoch>/begun.json    claimed by the start that writes the epoch, by exclusive creation
 //!   epochs/<epoch>/<node>.<state>.<subtask>.<file>
 //!                                files of snapshots that no other epoch has
@@ -18,13 +20,16 @@
 //! # Promises
 //!
 //! - Whatever has a name is there whole: files are written under a temporary name, synced, and named last
-//!   ([`BlobStore`]). What was written is read back, length and CRC32C, before an epoch is declared complete.
+//!   ([`BlobStore`]). What was written is read back, length and CRC32C, before an epoch is declared complete; of the two
+//!   manifests at least one, and the other is made anew by the next epoch or the next start.
 //! - A start syncs the folders that it has read before it commits anything by what was in them: whoever wrote there may have
 //!   ended before its own sync. A file that failed to sync is used by no epoch.
 //! - Numbers of starts and epochs are never used twice. A start claims the next incarnation, then gives up every epoch that
 //!   has no manifest, by creating in its place a word that says so, and begins above every epoch there is. Creation is
 //!   exclusive, so that a host that was thought dead cannot complete its epoch any more; and one that begins an epoch looks
 //!   for a higher incarnation afterwards. Either the new start sees the epoch, or the old one sees the start.
+//! - The highest claim always stays. Those of starts before the one that wrote the newest complete epoch go, since all claims are
+//!   listed before each commit.
 //! - A file goes only when no manifest names it, no epoch that is being written among them. Manifests go before files, and
 //!   the mark of the highest epoch stays, so that its number does.
 //! - Removal cannot be made exclusive: an old host that sleeps between its look for a higher incarnation and its removal
@@ -37,6 +42,7 @@ mod gather;
 mod layout;
 mod local;
 mod location;
+mod mend;
 mod object;
 mod read;
 mod remove;

@@ -35,6 +35,7 @@ impl Run {
         if let Some(epoch) = epochs.iter().find(|epoch| self.ledger().writing.contains(&epoch.0)) {
             return Err(Error::Broken(format!("epoch {epoch} is being written and cannot be removed")));
         }
+        self.ledger().lacks_manifest.take_if(|(epoch, ..)| epochs.contains(epoch));
         hit("clean-up-before")?;
         self.check_not_superseded().await?;
         let blobs = &*self.store().blobs;

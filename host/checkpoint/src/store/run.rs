@@ -54,12 +54,19 @@ pub(crate) struct Ledger {
     pub(crate) last: u64,
     /// The highest id that was tried.
     tried: u64,
-    /// Of the newest complete epoch.
+    /// Since one copied the files that it shares, or tried to: of the newest complete epoch, and 0 behind a try.
     pub(crate) checkpoints_since_copy: u32,
+    /// The last epoch that an earlier start began as such a copy, and that did not become complete.
+    copy_failed: u64,
+    /// One of the two manifests of an epoch, which could not be written: the epoch, where it belongs, and what it is.
+    pub(crate) lacks_manifest: Option<(Epoch, String, Bytes)>,
     /// Files that were written or checked by this run, by identity, as they were last taken.
     pub(crate) known: BTreeMap<String, FileEntry>,
     /// Identities of files that failed to sync when they were to be linked. Nothing may rely on them.
     pub(crate) unsynced: BTreeSet<String>,
+    /// Files that were not any more, when they were copied anew, what they had been: as they were written, and as they were
+    /// read. Nothing may rely on these either.
+    pub(crate) changed: BTreeMap<String, (String, String)>,
     /// The files that epochs of this run name, complete or being written.
     pub(crate) named: BTreeMap<u64, BTreeSet<String>>,
     /// Epochs that are being written.
@@ -73,9 +80,15 @@ impl fmt::Debug for Run {
 }
 
 impl Run {
-    pub(crate) fn new(store: CheckpointStore, incarnation: u64, last: Epoch, options: RunOptions) -> Self {
+    pub(crate) fn new(
+        store: CheckpointStore,
+        incarnation: u64,
+        last: Epoch,
+        copy_failed: Epoch,
+        options: RunOptions,
+    ) -> Self {
         let run = JobRun { job: Arc::clone(&store.job), incarnation };
-        let ledger = Ledger { last: last.0, tried: last.0, ..Ledger::default() };
+        let ledger = Ledger { last: last.0, tried: last.0, copy_failed: copy_failed.0, ..Ledger::default() };
         Self(Arc::new(Inner { store, run, options, ledger: Mutex::new(ledger) }))
     }
 
@@ -119,7 +132,8 @@ impl Run {
             return;
         }
         let mut ledger = self.ledger();
-        ledger.checkpoints_since_copy = restored.manifest.checkpoints_since_copy;
+        let has_failed = ledger.copy_failed > restored.manifest.epoch;
+        ledger.checkpoints_since_copy = if has_failed { 0 } else { restored.manifest.checkpoints_since_copy };
         for file in restored.manifest.files() {
             if let Some(identity) = &file.identity {
                 ledger.known.insert(identity.clone(), file.clone());
@@ -135,11 +149,19 @@ impl Run {
     /// # Errors
     /// [`Error::Superseded`] if so; and when the storage cannot be asked, which must be treated alike.
     pub async fn check_not_superseded(&self) -> Result<()> {
-        let own = self.0.run.incarnation;
-        match self.0.store.highest_incarnation().await? {
-            seen if seen > own => Err(Error::Superseded { job: self.0.run.job.to_string(), own, seen }),
-            _ => Ok(()),
-        }
+        self.0.store.check_is_highest(self.0.run.incarnation).await
+    }
+
+    /// Says, for later starts, that this run has left the checkpoints which were there: output that earlier runs have
+    /// committed beyond what is left of them is of no account any more. To be called before they are removed.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn begin_line(&self) -> Result<()> {
+        let word = serde_json::json!({ "began_ms": self.0.options.now_ms, "nonce": format!("{:016x}", nonce()) });
+        // Taken: by this very run, a moment ago.
+        let path = layout::line(self.0.run.incarnation);
+        self.0.store.blobs.put_new(&path, Bytes::from(format!("{word:#}\n"))).await.map(drop)
     }
 
     /// Begins the next epoch: takes its id, which nobody has used. To be called before the epoch's barrier is injected, so
@@ -167,6 +189,7 @@ impl Run {
         let writer = EpochWriter::new(self.clone(), epoch);
         let claim = serde_json::json!({
             "incarnation": self.0.run.incarnation,
+            "copies": writer.is_copying(),
             "nonce": format!("{:016x}", nonce()),
         });
         let claim = Bytes::from(format!("{claim:#}\n"));
@@ -176,9 +199,17 @@ impl Run {
         if created != Created::Ours {
             return Ok(None);
         }
-        let mut ledger = self.ledger();
-        ledger.last = ledger.last.max(epoch.0);
-        drop(ledger);
+        let lacking = {
+            let mut ledger = self.ledger();
+            ledger.last = ledger.last.max(epoch.0);
+            // Tried once: the epoch is still the newest that is complete, so that nobody removes it meanwhile.
+            ledger.lacks_manifest.take()
+        };
+        if let Some((of, path, bytes)) = lacking
+            && let Err(error) = self.0.store.blobs.put(&path, bytes).await
+        {
+            tracing::warn!(epoch = of.0, "{error}: the checkpoint has one manifest only");
+        }
         hit("epoch-begun")?;
         Ok(Some(writer))
     }

@@ -24,20 +24,39 @@ impl CheckpointStore {
         hit("claim-before")?;
         let incarnation = self.claim(&options).await?;
         hit("claim-after")?;
+        // Nothing of a later start's is given up, however long ago this one had looked for the highest number.
+        self.check_is_highest(incarnation).await?;
         let epochs = self.epochs().await?;
+        let mut copy_failed = Epoch(0);
         for epoch in &epochs {
-            if let Reading::Absent = self.read(*epoch).await? {
+            let reading = self.read(*epoch).await?;
+            if let Reading::Absent = reading {
                 let [manifest, _] = layout::manifests(*epoch);
                 // Taken: it was completed just now, or another start was faster. Either will do.
                 self.blobs.put_new(&manifest, abandoned(incarnation)).await?;
+            }
+            if matches!(reading, Reading::Absent | Reading::Abandoned { .. }) && self.was_to_copy(*epoch).await? {
+                copy_failed = *epoch;
             }
         }
         hit("claim-fenced")?;
         let above = options.above.map_or(Epoch(0), |(_, epoch)| epoch);
         let last = epochs.last().copied().unwrap_or(Epoch(0)).max(above);
-        let run = Run::new(self.clone(), incarnation, last, options);
+        let run = Run::new(self.clone(), incarnation, last, copy_failed, options);
         run.check_not_superseded().await?;
         Ok(run)
+    }
+
+    /// Whether an epoch was begun as one that copies the files that it shares.
+    async fn was_to_copy(&self, epoch: Epoch) -> Result<bool> {
+        #[derive(serde::Deserialize)]
+        struct Begun {
+            #[serde(default)]
+            copies: bool,
+        }
+        let begun = self.blobs.get(&layout::begun(epoch)).await?;
+        // Whoever wrote it otherwise did not say.
+        Ok(begun.and_then(|begun| serde_json::from_slice::<Begun>(&begun).ok()).is_some_and(|begun| begun.copies))
     }
 
     async fn claim(&self, options: &RunOptions) -> Result<u64> {
@@ -55,11 +74,41 @@ impl CheckpointStore {
 
     /// The highest number that a start has claimed; 0 when none has.
     pub(crate) async fn highest_incarnation(&self) -> Result<u64> {
-        let listed = self.blobs.list(layout::INCARNATIONS).await?;
-        let claims = listed.iter().filter(|file| !is_temporary(&file.path));
-        let numbers =
-            claims.filter_map(|file| file.path.strip_prefix(layout::INCARNATIONS)?.strip_prefix('/')?.parse().ok());
-        Ok(numbers.max().unwrap_or(0))
+        Ok(self.numbers_in(layout::INCARNATIONS).await?.into_iter().max().unwrap_or(0))
+    }
+
+    /// Refuses a start above which there is another.
+    pub(super) async fn check_is_highest(&self, own: u64) -> Result<()> {
+        match self.highest_incarnation().await? {
+            seen if seen > own => Err(Error::Superseded { job: self.job.to_string(), own, seen }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes the claims of starts below one, and their words: nobody asks for more than the highest of them, which stays.
+    pub(crate) async fn forget_starts(&self, below: u64) -> Result<()> {
+        let mut paths = Vec::new();
+        for (folder, path) in
+            [(layout::INCARNATIONS, layout::incarnation as fn(u64) -> String), (layout::LINES, layout::line)]
+        {
+            let mut numbers = self.numbers_in(folder).await?;
+            numbers.sort_unstable();
+            numbers.pop();
+            paths.extend(numbers.into_iter().filter(|number| *number < below).map(path));
+        }
+        if paths.is_empty() { Ok(()) } else { self.blobs.delete(&paths).await }
+    }
+
+    /// The last start that has left the checkpoints which were there, for the beginning, a savepoint or an older one; 0 when
+    /// none has.
+    pub(crate) async fn line_began(&self) -> Result<u64> {
+        Ok(self.numbers_in(layout::LINES).await?.into_iter().max().unwrap_or(0))
+    }
+
+    async fn numbers_in(&self, folder: &str) -> Result<Vec<u64>> {
+        let listed = self.blobs.list(folder).await?;
+        let whole = listed.iter().filter(|file| !is_temporary(&file.path));
+        Ok(whole.filter_map(|file| layout::number_in(folder, &file.path)).collect())
     }
 }
 

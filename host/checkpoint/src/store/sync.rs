@@ -15,7 +15,7 @@ impl CheckpointStore {
     /// When the storage fails: nothing may be committed then.
     pub(crate) async fn sync_names(&self, epoch: Option<Epoch>) -> Result<()> {
         let mut folders: Vec<String> = epoch.map(layout::epoch_folder).into_iter().collect();
-        folders.extend([layout::EPOCHS, layout::SHARED, layout::INCARNATIONS, ""].map(str::to_owned));
+        folders.extend([layout::EPOCHS, layout::SHARED, layout::INCARNATIONS, layout::LINES, ""].map(str::to_owned));
         self.blobs.sync_folders(&folders).await
     }
 }

@@ -94,6 +94,8 @@ struct FailsOnManifests {
     inner: ObjectBlobs,
     times: AtomicU32,
     does_it: bool,
+    /// So many times manifests are not read as they were written.
+    lies: AtomicU32,
 }
 
 impl FailsOnManifests {
@@ -133,7 +135,13 @@ impl BlobStore for FailsOnManifests {
     }
 
     async fn get(&self, path: &str) -> Result<Option<Bytes>> {
-        self.inner.get(path).await
+        let found = self.inner.get(path).await?;
+        let lies = self.lies.load(Ordering::SeqCst);
+        if lies == 0 || !path.contains("/manifest.") {
+            return Ok(found);
+        }
+        self.lies.store(lies - 1, Ordering::SeqCst);
+        Ok(found.map(|found| found.slice(1..)))
     }
 
     async fn bytes(&self, path: &str) -> Result<Option<u64>> {
@@ -169,7 +177,7 @@ fn options() -> RunOptions {
 async fn a_manifest_that_may_be_there_is_given_up_or_its_outcome_is_unknown() {
     for (times, does_it, is_known) in [(1, false, true), (1, true, true), (2, false, false), (2, true, false)] {
         let inner = ObjectBlobs::new(Arc::new(InMemory::new()), ObjectPath::from("x"), "test".to_owned());
-        let blobs = FailsOnManifests { inner, times: AtomicU32::new(0), does_it };
+        let blobs = FailsOnManifests { inner, times: AtomicU32::new(0), does_it, lies: AtomicU32::new(0) };
         let blobs = Arc::new(blobs);
         let store = CheckpointStore { blobs: Arc::clone(&blobs) as _, job: "job".into() };
         let run = store.start(options()).await.expect("a start");
@@ -185,4 +193,53 @@ async fn a_manifest_that_may_be_there_is_given_up_or_its_outcome_is_unknown() {
         blobs.times.store(0, Ordering::SeqCst);
         run.begin().await.expect("begun").complete(Completion::default()).await.expect("complete");
     }
+}
+
+#[tokio::test]
+async fn manifests_are_read_back() {
+    for (lies, is_complete) in [(1, true), (2, false)] {
+        let inner = ObjectBlobs::new(Arc::new(InMemory::new()), ObjectPath::from("x"), "test".to_owned());
+        let blobs = FailsOnManifests { inner, times: AtomicU32::new(0), does_it: true, lies: AtomicU32::new(0) };
+        let blobs = Arc::new(blobs);
+        let store = CheckpointStore { blobs: Arc::clone(&blobs) as _, job: "job".into() };
+        let run = store.start(options()).await.expect("a start");
+        let writer = run.begin().await.expect("begun");
+        blobs.lies.store(lies, Ordering::SeqCst);
+        let outcome = writer.complete(Completion::default()).await;
+        blobs.lies.store(0, Ordering::SeqCst);
+        let state = store.list().await.expect("listed").remove(0).state;
+        match outcome {
+            Ok(report) => {
+                assert!(is_complete && report.warning.is_some_and(|warning| warning.contains("manifest.json")))
+            }
+            Err(error) => assert!(!is_complete && matches!(error, Error::ReadBack { .. }), "{error}"),
+        }
+        assert_eq!(matches!(state, EpochState::Complete { .. }), is_complete, "{state:?}");
+        run.begin().await.expect("begun").complete(Completion::default()).await.expect("complete");
+    }
+}
+
+/// The second manifest of an epoch could not be written: the next epoch does it.
+#[tokio::test]
+async fn a_manifest_that_is_missing_is_written_with_the_next_epoch() {
+    let inner = ObjectBlobs::new(Arc::new(InMemory::new()), ObjectPath::from("x"), "test".to_owned());
+    let blobs = Arc::new(FailsOnManifests { inner, times: AtomicU32::new(0), does_it: true, lies: AtomicU32::new(0) });
+    let store = CheckpointStore { blobs: Arc::clone(&blobs) as _, job: "job".into() };
+    let run = store.start(options()).await.expect("a start");
+    let writer = run.begin().await.expect("begun");
+    blobs.inner.put("epochs/1/manifest.copy.json", "what nobody wrote".into()).await.expect("written");
+    let report = writer.complete(Completion::default()).await.expect("complete by the first");
+    assert!(report.warning.is_some_and(|warning| warning.contains("manifest.copy.json")));
+    let both = |epoch: u64| {
+        let blobs = Arc::clone(&blobs);
+        async move {
+            let [first, copy] = layout::manifests(Epoch(epoch));
+            (blobs.get(&first).await.expect("read"), blobs.get(&copy).await.expect("read"))
+        }
+    };
+    let (first, copy) = both(1).await;
+    assert_ne!(first, copy);
+    run.begin().await.expect("begun");
+    let (first, copy) = both(1).await;
+    assert!(first.is_some() && first == copy);
 }

@@ -109,6 +109,11 @@ impl Uploader<'_> {
         if let Some(identity) = identity.as_ref().filter(|identity| ledger.unsynced.contains(*identity)) {
             return Err(Error::Unsynced { file: identity.clone() });
         }
+        if let Some((identity, (written, read))) =
+            identity.as_ref().and_then(|identity| ledger.changed.get_key_value(identity))
+        {
+            return Err(changed(identity, written.clone(), read.clone()));
+        }
         let path = match &identity {
             Some(identity) => layout::shared_blob(identity, self.epoch),
             None => layout::own_blob(self.epoch, &keyed.node, &keyed.name, keyed.entry.subtask, &name),
@@ -181,7 +186,10 @@ impl Uploader<'_> {
             *bytes += entry.bytes;
             if let Some(identity) = &entry.identity {
                 let mut ledger = self.run.ledger();
-                check_unchanged(identity, ledger.known.get(identity), &entry)?;
+                if let Some((written, read)) = ledger.known.get(identity).and_then(|known| difference(known, &entry)) {
+                    ledger.changed.insert(identity.clone(), (written.clone(), read.clone()));
+                    return Err(changed(identity, written, read));
+                }
                 ledger.known.insert(identity.clone(), entry.clone());
             }
             self.taken.insert(entry.path.clone(), entry);
@@ -194,15 +202,16 @@ impl Uploader<'_> {
     }
 }
 
-/// A file that is copied anew has to be what it was: a bit that flipped on the disk below the state must not spread.
-fn check_unchanged(identity: &str, before: Option<&FileEntry>, now: &FileEntry) -> Result<()> {
+/// A file that is copied anew has to be what it was: a bit that flipped on the disk below the state must not spread, neither
+/// into the copy nor, by links to it, into later epochs.
+fn difference(before: &FileEntry, now: &FileEntry) -> Option<(String, String)> {
     let checksum = |file: &FileEntry| Checksum { bytes: file.bytes, crc32c: file.crc32c }.to_string();
-    match before.map(checksum) {
-        Some(written) if written != checksum(now) => {
-            Err(Error::ReadBack { what: format!("the state file `{identity}`"), written, read: checksum(now) })
-        }
-        _ => Ok(()),
-    }
+    let (written, read) = (checksum(before), checksum(now));
+    (written != read).then_some((written, read))
+}
+
+fn changed(identity: &str, written: String, read: String) -> Error {
+    Error::ReadBack { what: format!("the state file `{identity}`"), written, read }
 }
 
 /// Writes a file and reads it back.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bytes::Bytes;
 use volley_api::{Committable, Epoch, KEY_GROUPS, TaskPart};
 
-use super::blob::Created;
+use super::blob::{BlobStore, Checksum, Created};
 use super::gather::{self, Gathered, Part, TakenParts};
 use super::layout;
 use super::run::{CHECKPOINTS_PER_COPY, Run};
@@ -19,6 +20,8 @@ pub struct EpochWriter {
     run: Run,
     epoch: Epoch,
     is_copying: bool,
+    /// Whether it has begun to take files.
+    has_files: bool,
     is_complete: bool,
     gathered: Gathered,
     outputs: Vec<Committable>,
@@ -55,7 +58,7 @@ pub struct EpochReport {
     pub reused_files: u64,
     /// See `reused_files`.
     pub reused_bytes: u64,
-    /// Why the copy of the manifest could not be written, if so: the epoch is complete without it.
+    /// Why one of the two manifests could not be written or read back, if so: the epoch is complete without it.
     pub warning: Option<String>,
 }
 
@@ -67,11 +70,18 @@ impl fmt::Debug for EpochWriter {
 
 impl EpochWriter {
     pub(crate) fn new(run: Run, epoch: Epoch) -> Self {
-        let is_copying = run.ledger().checkpoints_since_copy + 1 >= CHECKPOINTS_PER_COPY;
+        let mut ledger = run.ledger();
+        let is_copying = ledger.checkpoints_since_copy + 1 >= CHECKPOINTS_PER_COPY;
+        if is_copying {
+            // Counted from the try on: where there is neither time nor room for a copy, the next epochs do without.
+            ledger.checkpoints_since_copy = 0;
+        }
+        drop(ledger);
         Self {
             run,
             epoch,
             is_copying,
+            has_files: false,
             is_complete: false,
             gathered: Gathered::default(),
             outputs: Vec::new(),
@@ -84,6 +94,11 @@ impl EpochWriter {
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    /// Whether it copies the files that it shares with others, instead of naming those that are there.
+    pub(crate) fn is_copying(&self) -> bool {
+        self.is_copying
     }
 
     /// Whether output is among what tasks have reported of this epoch.
@@ -102,6 +117,7 @@ impl EpochWriter {
         let sorted = gather::sort(parts);
         let mut taken = TakenParts { parts: sorted.parts, outputs: sorted.outputs };
         if !sorted.keyed.is_empty() {
+            self.has_files = true;
             let (run, epoch, is_copying) = (&self.run, self.epoch, self.is_copying);
             let mut uploader = Uploader { run, epoch, is_copying, taken: &mut self.taken, counts: &mut self.counts };
             let keyed = uploader.take(sorted.keyed).await?;
@@ -151,8 +167,9 @@ impl EpochWriter {
         }
     }
 
-    /// Makes the epoch complete: looks that every file is there, that no later start has taken over, and writes the manifest
-    /// twice. With the first of them the epoch is complete; output may be committed when this returns. To be driven to its
+    /// Makes the epoch complete: looks that every file is there, that no later start has taken over, writes the manifest
+    /// twice and reads both back. With the first of them the epoch is complete; output may be committed when this returns. If one
+    /// of the two does not come to be, there is a warning, and the next epoch, or the next start, writes it. To be driven to its
     /// end: dropped halfway, the outcome is as open as after [`Error::OutcomeUnknown`].
     ///
     /// # Errors
@@ -174,19 +191,26 @@ impl EpochWriter {
             }
             Err(error) => return Err(self.give_up(&first, error).await),
         }
-        // Nothing below may say that the epoch failed: the next start would find it complete.
-        let copied = match hit("manifest-between") {
-            Ok(()) => blobs.put_new(&copy, bytes).await,
-            Err(error) => Err(error),
+        // As long as one of the two can be read, the epoch has not failed: the next start would find it complete.
+        let read = read_back(blobs, &first, &bytes).await;
+        let copied = async {
+            hit("manifest-between")?;
+            blobs.put_new(&copy, bytes.clone()).await?;
+            read_back(blobs, &copy, &bytes).await
         };
-        let warning = match copied {
-            Ok(Created::Ours) => None,
-            Ok(Created::Taken) => Some(format!("{copy} is there already")),
-            Err(error) => Some(error.to_string()),
+        let problem = match (read, copied.await) {
+            (Ok(()), Ok(())) => None,
+            (Err(error), Err(_)) => return Err(self.give_up(&first, error).await),
+            (Err(error), Ok(())) => Some((first, error)),
+            (Ok(()), Err(error)) => Some((copy, error)),
         };
+        let warning = problem.as_ref().map(|(_, error)| error.to_string());
         let warning = hit("manifest-after").err().map(|error| error.to_string()).or(warning);
         self.is_complete = true;
-        self.run.ledger().checkpoints_since_copy = manifest.checkpoints_since_copy;
+        let mut ledger = self.run.ledger();
+        ledger.checkpoints_since_copy = manifest.checkpoints_since_copy;
+        ledger.lacks_manifest = problem.map(|(path, _)| (self.epoch, path, bytes));
+        drop(ledger);
         let Counts { written_files, written_bytes, linked_files, linked_bytes, reused_files, reused_bytes } =
             self.counts;
         Ok(EpochReport {
@@ -252,6 +276,10 @@ impl EpochWriter {
     /// After the manifest could not be written: makes sure that the epoch is not complete, and stays so.
     async fn give_up(&self, first: &str, error: Error) -> Error {
         let blobs = &*self.run.store().blobs;
+        // A later start may go on from it already.
+        if let Err(superseded @ Error::Superseded { .. }) = self.run.check_not_superseded().await {
+            return superseded;
+        }
         let outcome = async {
             // A file that is there may not have been synced: it must not count.
             if blobs.get(first).await?.is_some() {
@@ -266,8 +294,26 @@ impl EpochWriter {
     }
 }
 
+/// Looks that a manifest is there as it was written.
+async fn read_back(blobs: &dyn BlobStore, path: &str, bytes: &Bytes) -> Result<()> {
+    let found = blobs.get(path).await?;
+    if found.as_ref() == Some(bytes) {
+        return Ok(());
+    }
+    let read = found.map_or("nothing".to_owned(), |found| Checksum::of(&found).to_string());
+    let what = format!("{}/{path}", blobs.label());
+    Err(Error::ReadBack { what, written: Checksum::of(bytes).to_string(), read })
+}
+
 impl Drop for EpochWriter {
     fn drop(&mut self) {
+        if self.is_copying && self.has_files && !self.is_complete {
+            tracing::warn!(
+                "checkpoint {} was to copy the files of state that it shares with others, and is not complete: the next ones \
+                 link them, as before, and the {CHECKPOINTS_PER_COPY}th is to copy them",
+                self.epoch
+            );
+        }
         let mut ledger = self.run.ledger();
         ledger.writing.remove(&self.epoch.0);
         if !self.is_complete {

@@ -90,8 +90,10 @@ fn cases(chaos: &Chaos, section: &mut Section, broken_at: &str, job: &Job<'_>) -
     for harm in [Flip, Cut, Remove].into_iter().filter(|_| !shared.is_empty()) {
         list.push(("a shared file of the newest", shared.clone(), harm, Then::Either));
     }
-    for harm in [Flip, Cut, Empty] {
-        list.push(("both newest manifests", both(newest), harm, Then::Refuse));
+    for harm in [Flip, Cut, Empty, Remove] {
+        // Without a trace it may never have been complete: only what is visible tells.
+        let then = if matches!(harm, Remove) && !shows { Then::GoOn } else { Then::Refuse };
+        list.push(("both newest manifests", both(newest), harm, then));
         list.push(("both manifests of an older one", both(older), harm, Then::GoOn));
     }
     list.push(("marks of starts", vec!["incarnations/1".to_owned()], Cut, Then::GoOn));
