@@ -32,6 +32,8 @@ const BATCH_BYTES: usize = 1 << 20;
 const MEMTABLE_BYTES_MAX: usize = 64 << 20;
 /// What is not yet on disk may take this part of what RocksDB may take.
 const MEMTABLES_PART: usize = 4;
+/// Disk that a database sets aside at a time for the log of its files; RocksDB's default is 4 MiB.
+const MANIFEST_BYTES: usize = 64 << 10;
 /// The least that an instance takes for what is not yet on disk.
 const ARENA_BYTES: usize = 128 << 10;
 const BLOCK_BYTES: usize = 4 << 10;
@@ -85,6 +87,8 @@ impl SharedMemory {
         options.set_max_background_jobs(BACKGROUND_JOBS);
         // Each opened instance is to have an identity of its own, also when it began as the copy of another.
         options.set_write_dbid_to_manifest(false);
+        // A job has a database for each state of each subtask: what is set aside for the log of each one's files adds up.
+        options.set_manifest_preallocation_size(MANIFEST_BYTES);
         options.set_log_level(LogLevel::Error);
         options.set_keep_log_file_num(1);
         options.set_stats_dump_period_sec(0);

@@ -10,7 +10,8 @@ use super::Amount;
 use crate::mount::{self, Mount};
 use crate::{Chaos, How, Job, Result, Section, Shape, Stop};
 
-const IMAGE_MIB: u64 = 192;
+/// Room for some tens of states on disk, and what killed hosts have left of theirs.
+const IMAGE_MIB: u64 = 768;
 /// The power goes so often for one job.
 const CUTS: u32 = 4;
 
