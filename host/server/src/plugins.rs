@@ -56,11 +56,8 @@ impl Plugins {
             OnError::DeadLetter => volley_wasm::OnError::DeadLetter,
             OnError::Skip => volley_wasm::OnError::Skip,
         };
-        let grants = grants(&spec.grants)?;
-        let determinism_sample = sample(spec.determinism_sample);
-        let repro = self.repro.clone();
-        let options = options(&spec.config, &spec.limits)?;
-        Ok((plugin, PluginOptions { on_error, grants, determinism_sample, repro, ..options }))
+        let options = self.options(&spec.config, &spec.limits, &spec.grants, spec.determinism_sample)?;
+        Ok((plugin, PluginOptions { on_error, ..options }))
     }
 
     /// The function that an entry of a pipeline's `functions` describes.
@@ -71,27 +68,38 @@ impl Plugins {
             volley_config::OnNoValue::Fail => OnNoValue::Fail,
             volley_config::OnNoValue::Null => OnNoValue::Null,
         };
-        let (grants, determinism_sample) = (grants(&spec.grants)?, sample(spec.determinism_sample));
-        let options = PluginOptions {
-            grants,
-            determinism_sample,
-            repro: self.repro.clone(),
-            ..options(&spec.config, &spec.limits)?
-        };
+        let options = self.options(&spec.config, &spec.limits, &spec.grants, spec.determinism_sample)?;
         Ok(PluginScalar::new(plugin, options, on_no_value))
     }
 
     /// The codec that a file's `format: { plugin: … }` describes.
     pub(crate) fn codec(&self, spec: &PluginSpec, folder: &Path) -> Result<PluginCodec> {
         let plugin = self.load(&folder.join(spec.component.value.as_str()), spec.trust)?;
-        let (grants, determinism_sample) = (grants(&spec.grants)?, sample(spec.determinism_sample));
-        let options = PluginOptions {
-            grants,
-            determinism_sample,
-            repro: self.repro.clone(),
-            ..options(&spec.config, &spec.limits)?
-        };
+        let options = self.options(&spec.config, &spec.limits, &spec.grants, spec.determinism_sample)?;
         Ok(PluginCodec::new(plugin, options))
+    }
+
+    /// What is said of every plugin, whatever its kind.
+    fn options(
+        &self,
+        config: &Section,
+        limits: &LimitsSpec,
+        grants: &GrantsSpec,
+        determinism_sample: Option<u32>,
+    ) -> Result<PluginOptions> {
+        let grants = self::grants(grants)?;
+        let config = match config.to_json()? {
+            Value::Null => Value::Object(serde_json::Map::new()),
+            config => config,
+        };
+        Ok(PluginOptions {
+            config,
+            limits: self::limits(limits),
+            grants,
+            determinism_sample: determinism_sample.unwrap_or(volley_wasm::DETERMINISM_SAMPLE),
+            repro: self.repro.clone(),
+            ..PluginOptions::default()
+        })
     }
 
     fn load(&self, path: &Path, trust: volley_config::Trust) -> Result<Arc<Plugin>> {
@@ -107,20 +115,6 @@ impl Plugins {
         loaded.insert((path.to_owned(), trust), Arc::clone(&plugin));
         Ok(plugin)
     }
-}
-
-/// Of how many calls one is made twice.
-fn sample(said: Option<u32>) -> u32 {
-    said.unwrap_or(volley_wasm::DETERMINISM_SAMPLE)
-}
-
-/// What is said of every plugin, whatever its kind.
-fn options(config: &Section, limits: &LimitsSpec) -> Result<PluginOptions> {
-    let config = match config.to_json()? {
-        Value::Null => Value::Object(serde_json::Map::new()),
-        config => config,
-    };
-    Ok(PluginOptions { config, limits: self::limits(limits), ..PluginOptions::default() })
 }
 
 /// The grants of a pipeline file.

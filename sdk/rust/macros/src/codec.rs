@@ -6,7 +6,7 @@ use syn::spanned::Spanned;
 use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemFn, ItemImpl, ReturnType, Type};
 
 use crate::options::Options;
-use crate::parts::{Parts, Row, read_arguments};
+use crate::parts::{Parts, Row, argument, read_arguments};
 use crate::signature::{Argument, Signature};
 use crate::types::{generic, returned, without_lifetimes};
 
@@ -44,7 +44,7 @@ pub(crate) fn expand(options: TokenStream, functions: TokenStream) -> syn::Resul
         &quote!(__writer.refuse(__row, ::volley_sdk::Reject::new("null", "a column of the record has no value"));),
     );
     let encode_config = with_config(signature);
-    let columns = (0..signature.columns().count()).map(|index| quote::format_ident!("__argument_{index}"));
+    let columns = (0..signature.columns().count()).map(argument);
     let call = quote!(Self::encode(#encode_config #(#columns,)* __writer.frame()));
     let each = if *rejects {
         quote! {

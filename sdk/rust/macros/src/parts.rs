@@ -81,7 +81,7 @@ impl Parts {
 }
 
 /// The variable that holds a column.
-fn reader(index: usize) -> Ident {
+pub(crate) fn reader(index: usize) -> Ident {
     format_ident!("__column_{index}")
 }
 
@@ -105,13 +105,13 @@ pub(crate) fn read_arguments(signature: &Signature, on_null: &TokenStream) -> To
 }
 
 /// A function of the type that an argument is read as.
-fn argument_function(column: &Column, name: &str) -> TokenStream {
+pub(crate) fn argument_function(column: &Column, name: &str) -> TokenStream {
     let (read_as, name) = (without_lifetimes(&column.read_as), format_ident!("{name}"));
     quote_spanned!(column.read_as.span()=> <#read_as as ::volley_sdk::row::Argument<'_>>::#name)
 }
 
 /// The variable of an argument.
-fn argument(index: usize) -> Ident {
+pub(crate) fn argument(index: usize) -> Ident {
     format_ident!("__argument_{index}")
 }
 

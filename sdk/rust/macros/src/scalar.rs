@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::Ident;
 use syn::spanned::Spanned;
 
-use crate::parts::{Parts, call};
+use crate::parts::{Parts, argument, argument_function, call, reader};
 use crate::signature::Signature;
 use crate::types::{generic, returned, without_lifetimes};
 
@@ -93,11 +93,8 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
 /// Reads the arguments of one row, within a closure: where one has no value, neither has the result.
 fn in_closure(signature: &Signature) -> TokenStream {
     let reads = signature.columns().enumerate().map(|(index, column)| {
-        let (variable, reader) = (format_ident!("__argument_{index}"), format_ident!("__column_{index}"));
-        let read_as = without_lifetimes(&column.read_as);
-        quote_spanned! {column.read_as.span()=>
-            let #variable = <#read_as as ::volley_sdk::row::Argument<'_>>::read(&#reader, __row)?;
-        }
+        let (variable, reader, read) = (argument(index), reader(index), argument_function(column, "read"));
+        quote_spanned!(column.read_as.span()=> let #variable = #read(&#reader, __row)?;)
     });
     quote!(#(#reads)*)
 }
