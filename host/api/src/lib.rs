@@ -46,7 +46,7 @@ pub use error::{Error, ErrorKind, Fault, Result, panic_text};
 pub use event_time::{EVENT_TIME_MS_MAX, EventTimeColumn, EventTimes};
 pub use ids::{Epoch, InvalidName, NodeName, PortName, SubtaskId};
 pub use key_group::{KEY_GROUPS, KeyGroup, KeyGroupRange};
-pub use keys::{KeyCodec, KeyHasher, KeyRows, RowCodec, normalize_keys, unpacked};
+pub use keys::{KeyCodec, KeyHasher, KeyRows, RowCodec, ShortKey, normalize_keys, unpacked};
 pub use operator::{
     Operator, OperatorBinding, OperatorContext, OperatorFactory, OperatorIdentity, Output, OutputPort, OutputTime,
     PortIndex, Replayed, RowReject, StreamType,

@@ -9,6 +9,7 @@
 
 mod budget;
 mod check;
+mod entry;
 mod error;
 mod memory;
 mod read;

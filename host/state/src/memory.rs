@@ -113,8 +113,7 @@ impl MemoryState {
             if key_groups.contains(entry.group) && !has_passed(&entry.value) {
                 let key = StateKey { group: entry.group, key: &entry.key };
                 self.with_table(entry.namespace, |table, room| {
-                    table.put(key, &entry.value);
-                    room.check(table)
+                    table.put_many(&[key], &[&entry.value], |table| room.check(table))
                 })?;
             }
         }
@@ -172,7 +171,7 @@ impl KeyedState for MemoryState {
     ) -> volley_api::Result<Vec<Option<bytes::Bytes>>> {
         check::key_groups(&self.context, keys)?;
         match self.tables.get(&namespace) {
-            Some(table) => Ok(keys.iter().map(|key| table.get(*key)).collect()),
+            Some(table) => Ok(table.get_many(keys)),
             None => Ok(vec![None; keys.len()]),
         }
     }
@@ -180,12 +179,7 @@ impl KeyedState for MemoryState {
     fn put_many(&mut self, namespace: Namespace, keys: &[StateKey<'_>], values: &[&[u8]]) -> volley_api::Result<()> {
         check::key_groups(&self.context, keys)?;
         check::values(&self.context, keys, values)?;
-        let put = |table: &mut Table, room: Room<'_>| {
-            keys.iter().zip(values).try_for_each(|(key, value)| {
-                table.put(*key, value);
-                room.check(table)
-            })
-        };
+        let put = |table: &mut Table, room: Room<'_>| table.put_many(keys, values, |table| room.check(table));
         match self.with_table(namespace, put) {
             Err(Error::Limit { .. }) if self.context.ttl.is_some() => {
                 self.forget_passed()?;
@@ -226,13 +220,8 @@ impl KeyedState for MemoryState {
                 break;
             }
             let after = after.filter(|after| after.namespace == namespace).map(|after| (after.group, &after.key[..]));
-            let found = table.scan(after, entries_max - entries.len());
-            entries.extend(found.map(|(group, key, value)| StateEntry {
-                group,
-                namespace,
-                key: bytes::Bytes::copy_from_slice(key),
-                value: value.clone(),
-            }));
+            let left = entries_max - entries.len();
+            table.scan(after, left, |group, key, value| entries.push(StateEntry { group, namespace, key, value }));
         }
         Ok(entries)
     }

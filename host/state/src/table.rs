@@ -1,11 +1,16 @@
 //! The entries of one namespace, and what they take.
 
+use std::hash::BuildHasher;
+
 use bytes::Bytes;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use volley_api::{KeyGroup, KeyGroupRange, StateKey};
 
-/// What an entry takes beside the bytes of its key and its value: its slot in a table that is two thirds full, a pointer
-/// and a length each, the count of who shares the value, and what the allocator rounds up.
+use crate::entry::{Key, Part, Value, Wanted, give};
+
+/// What an entry takes beside the bytes of its key and its value: its slot in a table that is half full, as it is when it has
+/// just grown. What is too long to stand in the slot has besides what the allocator rounds up; such a table is reckoned too
+/// small right after it has grown, and too large otherwise.
 pub(crate) const ENTRY_BYTES: usize = 128;
 
 /// What the first entry of a key group takes beside [`ENTRY_BYTES`]: the smallest table.
@@ -14,15 +19,28 @@ pub(crate) const GROUP_BYTES: usize = 256;
 /// What a namespace takes for each key group of the instance, whether it has entries or not.
 pub(crate) const SLOT_BYTES: usize = size_of::<Option<Box<Group>>>();
 
-type Group = HashMap<Box<[u8]>, Bytes>;
+/// Entries that are given out together: so few that what was found is still near when it is copied, and that one of them,
+/// kept for long, keeps hardly more than itself.
+const TOGETHER: usize = 32;
 
-/// The entries of one namespace: a hash map for each key group that has some.
+type Group = HashTable<Entry>;
+
+/// Aligned to a line of the processor's memory, which is as large: to look one up is to look at one line.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Entry {
+    key: Key,
+    value: Value,
+}
+
+/// The entries of one namespace: a hash table for each key group that has some.
 ///
 /// Order is made when it is asked for. Getting and putting happens for every row, scanning at a firing or a checkpoint;
 /// and a scan looks at one key group at a time.
 #[derive(Debug)]
 pub(crate) struct Table {
     key_groups: KeyGroupRange,
+    hasher: DefaultHashBuilder,
     /// One place for each key group of the range.
     groups: Vec<Option<Box<Group>>>,
     entries: usize,
@@ -32,7 +50,8 @@ pub(crate) struct Table {
 impl Table {
     pub(crate) fn new(key_groups: KeyGroupRange) -> Self {
         let groups: Vec<_> = (key_groups.start..key_groups.end).map(|_| None).collect();
-        Self { key_groups, entries: 0, bytes: groups.len() * SLOT_BYTES, groups }
+        let hasher = DefaultHashBuilder::default();
+        Self { key_groups, hasher, entries: 0, bytes: groups.len() * SLOT_BYTES, groups }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -44,32 +63,99 @@ impl Table {
         self.bytes
     }
 
-    pub(crate) fn get(&self, key: StateKey<'_>) -> Option<Bytes> {
-        self.groups[self.place(key.group)].as_ref()?.get(key.key).cloned()
+    /// The values of keys.
+    pub(crate) fn get_many(&self, keys: &[StateKey<'_>]) -> Vec<Option<Bytes>> {
+        let mut values = Vec::with_capacity(keys.len());
+        let mut wanted = Vec::with_capacity(TOGETHER);
+        let mut found = [Part::None; TOGETHER];
+        for keys in keys.chunks(TOGETHER) {
+            self.want(keys, &mut wanted);
+            for (found, wanted) in found.iter_mut().zip(&wanted) {
+                *found = self.get(wanted).map_or(Part::None, Part::Value);
+            }
+            give(&found[..keys.len()], |value| values.push(value));
+        }
+        values
     }
 
-    pub(crate) fn put(&mut self, key: StateKey<'_>, value: &[u8]) {
-        let place = self.place(key.group);
+    /// Sets values, key by key, as long as `check` has nothing against it.
+    pub(crate) fn put_many<E>(
+        &mut self,
+        keys: &[StateKey<'_>],
+        values: &[&[u8]],
+        check: impl Fn(&Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut wanted = Vec::with_capacity(TOGETHER);
+        let mut found = [None; TOGETHER];
+        for (keys, values) in keys.chunks(TOGETHER).zip(values.chunks(TOGETHER)) {
+            self.want(keys, &mut wanted);
+            for (found, wanted) in found.iter_mut().zip(&wanted) {
+                *found = self.find(wanted);
+            }
+            let entries = self.entries;
+            for ((wanted, value), found) in wanted.iter().zip(values).zip(found) {
+                // What was found is still where it was as long as no entry is new.
+                match found.filter(|_| self.entries == entries) {
+                    Some(bucket) => self.replace(wanted, bucket, value),
+                    None => self.put(wanted, value),
+                }
+                check(self)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All that has to be worked out of keys before they are looked up. Then the looks at memory that is far away stand so
+    /// close together that the processor does not wait for one before it takes the next.
+    #[inline]
+    fn want<'a>(&self, keys: &[StateKey<'a>], wanted: &mut Vec<Wanted<'a>>) {
+        wanted.clear();
+        wanted.extend(keys.iter().map(|key| Wanted::new(*key, &self.hasher)));
+    }
+
+    #[inline]
+    fn get(&self, wanted: &Wanted<'_>) -> Option<&Value> {
+        let group = self.groups[self.place(wanted.group)].as_ref()?;
+        group.find(wanted.hash, |entry| wanted.is(&entry.key)).map(|entry| &entry.value)
+    }
+
+    /// The place of an entry in the table of its key group.
+    #[inline]
+    fn find(&self, wanted: &Wanted<'_>) -> Option<usize> {
+        let group = self.groups[self.place(wanted.group)].as_ref()?;
+        group.find_bucket_index(wanted.hash, |entry| wanted.is(&entry.key))
+    }
+
+    #[inline]
+    fn replace(&mut self, wanted: &Wanted<'_>, bucket: usize, value: &[u8]) {
+        let place = self.place(wanted.group);
+        let Some(entry) = self.groups[place].as_mut().and_then(|group| group.get_bucket_mut(bucket)) else { return };
+        self.bytes = self.bytes + value.len() - entry.value.len();
+        entry.value.set(value);
+    }
+
+    fn put(&mut self, wanted: &Wanted<'_>, value: &[u8]) {
+        if let Some(bucket) = self.find(wanted) {
+            return self.replace(wanted, bucket, value);
+        }
+        let place = self.place(wanted.group);
         let group = self.groups[place].get_or_insert_with(|| {
             self.bytes += GROUP_BYTES;
             Box::default()
         });
-        let stored = Bytes::copy_from_slice(value);
-        self.bytes += value.len();
-        if let Some(present) = group.get_mut(key.key) {
-            self.bytes -= present.len();
-            *present = stored;
-        } else {
-            group.insert(key.key.into(), stored);
-            self.bytes += ENTRY_BYTES + key.key.len();
-            self.entries += 1;
-        }
+        let hasher = &self.hasher;
+        let entry = Entry { key: wanted.to_key(), value: Value::new(value) };
+        self.bytes += ENTRY_BYTES + entry.key.bytes().len() + value.len();
+        group.insert_unique(wanted.hash, entry, |entry| hasher.hash_one(entry.key.bytes()));
+        self.entries += 1;
     }
 
     pub(crate) fn remove(&mut self, key: StateKey<'_>) {
         let place = self.place(key.group);
         let Some(group) = &mut self.groups[place] else { return };
-        let Some(value) = group.remove(key.key) else { return };
+        let wanted = Wanted::new(key, &self.hasher);
+        let Ok(entry) = group.find_entry(wanted.hash, |entry| wanted.is(&entry.key)) else { return };
+        let (Entry { value, .. }, _) = entry.remove();
         self.bytes -= ENTRY_BYTES + key.key.len() + value.len();
         self.entries -= 1;
         if group.is_empty() {
@@ -83,10 +169,10 @@ impl Table {
         let Self { groups, entries, bytes, .. } = self;
         for slot in groups {
             let Some(group) = slot else { continue };
-            group.retain(|key, value| {
-                let stays = keeps(value);
+            group.retain(|Entry { key, value }| {
+                let stays = keeps(value.bytes());
                 if !stays {
-                    *bytes -= ENTRY_BYTES + key.len() + value.len();
+                    *bytes -= ENTRY_BYTES + key.bytes().len() + value.len();
                     *entries -= 1;
                 }
                 stays
@@ -99,23 +185,33 @@ impl Table {
     }
 
     /// The entries behind `after`, in the order of key group and key, at most `entries_max` of them.
-    pub(crate) fn scan<'a>(
-        &'a self,
-        after: Option<(KeyGroup, &'a [u8])>,
+    pub(crate) fn scan(
+        &self,
+        after: Option<(KeyGroup, &[u8])>,
         entries_max: usize,
-    ) -> impl Iterator<Item = (KeyGroup, &'a [u8], &'a Bytes)> {
+        mut each: impl FnMut(KeyGroup, Bytes, Bytes),
+    ) {
         let first = after.map_or(self.key_groups.start, |(group, _)| u32::from(group.0).max(self.key_groups.start));
         let mut left = entries_max;
-        let groups = (first..self.key_groups.end).filter_map(|group| Some(KeyGroup(u8::try_from(group).ok()?)));
-        groups.flat_map(move |group| {
+        for group in (first..self.key_groups.end).filter_map(|group| Some(KeyGroup(u8::try_from(group).ok()?))) {
             let after = after.filter(|(of, _)| *of == group).map(|(_, key)| key);
             let entries = match &self.groups[self.place(group)] {
                 Some(entries) if left > 0 => smallest(entries, after, left),
-                _ => Vec::new(),
+                _ => continue,
             };
             left -= entries.len();
-            entries.into_iter().map(move |(key, value)| (group, key, value))
-        })
+            for entries in entries.chunks(TOGETHER) {
+                let mut parts = [Part::None; 2 * TOGETHER];
+                for (parts, entry) in parts.chunks_exact_mut(2).zip(entries) {
+                    parts.copy_from_slice(&[Part::Key(&entry.key), Part::Value(&entry.value)]);
+                }
+                let mut key = None;
+                give(&parts[..2 * entries.len()], |part| match key.take() {
+                    None => key = part,
+                    Some(key) => each(group, key, part.unwrap_or_default()),
+                });
+            }
+        }
     }
 
     fn place(&self, group: KeyGroup) -> usize {
@@ -125,13 +221,13 @@ impl Table {
 
 /// The entries with the smallest keys behind `after`, in order. They are picked before they are sorted, so that a scan in
 /// small steps over a large key group costs a comparison per entry and step, and not a sort.
-fn smallest<'a>(group: &'a Group, after: Option<&[u8]>, entries_max: usize) -> Vec<(&'a [u8], &'a Bytes)> {
-    let entries = group.iter().map(|(key, value)| (&**key, value));
-    let mut entries: Vec<_> = entries.filter(|(key, _)| after.is_none_or(|after| *key > after)).collect();
+fn smallest<'a>(group: &'a Group, after: Option<&[u8]>, entries_max: usize) -> Vec<&'a Entry> {
+    let mut entries: Vec<_> =
+        group.iter().filter(|entry| after.is_none_or(|after| entry.key.bytes() > after)).collect();
     if entries.len() > entries_max {
-        entries.select_nth_unstable_by_key(entries_max, |(key, _)| *key);
+        entries.select_nth_unstable_by(entries_max, |one, other| one.key.bytes().cmp(other.key.bytes()));
         entries.truncate(entries_max);
     }
-    entries.sort_unstable_by_key(|(key, _)| *key);
+    entries.sort_unstable_by(|one, other| one.key.bytes().cmp(other.key.bytes()));
     entries
 }

@@ -122,6 +122,7 @@ impl KeyRows {
     ///
     /// # Panics
     /// When there is no such row.
+    #[inline]
     #[must_use]
     pub fn key(&self, row: usize) -> (&[u8], u64) {
         (self.rows.row(row).data(), self.hashes[row])

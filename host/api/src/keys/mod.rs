@@ -30,6 +30,7 @@ mod codec;
 mod hash;
 mod normal;
 mod number;
+mod short;
 mod walk;
 
 use arrow::datatypes::DataType;
@@ -39,6 +40,7 @@ use crate::{Error, Result};
 pub use codec::{KeyCodec, KeyRows, RowCodec, unpacked};
 pub use hash::KeyHasher;
 pub use normal::normalize_keys;
+pub use short::ShortKey;
 
 /// Whether a column of that type can be a key.
 fn check_type(data_type: &DataType) -> Result<()> {
