@@ -131,38 +131,42 @@ pub struct Distinct {
     pub places: Vec<u32>,
 }
 
-/// For each group the last call that it was in, and its place there.
+/// The groups that the call has met, and the place of each: the bits are so few that they stay near, and a group that is met
+/// once, as most are, is never looked up.
 #[derive(Default)]
 pub(crate) struct Marks {
-    marks: Vec<(u32, u32)>,
-    call: u32,
+    is_met: Vec<u32>,
+    places: Vec<u32>,
 }
 
 impl Marks {
     fn distinct(&mut self, groups: impl Iterator<Item = u32>) -> Distinct {
-        self.call = self.call.wrapping_add(1);
-        if self.call == 0 {
-            self.marks.clear();
-            self.call = 1;
-        }
-        let mut distinct = Distinct { groups: Vec::new(), places: Vec::new() };
+        let rows = groups.size_hint().0;
+        let mut distinct = Distinct { groups: Vec::with_capacity(rows), places: Vec::with_capacity(rows) };
         for group in groups {
-            let index = group as usize;
-            if self.marks.len() <= index {
-                self.marks.resize(index + 1, (0, 0));
+            let (index, word, bit) = (group as usize, (group / u32::BITS) as usize, 1 << (group % u32::BITS));
+            if self.is_met.len() <= word {
+                self.is_met.resize(word + 1, 0);
+                self.places.resize((word + 1) * u32::BITS as usize, 0);
             }
-            if self.marks[index].0 != self.call {
-                self.marks[index] = (self.call, distinct.groups.len() as u32);
+            let place = if self.is_met[word] & bit == 0 {
+                self.is_met[word] |= bit;
+                let place = distinct.groups.len() as u32;
+                self.places[index] = place;
                 distinct.groups.push(group);
-            }
-            distinct.places.push(self.marks[index].1);
+                place
+            } else {
+                self.places[index]
+            };
+            distinct.places.push(place);
         }
+        distinct.groups.iter().for_each(|group| self.is_met[(group / u32::BITS) as usize] = 0);
         distinct
     }
 
     #[cfg(target_arch = "wasm32")]
     pub(crate) fn forget(&mut self) {
-        self.marks = Vec::new();
+        *self = Self::default();
     }
 }
 

@@ -49,7 +49,7 @@ impl Keyed {
         let rows = self.available(rows)?;
         self.check_rows(&rows, 0)?;
         if let Store::Single(single) = &mut self.states[state as usize].store {
-            single.put(groups, &rows);
+            single.put(&self.groups, groups, &rows);
         }
         self.check_written()
     }
@@ -59,7 +59,7 @@ impl Keyed {
         self.admit(state, groups)?;
         let removed = match &mut self.states[state as usize].store {
             Store::Single(single) => {
-                single.remove(groups);
+                single.remove(&self.groups, groups);
                 Ok(Ok(()))
             }
             Store::Several(several) => several.remove(&self.groups, groups, &mut self.budget),
@@ -92,9 +92,9 @@ impl Keyed {
         let base = self.with_single(state, |single, known, budget| single.get(known, &distinct, now_ms, budget));
         let (_, base) = self.read(base)?;
         let merged = super::merge::merge(&functions, &schema, &base, &into, &added)?;
-        let rows = self.with_single(state, |single, _, _| {
+        let rows = self.with_single(state, |single, known, _| {
             let rows = single.columns.rows(&merged)?;
-            single.put(&distinct, &rows);
+            single.put(known, &distinct, &rows);
             Ok(())
         });
         self.available(rows)?;

@@ -194,11 +194,11 @@ impl Keyed {
             self.written_ms = self.now_ms.max(latest_ms.unwrap_or(i64::MIN));
         }
         let known = self.groups.len();
-        let number = |row| {
+        let key = |row| {
             let (key, hash) = keys.key(row);
-            self.groups.of_call(StateKey { group: volley_api::KeyGroup::of_hash(hash), key })
+            StateKey { group: volley_api::KeyGroup::of_hash(hash), key }
         };
-        let groups = rows.map(number).collect();
+        let groups = self.groups.of_call_many(rows, key);
         Ok(CallKeys { groups, new: self.new_keys(known)? })
     }
 
@@ -269,9 +269,9 @@ impl Keyed {
         if self.groups.len() == known {
             return Ok(None);
         }
-        let first = u32::try_from(known).unwrap_or(u32::MAX);
-        let new =
-            (known..self.groups.len()).map(|number| self.groups.key(u32::try_from(number).unwrap_or(u32::MAX)).key);
+        let number = |many: usize| u32::try_from(many).unwrap_or(u32::MAX);
+        let first = number(known);
+        let new = (first..number(self.groups.len())).map(|number| self.groups.key(number).key);
         Ok(Some((first, self.codec.decode(new)?)))
     }
 

@@ -26,10 +26,10 @@ pub(crate) struct Single {
     swept: Option<StateEntry>,
 }
 
-/// Values that are not stored yet, by the number of their key.
+/// Values that are not stored yet, by the place of their key in the call.
 #[derive(Default)]
 pub(super) struct Written {
-    /// For each number one more than its place in `values`; 0 where nothing was written.
+    /// For each place one more than that among `values`; 0 where nothing was written.
     places: Vec<u32>,
     /// `None`: removed.
     values: Vec<(u32, Option<Range<usize>>)>,
@@ -37,39 +37,39 @@ pub(super) struct Written {
 }
 
 impl Written {
-    fn get(&self, group: u32) -> Option<&Option<Range<usize>>> {
-        let place = self.places.get(group as usize).filter(|place| **place > 0)?;
-        Some(&self.values[*place as usize - 1].1)
+    #[inline]
+    fn get(&self, place: u32) -> Option<&Option<Range<usize>>> {
+        let at = self.places.get(place as usize).filter(|at| **at > 0)?;
+        Some(&self.values[*at as usize - 1].1)
     }
 
-    fn set(&mut self, group: u32, row: Option<&[u8]>) {
+    fn set(&mut self, place: u32, row: Option<&[u8]>) {
         let value = row.map(|row| {
             let start = self.bytes.len();
             self.bytes.extend_from_slice(row);
             start..self.bytes.len()
         });
-        let index = group as usize;
+        let index = place as usize;
         if self.places.len() <= index {
             self.places.resize(index + 1, 0);
         }
         match self.places[index] {
             0 => {
-                self.values.push((group, value));
+                self.values.push((place, value));
                 self.places[index] = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
             }
-            place => self.values[place as usize - 1].1 = value,
+            at => self.values[at as usize - 1].1 = value,
         }
     }
 
-    /// The rows by the number of their key.
+    /// The rows by the place of their key.
     pub(super) fn rows(&self) -> impl Iterator<Item = (u32, Option<&[u8]>)> {
-        self.values.iter().map(|(group, value)| (*group, value.clone().map(|at| &self.bytes[at])))
+        self.values.iter().map(|(place, value)| (*place, value.clone().map(|at| &self.bytes[at])))
     }
 
     fn clear(&mut self) {
-        for (group, _) in self.values.drain(..) {
-            self.places[group as usize] = 0;
-        }
+        self.places.clear();
+        self.values.clear();
         self.bytes.clear();
     }
 }
@@ -91,14 +91,15 @@ impl Single {
         now_ms: i64,
         budget: &mut Budget,
     ) -> Counted<(Vec<bool>, RecordBatch)> {
-        let stored = match self.stored(groups, wanted, budget)? {
+        let wanted: Vec<u32> = groups.places(wanted).collect();
+        let stored = match self.stored(groups, &wanted, budget)? {
             Ok(stored) => stored,
             Err(too_much) => return Ok(Err(too_much)),
         };
         let mut stored = stored.iter();
         let rows: Vec<Option<&[u8]>> = wanted
             .iter()
-            .map(|group| match self.written.get(*group) {
+            .map(|place| match self.written.get(*place) {
                 Some(value) => value.clone().map(|at| &self.written.bytes[at]),
                 None => stored.next()?.as_deref().and_then(|cell| self.life.read(now_ms, cell)),
             })
@@ -106,15 +107,15 @@ impl Single {
         Ok(Ok((rows.iter().map(Option::is_some).collect(), self.columns.batch(&rows)?)))
     }
 
-    /// What is stored of those groups of which nothing was written in this call; all that is wanted is counted.
+    /// What is stored of the keys at these places of which nothing was written in this call; all that is wanted is counted.
     fn stored(&mut self, groups: &Groups, wanted: &[u32], budget: &mut Budget) -> Counted<Vec<Option<Bytes>>> {
         let row_bytes = self.columns.row_bytes_min();
         let mut keys: Vec<StateKey<'_>> = Vec::with_capacity(wanted.len());
-        for group in wanted {
-            let written = match self.written.get(*group) {
+        for place in wanted {
+            let written = match self.written.get(*place) {
                 Some(value) => value.as_ref().map_or(0, Range::len),
                 None => {
-                    keys.push(groups.key(*group));
+                    keys.push(groups.key_at(*place));
                     0
                 }
             };
@@ -134,14 +135,14 @@ impl Single {
     }
 
     /// Sets the values of groups, row by row.
-    pub(crate) fn put(&mut self, groups: &[u32], rows: &RowBytes) {
-        for (row, group) in groups.iter().enumerate() {
-            self.written.set(*group, Some(rows.row(row)));
+    pub(crate) fn put(&mut self, groups: &Groups, of: &[u32], rows: &RowBytes) {
+        for (row, place) in groups.places(of).enumerate() {
+            self.written.set(place, Some(rows.row(row)));
         }
     }
 
-    pub(crate) fn remove(&mut self, groups: &[u32]) {
-        groups.iter().for_each(|group| self.written.set(*group, None));
+    pub(crate) fn remove(&mut self, groups: &Groups, of: &[u32]) {
+        groups.places(of).for_each(|place| self.written.set(place, None));
     }
 
     /// Bytes that are written and not stored.
@@ -155,20 +156,29 @@ impl Single {
         if written.values.is_empty() {
             return Ok(());
         }
-        let removed: Vec<StateKey<'_>> =
-            written.values.iter().filter(|(_, value)| value.is_none()).map(|(group, _)| groups.key(*group)).collect();
+        let removed: Vec<StateKey<'_>> = written
+            .values
+            .iter()
+            .filter(|(_, value)| value.is_none())
+            .map(|(place, _)| groups.key_at(*place))
+            .collect();
         if !removed.is_empty() {
             state.remove_many(VALUES, &removed)?;
         }
-        let set = || written.values.iter().filter_map(|(group, value)| Some((groups.key(*group), value.clone()?)));
-        let keys: Vec<StateKey<'_>> = set().map(|(key, _)| key).collect();
+        let mut keys: Vec<StateKey<'_>> = Vec::with_capacity(written.values.len());
+        let mut ranges: Vec<Range<usize>> = Vec::with_capacity(written.values.len());
+        for (place, value) in &written.values {
+            let Some(at) = value else { continue };
+            keys.push(groups.key_at(*place));
+            ranges.push(at.clone());
+        }
         if life.0.is_none() {
-            let values: Vec<&[u8]> = set().map(|(_, at)| &written.bytes[at]).collect();
+            let values: Vec<&[u8]> = ranges.into_iter().map(|at| &written.bytes[at]).collect();
             state.put_many(VALUES, &keys, &values)?;
         } else {
             let mut cells = Vec::new();
             let mut ends = Vec::with_capacity(keys.len());
-            for (_, at) in set() {
+            for at in ranges {
                 life.write(now_ms, &written.bytes[at], &mut cells);
                 ends.push(cells.len());
             }

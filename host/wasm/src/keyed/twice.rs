@@ -185,8 +185,8 @@ impl UnstoredState {
         match self {
             Self::Single(written) => written
                 .rows()
-                .map(|(number, row)| {
-                    let key = groups.key(number);
+                .map(|(place, row)| {
+                    let key = groups.key_at(place);
                     ((key.group, key.key), row)
                 })
                 .collect(),

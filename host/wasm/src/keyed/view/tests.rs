@@ -135,15 +135,15 @@ fn views_show_what_calls_have_left() {
         let value = below(1_000) as i64;
         match below(10) {
             0 | 1 => {
-                last.put(&[group], &number(&last.columns, value));
+                last.put(&groups, &[group], &number(&last.columns, value));
                 last_model.insert(user, (value, now_ms));
             }
             2 => {
-                last.remove(&[group]);
+                last.remove(&groups, &[group]);
                 last_model.remove(&user);
             }
             3 => {
-                sums.put(&[group], &number(&sums.columns, value));
+                sums.put(&groups, &[group], &number(&sums.columns, value));
                 sums_model.insert(user, value);
             }
             4 => {
@@ -166,7 +166,7 @@ fn views_show_what_calls_have_left() {
                 seen_model.insert((user, index), (value, now_ms));
             }
             7 => {
-                marked.put(&[group], &RowBytes::Empty(1));
+                marked.put(&groups, &[group], &RowBytes::Empty(1));
                 marked_model.insert(user);
             }
             kind => {
