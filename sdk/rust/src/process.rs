@@ -91,6 +91,12 @@ impl<'a> Context<'a> {
         &mut self.out
     }
 
+    /// The same context, for a while.
+    pub(crate) fn lent(&mut self) -> Context<'_> {
+        let Self { out, host, states, message, marks } = self;
+        Context { out: out.lent(), host: &mut **host, states, message, marks }
+    }
+
     /// Registers timers; those that are registered already stay.
     ///
     /// # Errors
@@ -139,7 +145,7 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    fn distinct(&mut self, groups: impl Iterator<Item = u32>) -> Distinct {
+    pub(crate) fn distinct(&mut self, groups: impl Iterator<Item = u32>) -> Distinct {
         self.call = self.call.wrapping_add(1);
         if self.call == 0 {
             self.marks.clear();
