@@ -204,7 +204,11 @@ impl Changes {
                 self.added("state", state.to_string(), None);
                 continue;
             };
-            let same_form = (&other.kind, &other.keys, &other.values) == (&state.kind, &state.keys, &state.values);
+            let form = |state: &StatedState| {
+                let StatedState { kind, keys, functions, values, .. } = state.clone();
+                (kind, keys, functions, values)
+            };
+            let same_form = form(other) == form(state);
             let attention = match () {
                 () if same_form && other.version == state.version => None,
                 () if other.version == state.version => {
@@ -336,5 +340,30 @@ mod tests {
             let found = attention(&old, &with(&new));
             assert!(found.iter().any(|(what, why)| *what == "state" && why.contains(words)), "{words}: {found:?}");
         }
+    }
+
+    #[test]
+    fn another_kind_key_or_function_of_a_state_is_another_form() {
+        let with =
+            |state: &str| told("", &format!(r#"{{"name":"a","version":"1.0.0","states":[{state}]}}"#), "process");
+        let map = r#"{"name":"seen","kind":"map","keys":"Utf8","values":"Int64","version":1}"#;
+        let merge = r#"{"name":"seen","kind":"merge","functions":"sum","values":"Int64","version":1}"#;
+        let list = r#"{"name":"seen","kind":"list","values":"Int64","version":1}"#;
+        let unsaid = r#"{"name":"seen","values":"Int64","version":1}"#;
+        for (old, new) in [
+            (map.to_owned(), map.replace("Utf8", "Int64")),
+            (map.to_owned(), list.to_owned()),
+            (unsaid.to_owned(), list.to_owned()),
+            (merge.to_owned(), merge.replace("sum", "max")),
+        ] {
+            let found = attention(&with(&old), &with(&new));
+            assert_eq!(found.len(), 1, "{old} {new}: {found:?}");
+            assert!(found[0].0 == "state" && found[0].1.contains("raise the version"), "{found:?}");
+            let raised = with(&new.replace(r#""version":1"#, r#""version":2"#));
+            assert!(attention(&with(&old), &raised)[0].1.contains("needs `migrate`"));
+        }
+        assert!(
+            attention(&with(unsaid), &with(&unsaid.replace(r#""values""#, r#""kind":"value","values""#))).is_empty()
+        );
     }
 }

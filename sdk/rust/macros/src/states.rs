@@ -164,8 +164,9 @@ impl State {
     pub(crate) fn check(&self) -> Option<TokenStream> {
         let Kind::Merged(functions) = &self.kind else { return None };
         let (types, count) = (types(&self.of), functions.len());
+        let plural = if count == 1 { "" } else { "s" };
         let message = format!(
-            "the state `{}` has not as many columns as functions, which are {count}: `merge` has one for each column",
+            "`merge` of the state `{}` has {count} function{plural}, and its row has another number of columns: write one for each",
             self.name
         );
         Some(quote_spanned!(self.of.span()=> const _: () = ::core::assert!(#types.len() == #count, #message);))

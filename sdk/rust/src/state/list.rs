@@ -12,7 +12,7 @@ use super::{ListState, StateRow};
 ///
 /// Where the host refuses to read, the call fails once the function has returned, whatever it made of finding nothing; nothing
 /// of the call is stored.
-pub struct List<'s, T> {
+pub struct List<'s, T: StateRow> {
     shared: &'s Shared<'s>,
     state: ListState<T>,
     groups: &'s [u32],

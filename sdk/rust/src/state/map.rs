@@ -16,7 +16,7 @@ use super::{MapState, StateRow};
 ///
 /// Where the host refuses to read, the call fails once the function has returned, whatever it made of finding nothing; nothing
 /// of the call is stored.
-pub struct Map<'s, K, V> {
+pub struct Map<'s, K: StateRow + Ord + Clone, V: StateRow> {
     shared: &'s Shared<'s>,
     state: MapState<K, V>,
     groups: &'s [u32],

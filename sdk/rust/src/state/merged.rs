@@ -14,7 +14,7 @@ use super::{MergeFunction, MergeRow, MergeState, StateError};
 ///
 /// Where the host refuses to read, or a sum of integers does not fit, the call fails once the function has returned, whatever it
 /// made of finding nothing; nothing of the call is stored.
-pub struct Merged<'s, T> {
+pub struct Merged<'s, T: MergeRow> {
     shared: &'s Shared<'s>,
     state: MergeState<T>,
     name: &'static str,
