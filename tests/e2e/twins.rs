@@ -177,7 +177,7 @@ fn killed(outputs: Outputs, rows_per_second: u32, more: &str) {
 
 #[test]
 fn killed_and_dealt_out_anew() {
-    killed(ALL, 1_000, "");
+    killed(ALL, 800, "");
 }
 
 #[cfg(feature = "rocksdb")]

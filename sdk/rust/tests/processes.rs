@@ -120,6 +120,7 @@ fn pages(
     Ok(())
 }
 
+#[allow(clippy::too_many_arguments, reason = "a state of each kind, and two outputs")]
 fn tell(
     _: &Every,
     _: Timer,

@@ -7,7 +7,7 @@ use syn::{Ident, Type};
 use crate::options::{Names, Options};
 use crate::parts::{Parts, Row, argument, columns_and_states, port, read_arguments};
 use crate::signature::{Argument, Signature};
-use crate::states::{Kind, State};
+use crate::states::State;
 use crate::types::{returned, without_lifetimes};
 
 /// The function, and an operator of the same name around it.
@@ -92,6 +92,8 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
         None => quote!(#name, ProcessOperator, ProcessRunner, process, #columns),
     };
     Ok(quote! {
+        // Columns, states and outputs come together.
+        #[allow(clippy::too_many_arguments)]
         #function
 
         #(#state_checks)*
@@ -223,13 +225,8 @@ fn prefetch(
     time_argument: Option<&TokenStream>,
     arguments: &TokenStream,
 ) -> Option<TokenStream> {
-    let wanted: Vec<(Ident, &syn::Expr)> = (0..)
-        .zip(states)
-        .filter_map(|(place, state)| match &state.kind {
-            Kind::Map { prefetch: Some(key), .. } => Some((held(place), key)),
-            _ => None,
-        })
-        .collect();
+    let wanted: Vec<(Ident, &syn::Expr)> =
+        (0..).zip(states).filter_map(|(place, state)| Some((held(place), state.prefetch()?))).collect();
     if wanted.is_empty() {
         return None;
     }

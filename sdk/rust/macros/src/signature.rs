@@ -26,7 +26,7 @@ pub(crate) enum Argument {
     /// `name: &mut Emit<T>`, an output port of a flat-map or a process.
     Emit { name: Ident, row: Type },
     /// `name: &mut Value<T>`, or `Map`, `List`, `Merged`: a state of a process.
-    State(State),
+    State(Box<State>),
     /// `timers: &mut Timers`, of a process.
     Timers,
     /// `#[time] at_ms: i64`, the event time of the row, of a process.
@@ -78,7 +78,7 @@ impl Signature {
     /// The states in order.
     pub(crate) fn states(&self) -> impl Iterator<Item = &State> {
         self.arguments.iter().filter_map(|argument| match argument {
-            Argument::State(state) => Some(state),
+            Argument::State(state) => Some(&**state),
             _ => None,
         })
     }
@@ -175,7 +175,7 @@ fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<(I
         let declared = take_attribute(&mut argument.attrs, "state");
         if let Type::Reference(reference) = &*argument.ty {
             if let Some(state) = State::parse(used(&name), &reference.elem, declared.as_ref())? {
-                return Ok((name, Argument::State(state)));
+                return Ok((name, Argument::State(Box::new(state))));
             }
             if ident(&reference.elem).as_deref() == Some("Timers") {
                 return Ok((name, Argument::Timers));

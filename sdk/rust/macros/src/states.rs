@@ -14,7 +14,7 @@ pub(crate) struct State {
     /// The state's name: that of the argument.
     pub(crate) name: Ident,
     /// What there is for each key.
-    pub(crate) kind: Kind,
+    kind: Kind,
     /// The row, or that of each entry.
     of: Type,
     /// `#[state(version = 2)]`
@@ -24,20 +24,23 @@ pub(crate) struct State {
 }
 
 /// What there is for each key.
-pub(crate) enum Kind {
+enum Kind {
     /// `Value<T>`
     Value,
     /// `Map<K, V>`
-    Map {
-        /// `K`
-        key: Type,
-        /// `#[state(prefetch = item.to_owned())]`
-        prefetch: Option<Expr>,
-    },
+    Map(Box<MapOf>),
     /// `List<T>`
     List,
     /// `Merged<T>`, with `#[state(merge = ["sum", "max"])]`
     Merged(Vec<LitStr>),
+}
+
+/// What is particular to a map.
+struct MapOf {
+    /// `K`
+    key: Type,
+    /// `#[state(prefetch = item.to_owned())]`
+    prefetch: Option<Expr>,
 }
 
 /// What `#[state(…)]` says.
@@ -75,7 +78,8 @@ impl State {
         let kind = match kind {
             "Map" => {
                 check_map_key(types[0])?;
-                Kind::Map { key: types[0].clone(), prefetch: prefetch.map(|(_, expression)| expression) }
+                let prefetch = prefetch.map(|(_, expression)| expression);
+                Kind::Map(Box::new(MapOf { key: types[0].clone(), prefetch }))
             }
             "List" => Kind::List,
             "Merged" => Kind::Merged(functions(&name, of, referred, merge)?),
@@ -87,6 +91,14 @@ impl State {
     /// Whether all values of a batch are read before its first row.
     pub(crate) fn is_value(&self) -> bool {
         matches!(self.kind, Kind::Value)
+    }
+
+    /// The key of a map that is to be fetched before a row asks for it.
+    pub(crate) fn prefetch(&self) -> Option<&Expr> {
+        match &self.kind {
+            Kind::Map(map) => map.prefetch.as_ref(),
+            Kind::Value | Kind::List | Kind::Merged(_) => None,
+        }
     }
 
     /// The row, or that of each entry.
@@ -101,8 +113,8 @@ impl State {
         let ttl = self.ttl_ms.as_ref().map(|ttl| quote!(.with_ttl_ms(#ttl)));
         let made = match &self.kind {
             Kind::Value => quote!(value::<#of>(#name)),
-            Kind::Map { key, .. } => {
-                let key = without_lifetimes(key);
+            Kind::Map(map) => {
+                let key = without_lifetimes(&map.key);
                 quote!(map::<#key, #of>(#name))
             }
             Kind::List => quote!(list::<#of>(#name)),
@@ -125,8 +137,8 @@ impl State {
         let types = types(&self.of);
         let kind = match &self.kind {
             Kind::Value => quote!(Value),
-            Kind::Map { key, .. } => {
-                let keys = self::types(key);
+            Kind::Map(map) => {
+                let keys = self::types(&map.key);
                 quote!(Map { keys: #keys })
             }
             Kind::List => quote!(List),
@@ -147,8 +159,8 @@ impl State {
     pub(crate) fn handle(&self, place: u32) -> TokenStream {
         let (name, of) = (self.name.to_string(), self.of());
         let made = match &self.kind {
-            Kind::Map { key, .. } => {
-                let key = without_lifetimes(key);
+            Kind::Map(map) => {
+                let key = without_lifetimes(&map.key);
                 quote!(Map::<#key, #of>::new(&__shared, #place, &__keys.groups))
             }
             Kind::Merged(functions) => {

@@ -10,6 +10,9 @@ use crate::process::Context;
 /// Rows of state by key: `None` where there is none.
 type Rows<T> = Result<Vec<Option<T>>, StateError>;
 
+/// Entries, and how many bytes they had on the way.
+type Counted<E> = Result<(Vec<E>, usize), StateError>;
+
 macro_rules! handle {
     ($(#[$doc:meta])* $name:ident<$($type:ident),+>) => {
         $(#[$doc])*
@@ -170,8 +173,8 @@ impl<T: StateRow> ListState<T> {
         self.read(cx, groups).map(|(entries, _)| entries)
     }
 
-    /// The same, and how many bytes there were.
-    pub(super) fn read(&self, cx: &mut Context<'_>, groups: &[u32]) -> Result<(Vec<(u32, T)>, usize), StateError> {
+    /// The same, counted.
+    pub(super) fn read(&self, cx: &mut Context<'_>, groups: &[u32]) -> Counted<(u32, T)> {
         let (places, _, message) = cx.host.entries(self.state, groups)?;
         let values = all::<T>(&cx.states[self.state as usize].values, &message)?;
         Ok((places.into_iter().zip(values).collect(), message.len()))
@@ -255,8 +258,8 @@ impl<K: StateRow, V: StateRow> MapState<K, V> {
         self.read(cx, groups).map(|(entries, _)| entries)
     }
 
-    /// The same, and how many bytes there were.
-    pub(super) fn read(&self, cx: &mut Context<'_>, groups: &[u32]) -> Result<(Vec<(u32, K, V)>, usize), StateError> {
+    /// The same, counted.
+    pub(super) fn read(&self, cx: &mut Context<'_>, groups: &[u32]) -> Counted<(u32, K, V)> {
         let (places, keys, values) = cx.host.entries(self.state, groups)?;
         let (wire, bytes) = (&cx.states[self.state as usize], keys.len() + values.len());
         let (keys, values) = (all::<K>(&wire.map_keys, &keys)?, all::<V>(&wire.values, &values)?);

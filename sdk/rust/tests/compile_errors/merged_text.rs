@@ -2,8 +2,6 @@
 use volley_sdk::{Emit, Merged, process};
 
 #[process(output = "n")]
-fn longest(#[state(merge = "max")] longest: &mut Merged<String>, out: &mut Emit<(i64,)>) {
-    longest.clear();
-}
+fn longest(#[state(merge = "max")] _longest: &mut Merged<String>, _out: &mut Emit<(i64,)>) {}
 
 fn main() {}

@@ -2,7 +2,7 @@
 use volley_sdk::{Emit, Map, process};
 
 #[process(output = "n")]
-fn counted(item: &str, #[state(prefetch = item)] counts: &mut Map<String, i64>, out: &mut Emit<(i64,)>) {
+fn counted(item: &str, #[state(prefetch = item)] counts: &mut Map<String, i64>, _out: &mut Emit<(i64,)>) {
     counts.remove(item);
 }
 
