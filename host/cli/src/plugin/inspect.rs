@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn states_of_each_kind_are_told() {
         let stated = |states: &str| {
-            let json = format!(r#"{{"name":"a","states":[{states}]}}"#).replace('"', "\\22");
+            let json = format!(r#"{{"name":"a","states":[{states}]}}"#).replace('"', "\\22").replace('\n', " ");
             let text = format!(r#"(component (core module (@custom "volley-operator" "{json}")))"#);
             let states = inspected(&text).states.unwrap();
             states.iter().map(StatedState::to_string).collect::<Vec<_>>().join("; ")
