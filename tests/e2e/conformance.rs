@@ -60,6 +60,7 @@ operators! {
     filter_project: "filter-project",
     greatest: "greatest",
     identity: "identity",
+    journeys: "journeys",
     look_up: "look-up",
     quantile_sketch: "quantile-sketch",
     running_total: "running-total",

@@ -1,5 +1,5 @@
-//! State that has an end, and timers of the clock, in whole jobs. (Maps, lists, merged state and timers of event time are in
-//! `twins`.)
+//! State that has an end, timers of the clock, and more rows of a state than there may be, in whole jobs. (Maps, lists, merged state
+//! and timers of event time are in `twins`.)
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -163,4 +163,52 @@ fn timers_of_the_clock_fire_once_through_kills() {
 #[test]
 fn timers_of_the_clock_fire_once_through_kills_on_disk() {
     silences_are_told("state: { backend: rocksdb, location: state }\n");
+}
+
+/// Rows that a list of one key may have: `STATE_ENTRIES_PER_KEY_MAX` of the host.
+const LIST_ROWS_MAX: i64 = 65_536;
+
+/// What a row-wise function writes goes to the host at the end of its batch: the rows that are too many are found all the same, and
+/// all others count.
+#[test]
+fn rows_beyond_what_a_list_may_have_are_refused_alone() {
+    let folder = Folder::new();
+    let made = LIST_ROWS_MAX + 3;
+    folder.write(
+        "p.yaml",
+        format!(
+            "name: long
+sources:
+  made:
+    parallelism: 1
+    generate:
+      rows: {made}
+      splits: 1
+      columns: {{ user: \"n * 0\", at: \"to_timestamp_millis(n)\", step: \"'s'\" }}
+    event_time: {{ column: at, max_out_of_orderness: 0s }}
+operators:
+  ways:
+    from: made
+    key_by: user
+    plugin:
+      component: \"{}\"
+      config: {{ gap_ms: 1000 }}
+      on_error: dead_letter
+      # A host that is not optimised takes seconds for so many rows.
+      limits: {{ deadline: 60s }}
+  shown: {{ from: ways, select: [journey_start, journey_end, steps, favourite] }}
+sinks:
+  out: {{ from: shown, file: {{ path: out/, format: jsonl }} }}
+  refused: {{ from: ways.errors, file: {{ path: refused/, format: jsonl }} }}
+",
+            plugin("journeys").display()
+        ),
+    );
+    folder.succeed(&["run", "p.yaml", "-q"]);
+    let end = LIST_ROWS_MAX - 1;
+    let due = format!(r#"{{"journey_start":0,"journey_end":{end},"steps":{LIST_ROWS_MAX},"favourite":"s"}}"#);
+    let refused = rows(&folder, "refused");
+    assert_eq!(rows(&folder, "out"), [due], "{refused:?}");
+    assert_eq!(refused.len(), 3, "{refused:?}");
+    assert!(refused.iter().all(|row| row.contains("entries of one key")), "{refused:?}");
 }

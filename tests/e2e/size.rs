@@ -21,9 +21,8 @@ const ROWS: [&str; 6] = ["identity", "explode", "filter-project", "threshold", "
 /// Processes, aggregates and codecs.
 const SEVERAL: [&str; 6] = ["sessionizer", "running-total", "sum-avg", "quantile-sketch", "ticks", "greatest"];
 
-/// Processes with several kinds of state, written batch-wise; and with a state of their own, whose parts are put together and taken
-/// apart.
-const STATEFUL: [&str; 3] = ["top-k", "anomaly", "baseline"];
+/// Processes with several kinds of state; and with a state of their own, whose parts are put together and taken apart.
+const STATEFUL: [&str; 4] = ["top-k", "anomaly", "journeys", "baseline"];
 
 #[test]
 fn every_example_operator_is_small() {

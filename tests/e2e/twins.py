@@ -25,7 +25,7 @@ SOURCE = f"""
         case when n % 11 = 0 then null else cast(n * 7919 % 1000 - 500 as double) end as amount,
         case when n % 13 = 5 then null else cast(n * 31 % 251 as double) / 2e0 end as fahrenheit,
         cast(50 + n * 37 % 11 + case when n % 97 = 3 then 500 else 0 end as double) as reading,
-        'item ' || (n * n % 13) as item
+        'item ' || (n * n % 13) as item, case when n % 17 = 4 then null else 'step ' || (n * 7 % 31 % 5) end as step
     from range({ROWS}) t(n)"""
 
 # A time as JSON Lines have it: of a window, with its zone, and of a column without one. All of them are whole seconds.
@@ -44,6 +44,16 @@ QUERIES = {
               from (select *, case when at_ms - lag(at_ms) over (partition by key order by at_ms) <= {GAP_MS} then 0 else 1 end
                     as begins from source))
         group by key, session""",
+    "journeys": f"""
+        with steps as (
+            select *, sum(begins) over (partition by key order by at_ms) as journey
+            from (select *, case when at_ms - lag(at_ms) over (partition by key order by at_ms) <= {GAP_MS} then 0 else 1 end
+                  as begins from source where step is not null)),
+        counted as (select key, journey, step, count(*) as n from steps group by all)
+        select key, min(at_ms) as journey_start, max(at_ms) as journey_end, count(*) as steps,
+            (select step from counted c where c.key = s.key and c.journey = s.journey order by n desc, step limit 1) as favourite,
+            string_agg(step, ' > ' order by at_ms) as way
+        from steps s group by key, journey""",
     "celsius": f"""
         select id, {CELSIUS} as c, {CELSIUS} + cast(key as double) as d, coalesce({CELSIUS}, -1e0) as e
         from source where id % 20 = 0 and ({CELSIUS} > 10 or fahrenheit is null)""",

@@ -21,6 +21,7 @@ const KEYED: Outputs = &[
     ("sums-plugin", "sum-avg"),
     ("sessions-native", "sessions"),
     ("sessions-plugin", "sessions"),
+    ("journeys", "journeys"),
     ("top", "top-k"),
     ("told", "anomalies"),
     ("quiet", "silences"),
@@ -32,6 +33,7 @@ const ALL: Outputs = &[
     ("sums-plugin", "sum-avg"),
     ("sessions-native", "sessions"),
     ("sessions-plugin", "sessions"),
+    ("journeys", "journeys"),
     ("top", "top-k"),
     ("told", "anomalies"),
     ("quiet", "silences"),
@@ -87,7 +89,7 @@ fn pipeline(outputs: Outputs, rate: &str, more: &str) -> String {
         .map(|(name, _)| format!("  {name}-out: {{ from: {name}, file: {{ path: out/{name}/, format: jsonl }} }}\n"))
         .collect();
     let (sum_avg, sessionizer) = (component("sum-avg"), component("sessionizer"));
-    let (top_k, anomaly) = (component("top-k"), component("anomaly"));
+    let (top_k, anomaly, journeys) = (component("top-k"), component("anomaly"), component("journeys"));
     format!(
         "name: twins
 {more}{functions}sources:
@@ -105,6 +107,7 @@ fn pipeline(outputs: Outputs, rate: &str, more: &str) -> String {
         fahrenheit: \"CASE WHEN n % 13 = 5 THEN NULL ELSE CAST(n * 31 % 251 AS DOUBLE) / 2.0 END\"
         reading: \"CAST(50 + n * 37 % 11 + CASE WHEN n % 97 = 3 THEN 500 ELSE 0 END AS DOUBLE)\"
         item: \"concat('item ', CAST(n * n % 13 AS VARCHAR))\"
+        step: \"CASE WHEN n % 17 = 4 THEN NULL ELSE concat('step ', CAST(n * 7 % 31 % 5 AS VARCHAR)) END\"
     event_time: {{ column: at, max_out_of_orderness: 0s }}
 operators:
   all-sums-native:
@@ -120,6 +123,8 @@ operators:
   all-sessions-plugin: {{ from: made, key_by: key, plugin: {{ {sessionizer}, config: {{ gap_ms: 9000 }} }} }}
   sessions-native: {{ from: all-sessions-native, select: [key, session_start, session_end, rows] }}
   sessions-plugin: {{ from: all-sessions-plugin, select: [key, session_start, session_end, rows] }}
+  all-journeys: {{ from: made, key_by: key, plugin: {{ {journeys}, config: {{ gap_ms: 9000 }} }} }}
+  journeys: {{ from: all-journeys, select: [key, journey_start, journey_end, steps, favourite, way] }}
   all-top: {{ from: made, key_by: key, plugin: {{ {top_k}, config: {{ item: item, k: 3, every_ms: 600000 }} }} }}
   top: {{ from: all-top, select: [key, at, rank, item, count] }}
   watched: {{ from: made, key_by: key, plugin: {{ {anomaly}, config: {{ column: reading, silent_ms: 15000 }} }} }}
@@ -172,7 +177,7 @@ fn killed(outputs: Outputs, rows_per_second: u32, more: &str) {
 
 #[test]
 fn killed_and_dealt_out_anew() {
-    killed(ALL, 1_000, "");
+    killed(ALL, 800, "");
 }
 
 #[cfg(feature = "rocksdb")]

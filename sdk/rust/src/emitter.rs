@@ -81,6 +81,12 @@ impl<'a> Emitter<'a> {
         Self { ports, wires, input_rows, out, emit }
     }
 
+    /// The same, for a while.
+    pub(crate) fn lent(&mut self) -> Emitter<'_> {
+        let Self { ports, wires, input_rows, out, emit } = self;
+        Emitter { ports, wires, input_rows: *input_rows, out, emit: &mut **emit }
+    }
+
     /// Hands over rows for a port, given by name or by index.
     ///
     /// `parents` has, for each row, the index of the input row that it came from: any order, repeats allowed. The

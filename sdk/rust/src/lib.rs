@@ -77,7 +77,7 @@ pub use row::{Date, Decimal, Emit, Record, TimestampMicros, TimestampMillis, Tim
 pub use scalar::{NullHandling, ScalarOperator};
 pub use schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 pub use snapshot::{SnapshotOperator, StatePart};
-pub use state::Value;
+pub use state::{List, Map, Merged, Value};
 
 pub use writer::Writer;
 

@@ -91,6 +91,12 @@ impl<'a> Context<'a> {
         &mut self.out
     }
 
+    /// The same context, for a while.
+    pub(crate) fn lent(&mut self) -> Context<'_> {
+        let Self { out, host, states, message, marks } = self;
+        Context { out: out.lent(), host: &mut **host, states, message, marks }
+    }
+
     /// Registers timers; those that are registered already stay.
     ///
     /// # Errors
@@ -140,7 +146,7 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    fn distinct(&mut self, groups: impl Iterator<Item = u32>) -> Distinct {
+    pub(crate) fn distinct(&mut self, groups: impl Iterator<Item = u32>) -> Distinct {
         let rows = groups.size_hint().0;
         let mut distinct = Distinct { groups: Vec::with_capacity(rows), places: Vec::with_capacity(rows) };
         for group in groups {

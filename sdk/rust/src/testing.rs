@@ -22,7 +22,7 @@ use crate::{
 };
 
 mod aggregate;
-mod process;
+pub(crate) mod process;
 
 pub use aggregate::{AggregateOutcome, Aggregation, aggregate};
 pub use process::Process;

@@ -204,8 +204,12 @@ impl Changes {
                 self.added("state", state.to_string(), None);
                 continue;
             };
-            let same_form = (&other.kind, &other.keys, &other.values) == (&state.kind, &state.keys, &state.values);
+            let same_kind = (&other.kind, &other.keys) == (&state.kind, &state.keys);
+            let same_form = same_kind && (&other.functions, &other.values) == (&state.functions, &state.values);
             let attention = match () {
+                () if !same_kind => {
+                    Some("`migrate` cannot change the kind of a state or the keys of a map: give it another name")
+                }
                 () if same_form && other.version == state.version => None,
                 () if other.version == state.version => {
                     Some("its form is another under the same version: raise the version, and write `migrate`")
@@ -336,5 +340,32 @@ mod tests {
             let found = attention(&old, &with(&new));
             assert!(found.iter().any(|(what, why)| *what == "state" && why.contains(words)), "{words}: {found:?}");
         }
+    }
+
+    #[test]
+    fn another_kind_key_or_function_of_a_state_is_another_form() {
+        let with =
+            |state: &str| told("", &format!(r#"{{"name":"a","version":"1.0.0","states":[{state}]}}"#), "process");
+        let map = r#"{"name":"seen","kind":"map","keys":"Utf8","values":"Int64","version":1}"#;
+        let merge = r#"{"name":"seen","kind":"merge","functions":"sum","values":"Int64","version":1}"#;
+        let list = r#"{"name":"seen","kind":"list","values":"Int64","version":1}"#;
+        let unsaid = r#"{"name":"seen","values":"Int64","version":1}"#;
+        let name = "give it another name";
+        for (old, new, words) in [
+            (map.to_owned(), map.replace("Utf8", "Int64"), [name, name]),
+            (map.to_owned(), list.to_owned(), [name, name]),
+            (unsaid.to_owned(), list.to_owned(), [name, name]),
+            (merge.to_owned(), merge.replace("sum", "max"), ["raise the version", "needs `migrate`"]),
+        ] {
+            let raised = new.replace(r#""version":1"#, r#""version":2"#);
+            for (new, words) in [&new, &raised].into_iter().zip(words) {
+                let found = attention(&with(&old), &with(new));
+                assert_eq!(found.len(), 1, "{old} {new}: {found:?}");
+                assert!(found[0].0 == "state" && found[0].1.contains(words), "{words}: {found:?}");
+            }
+        }
+        assert!(
+            attention(&with(unsaid), &with(&unsaid.replace(r#""values""#, r#""kind":"value","values""#))).is_empty()
+        );
     }
 }

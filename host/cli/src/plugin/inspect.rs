@@ -69,11 +69,15 @@ pub struct Import {
 pub struct StatedState {
     /// Its name.
     pub name: String,
-    /// `value`, `map`, `list` or `merge`.
+    /// `value`, `map`, `list` or `merge`; a state that does not say is a `value`.
+    #[serde(default = "value")]
     pub kind: String,
     /// The columns of a map's keys, as the SDK words them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<String>,
+    /// What the columns of a merged state are merged by: `sum`, `min` or `max` for each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub functions: Option<String>,
     /// The columns of its values, as the SDK words them.
     pub values: String,
     /// The version of its form.
@@ -83,9 +87,17 @@ pub struct StatedState {
     pub ttl_ms: Option<u64>,
 }
 
+fn value() -> String {
+    "value".to_owned()
+}
+
 impl fmt::Display for StatedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({} of ", self.name, self.kind)?;
+        write!(f, "{} ({}", self.name, self.kind)?;
+        if let Some(functions) = &self.functions {
+            write!(f, " by {functions}")?;
+        }
+        f.write_str(" of ")?;
         if let Some(keys) = &self.keys {
             write!(f, "{keys} → ")?;
         }
@@ -278,6 +290,30 @@ mod tests {
         assert_eq!(told.columns, None);
         let told = inspected(&text(r#"{"name":"keep","version":"2.0.0","reads":[],"writes":[]}"#));
         assert_eq!(told.columns, Some(Columns::default()));
+    }
+
+    #[test]
+    fn states_of_each_kind_are_told() {
+        let stated = |states: &str| {
+            let json = format!(r#"{{"name":"a","states":[{states}]}}"#).replace('"', "\\22").replace('\n', " ");
+            let text = format!(r#"(component (core module (@custom "volley-operator" "{json}")))"#);
+            let states = inspected(&text).states.unwrap();
+            states.iter().map(StatedState::to_string).collect::<Vec<_>>().join("; ")
+        };
+        let told = stated(
+            r#"{"name":"a","kind":"value","values":"Int64","version":2,"ttl_ms":5},
+               {"name":"b","kind":"map","keys":"Int64, Utf8","values":"Int64","version":1},
+               {"name":"c","kind":"list","values":"Utf8","version":1},
+               {"name":"d","kind":"merge","functions":"sum, max","values":"Int64, Float64","version":1}"#,
+        );
+        assert_eq!(
+            told,
+            "a (value of Int64, version 2, for 5 ms); b (map of Int64, Utf8 → Int64, version 1); \
+             c (list of Utf8, version 1); d (merge by sum, max of Int64, Float64, version 1)"
+        );
+        // One that says nothing of its kind is a value; what a later SDK says besides is passed over.
+        let told = stated(r#"{"name":"a","values":"Int64","version":1,"shape":"round"}"#);
+        assert_eq!(told, "a (value of Int64, version 1)");
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod parts;
 mod process;
 mod scalar;
 mod signature;
+mod states;
 mod types;
 
 use proc_macro::TokenStream;
@@ -65,6 +66,10 @@ pub fn codec(options: TokenStream, functions: TokenStream) -> TokenStream {
 }
 
 /// Makes a function a process: it is called for the rows of keys, with the state of each, and may set timers.
+///
+/// States are arguments `&mut Value<T>`, `&mut Map<K, V>`, `&mut List<T>` and `&mut Merged<T>`. `#[state(…)]` in front of one has
+/// `version = 2` and `ttl_ms = 3600000`; of a `Merged` `merge = "sum"` (or `min`, `max`), a list of them where a row has several
+/// columns; of a `Map` `prefetch = …`, the key that the function will ask for, made of its columns, time and configuration.
 ///
 /// `on_timer = function` names what timers call: it takes the configuration if there is one, the [`Timer`], and the same
 /// states, timers and ports. With `snapshot` it brings state over that an earlier version has left: write

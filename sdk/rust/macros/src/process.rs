@@ -1,13 +1,13 @@
 //! `#[process]`: a function for the rows of a key, and one for its timers.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
+use quote::{format_ident, quote};
 use syn::{Ident, Type};
 
 use crate::options::{Names, Options};
-use crate::parts::{Parts, Row, columns_and_states, port, read_arguments};
-use crate::signature::{Argument, Signature, State};
+use crate::parts::{Parts, Row, argument, columns_and_states, port, read_arguments};
+use crate::signature::{Argument, Signature};
+use crate::states::State;
 use crate::types::{returned, without_lifetimes};
 
 /// The function, and an operator of the same name around it.
@@ -34,17 +34,9 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
     let variables: Vec<Ident> = indices.iter().map(|index| port(*index)).collect();
     let mode = if options.replace { quote!(Replace) } else { quote!(Keyed) };
     let states: Vec<&State> = signature.states().collect();
-    let declarations = states.iter().map(|state| {
-        let (name, of) = (state.name.to_string(), without_lifetimes(&state.of));
-        let version = state.version.as_ref().map(|version| quote!(.with_version(#version)));
-        let ttl = state.ttl_ms.as_ref().map(|ttl| quote!(.with_ttl_ms(#ttl)));
-        quote_spanned!(state.of.span()=> ::volley_sdk::state::StateDeclaration::value::<#of>(#name)#version #ttl)
-    });
-    let places: Vec<u32> = (0_u32..).take(states.len()).collect();
-    let held: Vec<Ident> = places.iter().map(|place| format_ident!("__state_{place}")).collect();
-    let types: Vec<TokenStream> = states.iter().map(|state| without_lifetimes(&state.of)).collect();
-    let load = quote!(#(let mut #held = ::volley_sdk::state::Values::<#types>::load(__cx, #places, &__keys.groups)?;)*);
-    let store = quote!(#(#held.store(__cx, #places, &__keys.groups)?;)*);
+    let declarations = states.iter().map(|state| state.declaration());
+    let state_checks = states.iter().filter_map(|state| state.check());
+    let StateCode { load, store, begin, row_end, end } = StateCode::new(&states);
     let time = signature.has_time();
     let time_open = time.then(|| quote!(let (binding, time) = ::volley_sdk::row::read_time(binding, input)?;));
     let time_field = time.then(|| quote!(time: ::volley_sdk::row::TimeColumn,));
@@ -53,6 +45,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
     let time_argument = time.then(|| {
         quote! { let ::core::option::Option::Some(__time) = __times.get(__row) else { continue; }; }
     });
+    let prefetch = prefetch(&signature, &states, time_argument.as_ref(), &arguments);
     let called = call(&signature, None);
     let each = if returned.rejects {
         quote! { if let ::core::result::Result::Err(__reject) = #called { __rejects.push(__row, __reject); } }
@@ -74,12 +67,15 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
                 #load
                 let mut __timers = ::volley_sdk::Timers::new();
                 #(let mut #variables = ::volley_sdk::Emit::<#cells>::new();)*
+                #begin
                 for (__row, __timer) in timers.iter().enumerate() {
                     let __place = __keys.places[__row];
                     __timers.set_group(__timer.group);
                     #(#variables.set_row(__row);)*
                     let () = #called;
+                    #row_end
                 }
+                #end
                 #flush
                 #store
                 __timers.flush(__cx)?;
@@ -88,16 +84,7 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
         }
     });
     let rows: Vec<&Row> = ports.iter().take(1).map(|(_, row)| row).collect();
-    let stated = states.iter().map(|state| {
-        let (name, of) = (state.name.to_string(), without_lifetimes(&state.of));
-        let version = state.version.as_ref().map_or_else(|| quote!(1), |version| quote!(#version));
-        let ttl_ms = match &state.ttl_ms {
-            Some(ttl_ms) => quote!(::core::option::Option::Some(#ttl_ms)),
-            None => quote!(::core::option::Option::None),
-        };
-        let types = quote_spanned!(state.of.span()=> <#of as ::volley_sdk::state::StateRow>::TYPES);
-        quote!(::volley_sdk::row::SectionState { name: #name, types: #types, version: #version, ttl_ms: #ttl_ms })
-    });
+    let stated = states.iter().map(|state| state.stated());
     let stated = quote!(::core::option::Option::Some(&[#(#stated),*]));
     let columns = columns_and_states(&parts, &rows, &stated);
     let exported = match &options.snapshot {
@@ -105,7 +92,11 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
         None => quote!(#name, ProcessOperator, ProcessRunner, process, #columns),
     };
     Ok(quote! {
+        // Columns, states and outputs come together.
+        #[allow(clippy::too_many_arguments)]
         #function
+
+        #(#state_checks)*
 
         #[doc = #doc]
         #[allow(non_camel_case_types, dead_code)]
@@ -150,6 +141,8 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
                 let mut __timers = ::volley_sdk::Timers::new();
                 let mut __rejects = ::volley_sdk::Rejects::new();
                 #(let mut #variables = ::volley_sdk::Emit::<#cells>::new();)*
+                #begin
+                #prefetch
                 for __row in 0..batch.len() {
                     #time_argument
                     #arguments
@@ -157,7 +150,9 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
                     __timers.set_group(__rows.groups[__row]);
                     #(#variables.set_row(__row);)*
                     #each
+                    #row_end
                 }
+                #end
                 #flush
                 #store
                 __timers.flush(__cx)?;
@@ -171,6 +166,94 @@ pub(crate) fn expand(options: TokenStream, function: TokenStream) -> syn::Result
     })
 }
 
+/// The code around the rows of a call that reads and writes states.
+struct StateCode {
+    /// Reads values.
+    load: TokenStream,
+    /// Writes them.
+    store: TokenStream,
+    /// Makes the handles of states that are read when they are asked for.
+    begin: TokenStream,
+    /// Ends the call where such a state could not be read.
+    row_end: TokenStream,
+    /// Writes these.
+    end: TokenStream,
+}
+
+impl StateCode {
+    fn new(states: &[&State]) -> Self {
+        let places = (0_u32..).zip(states);
+        let (values, others): (Vec<_>, Vec<_>) = places.partition(|(_, state)| state.is_value());
+        let held = |of: &[(u32, &&State)]| of.iter().map(|(place, _)| held(*place)).collect::<Vec<Ident>>();
+        let (value_held, other_held) = (held(&values), held(&others));
+        let types = values.iter().map(|(_, state)| state.of());
+        let value_places: Vec<u32> = values.iter().map(|(place, _)| *place).collect();
+        let load = quote! {
+            #(let mut #value_held = ::volley_sdk::state::Values::<#types>::load(__cx, #value_places, &__keys.groups)?;)*
+        };
+        let store = quote!(#(#value_held.store(__cx, #value_places, &__keys.groups)?;)*);
+        if others.is_empty() {
+            let none = TokenStream::new();
+            return Self { load, store, begin: none.clone(), row_end: none.clone(), end: none };
+        }
+        let handles = others.iter().map(|(place, state)| state.handle(*place));
+        Self {
+            load,
+            store,
+            begin: quote! {
+                let __shared = ::volley_sdk::state::Shared::new(__cx);
+                #(let mut #other_held = #handles;)*
+            },
+            row_end: quote!(__shared.check()?;),
+            end: quote! {
+                #(#other_held.store();)*
+                __shared.check()?;
+            },
+        }
+    }
+}
+
+/// The variable of the state at a place.
+fn held(place: u32) -> Ident {
+    format_ident!("__state_{place}")
+}
+
+/// Reads the entries of maps that the rows of a batch will ask for.
+fn prefetch(
+    signature: &Signature,
+    states: &[&State],
+    time_argument: Option<&TokenStream>,
+    arguments: &TokenStream,
+) -> Option<TokenStream> {
+    let wanted: Vec<(Ident, &syn::Expr)> =
+        (0..).zip(states).filter_map(|(place, state)| Some((held(place), state.prefetch()?))).collect();
+    if wanted.is_empty() {
+        return None;
+    }
+    let (maps, keys): (Vec<&Ident>, Vec<&&syn::Expr>) = wanted.iter().map(|(map, key)| (map, key)).unzip();
+    let mut columns = 0;
+    let named = signature.arguments.iter().zip(&signature.names).filter_map(|(of, name)| match of {
+        Argument::Config(_) => Some(quote!(let #name = &self.config;)),
+        Argument::Time => Some(quote!(let #name = __time;)),
+        Argument::Column(_) => {
+            let variable = argument(columns);
+            columns += 1;
+            Some(quote!(let #name = #variable;))
+        }
+        Argument::Emit { .. } | Argument::State(_) | Argument::Timers => None,
+    });
+    Some(quote! {
+        for __row in 0..batch.len() {
+            #time_argument
+            #arguments
+            #(#named)*
+            #(#maps.want(__keys.places[__row], #keys);)*
+        }
+        #(#maps.prefetch();)*
+        __shared.check()?;
+    })
+}
+
 /// The call of the function with the variables of one row, or of `on_timer` with those of one timer.
 fn call(signature: &Signature, on_timer: Option<&syn::Path>) -> TokenStream {
     let name = &signature.function.sig.ident;
@@ -181,7 +264,7 @@ fn call(signature: &Signature, on_timer: Option<&syn::Path>) -> TokenStream {
         match argument {
             Argument::Config(_) => {}
             Argument::Column(_) => {
-                let variable = format_ident!("__argument_{columns}");
+                let variable = crate::parts::argument(columns);
                 columns += 1;
                 if on_timer.is_none() {
                     arguments.push(quote!(#variable));
@@ -198,7 +281,7 @@ fn call(signature: &Signature, on_timer: Option<&syn::Path>) -> TokenStream {
                 arguments.push(quote!(&mut #variable));
             }
             Argument::State(_) => {
-                let variable = format_ident!("__state_{states}");
+                let variable = held(states);
                 states += 1;
                 arguments.push(quote!(#variable.at(__place)));
             }

@@ -1,9 +1,10 @@
 //! The signature of a row-wise function: which arguments are columns, configuration, or outputs.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, FnArg, GenericParam, Ident, ItemFn, LitInt, LitStr, Pat, Type};
+use syn::{Attribute, FnArg, GenericParam, Ident, ItemFn, LitStr, Pat, Type};
 
 use crate::parts::check_name;
+use crate::states::{State, no_state};
 use crate::types::{check_argument, generic, ident, text};
 
 /// A function that has what a row-wise operator needs.
@@ -12,6 +13,8 @@ pub(crate) struct Signature {
     pub(crate) function: ItemFn,
     /// Its arguments in order.
     pub(crate) arguments: Vec<Argument>,
+    /// What the function calls them.
+    pub(crate) names: Vec<Ident>,
 }
 
 /// What an argument is.
@@ -22,24 +25,12 @@ pub(crate) enum Argument {
     Column(Column),
     /// `name: &mut Emit<T>`, an output port of a flat-map or a process.
     Emit { name: Ident, row: Type },
-    /// `name: &mut Value<T>`, a state of a process.
-    State(State),
+    /// `name: &mut Value<T>`, or `Map`, `List`, `Merged`: a state of a process.
+    State(Box<State>),
     /// `timers: &mut Timers`, of a process.
     Timers,
     /// `#[time] at_ms: i64`, the event time of the row, of a process.
     Time,
-}
-
-/// A state that the function has.
-pub(crate) struct State {
-    /// The state's name: that of the argument.
-    pub(crate) name: Ident,
-    /// What there is for each key.
-    pub(crate) of: Type,
-    /// `#[state(version = 2)]`
-    pub(crate) version: Option<LitInt>,
-    /// `#[state(ttl_ms = 1000)]`
-    pub(crate) ttl_ms: Option<LitInt>,
 }
 
 /// A column that the function reads.
@@ -57,11 +48,13 @@ impl Signature {
             syn::Error::new(error.span(), format!("#[{kind}] belongs on a function: `fn name(column: f64, …) -> …`"))
         })?;
         check_form(&function, kind)?;
-        let mut arguments = Vec::new();
+        let (mut arguments, mut names) = (Vec::new(), Vec::new());
         for (index, input) in function.sig.inputs.iter_mut().enumerate() {
-            arguments.push(parse_argument(input, index, kind)?);
+            let (name, argument) = parse_argument(input, index, kind)?;
+            names.push(name);
+            arguments.push(argument);
         }
-        let signature = Self { function, arguments };
+        let signature = Self { function, arguments, names };
         signature.check_twice()?;
         Ok(signature)
     }
@@ -85,7 +78,7 @@ impl Signature {
     /// The states in order.
     pub(crate) fn states(&self) -> impl Iterator<Item = &State> {
         self.arguments.iter().filter_map(|argument| match argument {
-            Argument::State(state) => Some(state),
+            Argument::State(state) => Some(&**state),
             _ => None,
         })
     }
@@ -141,7 +134,8 @@ fn check_form(function: &ItemFn, kind: &str) -> syn::Result<()> {
     Ok(())
 }
 
-fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<Argument> {
+/// An argument, and what the function calls it.
+fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<(Ident, Argument)> {
     let argument = match input {
         FnArg::Typed(argument) => argument,
         FnArg::Receiver(receiver) => {
@@ -156,8 +150,9 @@ fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<Ar
         let message = "an argument is a plain name, that of its column: take it apart inside the function";
         return Err(syn::Error::new_spanned(&argument.pat, message));
     };
+    let name = name.ident.clone();
     if let Some(attribute) = config {
-        return parse_config(&argument.ty, &attribute, index);
+        return Ok((name, parse_config(&argument.ty, &attribute, index)?));
     }
     if let Type::Reference(reference) = &*argument.ty
         && let Some(row) = generic(&reference.elem, "Emit")
@@ -166,36 +161,40 @@ fn parse_argument(input: &mut FnArg, index: usize, kind: &str) -> syn::Result<Ar
             let message = format!("a {kind} has no ports to emit to: that is for #[flat_map]");
             return Err(syn::Error::new_spanned(&argument.ty, message));
         }
-        return Ok(Argument::Emit { name: used(&name.ident), row: row.clone() });
+        let port = used(&name);
+        return Ok((name, Argument::Emit { name: port, row: row.clone() }));
     }
     if kind == "process" {
         if take_attribute(&mut argument.attrs, "time").is_some() {
             if ident(&argument.ty).as_deref() == Some("i64") {
-                return Ok(Argument::Time);
+                return Ok((name, Argument::Time));
             }
             let message = "the event time of a row is in milliseconds: write `#[time] at_ms: i64`";
             return Err(syn::Error::new_spanned(&argument.ty, message));
         }
         let declared = take_attribute(&mut argument.attrs, "state");
         if let Type::Reference(reference) = &*argument.ty {
-            if let Some(of) = generic(&reference.elem, "Value") {
-                return parse_state(&used(&name.ident), of, declared.as_ref());
+            if let Some(state) = State::parse(used(&name), &reference.elem, declared.as_ref())? {
+                return Ok((name, Argument::State(Box::new(state))));
             }
             if ident(&reference.elem).as_deref() == Some("Timers") {
-                return Ok(Argument::Timers);
+                return Ok((name, Argument::Timers));
             }
+        }
+        if let Some(attribute) = declared {
+            return Err(no_state(&attribute, &argument.ty));
         }
     }
     check_argument(&argument.ty)?;
-    let name = match renamed {
+    let column = match renamed {
         Some(attribute) => attribute
             .parse_args::<LitStr>()
             .map_err(|error| syn::Error::new(error.span(), "write the column's name as a text: #[column(\"name\")]"))?,
         // A raw identifier stands for the plain word.
-        None => LitStr::new(name.ident.to_string().trim_start_matches("r#"), name.ident.span()),
+        None => LitStr::new(name.to_string().trim_start_matches("r#"), name.span()),
     };
-    check_name(&name)?;
-    Ok(Argument::Column(Column { name, read_as: (*argument.ty).clone() }))
+    check_name(&column)?;
+    Ok((name, Argument::Column(Column { name: column, read_as: (*argument.ty).clone() })))
 }
 
 /// A name without the underscore that says that one of the functions does not use it.
@@ -204,22 +203,6 @@ fn used(name: &Ident) -> Ident {
         "" => name.clone(),
         used => Ident::new(used, name.span()),
     }
-}
-
-fn parse_state(name: &Ident, of: &Type, declared: Option<&Attribute>) -> syn::Result<Argument> {
-    let mut state = State { name: name.clone(), of: of.clone(), version: None, ttl_ms: None };
-    if let Some(attribute) = declared {
-        attribute.parse_nested_meta(|meta| {
-            let place = match meta.path.get_ident().map(Ident::to_string).as_deref() {
-                Some("version") => &mut state.version,
-                Some("ttl_ms") => &mut state.ttl_ms,
-                _ => return Err(meta.error("a state has `version = …` and `ttl_ms = …`")),
-            };
-            *place = Some(meta.value()?.parse()?);
-            Ok(())
-        })?;
-    }
-    Ok(Argument::State(state))
 }
 
 fn parse_config(config: &Type, attribute: &Attribute, index: usize) -> syn::Result<Argument> {

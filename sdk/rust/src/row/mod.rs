@@ -17,7 +17,7 @@ pub use cells::{Cells, Columns, NoColumns};
 pub use emit::Emit;
 pub use function::{Reading, Record, check_arity, check_type, result_type, results, results_or};
 pub use output::Output;
-pub use section::{Section, SectionColumns, SectionState, section_bytes, section_len};
+pub use section::{Section, SectionColumns, SectionKind, SectionState, section_bytes, section_len};
 pub use state::{AggregateState, StateField, grow_states};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use time::times;

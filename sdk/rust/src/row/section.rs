@@ -19,21 +19,42 @@ pub struct SectionColumns<'a> {
     pub reads: &'a [(&'a str, &'a str)],
     /// What it writes: names and types of one row, for as many rows as make up the main output.
     pub writes: &'a [(&'a [&'a str], &'a [&'a str])],
-    /// Its keyed state, all of kind `value`; `None` for kinds that cannot have any.
+    /// Its keyed state; `None` for kinds that cannot have any.
     pub states: Option<&'a [SectionState<'a>]>,
 }
 
-/// A value for each key.
+/// What is kept for each key.
 #[derive(Debug, Clone, Copy)]
 pub struct SectionState<'a> {
     /// The name under which checkpoints know it.
     pub name: &'a str,
+    /// Of what kind it is.
+    pub kind: SectionKind<'a>,
     /// The types of its columns.
     pub types: &'a [&'a str],
     /// The version of its form.
     pub version: u32,
     /// After how many milliseconds without a write it is gone.
     pub ttl_ms: Option<u64>,
+}
+
+/// The kind of a state.
+#[derive(Debug, Clone, Copy)]
+pub enum SectionKind<'a> {
+    /// One row.
+    Value,
+    /// Rows under keys.
+    Map {
+        /// The types of the keys' columns.
+        keys: &'a [&'a str],
+    },
+    /// Rows in order.
+    List,
+    /// One row, to which rows are added.
+    Merge {
+        /// `sum`, `min` or `max` for each column.
+        functions: &'a [&'a str],
+    },
 }
 
 /// `{"name":…,"version":…,"reads":[{"name":…,"type":…}],"writes":[…]}` is this long.
@@ -96,16 +117,17 @@ const fn push_states<const N: usize>(text: ([u8; N], usize), states: &[SectionSt
     let mut text = push(text, ",\"states\":[");
     let mut at = 0;
     while at < states.len() {
-        let SectionState { name, types, version, ttl_ms } = states[at];
+        let SectionState { name, kind, types, version, ttl_ms } = states[at];
         text = push(text, if at == 0 { "{\"name\":\"" } else { ",{\"name\":\"" });
         text = push(text, name);
-        text = push(text, "\",\"kind\":\"value\",\"values\":\"");
-        let mut column = 0;
-        while column < types.len() {
-            text = push(text, if column == 0 { "" } else { ", " });
-            text = push(text, types[column]);
-            column += 1;
-        }
+        text = push(text, "\",\"kind\":\"");
+        text = match kind {
+            SectionKind::Value => push(text, "value"),
+            SectionKind::Map { keys } => push_list(push(text, "map\",\"keys\":\""), keys),
+            SectionKind::List => push(text, "list"),
+            SectionKind::Merge { functions } => push_list(push(text, "merge\",\"functions\":\""), functions),
+        };
+        text = push_list(push(text, "\",\"values\":\""), types);
         text = push(text, "\",\"version\":");
         text = push_number(text, version as u64);
         if let Some(ttl_ms) = ttl_ms {
@@ -116,6 +138,16 @@ const fn push_states<const N: usize>(text: ([u8; N], usize), states: &[SectionSt
         at += 1;
     }
     push(text, "]")
+}
+
+const fn push_list<const N: usize>(mut text: ([u8; N], usize), words: &[&str]) -> ([u8; N], usize) {
+    let mut at = 0;
+    while at < words.len() {
+        text = push(text, if at == 0 { "" } else { ", " });
+        text = push(text, words[at]);
+        at += 1;
+    }
+    text
 }
 
 const fn push_number<const N: usize>(text: ([u8; N], usize), number: u64) -> ([u8; N], usize) {
@@ -154,6 +186,16 @@ const fn push<const N: usize>((mut bytes, mut len): ([u8; N], usize), part: &str
 mod tests {
     use super::*;
 
+    const fn state<'a>(
+        name: &'a str,
+        kind: SectionKind<'a>,
+        types: &'a [&'a str],
+        version: u32,
+        ttl_ms: Option<u64>,
+    ) -> SectionState<'a> {
+        SectionState { name, kind, types, version, ttl_ms }
+    }
+
     #[test]
     fn the_section_is_json() {
         const SECTION: Section<'_> = Section {
@@ -163,8 +205,11 @@ mod tests {
                 reads: &[("a", "Int64"), ("b", "Utf8")],
                 writes: &[(&["c"], &["Float64"])],
                 states: Some(&[
-                    SectionState { name: "seen", types: &["Int64", "Utf8"], version: 12, ttl_ms: Some(86_400_000) },
-                    SectionState { name: "last", types: &["Boolean"], version: 1, ttl_ms: None },
+                    state("seen", SectionKind::Value, &["Int64", "Utf8"], 12, Some(86_400_000)),
+                    state("last", SectionKind::Value, &["Boolean"], 1, None),
+                    state("counts", SectionKind::Map { keys: &["Int64", "Utf8"] }, &["Int64"], 1, Some(5)),
+                    state("told", SectionKind::List, &["Utf8"], 1, None),
+                    state("sums", SectionKind::Merge { functions: &["sum", "max"] }, &["Int64", "Float64"], 1, None),
                 ]),
             }),
         };
@@ -180,6 +225,9 @@ mod tests {
             serde_json::json!([
                 { "name": "seen", "kind": "value", "values": "Int64, Utf8", "version": 12, "ttl_ms": 86_400_000 },
                 { "name": "last", "kind": "value", "values": "Boolean", "version": 1 },
+                { "name": "counts", "kind": "map", "keys": "Int64, Utf8", "values": "Int64", "version": 1, "ttl_ms": 5 },
+                { "name": "told", "kind": "list", "values": "Utf8", "version": 1 },
+                { "name": "sums", "kind": "merge", "functions": "sum, max", "values": "Int64, Float64", "version": 1 },
             ])
         );
         assert_eq!(std::str::from_utf8(&TEXT).unwrap().trim_end_matches('\0').len(), LEN);

@@ -10,6 +10,9 @@ use crate::process::Context;
 /// Rows of state by key: `None` where there is none.
 type Rows<T> = Result<Vec<Option<T>>, StateError>;
 
+/// Entries, and how many bytes they had on the way.
+type Counted<E> = Result<(Vec<E>, usize), StateError>;
+
 macro_rules! handle {
     ($(#[$doc:meta])* $name:ident<$($type:ident),+>) => {
         $(#[$doc])*
@@ -167,9 +170,14 @@ impl<T: StateRow> ListState<T> {
     /// # Errors
     /// [`StateError`] when the host refuses.
     pub fn entries(&self, cx: &mut Context<'_>, groups: &[u32]) -> Result<Vec<(u32, T)>, StateError> {
-        let (places, _, values) = cx.host.entries(self.state, groups)?;
-        let values = all::<T>(&cx.states[self.state as usize].values, &values)?;
-        Ok(places.into_iter().zip(values).collect())
+        self.read(cx, groups).map(|(entries, _)| entries)
+    }
+
+    /// The same, counted.
+    pub(super) fn read(&self, cx: &mut Context<'_>, groups: &[u32]) -> Counted<(u32, T)> {
+        let (places, _, message) = cx.host.entries(self.state, groups)?;
+        let values = all::<T>(&cx.states[self.state as usize].values, &message)?;
+        Ok((places.into_iter().zip(values).collect(), message.len()))
     }
 }
 
@@ -247,9 +255,15 @@ impl<K: StateRow, V: StateRow> MapState<K, V> {
     /// # Errors
     /// [`StateError`] when the host refuses.
     pub fn entries(&self, cx: &mut Context<'_>, groups: &[u32]) -> Result<Vec<(u32, K, V)>, StateError> {
+        self.read(cx, groups).map(|(entries, _)| entries)
+    }
+
+    /// The same, counted.
+    pub(super) fn read(&self, cx: &mut Context<'_>, groups: &[u32]) -> Counted<(u32, K, V)> {
         let (places, keys, values) = cx.host.entries(self.state, groups)?;
-        let wire = &cx.states[self.state as usize];
+        let (wire, bytes) = (&cx.states[self.state as usize], keys.len() + values.len());
         let (keys, values) = (all::<K>(&wire.map_keys, &keys)?, all::<V>(&wire.values, &values)?);
-        Ok(places.into_iter().zip(keys).zip(values).map(|((place, key), value)| (place, key, value)).collect())
+        let entries = places.into_iter().zip(keys).zip(values).map(|((place, key), value)| (place, key, value));
+        Ok((entries.collect(), bytes))
     }
 }

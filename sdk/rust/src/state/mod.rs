@@ -2,17 +2,31 @@
 //!
 //! An operator declares its states once, in [`ProcessOperator::states`](crate::ProcessOperator::states), and knows each by
 //! its place there. Handles read and write whole batches, by the numbers of keys: [`ValueState`], [`MapState`],
-//! [`ListState`], [`MergeState`]. In row-wise functions an argument `&mut Value<T>` is the value of the row's key.
+//! [`ListState`], [`MergeState`]. A row-wise function takes what its row's key has: `&mut` [`Value`], [`Map`], [`List`] or
+//! [`Merged`].
 
+mod ahead;
 mod handles;
 mod host;
+mod list;
+mod map;
+mod merge_row;
+mod merged;
 mod row;
+mod shared;
+#[cfg(test)]
+mod tests;
 mod values;
 mod wire;
 
 pub use handles::{ListState, MapState, MergeState, ValueState};
 pub(crate) use host::{Found, FoundEntries, Host};
+pub use list::List;
+pub use map::Map;
+pub use merge_row::{MergeRow, MergeValue};
+pub use merged::Merged;
 pub use row::{StateRow, StateValue};
+pub use shared::Shared;
 pub use values::{Value, Values};
 pub(crate) use wire::{ColumnsWire, StateWire};
 

@@ -1,6 +1,6 @@
 //! Runs a process operator: rows, watermarks and timers, over state that the test holds.
 
-mod held;
+pub(crate) mod held;
 mod outputs;
 
 use std::collections::HashMap;

@@ -9,7 +9,7 @@ use crate::testing::{read, written};
 use crate::{Array, BitsBuilder, Schema};
 
 /// State and timers.
-pub(super) struct Held {
+pub(crate) struct Held {
     declared: Vec<StateDeclaration>,
     /// By state, group, and the text of a map's key or the number of a list's row.
     cells: BTreeMap<(u32, u32, String), Cell>,
@@ -29,7 +29,7 @@ struct Cell {
 }
 
 impl Held {
-    pub(super) fn new(declared: Vec<StateDeclaration>) -> Self {
+    pub(crate) fn new(declared: Vec<StateDeclaration>) -> Self {
         Self {
             declared,
             cells: BTreeMap::new(),

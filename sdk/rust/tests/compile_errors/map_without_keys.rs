@@ -1,0 +1,9 @@
+//! A map has keys and values.
+use volley_sdk::{Emit, Map, process};
+
+#[process(output = "n")]
+fn counted(counts: &mut Map<i64>, out: &mut Emit<(i64,)>) {
+    counts.clear();
+}
+
+fn main() {}
