@@ -92,12 +92,21 @@ impl Ratio {
         Self { value, min: value, max: value }
     }
 
-    /// The middle one of some ratios, each of a round.
+    /// Of what two contestants had in each round, the middle one of the first's to the middle one of the second's; the range is
+    /// that of the rounds.
     #[must_use]
-    pub fn median(mut rounds: Vec<f64>) -> Self {
-        rounds.sort_unstable_by(f64::total_cmp);
-        let at = |place: usize| rounds.get(place).copied().unwrap_or(f64::NAN);
-        Self { value: at(rounds.len() / 2), min: at(0), max: at(rounds.len().saturating_sub(1)) }
+    pub fn of_medians(rounds: &[(f64, f64)]) -> Self {
+        let sorted = |values: &mut dyn Iterator<Item = f64>| {
+            let mut values: Vec<f64> = values.collect();
+            values.sort_unstable_by(f64::total_cmp);
+            values
+        };
+        let middle = |values: Vec<f64>| values.get(values.len() / 2).copied().unwrap_or(f64::NAN);
+        let first = middle(sorted(&mut rounds.iter().map(|round| round.0)));
+        let second = middle(sorted(&mut rounds.iter().map(|round| round.1)));
+        let ratios = sorted(&mut rounds.iter().map(|(first, second)| first / second));
+        let end = |ratio: Option<&f64>| ratio.copied().unwrap_or(f64::NAN);
+        Self { value: first / second, min: end(ratios.first()), max: end(ratios.last()) }
     }
 
     /// The ratio upside down.

@@ -46,7 +46,7 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    pub(crate) fn to_key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         self.short.map_or_else(|| Key::Long(self.bytes.into()), Key::Short)
     }
 }
@@ -156,7 +156,7 @@ mod tests {
     fn what_is_kept_is_given_out_whatever_its_length() {
         let text = b"values of any length, of which the short ones stand in the entry itself";
         let values: Vec<Value> = (0..=text.len()).map(|length| Value::new(&text[..length])).collect();
-        let keys: Vec<Key> = (0..=text.len()).map(|length| wanted(&text[..length]).to_key()).collect();
+        let keys: Vec<Key> = (0..=text.len()).map(|length| wanted(&text[..length]).key()).collect();
         let both = keys.iter().zip(&values).flat_map(|(key, value)| [Part::Key(key), Part::None, Part::Value(value)]);
         let mut given = Vec::new();
         give(&both.collect::<Vec<_>>(), |part| given.push(part));

@@ -144,7 +144,7 @@ impl Table {
             Box::default()
         });
         let hasher = &self.hasher;
-        let entry = Entry { key: wanted.to_key(), value: Value::new(value) };
+        let entry = Entry { key: wanted.key(), value: Value::new(value) };
         self.bytes += ENTRY_BYTES + entry.key.bytes().len() + value.len();
         group.insert_unique(wanted.hash, entry, |entry| hasher.hash_one(entry.key.bytes()));
         self.entries += 1;

@@ -81,7 +81,13 @@ mod tests {
         for length in 0..=ShortKey::BYTES_MAX {
             let key = ShortKey::new(&text[..length]).unwrap();
             assert_eq!(key.bytes(), &text[..length]);
-            assert_eq!(key, ShortKey::new(&text[..length].to_vec()).unwrap(), "what stands behind it leaves no trace");
+            let mut other = *text;
+            other[length..].fill(0xff);
+            assert_eq!(Some(key), ShortKey::new(&other[..length]), "what stands behind it leaves no trace");
+            if length > 0 {
+                other[length - 1] ^= 1;
+                assert_ne!(Some(key), ShortKey::new(&other[..length]), "every byte counts");
+            }
         }
         assert_eq!(ShortKey::new(&text[..=ShortKey::BYTES_MAX]), None);
         assert_eq!(ShortKey::new(&[7; 256]), None, "a length is not cut short");
