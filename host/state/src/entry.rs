@@ -59,8 +59,8 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// The most that stands in the entry itself: what the room for a longer one leaves. Two numbers and the time at which
-    /// they were written fit as Arrow's row format has them.
+    /// The most that stands in the entry itself: what the room for a longer one leaves. Two numbers fit as Arrow's row
+    /// format has them, or one and the time at which it was written.
     pub(crate) const SHORT_BYTES_MAX: usize = 23;
 
     #[inline]
@@ -111,7 +111,7 @@ pub(crate) enum Part<'a> {
 }
 
 /// Gives out parts in order. What is short is copied to one place for all of them, which lives as long as one of them does:
-/// so they must be few. What is long is shared with the table, unless it is a key.
+/// so they must be few. A long value is shared with the table, a long key copied to a place of its own.
 pub(crate) fn give(parts: &[Part<'_>], mut each: impl FnMut(Option<Bytes>)) {
     let mut copied = Vec::with_capacity(parts.len() * (ShortKey::BYTES_MAX + 1));
     for part in parts {
@@ -122,15 +122,16 @@ pub(crate) fn give(parts: &[Part<'_>], mut each: impl FnMut(Option<Bytes>)) {
                 copied.extend_from_slice(bytes);
                 copied.truncate(end);
             }
-            Part::Key(key) => copied.extend_from_slice(key.bytes()),
-            Part::Value(Value::Long(_)) | Part::None => {}
+            Part::Key(Key::Short(key)) => copied.extend_from_slice(key.bytes()),
+            Part::Key(Key::Long(_)) | Part::Value(Value::Long(_)) | Part::None => {}
         }
     }
     let mut copied = Bytes::from(copied);
     for part in parts {
         each(match part {
             Part::None => None,
-            Part::Key(key) => Some(copied.split_to(key.bytes().len())),
+            Part::Key(Key::Short(key)) => Some(copied.split_to(key.bytes().len())),
+            Part::Key(Key::Long(key)) => Some(Bytes::copy_from_slice(key)),
             Part::Value(Value::Short { length, .. }) => Some(copied.split_to(usize::from(*length))),
             Part::Value(Value::Long(value)) => Some(value.clone()),
         });

@@ -35,7 +35,7 @@ impl Head {
     }
 }
 
-/// The entries of a state at a barrier; the bytes are shared with the state.
+/// The entries of a state at a barrier; the bytes of long values are shared with the state.
 pub(crate) struct MemorySnapshot(pub(crate) Vec<StateEntry>);
 
 impl StateSnapshot for MemorySnapshot {

@@ -23,6 +23,9 @@ pub(crate) const SLOT_BYTES: usize = size_of::<Option<Box<Group>>>();
 /// kept for long, keeps hardly more than itself.
 const TOGETHER: usize = 32;
 
+/// A table of which fewer than one in so many places is taken is made smaller.
+const FULLNESS_MIN: usize = 8;
+
 type Group = HashTable<Entry>;
 
 /// Aligned to a line of the processor's memory, which is as large: to look one up is to look at one line.
@@ -66,7 +69,7 @@ impl Table {
     /// The values of keys.
     pub(crate) fn get_many(&self, keys: &[StateKey<'_>]) -> Vec<Option<Bytes>> {
         let mut values = Vec::with_capacity(keys.len());
-        let mut wanted = Vec::with_capacity(TOGETHER);
+        let mut wanted = Vec::with_capacity(keys.len().min(TOGETHER));
         let mut found = [Part::None; TOGETHER];
         for keys in keys.chunks(TOGETHER) {
             self.want(keys, &mut wanted);
@@ -85,7 +88,7 @@ impl Table {
         values: &[&[u8]],
         check: impl Fn(&Self) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut wanted = Vec::with_capacity(TOGETHER);
+        let mut wanted = Vec::with_capacity(keys.len().min(TOGETHER));
         let mut found = [None; TOGETHER];
         for (keys, values) in keys.chunks(TOGETHER).zip(values.chunks(TOGETHER)) {
             self.want(keys, &mut wanted);
@@ -161,12 +164,14 @@ impl Table {
         if group.is_empty() {
             self.groups[place] = None;
             self.bytes -= GROUP_BYTES;
+        } else {
+            shrink(group, &self.hasher);
         }
     }
 
     /// Removes the entries whose values are not to be kept.
     pub(crate) fn retain(&mut self, keeps: impl Fn(&[u8]) -> bool) {
-        let Self { groups, entries, bytes, .. } = self;
+        let Self { groups, hasher, entries, bytes, .. } = self;
         for slot in groups {
             let Some(group) = slot else { continue };
             group.retain(|Entry { key, value }| {
@@ -180,6 +185,8 @@ impl Table {
             if group.is_empty() {
                 *slot = None;
                 *bytes -= GROUP_BYTES;
+            } else {
+                shrink(group, hasher);
             }
         }
     }
@@ -216,6 +223,13 @@ impl Table {
 
     fn place(&self, group: KeyGroup) -> usize {
         (u32::from(group.0) - self.key_groups.start) as usize
+    }
+}
+
+/// Gives memory back where most of a table is empty: what was removed counts no more.
+fn shrink(group: &mut Group, hasher: &DefaultHashBuilder) {
+    if group.capacity() / FULLNESS_MIN > group.len().max(FULLNESS_MIN) {
+        group.shrink_to(2 * group.len(), |entry| hasher.hash_one(entry.key.bytes()));
     }
 }
 

@@ -202,11 +202,28 @@ pub(crate) enum Step {
 pub(crate) fn step() -> impl Strategy<Value = Step> {
     let namespace = || -2..2_i64;
     // Few keys, so that they meet.
-    let key = || (0..3_u8, prop::collection::vec(0..3_u8, 0..3));
-    let keys = || prop::collection::vec(key(), 0..6);
-    let value = prop::collection::vec(any::<u8>(), 0..4);
+    // Short ones and long ones, around what a state may keep in another way.
+    let long = (prop_oneof![Just(7_usize), Just(8), 15..17_usize, 22..25_usize, Just(60)], 0..2_u8)
+        .prop_map(|(length, last)| [vec![1; length - 1], vec![last]].concat());
+    let bytes = move || prop_oneof![3 => prop::collection::vec(0..3_u8, 0..3), 2 => long.clone()];
+    let key = move || (0..3_u8, bytes());
+    let keys = {
+        let key = key.clone();
+        move || prop::collection::vec(key(), 0..6)
+    };
+    let value = || {
+        prop_oneof![
+            3 => prop::collection::vec(any::<u8>(), 0..4),
+            1 => prop::collection::vec(any::<u8>(), 22..26),
+            1 => prop::collection::vec(any::<u8>(), 60),
+        ]
+    };
+    // More than a state looks up together, and the same ones again.
+    let many = prop::collection::vec((0..3_u8, 0..40_u8, value()), 60..80)
+        .prop_map(|many| many.into_iter().map(|(group, key, value)| ((group, vec![key; 2]), value)).collect());
     prop_oneof![
-        4 => (namespace(), prop::collection::vec((key(), value), 0..12)).prop_map(|(n, put)| Step::Put(n, put)),
+        4 => (namespace(), prop::collection::vec((key(), value()), 0..12)).prop_map(|(n, put)| Step::Put(n, put)),
+        1 => (namespace(), many).prop_map(|(n, put)| Step::Put(n, put)),
         2 => (namespace(), keys()).prop_map(|(n, keys)| Step::Remove(n, keys)),
         1 => namespace().prop_map(Step::RemoveNamespace),
         2 => (namespace(), keys()).prop_map(|(n, keys)| Step::Get(n, keys)),

@@ -35,7 +35,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 const DEADLINE: Duration = Duration::from_millis(200);
 
 /// Rounds at most: each takes seconds.
-const ROUNDS_MAX: usize = 9;
+const ROUNDS_MAX: usize = 15;
 
 /// Nothing is measured.
 const PAUSE: usize = usize::MAX;

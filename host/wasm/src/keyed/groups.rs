@@ -103,8 +103,9 @@ impl Groups {
 
     /// A call begins, which so far has no keys.
     pub(crate) fn begin(&mut self) {
-        self.is_of_call.fill(0);
-        self.numbers_of_call.clear();
+        for number in self.numbers_of_call.drain(..) {
+            self.is_of_call[bit_of(number).0] = 0;
+        }
         self.of_call.clear();
     }
 

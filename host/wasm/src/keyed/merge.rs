@@ -1,5 +1,6 @@
 //! Rows added to values without being read: sums, least and greatest values, column by column.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, RecordBatch};
@@ -19,25 +20,31 @@ pub(crate) fn merge(
     for (index, function) in functions.iter().enumerate() {
         let (base, added) = (base.column(index), added.column(index));
         let merged = match schema.field(index).data_type() {
-            DataType::Int64 => column::<Int64Type>(*function, base, into, added, i64::checked_add),
-            DataType::UInt64 => column::<UInt64Type>(*function, base, into, added, u64::checked_add),
-            _ => column::<Float64Type>(*function, base, into, added, |a, b| Some(a + b)),
+            DataType::Int64 => column::<Int64Type>(*function, base, into, added, i64::checked_add).map_err(words),
+            DataType::UInt64 => column::<UInt64Type>(*function, base, into, added, u64::checked_add).map_err(words),
+            _ => column::<Float64Type>(*function, base, into, added, |a, b| Some(a + b)).map_err(words),
         };
-        columns.push(merged.ok_or_else(|| {
-            StateError::InvalidBatch(format!("a sum does not fit the column `{}`", schema.field(index).name()))
+        columns.push(merged.map_err(|sum| {
+            let field = schema.field(index);
+            let (name, data_type) = (field.name(), field.data_type());
+            StateError::InvalidBatch(format!("{sum} does not fit the column `{name}`, which is {data_type}"))
         })?);
     }
     RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| StateError::InvalidBatch(error.to_string()))
 }
 
-/// One column; `None` when a sum does not fit.
+fn words<N: Display>((have, more): (N, N)) -> String {
+    format!("a sum, {have} + {more},")
+}
+
+/// One column; or two numbers whose sum does not fit.
 fn column<T: ArrowPrimitiveType>(
     function: MergeFunction,
     base: &ArrayRef,
     into: &[usize],
     added: &ArrayRef,
     add: impl Fn(T::Native, T::Native) -> Option<T::Native>,
-) -> Option<ArrayRef>
+) -> Result<ArrayRef, (T::Native, T::Native)>
 where
     T::Native: PartialOrd,
 {
@@ -47,7 +54,7 @@ where
         let more = added.value(row);
         values[*at] = Some(match (values[*at], function) {
             (None, _) => more,
-            (Some(have), MergeFunction::Sum) => add(have, more)?,
+            (Some(have), MergeFunction::Sum) => add(have, more).ok_or((have, more))?,
             (Some(have), MergeFunction::Min) => {
                 if more < have {
                     more
@@ -64,7 +71,7 @@ where
             }
         });
     }
-    Some(Arc::new(PrimitiveArray::<T>::from_iter(values)))
+    Ok(Arc::new(PrimitiveArray::<T>::from_iter(values)))
 }
 
 #[cfg(test)]
@@ -91,6 +98,7 @@ mod tests {
         assert_eq!(merged, batch(vec![Some(3), Some(3)], vec![Some(-1.0), Some(9.0)]));
         let most = batch(vec![Some(i64::MAX)], vec![None]);
         let error = merge(&functions, &schema, &most, &[0], &batch(vec![Some(1)], vec![None])).expect_err("too much");
-        assert!(matches!(&error, StateError::InvalidBatch(words) if words.contains("`n`")), "{error:?}");
+        let wanted = "a sum, 9223372036854775807 + 1, does not fit the column `n`, which is Int64";
+        assert!(matches!(&error, StateError::InvalidBatch(words) if words == wanted), "{error:?}");
     }
 }

@@ -116,8 +116,7 @@ impl Several {
         if let Some(count) = self.counts.get(&group) {
             return Ok(*count);
         }
-        let stored = self.state.get_many(COUNTS, &[groups.key(group)])?.pop().flatten();
-        stored.map_or(Ok(Count::default()), |bytes| Count::of_bytes(&bytes))
+        Ok(self.stored_counts(groups, &[group])?.pop().unwrap_or_default())
     }
 
     fn write(&mut self, key: Vec<u8>, group: KeyGroup, cell: Option<Vec<u8>>) {
@@ -236,33 +235,80 @@ impl Several {
         Ok(Ok(()))
     }
 
-    /// All that there is of a group, alive or not: whole keys and cells, in order; without `with_cells` these are empty.
-    fn all(&mut self, key: StateKey<'_>, with_cells: bool, budget: &mut Budget) -> Counted<BTreeMap<Vec<u8>, Bytes>> {
-        let row_bytes = self.columns.row_bytes_min();
-        let mut all = BTreeMap::new();
+    /// How many entries are stored of groups, whatever this call has written.
+    fn stored_counts(&mut self, groups: &Groups, of: &[u32]) -> Result<Vec<Count>> {
+        let keys: Vec<StateKey<'_>> = of.iter().map(|group| groups.key(*group)).collect();
+        let mut counts = Vec::with_capacity(keys.len());
+        for page in keys.chunks(STATE_PAGE_ENTRIES) {
+            for stored in self.state.get_many(COUNTS, page)? {
+                counts.push(stored.map_or(Ok(Count::default()), |bytes| Count::of_bytes(&bytes))?);
+            }
+        }
+        Ok(counts)
+    }
+
+    /// What is stored of a group, of which there are so many entries: a scan looks at all of a key group, which has those of
+    /// many. So nothing is scanned for a group without entries, and rows of a list are looked up by their numbers, unless most
+    /// of these are gone.
+    fn all_stored(&mut self, key: StateKey<'_>, count: Count, mut to: impl FnMut(&[u8], &Bytes) -> bool) -> Result<()> {
+        if count.entries == 0 {
+            return Ok(());
+        }
+        if self.map_keys.is_none() && count.next / 2 <= count.entries {
+            let keys: Vec<Vec<u8>> = (0..count.next).map(|number| whole(key, &number.to_be_bytes())).collect();
+            for page in keys.chunks(STATE_PAGE_ENTRIES) {
+                let page: Vec<StateKey<'_>> = page.iter().map(|whole| StateKey { key: whole, ..key }).collect();
+                let cells = self.state.get_many(VALUES, &page)?;
+                for (whole, cell) in page.iter().zip(&cells) {
+                    if cell.as_ref().is_some_and(|cell| !to(whole.key, cell)) {
+                        return Ok(());
+                    }
+                }
+            }
+            return Ok(());
+        }
+        let page_entries = usize::try_from(count.entries)
+            .map_or(STATE_PAGE_ENTRIES, |entries| entries.saturating_add(1).min(STATE_PAGE_ENTRIES));
         let mut after = StateEntry {
             group: key.group,
             namespace: VALUES,
             key: Bytes::copy_from_slice(key.key),
             value: Bytes::new(),
         };
-        'pages: loop {
-            let page = self.state.scan(VALUES..=VALUES, Some(&after), STATE_PAGE_ENTRIES)?;
-            let is_last = page.len() < STATE_PAGE_ENTRIES;
+        loop {
+            let page = self.state.scan(VALUES..=VALUES, Some(&after), page_entries)?;
+            let is_last = page.len() < page_entries;
             for entry in page {
-                if entry.group != key.group || !entry.key.starts_with(key.key) {
-                    break 'pages;
+                let is_of_group = entry.group == key.group && entry.key.starts_with(key.key);
+                if !is_of_group || !to(&entry.key, &entry.value) {
+                    return Ok(());
                 }
-                let cell = if with_cells { entry.value.clone() } else { Bytes::new() };
-                if let Err(too_much) = budget.take(row_bytes + entry.key.len() + cell.len()) {
-                    return Ok(Err(too_much));
-                }
-                all.insert(entry.key.to_vec(), cell);
                 after = StateEntry { value: Bytes::new(), ..entry };
             }
             if is_last {
-                break;
+                return Ok(());
             }
+        }
+    }
+
+    /// All that there is of a group, alive or not: whole keys and cells, in order; without `with_cells` these are empty.
+    fn all(
+        &mut self,
+        key: StateKey<'_>,
+        count: Count,
+        with_cells: bool,
+        budget: &mut Budget,
+    ) -> Counted<BTreeMap<Vec<u8>, Bytes>> {
+        let row_bytes = self.columns.row_bytes_min();
+        let (mut all, mut counted) = (BTreeMap::new(), Ok(()));
+        self.all_stored(key, count, |whole, cell| {
+            let cell = if with_cells { cell.clone() } else { Bytes::new() };
+            counted = budget.take(row_bytes + whole.len() + cell.len());
+            all.insert(whole.to_vec(), cell);
+            counted.is_ok()
+        })?;
+        if let Err(too_much) = counted {
+            return Ok(Err(too_much));
         }
         let written = self.written.range(key.key.to_vec()..).take_while(|(whole, _)| whole.starts_with(key.key));
         for (whole, (_, value)) in written {
@@ -291,11 +337,12 @@ impl Several {
         budget: &mut Budget,
     ) -> Counted<(Vec<u32>, RecordBatch, RecordBatch)> {
         let mut entries: Vec<(u32, Vec<u8>, Bytes)> = Vec::new();
-        for (place, group) in (0..).zip(of) {
+        let counts = self.stored_counts(groups, of)?;
+        for ((place, group), count) in (0..).zip(of).zip(counts) {
             let key = groups.key(*group);
             let skip = key.key.len();
             let life = self.life;
-            let all = match self.all(key, true, budget)? {
+            let all = match self.all(key, count, true, budget)? {
                 Ok(all) => all,
                 Err(too_much) => return Ok(Err(too_much)),
             };
@@ -315,9 +362,10 @@ impl Several {
     /// Removes all that there is of groups, or nothing where that is too much.
     pub(crate) fn remove(&mut self, groups: &Groups, of: &[u32], budget: &mut Budget) -> Counted<()> {
         let mut gone = Vec::new();
-        for group in of {
+        let counts = self.stored_counts(groups, of)?;
+        for (group, count) in of.iter().zip(counts) {
             let key = groups.key(*group);
-            match self.all(key, false, budget)? {
+            match self.all(key, count, false, budget)? {
                 Ok(all) => gone.extend(all.into_keys().map(|whole| (whole, key.group))),
                 Err(too_much) => return Ok(Err(too_much)),
             }

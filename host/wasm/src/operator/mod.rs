@@ -59,6 +59,8 @@ pub(crate) struct PluginOperator {
     part_rows: usize,
     /// The most rows of a call: fewer where larger calls have failed though no row was guilty.
     call_rows_max: usize,
+    /// The most timers of a call, likewise.
+    call_timers_max: usize,
     /// The part that the present instance has been handed and not yet been called with.
     encoded: Option<Part>,
     cpu: CpuSampler,
@@ -118,6 +120,7 @@ impl PluginOperator {
             calls: 0,
             part_rows: CALL_ROWS_MAX,
             call_rows_max: CALL_ROWS_MAX,
+            call_timers_max: CALL_ROWS_MAX,
             encoded: None,
             cpu: CpuSampler::default(),
             sample: Sample::new(sample),

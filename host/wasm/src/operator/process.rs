@@ -11,7 +11,7 @@ use arrow::datatypes::Schema;
 use volley_api::{Output, PortIndex, StreamRecord, Watermark};
 
 use super::flat_map::{Carried, Rows};
-use super::{CALL_ROWS_MAX, Input, Part, PluginOperator, RETRIES_MAX, RETRY_WAIT_MS_MAX};
+use super::{Input, Part, PluginOperator, RETRIES_MAX, RETRY_WAIT_MS_MAX};
 use crate::contract::{self, Failure, TimeDomain};
 use crate::guest::MESSAGE_BYTES_MAX;
 use crate::imports::emitter::Parents;
@@ -171,7 +171,8 @@ impl PluginOperator {
         // The clock waits for nobody: after some rounds it is a barrier's turn, however many timers are due by then.
         let rounds_max = if domain == TimeDomain::ProcessingTime { CLOCK_ROUNDS_MAX } else { usize::MAX };
         for _ in 0..rounds_max {
-            let due = self.keyed_side()?.timers().due(domain, until_ms, CALL_ROWS_MAX)?;
+            let timers_max = self.call_timers_max;
+            let due = self.keyed_side()?.timers().due(domain, until_ms, timers_max)?;
             if due.is_empty() {
                 break;
             }
@@ -186,6 +187,7 @@ impl PluginOperator {
     fn fire_some(&mut self, due: &[Due], domain: TimeDomain, output: &mut dyn Output) -> volley_api::Result<()> {
         let mut waiting = vec![due.to_vec()];
         let mut alone_before = false;
+        let (mut most_fired, mut has_blamed) = (0, false);
         while let Some(due) = waiting.pop() {
             // What was called before may have deleted others of its key.
             let due = if alone_before || !waiting.is_empty() {
@@ -198,6 +200,7 @@ impl PluginOperator {
             }
             let error = match self.attempt_timers(&due, domain) {
                 Ok(fired) => {
+                    most_fired = most_fired.max(due.len());
                     self.deliver_timers(&due, domain, fired, output)?;
                     continue;
                 }
@@ -218,8 +221,13 @@ impl PluginOperator {
                 Err(again) => {
                     self.failed(again)?;
                     self.blame_timer(&due, domain, violation, error, output)?;
+                    has_blamed = true;
                 }
             }
+        }
+        // Larger calls fail, and no timer is guilty.
+        if alone_before && !has_blamed && most_fired > 0 {
+            self.call_timers_max = most_fired;
         }
         Ok(())
     }

@@ -5,7 +5,10 @@
 //! maps may be long. So the number grows while what was read ahead is asked for, and shrinks where it is not.
 
 /// About as many bytes are read at once, and not more keys than that.
-const BYTES_AT_ONCE: usize = 1 << 20;
+const BYTES_AT_ONCE: u64 = 1 << 20;
+
+/// Not more keys are read at once, whatever those before have had: the next ones may have more.
+const KEYS_AT_ONCE: usize = 1_024;
 
 /// By what the number of keys grows and shrinks.
 const FACTOR: usize = 4;
@@ -19,8 +22,8 @@ pub(super) struct Ahead {
     read: usize,
     /// How many of all were asked for.
     asked: usize,
-    /// Bytes of those that were read.
-    bytes: usize,
+    /// Bytes of those that were read; more than what a `usize` of a guest counts.
+    bytes: u64,
 }
 
 impl Ahead {
@@ -32,12 +35,13 @@ impl Ahead {
     /// The places of keys to read now that the one at `at` is wanted and not there: it, and others behind it. There are `keys`.
     pub(super) fn places(&mut self, at: usize, keys: usize, is_read: impl Fn(usize) -> bool) -> Vec<u32> {
         if self.asked * 2 > self.read {
-            self.window = (self.window * FACTOR).clamp(1, keys.max(1));
+            self.window = (self.window * FACTOR).clamp(1, KEYS_AT_ONCE);
         } else if self.asked * 8 < self.read {
             self.window = (self.window / FACTOR).max(1);
         }
         // As many as have had so many bytes, unless they have none.
-        let fit = (self.read * BYTES_AT_ONCE).checked_div(self.bytes).unwrap_or(usize::MAX);
+        let fit = (self.read as u64 * BYTES_AT_ONCE).checked_div(self.bytes);
+        let fit = fit.and_then(|keys| usize::try_from(keys).ok()).unwrap_or(usize::MAX);
         let end = at.saturating_add(self.window.min(fit).max(1)).min(keys);
         // A call has less than u32::MAX keys.
         (at..end).filter(|place| *place == at || !is_read(*place)).map(|place| place as u32).collect()
@@ -46,7 +50,7 @@ impl Ahead {
     /// Keys were read, of so many bytes together.
     pub(super) fn took(&mut self, keys: usize, bytes: usize) {
         self.read += keys;
-        self.bytes += bytes;
+        self.bytes += bytes as u64;
     }
 }
 
@@ -74,7 +78,7 @@ mod tests {
     #[test]
     fn all_keys_are_read_in_few_turns_and_a_single_one_alone() {
         let (times, keys) = read(0..8_192, 8_192, 16);
-        assert!(times <= 8 && keys == 8_192, "{times} turns for {keys}");
+        assert!(times <= 13 && keys == 8_192, "{times} turns for {keys}");
         assert_eq!(read(std::iter::once(7), 8_192, 16), (1, 1));
         assert_eq!(read(std::iter::empty(), 0, 16), (0, 0));
     }
@@ -94,5 +98,8 @@ mod tests {
         let (times, keys) = read(0..1_024, 1_024, 64 << 10);
         assert!((64..80).contains(&times) && keys == 1_024, "{times} turns for {keys}");
         assert_eq!(read(0..64, 64, 2 << 20), (64, 64));
+        // What a call has at the most, with more bytes by the number of keys than 32 bits count.
+        let (times, keys) = read(0..8_192, 8_192, 8 << 10);
+        assert!((64..90).contains(&times) && keys == 8_192, "{times} turns for {keys}");
     }
 }

@@ -59,9 +59,8 @@ impl<T: StateRow> List<'_, T> {
     pub fn clear(&mut self) {
         let list = &mut self.lists[self.at];
         list.rows.clear();
-        // Of a list that is known to be empty there is nothing to remove.
-        list.is_cleared |= !list.is_read || list.stored > 0;
-        (list.is_read, list.stored) = (true, 0);
+        // Also of a list that was read and is empty: the host may have rows whose time is over.
+        (list.is_cleared, list.is_read, list.stored) = (true, true, 0);
     }
 
     /// Sees to it that the list is known.

@@ -9,9 +9,10 @@ use super::{MapState, StateRow};
 
 /// The map of a key: what a row-wise function takes as `&mut Map<K, V>`. It holds entries, each under a key of its own.
 ///
-/// Only what is asked for is read. [`get`](Self::get) and [`take`](Self::take) fetch one entry, once in a batch, and each such
+/// Nothing is read unless it is asked for. [`get`](Self::get) and [`take`](Self::take) fetch one entry, once in a batch, and each such
 /// fetch is a call of the host; `#[state(prefetch = …)]` in front of the argument fetches those of all rows in one call before
-/// the first. [`iter`](Self::iter) reads all entries. [`insert`](Self::insert), [`remove`](Self::remove) and
+/// the first. [`iter`](Self::iter) reads all entries, and where many keys of a batch are asked for,
+/// those of several in one call of the host. [`insert`](Self::insert), [`remove`](Self::remove) and
 /// [`clear`](Self::clear) read nothing. What is written is seen at once, and reaches the host after the last row of the batch.
 ///
 /// Where the host refuses to read, the call fails once the function has returned, whatever it made of finding nothing; nothing

@@ -13,7 +13,8 @@ use super::{MergeFunction, MergeRow, MergeState, StateError};
 /// those of the rows in their order, however they are cut into batches.
 ///
 /// Where the host refuses to read, or a sum of integers does not fit, the call fails once the function has returned, whatever it
-/// made of finding nothing; nothing of the call is stored.
+/// made of finding nothing; nothing of the call is stored. Of a sum that does not fit the host looks for the row that made it so:
+/// that one goes to `errors`, is dropped, or stops the job.
 pub struct Merged<'s, T: MergeRow> {
     shared: &'s Shared<'s>,
     state: MergeState<T>,
@@ -69,7 +70,7 @@ impl<T: MergeRow> Merged<'_, T> {
             Some(before) => before.with(row, self.functions),
         };
         if sum.is_none() {
-            self.shared.fail(StateError(format!("a sum of the state `{}` does not fit its column", self.name)));
+            self.shared.fail_by_row(StateError(format!("a sum of the state `{}` does not fit its column", self.name)));
         }
     }
 
@@ -132,10 +133,12 @@ impl<'s, T: MergeRow> Merged<'s, T> {
             groups.extend(merged.added.iter().map(|_| *group));
             rows.extend(merged.added);
         }
-        let state = self.state;
-        self.shared.ask(|cx| {
-            state.remove(cx, &cleared)?;
-            state.add(cx, &groups, rows)
-        });
+        let (state, name) = (self.state, self.name);
+        self.shared.ask(|cx| state.remove(cx, &cleared));
+        // Rows of these columns are refused where a sum does not fit, and by limits, which are some row's fault too. What the
+        // host cannot store fails the call whatever becomes of it here.
+        if let Some(Err(error)) = self.shared.ask(|cx| Ok(state.add(cx, &groups, rows))) {
+            self.shared.fail_by_row(StateError(format!("rows were not added to the state `{name}`: {error}")));
+        }
     }
 }

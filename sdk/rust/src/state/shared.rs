@@ -1,6 +1,6 @@
 //! What the handles of one call read and write through.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use super::StateError;
 use crate::process::Context;
@@ -11,21 +11,28 @@ use crate::process::Context;
 pub struct Shared<'a> {
     cx: RefCell<Context<'a>>,
     failed: OnceCell<StateError>,
+    /// Whether that is the fault of some row.
+    is_of_row: Cell<bool>,
 }
 
 impl<'a> Shared<'a> {
     /// Nothing has gone wrong yet.
     pub fn new(cx: &'a mut Context<'_>) -> Self {
-        Self { cx: RefCell::new(cx.lent()), failed: OnceCell::new() }
+        Self { cx: RefCell::new(cx.lent()), failed: OnceCell::new(), is_of_row: Cell::new(false) }
     }
 
     /// Whether all went well.
     ///
     /// # Errors
     /// The first [`StateError`] there was.
+    ///
+    /// # Panics
+    /// In a component, where a row is at fault: the host looks for it then, and does with it what the job says. An error would
+    /// be one of the operator, which ends the job.
     pub fn check(&self) -> Result<(), StateError> {
         match self.failed.get() {
             None => Ok(()),
+            Some(error) if cfg!(target_arch = "wasm32") && self.is_of_row.get() => panic!("{error}"),
             Some(error) => Err(error.clone()),
         }
     }
@@ -37,6 +44,13 @@ impl<'a> Shared<'a> {
         }
         let answer = ask(&mut self.cx.borrow_mut());
         answer.map_err(|error| self.fail(error)).ok()
+    }
+
+    /// Something has gone wrong that a row is guilty of.
+    #[cold]
+    pub(super) fn fail_by_row(&self, error: StateError) {
+        self.is_of_row.set(self.is_of_row.get() || self.failed.get().is_none());
+        self.fail(error);
     }
 
     /// Something has gone wrong.
