@@ -208,3 +208,31 @@ fn a_sum_that_does_not_fit_fails_the_call_and_nothing_of_it_is_stored() {
     assert!(error.contains("a sum of the state `sum` does not fit"), "{error}");
     assert_eq!(counts_of(job.rows(&rows(&[-1])).unwrap().port("out"), "sum"), [i64::MAX - 5]);
 }
+
+/// Rows that are counted in a map, and whose sum is read where they add nothing.
+#[process(outputs = ["count", "sum"])]
+fn counted(
+    amount: i64,
+    counts: &mut Map<bool, i64>,
+    #[state(merge = "sum")] sum: &mut Merged<i64>,
+    out: &mut Emit<(i64, Option<i64>)>,
+) {
+    let count = counts.get(&true).copied().unwrap_or_default() + 1;
+    counts.insert(true, count);
+    if amount != 0 {
+        sum.add(amount);
+    }
+    out.push((count, if amount == 0 { sum.get().copied() } else { None }));
+}
+
+#[test]
+fn what_a_call_has_written_before_it_fails_is_not_kept() {
+    let rows = |amounts: [i64; 2]| batch! { "key" => ["a", "b"], "amount" => amounts };
+    let mut job = Process::<counted>::open(json!({}), &rows([0, 0]), &["key"], None).unwrap();
+    job.rows(&rows([5, 6])).unwrap();
+    // The host finds it when the sum of `a` and the counts of both are written.
+    let error = job.rows(&rows([1, i64::MAX])).unwrap_err().to_string();
+    assert!(error.contains("rows were not added to the state `sum`"), "{error}");
+    let wanted = batch! { "key" => ["a", "b"], "count" => [2_i64, 2], "sum" => [5_i64, 6] };
+    assert_eq!(job.rows(&rows([0, 0])).unwrap().port("out"), &wanted);
+}

@@ -71,7 +71,7 @@ impl<Op: ProcessOperator> Process<Op> {
     /// Processes rows.
     ///
     /// # Errors
-    /// [`TestError`] when the call fails.
+    /// [`TestError`] when the call fails. Then nothing that it wrote is kept, and none of its timers.
     pub fn rows(&mut self, input: &RecordBatch) -> Result<FlatOutcome, TestError> {
         let crossed = Crossed::new(input)?;
         let message = crossed.message(&self.runner.bound)?;
@@ -79,8 +79,8 @@ impl<Op: ProcessOperator> Process<Op> {
         let groups: Vec<u32> = (0..crossed.rows).map(|row| self.group(&crossed, row)).collect();
         let new = self.new_keys(known)?;
         self.begin_rows(&crossed);
-        let mut emitted = Vec::new();
-        let rejects = self.runner.process(
+        let (mut emitted, before) = (Vec::new(), self.held.before());
+        let answer = self.runner.process(
             new.as_ref().map(|(first, message)| (*first, &message[..])),
             &groups,
             &message,
@@ -89,7 +89,8 @@ impl<Op: ProcessOperator> Process<Op> {
                 emitted.push((port as usize, parents.to_vec(), message.to_vec()));
                 Ok(())
             },
-        )?;
+        );
+        let rejects = answer.inspect_err(|_| self.held.restore(before))?;
         let keyed = self.carried(&groups, |row| match &self.time {
             Some((_, place)) => vec![taken_one(&crossed.columns[*place], row)],
             None => Vec::new(),
@@ -225,11 +226,12 @@ impl<Op: ProcessOperator> Process<Op> {
 
     /// Timers fire: what they put out bears this time.
     fn fired(&mut self, due: &[Timer], time_ms: i64) -> Result<Vec<(String, RecordBatch)>, TestError> {
-        let mut emitted = Vec::new();
-        self.runner.on_timers(None, due, &mut self.held, &mut |port, parents, message| {
+        let (mut emitted, before) = (Vec::new(), self.held.before());
+        let answer = self.runner.on_timers(None, due, &mut self.held, &mut |port, parents, message| {
             emitted.push((port as usize, parents.to_vec(), message.to_vec()));
             Ok(())
-        })?;
+        });
+        answer.inspect_err(|_| self.held.restore(before))?;
         let groups: Vec<u32> = due.iter().map(|timer| timer.group).collect();
         let keyed = self.carried(&groups, |_| match &self.time {
             Some((_, place)) => vec![time_array(&self.schema.fields()[*place], time_ms)],

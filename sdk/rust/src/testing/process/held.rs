@@ -21,6 +21,7 @@ pub(crate) struct Held {
 }
 
 /// What there is under a key.
+#[derive(Clone)]
 struct Cell {
     /// Of a map: its key.
     key: Row,
@@ -28,7 +29,23 @@ struct Cell {
     written_ms: i64,
 }
 
+/// What a call that fails has to leave as it was.
+pub(crate) struct Before {
+    cells: BTreeMap<(u32, u32, String), Cell>,
+    timers: BTreeSet<(i64, Timer)>,
+}
+
 impl Held {
+    /// What there is before a call.
+    pub(crate) fn before(&self) -> Before {
+        Before { cells: self.cells.clone(), timers: self.timers.clone() }
+    }
+
+    /// A call has failed: nothing of it counts.
+    pub(crate) fn restore(&mut self, before: Before) {
+        (self.cells, self.timers) = (before.cells, before.timers);
+    }
+
     pub(crate) fn new(declared: Vec<StateDeclaration>) -> Self {
         Self {
             declared,
