@@ -14,6 +14,7 @@ mod life;
 mod limits;
 mod merge;
 mod names;
+mod of_group;
 mod several;
 mod single;
 #[cfg(test)]
