@@ -20,20 +20,36 @@ pub(super) struct Ahead {
     window: usize,
     /// How many were read.
     read: usize,
-    /// How many of all were asked for.
+    /// How many of all were asked for, and which.
     asked: usize,
+    is_asked: Vec<bool>,
     /// Bytes of those that were read; more than what a `usize` of a guest counts.
     bytes: u64,
 }
 
 impl Ahead {
-    /// A key is asked for, for the first time.
-    pub(super) fn ask(&mut self) {
-        self.asked += 1;
+    /// The key at `at` is asked for. Unless it is read: what to read now, as places and as their groups, which are those of all
+    /// keys of the batch.
+    pub(super) fn ask(
+        &mut self,
+        at: usize,
+        groups: &[u32],
+        is_read: impl Fn(usize) -> bool,
+    ) -> Option<(Vec<u32>, Vec<u32>)> {
+        self.is_asked.resize(groups.len(), false);
+        if !std::mem::replace(&mut self.is_asked[at], true) {
+            self.asked += 1;
+        }
+        if is_read(at) {
+            return None;
+        }
+        let places = self.places(at, groups.len(), is_read);
+        let groups = places.iter().map(|place| groups[*place as usize]).collect();
+        Some((places, groups))
     }
 
     /// The places of keys to read now that the one at `at` is wanted and not there: it, and others behind it. There are `keys`.
-    pub(super) fn places(&mut self, at: usize, keys: usize, is_read: impl Fn(usize) -> bool) -> Vec<u32> {
+    fn places(&mut self, at: usize, keys: usize, is_read: impl Fn(usize) -> bool) -> Vec<u32> {
         if self.asked * 2 > self.read {
             self.window = (self.window * FACTOR).clamp(1, KEYS_AT_ONCE);
         } else if self.asked * 8 < self.read {
@@ -61,12 +77,13 @@ mod tests {
     /// Asks for keys by these places; gives how many times and how many keys were read.
     fn read(asked: impl Iterator<Item = usize>, keys: usize, bytes_each: usize) -> (usize, usize) {
         let (mut ahead, mut is_read, mut times) = (Ahead::default(), vec![false; keys], 0);
+        let groups: Vec<u32> = (7..).take(keys).collect();
         for at in asked {
-            ahead.ask();
-            if is_read[at] {
+            let Some((places, of)) = ahead.ask(at, &groups, |place| is_read[place]) else {
+                assert!(is_read[at]);
                 continue;
-            }
-            let places = ahead.places(at, keys, |place| is_read[place]);
+            };
+            assert!(places.iter().map(|place| place + 7).eq(of), "places and groups go together");
             assert!(places.contains(&(at as u32)) && places.iter().all(|place| !is_read[*place as usize]));
             ahead.took(places.len(), places.len() * bytes_each);
             places.iter().for_each(|place| is_read[*place as usize] = true);

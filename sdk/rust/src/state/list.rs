@@ -32,7 +32,6 @@ struct OfKey<T> {
     is_read: bool,
     /// Whether what the host has of the list has to go.
     is_cleared: bool,
-    is_asked: bool,
 }
 
 impl<T: StateRow> List<'_, T> {
@@ -65,16 +64,8 @@ impl<T: StateRow> List<'_, T> {
 
     /// Sees to it that the list is known.
     fn know(&mut self) {
-        let list = &mut self.lists[self.at];
-        if !std::mem::replace(&mut list.is_asked, true) {
-            self.ahead.ask();
-        }
-        if list.is_read {
-            return;
-        }
-        let lists = &self.lists;
-        let places = self.ahead.places(self.at, lists.len(), |place| lists[place].is_read);
-        let groups: Vec<u32> = places.iter().map(|place| self.groups[*place as usize]).collect();
+        let all = &self.lists;
+        let Some((places, groups)) = self.ahead.ask(self.at, self.groups, |place| all[place].is_read) else { return };
         let Some((rows, bytes)) = self.shared.ask(|cx| self.state.read(cx, &groups)) else { return };
         self.ahead.took(places.len(), bytes);
         // Rows come list by list.
@@ -97,7 +88,7 @@ impl<'s, T: StateRow> List<'s, T> {
     #[doc(hidden)]
     #[must_use]
     pub fn new(shared: &'s Shared<'s>, place: u32, groups: &'s [u32]) -> Self {
-        let list = |_| OfKey { rows: Vec::new(), stored: 0, is_read: false, is_cleared: false, is_asked: false };
+        let list = |_| OfKey { rows: Vec::new(), stored: 0, is_read: false, is_cleared: false };
         let lists = groups.iter().map(list).collect();
         Self { shared, state: ListState::at(place), groups, lists, at: 0, ahead: Ahead::default() }
     }

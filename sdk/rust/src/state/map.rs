@@ -37,7 +37,6 @@ struct OfKey<K, V> {
     is_whole: bool,
     /// Whether what the host has of the map has to go.
     is_cleared: bool,
-    is_asked: bool,
 }
 
 /// What is known of an entry: that it is not there, or its value.
@@ -133,16 +132,8 @@ impl<K: StateRow + Ord + Clone, V: StateRow> Map<'_, K, V> {
 
     /// Sees to it that all entries are known.
     fn know_all(&mut self) {
-        let map = &mut self.maps[self.at];
-        if !std::mem::replace(&mut map.is_asked, true) {
-            self.ahead.ask();
-        }
-        if map.is_whole {
-            return;
-        }
-        let maps = &self.maps;
-        let places = self.ahead.places(self.at, maps.len(), |place| maps[place].is_whole);
-        let groups: Vec<u32> = places.iter().map(|place| self.groups[*place as usize]).collect();
+        let all = &self.maps;
+        let Some((places, groups)) = self.ahead.ask(self.at, self.groups, |place| all[place].is_whole) else { return };
         let Some((entries, bytes)) = self.shared.ask(|cx| self.state.read(cx, &groups)) else { return };
         self.ahead.took(places.len(), bytes);
         for (of, key, value) in entries {
@@ -160,7 +151,7 @@ impl<'s, K: StateRow + Ord + Clone, V: StateRow> Map<'s, K, V> {
     #[doc(hidden)]
     #[must_use]
     pub fn new(shared: &'s Shared<'s>, place: u32, groups: &'s [u32]) -> Self {
-        let map = |_| OfKey { entries: BTreeMap::new(), is_whole: false, is_cleared: false, is_asked: false };
+        let map = |_| OfKey { entries: BTreeMap::new(), is_whole: false, is_cleared: false };
         let maps = groups.iter().map(map).collect();
         Self { shared, state: MapState::at(place), groups, maps, at: 0, ahead: Ahead::default(), wanted: Vec::new() }
     }

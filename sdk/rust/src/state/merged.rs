@@ -37,7 +37,6 @@ struct OfKey<T> {
     is_read: bool,
     /// Whether what the host has has to go.
     is_cleared: bool,
-    is_asked: bool,
 }
 
 impl<T: MergeRow> Merged<'_, T> {
@@ -76,16 +75,8 @@ impl<T: MergeRow> Merged<'_, T> {
 
     /// Sees to it that it is known what there is.
     fn know(&mut self) {
-        let merged = &mut self.merged[self.at];
-        if !std::mem::replace(&mut merged.is_asked, true) {
-            self.ahead.ask();
-        }
-        if merged.is_read {
-            return;
-        }
         let all = &self.merged;
-        let places = self.ahead.places(self.at, all.len(), |place| all[place].is_read);
-        let groups: Vec<u32> = places.iter().map(|place| self.groups[*place as usize]).collect();
+        let Some((places, groups)) = self.ahead.ask(self.at, self.groups, |place| all[place].is_read) else { return };
         let Some(stored) = self.shared.ask(|cx| self.state.get(cx, &groups)) else { return };
         // Rows of numbers are so short that how many bytes they have does not matter.
         self.ahead.took(places.len(), 0);
@@ -110,7 +101,7 @@ impl<'s, T: MergeRow> Merged<'s, T> {
         name: &'static str,
         functions: &'static [MergeFunction],
     ) -> Self {
-        let row = |_| OfKey { added: Vec::new(), sum: None, is_read: false, is_cleared: false, is_asked: false };
+        let row = |_| OfKey { added: Vec::new(), sum: None, is_read: false, is_cleared: false };
         let merged = groups.iter().map(row).collect();
         Self { shared, state: MergeState::at(place), name, functions, groups, merged, at: 0, ahead: Ahead::default() }
     }
